@@ -1,0 +1,49 @@
+# Everything runs from a virtual environment of the project's own, made on first use.
+# Needs make and Python 3.11 or newer; name another interpreter with `make PYTHON=python3.12 test`.
+
+PYTHON ?= python3
+VENV   ?= .venv
+JOBS   ?= auto
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint sweep generated clean
+
+help:  ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+# Installed anew whenever the dependencies may have changed.
+$(STAMP): pyproject.toml
+	@command -v "$(PYTHON)" >/dev/null || { \
+	  echo "symgrad needs Python 3.11 or newer, and '$(PYTHON)' was not found; name one: make PYTHON=python3.11" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "symgrad needs Python 3.11 or newer, and '$(PYTHON)' is $$("$(PYTHON)" -V 2>&1); name another: make PYTHON=python3.11" >&2; exit 1; }
+	"$(PYTHON)" -m venv "$(VENV)"
+	"$(BIN)/python" -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@touch "$(STAMP)"
+
+demo: $(STAMP)  ## compile the digits network, train it, and say where its source lies
+	"$(BIN)/symgrad" compile specs/digits.toml -o generated/
+	"$(BIN)/symgrad" train specs/digits.toml data/digits.npz \
+	  --epochs 30 --batch 32 --seed 0 --test-share 0.25 -o build/digits.weights.npz
+	@echo
+	@echo "The emitted source, forward and backward, to be read from top to bottom:"
+	@echo "  $(CURDIR)/generated/digits.py"
+
+test: lint  ## linter, types, then all but the slow tests
+	"$(BIN)/python" -m pytest -n "$(JOBS)"
+
+lint: $(STAMP)  ## linter and types
+	"$(BIN)/ruff" check .
+	"$(BIN)/mypy"
+
+sweep: $(STAMP)  ## the slow tests
+	"$(BIN)/python" -m pytest -n "$(JOBS)" -m slow
+
+generated: $(STAMP)  ## emit the modules of all example specs again
+	"$(BIN)/symgrad" compile specs/*.toml -o generated/
+
+clean:  ## remove the environment, caches and builds
+	rm -rf "$(VENV)" build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

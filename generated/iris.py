@@ -1,0 +1,430 @@
+"""iris: a 4-8-3 network, its loss and gradient.
+
+Emitted by symgrad 0.1.0 from iris.toml. Do not edit: change the spec, and
+    symgrad compile iris.toml
+Spec, sha256: e36a4e154080a08fbcfafde423e6741bc3f45453af4592c120dcd315c8e0f340
+Options: order = loss-first, dtype = float64
+
+The one expression, its shared parts named:
+
+    z1[n,i1]    = Σ_i0 x[n,i0]·W1[i0,i1] + b1[i1]
+    a1[n,i1]    = tanh(z1[n,i1])
+    z2[n,i2]    = Σ_i1 a1[n,i1]·W2[i1,i2] + b2[i2]
+    log_y[n,i2] = z2[n,i2] - logsumexp_j2 z2[n,j2]
+    e[n]        = -Σ_i2 log_y[n,i2]·t[n,i2]
+    E           = Σ_n e[n]/N
+
+and its derivative by all 67 weights at once is `loss_and_gradient_into`.
+Operations for one sample: the loss 146, loss and gradient 281.
+
+x is of shape (samples, 4), t of shape (samples, 3), theta holds all weights, see PARAMETERS.
+A function of your own under @njit(cache=True) keeps the code it was compiled with: after emitting
+this file anew, touch yours.
+"""
+
+import functools
+import inspect
+import math
+
+import numba as nb
+import numpy as np
+
+SPEC = {'name': 'iris',
+ 'dtype': 'float64',
+ 'inputs': 4,
+ 'layers': [{'units': 8, 'activation': 'tanh', 'bias': True, 'residual': False},
+            {'units': 3, 'activation': 'softmax', 'bias': True, 'residual': False}],
+ 'loss': {'kind': 'cross_entropy', 'l1': 0.0, 'l2': 0.0, 'sample_weights': False},
+ 'activations': {}}
+
+SIZE = 67
+
+# name: (offset in theta, shape)
+PARAMETERS = {'W1': (0, (4, 8)), 'b1': (32, (8,)), 'W2': (40, (8, 3)), 'b2': (64, (3,))}
+
+_DTYPE = np.float64
+_SHAPES = {
+    "theta": "(67,)",
+    "x": "(samples, 4)",
+    "t": "(samples, 3)",
+    "gradient": "(67,)",
+}
+
+# Sums may be reordered and multiplications contracted; NaN and infinity keep their meaning.
+_FASTMATH = {"reassoc", "contract", "arcp", "nsz", "afn"}
+
+
+def _jit(function, **options):
+    """`function` compiled by Numba, from its file cache where this file's folder or the user's allows."""
+    try:
+        return nb.njit(cache=True, error_model="numpy", **options)(function)
+    except RuntimeError:  # no place to cache in
+        return nb.njit(error_model="numpy", **options)(function)
+
+
+def _elementary(function):
+    """A function of numbers, compiled apart so that sums inside it are not reordered."""
+    return _jit(function)
+
+
+class Compiled:
+    """A function for arrays of exactly the types in its signature, compiled at its first call.
+
+    Call it from Python; or from a function of your own under @njit, or hand it to one as an
+    argument: there it is compiled in and runs without Python, on one thread.
+    """
+
+    def __init__(self, body, signature, converts):
+        self.body, self.signature, self.converts = body, signature, converts
+        self.dispatcher = None
+        functools.update_wrapper(self, body)
+
+    def compile(self):
+        """The compiled function, a Numba dispatcher that takes this signature and no other."""
+        if self.dispatcher is None:
+            dispatcher = _jit(self.body, nogil=True, fastmath=_FASTMATH)
+            dispatcher.compile(self.signature)
+            dispatcher.disable_compile()
+            self.dispatcher = dispatcher
+        return self.dispatcher
+
+    @property
+    def _numba_type_(self):
+        return nb.types.Dispatcher(self.compile())
+
+    def __call__(self, *arguments, **named):
+        try:
+            return (self.dispatcher or self.compile())(*arguments, **named)
+        except TypeError:
+            pass  # other types than in the signature: converted or explained below
+        except ValueError as error:
+            raise ValueError(" ".join(map(str, error.args))) from None
+        given = inspect.signature(self.body).bind(*arguments, **named).arguments
+        if not self.converts:
+            raise TypeError("; ".join(_mismatches(given))) from None
+        try:
+            result = self.dispatcher(*(_converted(name, value) for name, value in given.items()))
+        except ValueError as error:
+            raise ValueError(" ".join(map(str, error.args))) from None
+        if isinstance(result, tuple) and np.asarray(given["theta"]).dtype == np.float64:
+            return result[0], result[1].astype(np.float64)
+        return result
+
+    def __reduce__(self):
+        return self.__name__
+
+    def __repr__(self):
+        return f"<{__name__}.{self.__name__}{inspect.signature(self.body)}>"
+
+
+def _converted(name, value):
+    """Any array-like as the array that the compiled code takes; refused where it holds no numbers."""
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name} must be of shape {_SHAPES[name]}: {error}") from None
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"{name} must hold real numbers, came {array.dtype}")
+    _check_axes(name, array)
+    return np.require(array, _DTYPE, ("C", "A"))
+
+
+def _check_axes(name, array):
+    if array.ndim != _SHAPES[name].count(",") + (name in ("x", "t")):
+        raise ValueError(f"{name} must be of shape {_SHAPES[name]}, came {array.shape}")
+
+
+def _mismatches(given):
+    """What is wrong with arguments that must be used in place, one clause for each."""
+    for name, value in given.items():
+        if name == "rate":
+            if not isinstance(value, (int, float, np.integer, np.floating)):
+                yield f"rate must be a number, came {type(value).__name__}"
+            continue
+        wanted = f"{name} must be a C-contiguous {np.dtype(_DTYPE)} array of shape {_SHAPES[name]}"
+        if not isinstance(value, np.ndarray):
+            yield f"{wanted}, came {type(value).__name__}"
+        elif value.dtype != _DTYPE or not value.flags.c_contiguous or not value.flags.aligned:
+            order = "" if value.flags.c_contiguous else "not C-contiguous "
+            order += "" if value.flags.aligned else "unaligned "
+            yield f"{wanted}, came a {order}{value.dtype} array of shape {value.shape}"
+        elif not value.flags.writeable and name in ("gradient", "theta"):
+            yield f"{wanted}, came a read-only one"
+        else:
+            _check_axes(name, value)
+
+
+@_elementary
+def _check(theta, x):
+    """The shapes of theta and x; compiled code would read beyond them."""
+    if theta.shape[0] != 67:
+        raise ValueError("theta must be of shape (67,), came a length of", theta.shape[0])
+    if x.shape[1] != 4:
+        raise ValueError("x must be of shape (samples, 4), came a second extent of", x.shape[1])
+    if x.shape[0] == 0:
+        raise ValueError("x must hold at least one sample, came", x.shape[0])
+
+
+@_elementary
+def _check_targets(x, t):
+    if t.shape[1] != 3:
+        raise ValueError("t must be of shape (samples, 3), came a second extent of", t.shape[1])
+    if t.shape[0] != x.shape[0]:
+        raise ValueError("t must have as many samples as x, came", t.shape[0], "and", x.shape[0])
+
+
+@_elementary
+def _check_gradient(gradient, theta, x, t):
+    if gradient.shape[0] != 67:
+        raise ValueError("gradient must be of shape (67,), came a length of", gradient.shape[0])
+    start, end = gradient.ctypes.data, gradient.ctypes.data + gradient.nbytes
+    if start < theta.ctypes.data + theta.nbytes and theta.ctypes.data < end:
+        raise ValueError("gradient must not overlap theta in memory")
+    if start < x.ctypes.data + x.nbytes and x.ctypes.data < end:
+        raise ValueError("gradient must not overlap x in memory")
+    if start < t.ctypes.data + t.nbytes and t.ctypes.data < end:
+        raise ValueError("gradient must not overlap t in memory")
+
+
+def predict(theta, x):
+    """The network's output y, of shape (samples, 3), for x of shape (samples, 4)."""
+    _check(theta, x)
+    samples = x.shape[0]
+    y = np.empty((samples, 3), np.float64)
+    W1 = theta[0:32].reshape((4, 8))
+    b1 = theta[32:40]
+    W2 = theta[40:64].reshape((8, 3))
+    b2 = theta[64:67]
+    a1 = np.empty(8, np.float64)
+    z2 = np.empty(3, np.float64)
+    for n in range(samples):
+        # z1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1] + b1[i1]
+        # a1[n,i1] = tanh(z1[n,i1])
+        for i1 in range(8):
+            z1 = b1[i1]
+            for i0 in range(4):
+                z1 += x[n, i0] * W1[i0, i1]
+            a1[i1] = np.tanh(z1)
+        # z2[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2] + b2[i2]
+        for i2 in range(3):
+            total = b2[i2]
+            for i1 in range(8):
+                total += a1[i1] * W2[i1, i2]
+            z2[i2] = total
+        # logsumexp_z2[n] = logsumexp_j2 z2[n,j2]
+        peak = -np.inf
+        for j2 in range(3):
+            peak = max(peak, z2[j2])
+        total = 0.0
+        for j2 in range(3):
+            total += np.exp(z2[j2] - peak)
+        logsumexp_z2 = peak + np.log(total)
+        # log_y[n,i2] = z2[n,i2] - logsumexp_z2[n]
+        # y[n,i2] = exp(log_y[n,i2])
+        for i2 in range(3):
+            log_y = z2[i2] - logsumexp_z2
+            y[n, i2] = np.exp(log_y)
+    return y
+
+
+def loss(theta, x, t):
+    """The loss E, a float, for x of shape (samples, 4) and t of shape (samples, 3)."""
+    _check(theta, x)
+    _check_targets(x, t)
+    samples = x.shape[0]
+    N = float(samples)
+    W1 = theta[0:32].reshape((4, 8))
+    b1 = theta[32:40]
+    W2 = theta[40:64].reshape((8, 3))
+    b2 = theta[64:67]
+    a1 = np.empty(8, np.float64)
+    z2 = np.empty(3, np.float64)
+    log_y = np.empty(3, np.float64)
+    E_sum = 0.0
+    for n in range(samples):
+        # z1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1] + b1[i1]
+        # a1[n,i1] = tanh(z1[n,i1])
+        for i1 in range(8):
+            z1 = b1[i1]
+            for i0 in range(4):
+                z1 += x[n, i0] * W1[i0, i1]
+            a1[i1] = np.tanh(z1)
+        # z2[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2] + b2[i2]
+        for i2 in range(3):
+            total = b2[i2]
+            for i1 in range(8):
+                total += a1[i1] * W2[i1, i2]
+            z2[i2] = total
+        # logsumexp_z2[n] = logsumexp_j2 z2[n,j2]
+        peak = -np.inf
+        for j2 in range(3):
+            peak = max(peak, z2[j2])
+        total = 0.0
+        for j2 in range(3):
+            total += np.exp(z2[j2] - peak)
+        logsumexp_z2 = peak + np.log(total)
+        # log_y[n,i2] = z2[n,i2] - logsumexp_z2[n]
+        for i2 in range(3):
+            log_y[i2] = z2[i2] - logsumexp_z2
+        # e[n] = -Σ_i2 log_y[n,i2]·t[n,i2]
+        e = 0.0
+        for i2 in range(3):
+            e -= log_y[i2] * t[n, i2]
+        # E = Σ_n e[n]/N
+        E_sum += e
+    E = E_sum / N
+    return E
+
+
+def loss_and_gradient_into(theta, x, t, gradient):
+    """The loss E; its derivative by every weight is written into `gradient`, laid out like theta."""
+    _check(theta, x)
+    _check_targets(x, t)
+    _check_gradient(gradient, theta, x, t)
+    samples = x.shape[0]
+    N = float(samples)
+    W1 = theta[0:32].reshape((4, 8))
+    b1 = theta[32:40]
+    W2 = theta[40:64].reshape((8, 3))
+    b2 = theta[64:67]
+    d_W1 = gradient[0:32].reshape((4, 8))
+    d_b1 = gradient[32:40]
+    d_W2 = gradient[40:64].reshape((8, 3))
+    d_b2 = gradient[64:67]
+    a1 = np.empty(8, np.float64)
+    z2 = np.empty(3, np.float64)
+    log_y = np.empty(3, np.float64)
+    y = np.empty(3, np.float64)
+    d_log_y = np.empty(3, np.float64)
+    d_z2 = np.empty(3, np.float64)
+    d_z1 = np.empty(8, np.float64)
+    E_sum = 0.0
+    d_b2[:] = 0.0
+    d_W2[:] = 0.0
+    d_b1[:] = 0.0
+    d_W1[:] = 0.0
+    for n in range(samples):
+        # z1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1] + b1[i1]
+        # a1[n,i1] = tanh(z1[n,i1])
+        for i1 in range(8):
+            z1 = b1[i1]
+            for i0 in range(4):
+                z1 += x[n, i0] * W1[i0, i1]
+            a1[i1] = np.tanh(z1)
+        # z2[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2] + b2[i2]
+        for i2 in range(3):
+            total = b2[i2]
+            for i1 in range(8):
+                total += a1[i1] * W2[i1, i2]
+            z2[i2] = total
+        # logsumexp_z2[n] = logsumexp_j2 z2[n,j2]
+        peak = -np.inf
+        for j2 in range(3):
+            peak = max(peak, z2[j2])
+        total = 0.0
+        for j2 in range(3):
+            total += np.exp(z2[j2] - peak)
+        logsumexp_z2 = peak + np.log(total)
+        # log_y[n,i2] = z2[n,i2] - logsumexp_z2[n]
+        # y[n,i2] = exp(log_y[n,i2])
+        for i2 in range(3):
+            log_y[i2] = z2[i2] - logsumexp_z2
+            y[i2] = np.exp(log_y[i2])
+        # e[n] = -Σ_i2 log_y[n,i2]·t[n,i2]
+        e = 0.0
+        for i2 in range(3):
+            e -= log_y[i2] * t[n, i2]
+        # E = Σ_n e[n]/N
+        E_sum += e
+        # d_log_y[n,i2] = -t[n,i2]/N
+        for i2 in range(3):
+            d_log_y[i2] = -t[n, i2] / N
+        # sum_d_log_y[n] = Σ_j2 d_log_y[n,j2]
+        sum_d_log_y = 0.0
+        for j2 in range(3):
+            sum_d_log_y += d_log_y[j2]
+        # d_z2[n,i2] = d_log_y[n,i2] - sum_d_log_y[n]·y[n,i2]
+        # d_b2[i2] = Σ_n d_z2[n,i2]
+        for i2 in range(3):
+            d_z2[i2] = d_log_y[i2] - sum_d_log_y * y[i2]
+            d_b2[i2] += d_z2[i2]
+        # d_W2[i1,i2] = Σ_n a1[n,i1]·d_z2[n,i2]
+        for i1 in range(8):
+            for i2 in range(3):
+                d_W2[i1, i2] += a1[i1] * d_z2[i2]
+        # d_a1[n,i1] = Σ_i2 d_z2[n,i2]·W2[i1,i2]
+        # d_z1[n,i1] = d_a1[n,i1]·(1 - a1[n,i1]²)
+        # d_b1[i1] = Σ_n d_z1[n,i1]
+        for i1 in range(8):
+            d_a1 = 0.0
+            for i2 in range(3):
+                d_a1 += d_z2[i2] * W2[i1, i2]
+            d_z1[i1] = d_a1 * (1.0 - a1[i1] * a1[i1])
+            d_b1[i1] += d_z1[i1]
+        # d_W1[i0,i1] = Σ_n x[n,i0]·d_z1[n,i1]
+        for i0 in range(4):
+            for i1 in range(8):
+                d_W1[i0, i1] += x[n, i0] * d_z1[i1]
+    E = E_sum / N
+    return E
+
+
+def loss_and_gradient(theta, x, t):
+    """The loss E and its derivative by every weight, an array like theta."""
+    gradient = np.empty(67, np.float64)
+    return loss_and_gradient_into(theta, x, t, gradient), gradient
+
+
+def step(theta, x, t, rate):
+    """One step of gradient descent: theta -= rate·gradient, in place. Returns the loss before it."""
+    gradient = np.empty(67, np.float64)
+    E = loss_and_gradient_into(theta, x, t, gradient)
+    for k in range(67):
+        theta[k] -= rate * gradient[k]
+    return E
+
+
+_number = nb.from_dtype(np.dtype(_DTYPE))
+_vector = nb.types.Array(_number, 1, "C", readonly=True)
+_matrix = nb.types.Array(_number, 2, "C", readonly=True)
+_written = nb.types.Array(_number, 1, "C")
+
+predict = Compiled(predict, (_vector, _matrix), converts=True)
+loss = Compiled(loss, (_vector, _matrix, _matrix), converts=True)
+loss_and_gradient_into = Compiled(loss_and_gradient_into, (_vector, _matrix, _matrix, _written), converts=False)
+loss_and_gradient = Compiled(loss_and_gradient, (_vector, _matrix, _matrix), converts=True)
+step = Compiled(step, (_written, _matrix, _matrix, nb.float64), converts=False)
+
+
+def init(seed=0):
+    """Random weights: He for relu-like layers, Glorot for others, both uniform; biases are zero.
+
+    He et al. 2015, arXiv:1502.01852; Glorot and Bengio 2010.
+    """
+    random = np.random.default_rng(seed)
+    weights = {name: np.zeros(shape) for name, (_, shape) in PARAMETERS.items()}
+    weights["W1"] = random.uniform(-1.0, 1.0, PARAMETERS["W1"][1]) * 0.7071067811865476
+    weights["W2"] = random.uniform(-1.0, 1.0, PARAMETERS["W2"][1]) * 0.7385489458759964
+    return pack(weights)
+
+
+def pack(weights):
+    """The flat vector theta from arrays by name, of the shapes in PARAMETERS."""
+    if set(weights) != set(PARAMETERS):
+        raise ValueError(f"the arrays {', '.join(PARAMETERS)} are needed, came {', '.join(weights)}")
+    theta = np.empty(SIZE, _DTYPE)
+    for name, array in unpack(theta).items():
+        if np.shape(weights[name]) != array.shape:
+            raise ValueError(f"{name} must be of shape {array.shape}, came {np.shape(weights[name])}")
+        array[...] = weights[name]
+    return theta
+
+
+def unpack(theta):
+    """Views into the flat vector theta, by name."""
+    if np.shape(theta) != (SIZE,):
+        raise ValueError(f"theta must be of shape {(SIZE,)}, came {np.shape(theta)}")
+    views = {}
+    for name, (offset, shape) in PARAMETERS.items():
+        views[name] = theta[offset : offset + int(np.prod(shape))].reshape(shape)
+    return views

@@ -1,0 +1,630 @@
+"""residual: a 8-32-32-32-1 network, its loss and gradient.
+
+Emitted by symgrad 0.1.0 from residual.toml. Do not edit: change the spec, and
+    symgrad compile residual.toml
+Spec, sha256: 3be02e48179023bcab9caf306477ef8ea1ad66c5976b417b528d1f28fe4e0035
+Options: order = loss-first, dtype = float32
+
+The one expression, its shared parts named:
+
+    z1[n,i1]         = Σ_i0 x[n,i0]·W1[i0,i1]
+    sigmoid_z1[n,i1] = sigmoid(z1[n,i1])
+    a1[n,i1]         = sigmoid_z1[n,i1]·z1[n,i1]
+    z2[n,i2]         = Σ_i1 a1[n,i1]·W2[i1,i2] + b2[i2]
+    sigmoid_z2[n,i2] = sigmoid(z2[n,i2])
+    silu_z2[n,i2]    = sigmoid_z2[n,i2]·z2[n,i2]
+    a2[n,i2]         = a1[n,i2] + silu_z2[n,i2]
+    z3[n,i3]         = Σ_i2 a2[n,i2]·W3[i2,i3] + b3[i3]
+    sigmoid_z3[n,i3] = sigmoid(z3[n,i3])
+    silu_z3[n,i3]    = sigmoid_z3[n,i3]·z3[n,i3]
+    a3[n,i3]         = a2[n,i3] + silu_z3[n,i3]
+    y[n,i4]          = Σ_i3 a3[n,i3]·W4[i3,i4] + b4[i4]
+    y_minus_t[n,i4]  = y[n,i4] - t[n,i4]
+    e[n]             = Σ_i4 huber(y_minus_t[n,i4])
+    w_total          = Σ_n w[n]
+    R1               = 1e-05·Σ_i0,i1 |W1[i0,i1]|
+    R2               = 1e-05·Σ_i1,i2 |W2[i1,i2]|
+    R3               = 1e-05·Σ_i2,i3 |W3[i2,i3]|
+    R4               = 1e-05·Σ_i3,i4 |W4[i3,i4]|
+    E                = Σ_n e[n]·w[n]/w_total + R1 + R2 + R3 + R4
+
+and its derivative by all 2401 weights at once is `loss_and_gradient_into`.
+Operations for one sample: the loss 9576, loss and gradient 23435.
+
+x is of shape (samples, 8), t of shape (samples, 1), theta holds all weights, see PARAMETERS.
+A function of your own under @njit(cache=True) keeps the code it was compiled with: after emitting
+this file anew, touch yours.
+"""
+
+import functools
+import inspect
+import math
+
+import numba as nb
+import numpy as np
+
+SPEC = {'name': 'residual',
+ 'dtype': 'float32',
+ 'inputs': 8,
+ 'layers': [{'units': 32, 'activation': 'silu', 'bias': False, 'residual': False},
+            {'units': 32, 'activation': 'silu', 'bias': True, 'residual': True},
+            {'units': 32, 'activation': 'silu', 'bias': True, 'residual': True},
+            {'units': 1, 'activation': 'identity', 'bias': True, 'residual': False}],
+ 'loss': {'kind': 'huber', 'l1': 1e-05, 'l2': 0.0, 'sample_weights': True},
+ 'activations': {}}
+
+SIZE = 2401
+
+# name: (offset in theta, shape)
+PARAMETERS = {'W1': (0, (8, 32)),
+ 'W2': (256, (32, 32)),
+ 'b2': (1280, (32,)),
+ 'W3': (1312, (32, 32)),
+ 'b3': (2336, (32,)),
+ 'W4': (2368, (32, 1)),
+ 'b4': (2400, (1,))}
+
+F = np.float32  # constants are written F(0.5): a bare 0.5 would make float32 expressions float64
+_DTYPE = np.float32
+_SHAPES = {
+    "theta": "(2401,)",
+    "x": "(samples, 8)",
+    "t": "(samples, 1)",
+    "w": "(samples,)",
+    "gradient": "(2401,)",
+}
+
+# Sums may be reordered and multiplications contracted; NaN and infinity keep their meaning.
+_FASTMATH = {"reassoc", "contract", "arcp", "nsz", "afn"}
+
+
+def _jit(function, **options):
+    """`function` compiled by Numba, from its file cache where this file's folder or the user's allows."""
+    try:
+        return nb.njit(cache=True, error_model="numpy", **options)(function)
+    except RuntimeError:  # no place to cache in
+        return nb.njit(error_model="numpy", **options)(function)
+
+
+def _elementary(function):
+    """A function of numbers, compiled apart so that sums inside it are not reordered."""
+    return _jit(function)
+
+
+@_elementary
+def clip(u):
+    return F(1.0) if u > F(1.0) else (-F(1.0) if u < -F(1.0) else u)
+
+
+@_elementary
+def huber(u):
+    return abs(u) - F(0.5) if abs(u) > F(1.0) else F(0.5) * u * u
+
+
+@_elementary
+def sigmoid(z):
+    return F(1.0) / (F(1.0) + np.exp(-z))
+
+
+@_elementary
+def sign(u):
+    return F(1.0) if u > F(0.0) else (-F(1.0) if u < F(0.0) else u)
+
+
+@_elementary
+def silu(z):
+    return z / (F(1.0) + np.exp(-z))
+
+
+class Compiled:
+    """A function for arrays of exactly the types in its signature, compiled at its first call.
+
+    Call it from Python; or from a function of your own under @njit, or hand it to one as an
+    argument: there it is compiled in and runs without Python, on one thread.
+    """
+
+    def __init__(self, body, signature, converts):
+        self.body, self.signature, self.converts = body, signature, converts
+        self.dispatcher = None
+        functools.update_wrapper(self, body)
+
+    def compile(self):
+        """The compiled function, a Numba dispatcher that takes this signature and no other."""
+        if self.dispatcher is None:
+            dispatcher = _jit(self.body, nogil=True, fastmath=_FASTMATH)
+            dispatcher.compile(self.signature)
+            dispatcher.disable_compile()
+            self.dispatcher = dispatcher
+        return self.dispatcher
+
+    @property
+    def _numba_type_(self):
+        return nb.types.Dispatcher(self.compile())
+
+    def __call__(self, *arguments, **named):
+        try:
+            return (self.dispatcher or self.compile())(*arguments, **named)
+        except TypeError:
+            pass  # other types than in the signature: converted or explained below
+        except ValueError as error:
+            raise ValueError(" ".join(map(str, error.args))) from None
+        given = inspect.signature(self.body).bind(*arguments, **named).arguments
+        if not self.converts:
+            raise TypeError("; ".join(_mismatches(given))) from None
+        try:
+            result = self.dispatcher(*(_converted(name, value) for name, value in given.items()))
+        except ValueError as error:
+            raise ValueError(" ".join(map(str, error.args))) from None
+        if isinstance(result, tuple) and np.asarray(given["theta"]).dtype == np.float64:
+            return result[0], result[1].astype(np.float64)
+        return result
+
+    def __reduce__(self):
+        return self.__name__
+
+    def __repr__(self):
+        return f"<{__name__}.{self.__name__}{inspect.signature(self.body)}>"
+
+
+def _converted(name, value):
+    """Any array-like as the array that the compiled code takes; refused where it holds no numbers."""
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name} must be of shape {_SHAPES[name]}: {error}") from None
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"{name} must hold real numbers, came {array.dtype}")
+    _check_axes(name, array)
+    return np.require(array, _DTYPE, ("C", "A"))
+
+
+def _check_axes(name, array):
+    if array.ndim != _SHAPES[name].count(",") + (name in ("x", "t")):
+        raise ValueError(f"{name} must be of shape {_SHAPES[name]}, came {array.shape}")
+
+
+def _mismatches(given):
+    """What is wrong with arguments that must be used in place, one clause for each."""
+    for name, value in given.items():
+        if name == "rate":
+            if not isinstance(value, (int, float, np.integer, np.floating)):
+                yield f"rate must be a number, came {type(value).__name__}"
+            continue
+        wanted = f"{name} must be a C-contiguous {np.dtype(_DTYPE)} array of shape {_SHAPES[name]}"
+        if not isinstance(value, np.ndarray):
+            yield f"{wanted}, came {type(value).__name__}"
+        elif value.dtype != _DTYPE or not value.flags.c_contiguous or not value.flags.aligned:
+            order = "" if value.flags.c_contiguous else "not C-contiguous "
+            order += "" if value.flags.aligned else "unaligned "
+            yield f"{wanted}, came a {order}{value.dtype} array of shape {value.shape}"
+        elif not value.flags.writeable and name in ("gradient", "theta"):
+            yield f"{wanted}, came a read-only one"
+        else:
+            _check_axes(name, value)
+
+
+@_elementary
+def _check(theta, x):
+    """The shapes of theta and x; compiled code would read beyond them."""
+    if theta.shape[0] != 2401:
+        raise ValueError("theta must be of shape (2401,), came a length of", theta.shape[0])
+    if x.shape[1] != 8:
+        raise ValueError("x must be of shape (samples, 8), came a second extent of", x.shape[1])
+    if x.shape[0] == 0:
+        raise ValueError("x must hold at least one sample, came", x.shape[0])
+
+
+@_elementary
+def _check_targets(x, t, w):
+    if t.shape[1] != 1:
+        raise ValueError("t must be of shape (samples, 1), came a second extent of", t.shape[1])
+    if t.shape[0] != x.shape[0]:
+        raise ValueError("t must have as many samples as x, came", t.shape[0], "and", x.shape[0])
+    if w.shape[0] != x.shape[0]:
+        raise ValueError("w must have as many samples as x, came", w.shape[0], "and", x.shape[0])
+
+
+@_elementary
+def _check_gradient(gradient, theta, x, t, w):
+    if gradient.shape[0] != 2401:
+        raise ValueError("gradient must be of shape (2401,), came a length of", gradient.shape[0])
+    start, end = gradient.ctypes.data, gradient.ctypes.data + gradient.nbytes
+    if start < theta.ctypes.data + theta.nbytes and theta.ctypes.data < end:
+        raise ValueError("gradient must not overlap theta in memory")
+    if start < x.ctypes.data + x.nbytes and x.ctypes.data < end:
+        raise ValueError("gradient must not overlap x in memory")
+    if start < t.ctypes.data + t.nbytes and t.ctypes.data < end:
+        raise ValueError("gradient must not overlap t in memory")
+    if start < w.ctypes.data + w.nbytes and w.ctypes.data < end:
+        raise ValueError("gradient must not overlap w in memory")
+
+
+def predict(theta, x):
+    """The network's output y, of shape (samples, 1), for x of shape (samples, 8)."""
+    _check(theta, x)
+    samples = x.shape[0]
+    y = np.empty((samples, 1), np.float32)
+    W1 = theta[0:256].reshape((8, 32))
+    W2 = theta[256:1280].reshape((32, 32))
+    b2 = theta[1280:1312]
+    W3 = theta[1312:2336].reshape((32, 32))
+    b3 = theta[2336:2368]
+    W4 = theta[2368:2400].reshape((32, 1))
+    b4 = theta[2400:2401]
+    z1 = np.empty((samples, 32), np.float32)
+    a1_W2 = np.empty((samples, 32), np.float32)
+    a2_W3 = np.empty((samples, 32), np.float32)
+    a3 = np.empty(32, np.float32)
+    a1 = z1  # in the same memory, one after the other
+    a2 = a1_W2  # in the same memory, one after the other
+    # z1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1]
+    np.dot(x, W1, z1)
+    for n in range(samples):
+        # a1[n,i1] = silu(z1[n,i1])
+        for i1 in range(32):
+            a1[n, i1] = silu(z1[n, i1])
+    # a1_W2[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2]
+    np.dot(a1, W2, a1_W2)
+    for n in range(samples):
+        # z2[n,i2] = a1_W2[n,i2] + b2[i2]
+        # a2[n,i2] = silu(z2[n,i2]) + a1[n,i2]
+        for i2 in range(32):
+            z2 = a1_W2[n, i2] + b2[i2]
+            a2[n, i2] = silu(z2) + a1[n, i2]
+    # a2_W3[n,i3] = Σ_i2 a2[n,i2]·W3[i2,i3]
+    np.dot(a2, W3, a2_W3)
+    for n in range(samples):
+        # z3[n,i3] = a2_W3[n,i3] + b3[i3]
+        # a3[n,i3] = silu(z3[n,i3]) + a2[n,i3]
+        for i3 in range(32):
+            z3 = a2_W3[n, i3] + b3[i3]
+            a3[i3] = silu(z3) + a2[n, i3]
+        # y[n,i4] = Σ_i3 a3[n,i3]·W4[i3,i4] + b4[i4]
+        for i4 in range(1):
+            total = b4[i4]
+            for i3 in range(32):
+                total += a3[i3] * W4[i3, i4]
+            y[n, i4] = total
+    return y
+
+
+def loss(theta, x, t, w):
+    """The loss E, a float, for x of shape (samples, 8) and t of shape (samples, 1)."""
+    _check(theta, x)
+    _check_targets(x, t, w)
+    samples = x.shape[0]
+    N = F(samples)
+    W1 = theta[0:256].reshape((8, 32))
+    W2 = theta[256:1280].reshape((32, 32))
+    b2 = theta[1280:1312]
+    W3 = theta[1312:2336].reshape((32, 32))
+    b3 = theta[2336:2368]
+    W4 = theta[2368:2400].reshape((32, 1))
+    b4 = theta[2400:2401]
+    z1 = np.empty((samples, 32), np.float32)
+    a1_W2 = np.empty((samples, 32), np.float32)
+    a2_W3 = np.empty((samples, 32), np.float32)
+    a3 = np.empty(32, np.float32)
+    y = np.empty(1, np.float32)
+    e = np.empty(samples, np.float32)
+    a1 = z1  # in the same memory, one after the other
+    a2 = a1_W2  # in the same memory, one after the other
+    # R1 = 1e-05·Σ_i0,i1 |W1[i0,i1]|
+    R1_sum = 0.0
+    for i0 in range(8):
+        for i1 in range(32):
+            R1_sum += F(1e-05) * abs(W1[i0, i1])
+    R1 = R1_sum
+    # R2 = 1e-05·Σ_i1,i2 |W2[i1,i2]|
+    R2_sum = 0.0
+    for i1 in range(32):
+        for i2 in range(32):
+            R2_sum += F(1e-05) * abs(W2[i1, i2])
+    R2 = R2_sum
+    # R3 = 1e-05·Σ_i2,i3 |W3[i2,i3]|
+    R3_sum = 0.0
+    for i2 in range(32):
+        for i3 in range(32):
+            R3_sum += F(1e-05) * abs(W3[i2, i3])
+    R3 = R3_sum
+    # R4 = 1e-05·Σ_i3,i4 |W4[i3,i4]|
+    R4_sum = 0.0
+    for i3 in range(32):
+        for i4 in range(1):
+            R4_sum += F(1e-05) * abs(W4[i3, i4])
+    R4 = R4_sum
+    # z1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1]
+    np.dot(x, W1, z1)
+    for n in range(samples):
+        # a1[n,i1] = silu(z1[n,i1])
+        for i1 in range(32):
+            a1[n, i1] = silu(z1[n, i1])
+    # a1_W2[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2]
+    np.dot(a1, W2, a1_W2)
+    for n in range(samples):
+        # z2[n,i2] = a1_W2[n,i2] + b2[i2]
+        # a2[n,i2] = silu(z2[n,i2]) + a1[n,i2]
+        for i2 in range(32):
+            z2 = a1_W2[n, i2] + b2[i2]
+            a2[n, i2] = silu(z2) + a1[n, i2]
+    # a2_W3[n,i3] = Σ_i2 a2[n,i2]·W3[i2,i3]
+    np.dot(a2, W3, a2_W3)
+    w_total_sum = 0.0
+    for n in range(samples):
+        # z3[n,i3] = a2_W3[n,i3] + b3[i3]
+        # a3[n,i3] = silu(z3[n,i3]) + a2[n,i3]
+        for i3 in range(32):
+            z3 = a2_W3[n, i3] + b3[i3]
+            a3[i3] = silu(z3) + a2[n, i3]
+        # y[n,i4] = Σ_i3 a3[n,i3]·W4[i3,i4] + b4[i4]
+        for i4 in range(1):
+            total = b4[i4]
+            for i3 in range(32):
+                total += a3[i3] * W4[i3, i4]
+            y[i4] = total
+        # e[n] = Σ_i4 huber(y[n,i4] - t[n,i4])
+        total = F(0.0)
+        for i4 in range(1):
+            total += huber(y[i4] - t[n, i4])
+        e[n] = total
+        # w_total = Σ_n w[n]
+        w_total_sum += w[n]
+    w_total = F(w_total_sum)
+    E_sum = 0.0
+    for n in range(samples):
+        # E = Σ_n e[n]·w[n]/w_total + R1 + R2 + R3 + R4
+        E_sum += e[n] * w[n]
+    E = E_sum / w_total + R1 + R2 + R3 + R4
+    return E
+
+
+def loss_and_gradient_into(theta, x, t, w, gradient):
+    """The loss E; its derivative by every weight is written into `gradient`, laid out like theta."""
+    _check(theta, x)
+    _check_targets(x, t, w)
+    _check_gradient(gradient, theta, x, t, w)
+    samples = x.shape[0]
+    N = F(samples)
+    W1 = theta[0:256].reshape((8, 32))
+    W2 = theta[256:1280].reshape((32, 32))
+    b2 = theta[1280:1312]
+    W3 = theta[1312:2336].reshape((32, 32))
+    b3 = theta[2336:2368]
+    W4 = theta[2368:2400].reshape((32, 1))
+    b4 = theta[2400:2401]
+    d_W1 = gradient[0:256].reshape((8, 32))
+    d_W2 = gradient[256:1280].reshape((32, 32))
+    d_b2 = gradient[1280:1312]
+    d_W3 = gradient[1312:2336].reshape((32, 32))
+    d_b3 = gradient[2336:2368]
+    d_W4 = gradient[2368:2400].reshape((32, 1))
+    d_b4 = gradient[2400:2401]
+    z1 = np.empty((samples, 32), np.float32)
+    sigmoid_z1 = np.empty((samples, 32), np.float32)
+    a1_W2 = np.empty((samples, 32), np.float32)
+    silu_z2 = np.empty((samples, 32), np.float32)
+    a2 = np.empty((samples, 32), np.float32)
+    a2_W3 = np.empty((samples, 32), np.float32)
+    silu_z3 = np.empty((samples, 32), np.float32)
+    a3 = np.empty((samples, 32), np.float32)
+    y_minus_t = np.empty((samples, 1), np.float32)
+    e = np.empty(samples, np.float32)
+    d_y = np.empty(1, np.float32)
+    d_a3 = np.empty((samples, 32), np.float32)
+    d_z3_W3 = np.empty((samples, 32), np.float32)
+    d_z2_W2 = np.empty((samples, 32), np.float32)
+    a1 = z1  # in the same memory, one after the other
+    sigmoid_z2 = a1_W2  # in the same memory, one after the other
+    sigmoid_z3 = a2_W3  # in the same memory, one after the other
+    d_z3 = a2_W3  # in the same memory, one after the other
+    a2_d_z3 = d_W3  # in the same memory, one after the other
+    d_a2 = d_z3_W3  # in the same memory, one after the other
+    d_z2 = a1_W2  # in the same memory, one after the other
+    a1_d_z2 = d_W2  # in the same memory, one after the other
+    d_z1 = sigmoid_z1  # in the same memory, one after the other
+    d_z1_x = d_W1  # in the same memory, one after the other
+    # R1 = 1e-05·Σ_i0,i1 |W1[i0,i1]|
+    R1_sum = 0.0
+    for i0 in range(8):
+        for i1 in range(32):
+            R1_sum += F(1e-05) * abs(W1[i0, i1])
+    R1 = R1_sum
+    # R2 = 1e-05·Σ_i1,i2 |W2[i1,i2]|
+    R2_sum = 0.0
+    for i1 in range(32):
+        for i2 in range(32):
+            R2_sum += F(1e-05) * abs(W2[i1, i2])
+    R2 = R2_sum
+    # R3 = 1e-05·Σ_i2,i3 |W3[i2,i3]|
+    R3_sum = 0.0
+    for i2 in range(32):
+        for i3 in range(32):
+            R3_sum += F(1e-05) * abs(W3[i2, i3])
+    R3 = R3_sum
+    # R4 = 1e-05·Σ_i3,i4 |W4[i3,i4]|
+    R4_sum = 0.0
+    for i3 in range(32):
+        for i4 in range(1):
+            R4_sum += F(1e-05) * abs(W4[i3, i4])
+    R4 = R4_sum
+    # z1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1]
+    np.dot(x, W1, z1)
+    for n in range(samples):
+        # sigmoid_z1[n,i1] = sigmoid(z1[n,i1])
+        # a1[n,i1] = sigmoid_z1[n,i1]·z1[n,i1]
+        for i1 in range(32):
+            sigmoid_z1[n, i1] = sigmoid(z1[n, i1])
+            a1[n, i1] = sigmoid_z1[n, i1] * z1[n, i1]
+    # a1_W2[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2]
+    np.dot(a1, W2, a1_W2)
+    for n in range(samples):
+        # z2[n,i2] = a1_W2[n,i2] + b2[i2]
+        # sigmoid_z2[n,i2] = sigmoid(z2[n,i2])
+        # silu_z2[n,i2] = sigmoid_z2[n,i2]·z2[n,i2]
+        # a2[n,i2] = a1[n,i2] + silu_z2[n,i2]
+        for i2 in range(32):
+            z2 = a1_W2[n, i2] + b2[i2]
+            sigmoid_z2[n, i2] = sigmoid(z2)
+            silu_z2[n, i2] = sigmoid_z2[n, i2] * z2
+            a2[n, i2] = a1[n, i2] + silu_z2[n, i2]
+    # a2_W3[n,i3] = Σ_i2 a2[n,i2]·W3[i2,i3]
+    np.dot(a2, W3, a2_W3)
+    w_total_sum = 0.0
+    for n in range(samples):
+        # z3[n,i3] = a2_W3[n,i3] + b3[i3]
+        # sigmoid_z3[n,i3] = sigmoid(z3[n,i3])
+        # silu_z3[n,i3] = sigmoid_z3[n,i3]·z3[n,i3]
+        # a3[n,i3] = a2[n,i3] + silu_z3[n,i3]
+        for i3 in range(32):
+            z3 = a2_W3[n, i3] + b3[i3]
+            sigmoid_z3[n, i3] = sigmoid(z3)
+            silu_z3[n, i3] = sigmoid_z3[n, i3] * z3
+            a3[n, i3] = a2[n, i3] + silu_z3[n, i3]
+        # y[n,i4] = Σ_i3 a3[n,i3]·W4[i3,i4] + b4[i4]
+        # y_minus_t[n,i4] = y[n,i4] - t[n,i4]
+        for i4 in range(1):
+            y = b4[i4]
+            for i3 in range(32):
+                y += a3[n, i3] * W4[i3, i4]
+            y_minus_t[n, i4] = y - t[n, i4]
+        # e[n] = Σ_i4 huber(y_minus_t[n,i4])
+        total = F(0.0)
+        for i4 in range(1):
+            total += huber(y_minus_t[n, i4])
+        e[n] = total
+        # w_total = Σ_n w[n]
+        w_total_sum += w[n]
+    w_total = F(w_total_sum)
+    E_sum = 0.0
+    d_b4[:] = F(0.0)
+    # d_W4[i3,i4] = 1e-05·sign(W4[i3,i4]) + …
+    for i3 in range(32):
+        for i4 in range(1):
+            d_W4[i3, i4] = F(1e-05) * sign(W4[i3, i4])
+    d_b3[:] = F(0.0)
+    for n in range(samples):
+        # E = Σ_n e[n]·w[n]/w_total + R1 + R2 + R3 + R4
+        E_sum += e[n] * w[n]
+        # d_e[n] = w[n]/w_total
+        d_e = w[n] / w_total
+        # d_y[n,i4] = d_e[n]·clip(y_minus_t[n,i4])
+        # d_b4[i4] = Σ_n d_y[n,i4]
+        for i4 in range(1):
+            d_y[i4] = d_e * clip(y_minus_t[n, i4])
+            d_b4[i4] += d_y[i4]
+        # d_W4[i3,i4] = 1e-05·sign(W4[i3,i4]) + Σ_n a3[n,i3]·d_y[n,i4]
+        for i3 in range(32):
+            for i4 in range(1):
+                d_W4[i3, i4] += a3[n, i3] * d_y[i4]
+        # d_a3[n,i3] = Σ_i4 d_y[n,i4]·W4[i3,i4]
+        # d_z3[n,i3] = d_a3[n,i3]·(silu_z3[n,i3]·(1 - sigmoid_z3[n,i3]) + sigmoid_z3[n,i3])
+        # d_b3[i3] = Σ_n d_z3[n,i3]
+        for i3 in range(32):
+            total = F(0.0)
+            for i4 in range(1):
+                total += d_y[i4] * W4[i3, i4]
+            d_a3[n, i3] = total
+            d_z3[n, i3] = d_a3[n, i3] * (silu_z3[n, i3] * (F(1.0) - sigmoid_z3[n, i3]) + sigmoid_z3[n, i3])
+            d_b3[i3] += d_z3[n, i3]
+    E = E_sum / w_total + R1 + R2 + R3 + R4
+    # a2_d_z3[i2,i3] = Σ_n a2[n,i2]·d_z3[n,i3]
+    np.dot(a2.T, d_z3, a2_d_z3)
+    # d_W3[i2,i3] = 1e-05·sign(W3[i2,i3]) + a2_d_z3[i2,i3]
+    for i2 in range(32):
+        for i3 in range(32):
+            d_W3[i2, i3] = F(1e-05) * sign(W3[i2, i3]) + a2_d_z3[i2, i3]
+    # d_z3_W3[n,i2] = Σ_i3 d_z3[n,i3]·W3[i2,i3]
+    np.dot(d_z3, W3.T, d_z3_W3)
+    d_b2[:] = F(0.0)
+    for n in range(samples):
+        # d_a2[n,i2] = d_a3[n,i2] + d_z3_W3[n,i2]
+        # d_z2[n,i2] = d_a2[n,i2]·(silu_z2[n,i2]·(1 - sigmoid_z2[n,i2]) + sigmoid_z2[n,i2])
+        # d_b2[i2] = Σ_n d_z2[n,i2]
+        for i2 in range(32):
+            d_a2[n, i2] = d_a3[n, i2] + d_z3_W3[n, i2]
+            d_z2[n, i2] = d_a2[n, i2] * (silu_z2[n, i2] * (F(1.0) - sigmoid_z2[n, i2]) + sigmoid_z2[n, i2])
+            d_b2[i2] += d_z2[n, i2]
+    # a1_d_z2[i1,i2] = Σ_n a1[n,i1]·d_z2[n,i2]
+    np.dot(a1.T, d_z2, a1_d_z2)
+    # d_W2[i1,i2] = 1e-05·sign(W2[i1,i2]) + a1_d_z2[i1,i2]
+    for i1 in range(32):
+        for i2 in range(32):
+            d_W2[i1, i2] = F(1e-05) * sign(W2[i1, i2]) + a1_d_z2[i1, i2]
+    # d_z2_W2[n,i1] = Σ_i2 d_z2[n,i2]·W2[i1,i2]
+    np.dot(d_z2, W2.T, d_z2_W2)
+    for n in range(samples):
+        # d_a1[n,i1] = d_a2[n,i1] + d_z2_W2[n,i1]
+        # d_z1[n,i1] = d_a1[n,i1]·(a1[n,i1]·(1 - sigmoid_z1[n,i1]) + sigmoid_z1[n,i1])
+        for i1 in range(32):
+            d_a1 = d_a2[n, i1] + d_z2_W2[n, i1]
+            d_z1[n, i1] = d_a1 * (a1[n, i1] * (F(1.0) - sigmoid_z1[n, i1]) + sigmoid_z1[n, i1])
+    # d_z1_x[i0,i1] = Σ_n x[n,i0]·d_z1[n,i1]
+    np.dot(x.T, d_z1, d_z1_x)
+    # d_W1[i0,i1] = 1e-05·sign(W1[i0,i1]) + d_z1_x[i0,i1]
+    for i0 in range(8):
+        for i1 in range(32):
+            d_W1[i0, i1] = F(1e-05) * sign(W1[i0, i1]) + d_z1_x[i0, i1]
+    return E
+
+
+def loss_and_gradient(theta, x, t, w):
+    """The loss E and its derivative by every weight, an array like theta."""
+    gradient = np.empty(2401, np.float32)
+    return loss_and_gradient_into(theta, x, t, w, gradient), gradient
+
+
+def step(theta, x, t, w, rate):
+    """One step of gradient descent: theta -= rate·gradient, in place. Returns the loss before it."""
+    gradient = np.empty(2401, np.float32)
+    E = loss_and_gradient_into(theta, x, t, w, gradient)
+    for k in range(2401):
+        theta[k] -= F(rate) * gradient[k]
+    return E
+
+
+_number = nb.from_dtype(np.dtype(_DTYPE))
+_vector = nb.types.Array(_number, 1, "C", readonly=True)
+_matrix = nb.types.Array(_number, 2, "C", readonly=True)
+_written = nb.types.Array(_number, 1, "C")
+
+predict = Compiled(predict, (_vector, _matrix), converts=True)
+loss = Compiled(loss, (_vector, _matrix, _matrix, _vector), converts=True)
+loss_and_gradient_into = Compiled(loss_and_gradient_into, (_vector, _matrix, _matrix, _vector, _written), converts=False)
+loss_and_gradient = Compiled(loss_and_gradient, (_vector, _matrix, _matrix, _vector), converts=True)
+step = Compiled(step, (_written, _matrix, _matrix, _vector, nb.float64), converts=False)
+
+
+def init(seed=0):
+    """Random weights: He for relu-like layers, Glorot for others, both uniform; biases are zero.
+
+    He et al. 2015, arXiv:1502.01852; Glorot and Bengio 2010.
+    """
+    random = np.random.default_rng(seed)
+    weights = {name: np.zeros(shape) for name, (_, shape) in PARAMETERS.items()}
+    weights["W1"] = random.uniform(-1.0, 1.0, PARAMETERS["W1"][1]) * 0.8660254037844386
+    weights["W2"] = random.uniform(-1.0, 1.0, PARAMETERS["W2"][1]) * 0.4330127018922193
+    weights["W3"] = random.uniform(-1.0, 1.0, PARAMETERS["W3"][1]) * 0.4330127018922193
+    weights["W4"] = random.uniform(-1.0, 1.0, PARAMETERS["W4"][1]) * 0.4264014327112209
+    return pack(weights)
+
+
+def pack(weights):
+    """The flat vector theta from arrays by name, of the shapes in PARAMETERS."""
+    if set(weights) != set(PARAMETERS):
+        raise ValueError(f"the arrays {', '.join(PARAMETERS)} are needed, came {', '.join(weights)}")
+    theta = np.empty(SIZE, _DTYPE)
+    for name, array in unpack(theta).items():
+        if np.shape(weights[name]) != array.shape:
+            raise ValueError(f"{name} must be of shape {array.shape}, came {np.shape(weights[name])}")
+        array[...] = weights[name]
+    return theta
+
+
+def unpack(theta):
+    """Views into the flat vector theta, by name."""
+    if np.shape(theta) != (SIZE,):
+        raise ValueError(f"theta must be of shape {(SIZE,)}, came {np.shape(theta)}")
+    views = {}
+    for name, (offset, shape) in PARAMETERS.items():
+        views[name] = theta[offset : offset + int(np.prod(shape))].reshape(shape)
+    return views

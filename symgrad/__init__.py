@@ -1,0 +1,33 @@
+"""symgrad: from the spec of an MLP to its loss, its symbolic gradient, and a readable module.
+
+    compiled = symgrad.compile("specs/xor.toml")
+    compiled.loss, compiled.gradient["W1"]      formulas, in SymPy
+    compiled.module.loss_and_gradient(…)        numbers, fast
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from symgrad.compiler.compile import Compiled, compile
+    from symgrad.compiler.load import load
+    from symgrad.compiler.spec import Spec
+
+__version__ = "0.1.0"
+__all__ = ["Compiled", "Spec", "compile", "load"]
+
+
+def __getattr__(name: str) -> Any:
+    """SymPy and Numba take a second to import: only what is asked for is, when it is."""
+    if name not in __all__:
+        raise AttributeError(f"module 'symgrad' has no attribute {name!r}")
+    if name == "load":
+        from symgrad.compiler.load import load
+
+        return load
+    if name == "Spec":
+        from symgrad.compiler.spec import Spec
+
+        return Spec
+    from symgrad.compiler import compile as driver
+
+    return getattr(driver, name)

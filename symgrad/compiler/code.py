@@ -1,0 +1,106 @@
+"""Expressions as Python source for Numba, typed: in a float32 module every constant is a float32."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from sympy import Abs, Add, Expr, Function, Indexed, Mul, Pow, Rational, Symbol
+
+from symgrad.language.indices import SAMPLES, operands
+from symgrad.language.order import arranged
+from symgrad.language.program import name_of
+
+# how tightly source text holds together: in a sum, a product, a power or a call
+SUM, PRODUCT, ATOM = range(3)
+
+# SymPy's functions as NumPy has them for scalars; the others are emitted as functions of the module.
+_NUMPY = {"exp", "log", "sin", "cos", "sinh", "cosh", "tanh"}
+
+
+@dataclass
+class Printer:
+    """Prints expressions; notes in `functions` which of the module's own functions they call.
+
+    `element` says how an array element is read, which depends on where the array lives.
+    """
+
+    single: bool
+    element: Callable[[Indexed], str]
+    functions: set[str] = field(default_factory=set)
+
+    def source(self, value: Expr, place: int = SUM) -> str:
+        written, holds = self._written(value)
+        return written if holds >= place else f"({written})"
+
+    def constant(self, value: Expr) -> str:
+        """A number in the module's precision: F(0.5) in float32, 0.5 in float64."""
+        literal = repr(float(value.evalf(30)) if not isinstance(value, Rational) else float(value))
+        return f"F({literal})" if self.single else literal
+
+    def _written(self, value: Expr) -> tuple[str, int]:
+        if value.is_number:
+            written = self.constant(value)
+            return written, ATOM if not written.startswith("-") else SUM
+        if isinstance(value, Indexed):
+            return self.element(value), ATOM
+        if isinstance(value, Symbol):
+            return ("N" if value == SAMPLES else name_of(value)), ATOM
+        if isinstance(value, Add):
+            return self._sum(value), SUM
+        if isinstance(value, Mul):
+            return self._product(value)
+        if isinstance(value, Pow):
+            return self._power(value)
+        assert isinstance(value, Function), value
+        return self._call(value), ATOM
+
+    def _sum(self, value: Add) -> str:
+        text = ""
+        for term in arranged(value):
+            coefficient, _ = term.as_coeff_Mul()
+            negative = coefficient.is_negative
+            sign = ("-" if negative else "") if not text else (" - " if negative else " + ")
+            text += sign + self.source(-term if negative else term, PRODUCT)
+        return text
+
+    def _product(self, value: Mul) -> tuple[str, int]:
+        coefficient, rest = value.as_coeff_Mul()
+        if coefficient == -1:
+            return "-" + self.source(rest, PRODUCT), SUM
+        above, below = [], []
+        for factor in arranged(value):
+            inverse = isinstance(factor, Pow) and factor.exp.is_number and factor.exp.is_negative
+            (below if inverse else above).append(1 / factor if inverse else factor)
+        if below and above and all(factor.is_number for factor in above):
+            above = [Mul(*above)]
+        text = " * ".join(self.source(factor, ATOM) for factor in above) or self.constant(Rational(1))
+        for factor in below:
+            text += f" / {self.source(factor, ATOM)}"
+        return text, PRODUCT
+
+    def _power(self, value: Pow) -> tuple[str, int]:
+        base, exponent = value.args
+        if exponent.is_negative:
+            return f"{self.constant(Rational(1))} / {self.source(1 / value, ATOM)}", PRODUCT
+        if exponent == Rational(1, 2):
+            return f"np.sqrt({self.source(base)})", ATOM
+        if not exponent.is_Integer:
+            return f"{self.source(base, ATOM)} ** {self.constant(exponent)}", PRODUCT
+        if exponent == 2 and isinstance(base, Indexed | Symbol):
+            return f"{self.source(base)} * {self.source(base)}", PRODUCT
+        return self._own(f"power_{exponent}" if exponent != 2 else "square", [base]), ATOM
+
+    def _call(self, call: Function) -> str:
+        name = type(call).__name__
+        if isinstance(call, Abs):
+            return f"abs({self.source(call.args[0])})"
+        if name in _NUMPY:
+            return f"np.{name}({self.source(call.args[0])})"
+        if name == "atan":
+            return f"np.arctan({self.source(call.args[0])})"
+        return self._own(name, list(operands(call)))
+
+    def _own(self, name: str, arguments: list[Expr]) -> str:
+        self.functions.add(name)
+        return f"{name}({', '.join(map(self.source, arguments))})"
+
+

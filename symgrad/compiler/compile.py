@@ -1,0 +1,188 @@
+"""compile: the passes, one after the other, and what they come to."""
+
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from sympy import Expr
+
+from symgrad.compiler.differentiate import DerivativeGraph, differentiate
+from symgrad.compiler.emit import emit, parameters
+from symgrad.compiler.expand import expand
+from symgrad.compiler.factor import Order, factor
+from symgrad.compiler.inspect import view
+from symgrad.compiler.load import load
+from symgrad.compiler.schedule import Schedule, schedule
+from symgrad.compiler.share import share
+from symgrad.compiler.spec import Spec, read
+from symgrad.compiler.stabilize import stabilize
+from symgrad.compiler.write import write
+from symgrad.language.evaluate import Decimals, Floats, evaluate
+from symgrad.language.program import Program
+from symgrad.language.views import formula
+
+
+@dataclass(frozen=True)
+class Stages:
+    """What every pass has made of a spec."""
+
+    expand: Program
+    stabilize: Program
+    share: Program
+    differentiate: DerivativeGraph
+    factor: Program
+    gradient: Program
+    schedule: Mapping[str, Schedule]
+    source: str
+
+
+def passes(spec: Spec, order: Order = "loss-first") -> Stages:
+    """The compiler: spec → expression → derivative by all weights at once → source."""
+    expanded = expand(spec)  # the one loss expression, in shared form
+    stable = stabilize(expanded)  # the same, finite in floating point
+    shared = share(stable)  # the same, nothing computed twice
+    graph = differentiate(shared)  # the local partial derivatives
+    factored = factor(graph, order)  # the derivative by all weights at once
+    gradient = share(factored)  # forward and backward share what they have in common
+    schedules = {
+        "predict": schedule(shared, ("y",)),
+        "loss": schedule(shared, ("E",)),
+        "gradient": schedule(gradient, ("E", *derivatives(gradient))),
+    }  # which definitions are products and which share loops, and where arrays live
+    source = emit(spec, gradient, schedules, order)  # a module's text
+    return Stages(expanded, stable, shared, graph, factored, gradient, schedules, source)
+
+
+def derivatives(program: Program) -> list[str]:
+    return [name for name in program.outputs if name.startswith("d_")]
+
+
+class Compiled:
+    """A spec, compiled: the loss and its gradient as formulas, as a program, and as a module."""
+
+    def __init__(self, spec: Spec, order: Order = "loss-first", into: Path | None = None) -> None:
+        self.spec = spec
+        self.order = order
+        self.stages = passes(spec, order)
+        self._file = write({self._file_name: self.source}, into)[0] if into else None
+
+    @property
+    def program(self) -> Program:
+        """Loss and gradient, every part defined once."""
+        return self.stages.gradient
+
+    @property
+    def source(self) -> str:
+        """The emitted module's text."""
+        return self.stages.source
+
+    @cached_property
+    def loss(self) -> Expr:
+        """The loss as one formula in x, t and the weights; TooLarge where that is too large."""
+        return formula(self.stages.expand, "E")
+
+    @cached_property
+    def gradient(self) -> "Gradient":
+        """The derivative of the loss by each weight as one formula: gradient["W2"][i1, i2]."""
+        return Gradient(self.program)
+
+    @cached_property
+    def module(self) -> ModuleType:
+        """The emitted module, imported; from the folder given to `compile`, else from a cache."""
+        if self._file is None:
+            self._file = write({self._file_name: self.source}, self._cache())[0]
+        return load(self._file)
+
+    def write(self, folder: str | os.PathLike[str]) -> Path:
+        """Writes the module into a folder as NAME.py, whole or not at all; returns its path."""
+        return write({self._file_name: self.source}, folder)[0]
+
+    def evaluate(
+        self, theta: Any, x: Any, t: Any, w: Any = None, digits: int | None = None
+    ) -> tuple[Any, np.ndarray]:
+        """The loss and its gradient by a plain, slow interpreter of the program.
+
+        theta of shape (weights,), x (samples, inputs), t (samples, outputs), and w (samples,) where
+        the spec has sample weights. Computes in float64, or with `digits` decimal digits (mpmath),
+        where arrays hold mpf numbers. Returns (loss, gradient), the gradient laid out like theta.
+        """
+        arithmetic = Decimals(digits) if digits else Floats()
+        flat = arithmetic.array(theta)
+        layout = parameters(self.program)
+        if flat.shape != (self.spec.weights,):
+            raise ValueError(f"theta must be of shape ({self.spec.weights},), came {flat.shape}")
+        given = {"x": x, "t": t} | ({"w": w} if self.spec.loss.sample_weights else {})
+        for name, (offset, shape) in layout.items():
+            given[name] = flat[offset : offset + int(np.prod(shape))].reshape(shape)
+        values = evaluate(self.program, given, arithmetic)
+        gradient = np.concatenate([np.ravel(values[f"d_{name}"]) for name in layout])
+        return values["E"], gradient
+
+    def view(self, stage: str = "gradient", format: str = "unicode") -> str:
+        """A stage as text: see `symgrad.compiler.inspect`."""
+        return view(self.spec, self.stages, stage, format)
+
+    @property
+    def _file_name(self) -> str:
+        return f"{self.spec.name}.py"
+
+    def _cache(self) -> Path:
+        """A folder that is this source's own, in the user's cache, or for this run if that is shut."""
+        content = f"{self.spec.digest()[:16]}-{self.order}-{_fingerprint(self.source)}"
+        home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+        folder = Path(home) / "symgrad" / content
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError:
+            return Path(tempfile.mkdtemp(prefix="symgrad-"))
+        return folder if os.access(folder, os.W_OK) else Path(tempfile.mkdtemp(prefix="symgrad-"))
+
+
+class Gradient(Mapping[str, Expr]):
+    """The derivative by each weight array as one formula, written out when it is asked for."""
+
+    def __init__(self, program: Program) -> None:
+        self._names = [name.removeprefix("d_") for name in derivatives(program)]
+        self._program = program
+
+    def __getitem__(self, weight: str) -> Expr:
+        if weight not in self._names:
+            raise KeyError(weight)
+        return formula(self._program, f"d_{weight}")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+def compile(
+    spec: str | os.PathLike[str] | Mapping[str, Any] | Spec,
+    into: str | os.PathLike[str] | None = None,
+    order: Order = "loss-first",
+) -> Compiled:
+    """Compiles a spec: a path to a TOML or JSON file, a dict of the same form, or a `Spec`.
+
+    The module is written into the folder `into` if one is given. `order` is that of `factor`:
+    "loss-first" is backpropagation. Raises SpecError, one message with the place in the file, if the
+    spec is wrong.
+    """
+    return Compiled(read(spec), order, Path(into) if into is not None else None)
+
+
+def write_all(compiled: list[Compiled], folder: str | os.PathLike[str]) -> list[Path]:
+    """Writes several modules into a folder: all of them, or none."""
+    return write({one._file_name: one.source for one in compiled}, folder)
+
+
+def _fingerprint(source: str) -> str:
+    from hashlib import sha256
+
+    return sha256(source.encode()).hexdigest()[:16]

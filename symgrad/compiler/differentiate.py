@@ -1,0 +1,213 @@
+"""differentiate: the local partial derivatives of every definition by everything that it reads.
+
+The result is a graph. Its vertices are the arrays of the program; an edge u → v, for a u that v's
+definition reads, carries ∂v[out]/∂u[in], an expression whose indices `out` are v's and whose
+indices `in` are u's. An index that stands in both is one on which the derivative is diagonal (a
+Kronecker δ that has been contracted): ∂a1[n,i1]/∂z1[n,i1] = 1 - tanh(z1[n,i1])², while in
+∂z2[n,i2]/∂a1[n,i1] = W2[i1,i2] only n is shared.
+
+The derivative of the loss by a weight is the sum over all paths between them of the products of
+their edges, summed over the indices in between (Bauer 1974, "Computational graphs and rounding
+error"). `textbook` writes that down; `factor` computes it without walking every path.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from sympy import Add, Expr, Integer, Mul, Pow, Sum, Symbol, exp
+from sympy.concrete.expr_with_limits import ExprWithLimits
+
+from symgrad.language.functions import TABLE, LogSumExp, sigmoid
+from symgrad.language.indices import (
+    apart,
+    bounds,
+    fresh,
+    product,
+    rename,
+    sum_over,
+    walk,
+)
+from symgrad.language.notation import undistributed
+from symgrad.language.program import Program, indices_of, name_of, reads
+
+
+@dataclass(frozen=True)
+class Edge:
+    """∂target[out]/∂source[into] = value; an index in both `out` and `into` is on the diagonal."""
+
+    source: str
+    target: str
+    out: tuple[Symbol, ...]
+    into: tuple[Symbol, ...]
+    value: Expr
+
+
+@dataclass(frozen=True)
+class DerivativeGraph:
+    """A program, and the partial derivatives between the arrays that lie on a path weight → loss."""
+
+    program: Program
+    edges: tuple[Edge, ...]
+
+    @property
+    def loss(self) -> str:
+        return "E"
+
+    def indices(self, name: str) -> tuple[Symbol, ...]:
+        found = self.program.given.get(name)
+        return indices_of(found) if found is not None else self.program.by_name[name].indices
+
+    def between(self) -> tuple[str, ...]:
+        """The vertices to eliminate, in the program's order: neither weights nor the loss."""
+        ends = {edge.source for edge in self.edges} & {edge.target for edge in self.edges}
+        return tuple(d.name for d in self.program.definitions if d.name in ends)
+
+
+@undistributed
+def differentiate(program: Program) -> DerivativeGraph:
+    """The local partials of `program` along every path from a weight to E."""
+    active = {name_of(weight) for weight in program.weights}
+    edges: list[Edge] = []
+    for definition in program.definitions:
+        for read in reads(definition.value):
+            if name_of(read) in active:
+                edges.extend(_edges(definition.target, definition.value, read))
+        if any(edge.target == definition.name for edge in edges):
+            active.add(definition.name)
+    return DerivativeGraph(program, _leading_to("E", edges))
+
+
+def _leading_to(loss: str, edges: list[Edge]) -> tuple[Edge, ...]:
+    reached = {loss}
+    kept = []
+    for edge in reversed(edges):
+        if edge.target in reached:
+            reached.add(edge.source)
+            kept.append(edge)
+    return tuple(reversed(kept))
+
+
+def _edges(target: Expr, value: Expr, read: Expr) -> Iterable[Edge]:
+    beside = (*indices_of(target), *indices_of(read))
+    derivative = apart(tidy(partial(value, read)), beside)
+    if derivative != 0:
+        yield Edge(name_of(read), name_of(target), indices_of(target), indices_of(read), derivative)
+
+
+def partial(value: Expr, read: Expr) -> Expr:
+    """∂value/∂read, where `read` is one array element as it stands in `value`, indices and all.
+
+    A sum over an index of `read` disappears: ∂/∂u[i] Σ_k f(u[k]) is f′(u[i]), and the index that was
+    bound becomes the one that the derivative is taken at. What remains of other parts of `value` keeps
+    its own bound indices, renamed where they would now meet that one.
+    """
+    if value == read:
+        return Integer(1)
+    if not any(node == read for node in walk(value)):
+        return Integer(0)
+    freed = indices_of(read)
+    if isinstance(value, Add):
+        return Add(*(partial(term, read) for term in value.args))
+    if isinstance(value, Mul):
+        return Add(
+            *(
+                product([*(apart(other, freed) for other in others), partial(factor, read)])
+                for factor, others in _each(value.args)
+            )
+        )
+    if isinstance(value, Pow):
+        base, exponent = value.args
+        return apart(exponent * base ** (exponent - 1), freed) * partial(base, read)
+    if isinstance(value, LogSumExp):  # ∂/∂u_i log Σ exp u_k = exp(u_i - log Σ exp u_k)
+        inner = exp(value.function - apart(value, freed)) * partial(value.function, read)
+        return _summed(inner, value, read)
+    if isinstance(value, Sum):
+        return _summed(partial(value.function, read), value, read)
+    rule = TABLE[type(value)]
+    return Add(
+        *(
+            apart(slope(*value.args), freed) * partial(argument, read)
+            for slope, argument in zip(rule.partials, value.args, strict=True)
+        )
+    )
+
+
+def _summed(inner: Expr, reduction: Expr, read: Expr) -> Expr:
+    for index, extent in bounds(reduction).items():
+        if index not in indices_of(read):
+            inner = sum_over(inner, index, extent)
+    return inner
+
+
+def _each(items: tuple[Expr, ...]) -> Iterable[tuple[Expr, tuple[Expr, ...]]]:
+    for place, item in enumerate(items):
+        yield item, items[:place] + items[place + 1 :]
+
+
+def tidy(derivative: Expr) -> Expr:
+    """The same value with less work: sigmoid(-u) is 1 - sigmoid(u) where sigmoid(u) is there too.
+
+    So the derivative of binary cross-entropy after a sigmoid, (1-t)·sigmoid(z) - t·sigmoid(-z), becomes
+    sigmoid(z) - t, as textbooks have it.
+    """
+    calls = derivative.atoms(sigmoid)
+    mirrored = {
+        call: 1 - sigmoid(-call.args[0]) for call in calls if sigmoid(-call.args[0]) in calls
+    }
+    mirrored = {
+        call: mirror
+        for call, mirror in mirrored.items()
+        if call.args[0].could_extract_minus_sign()
+    }
+    if not mirrored or any(isinstance(node, ExprWithLimits) for node in walk(derivative)):
+        return derivative
+    expanded = derivative.xreplace(mirrored).expand()
+    return min(derivative, expanded, key=lambda e: sum(1 for _ in walk(e)))
+
+
+@undistributed
+def textbook(graph: DerivativeGraph, weight: str) -> Expr:
+    """∂E/∂weight as the sum over all paths, one formula; its size may grow exponentially with depth."""
+    total: Expr = Integer(0)
+    into = graph.indices(weight)
+    paths: list[tuple[str, tuple[Symbol, ...], Expr, frozenset[Symbol]]] = [
+        ("E", (), Integer(1), frozenset())
+    ]
+    while paths:
+        name, at, value, used = paths.pop()
+        if name == weight:
+            names = dict(zip(at, into, strict=True))
+            total = total + rename(value, names)
+            continue
+        for edge in graph.edges:
+            if edge.target == name:
+                moved = moved_to(edge, at, used)
+                new = set(moved.into) - set(at)
+                factor = apart(value, moved.into) * moved.value
+                for index in at:
+                    if index not in moved.into:
+                        factor = sum_over(factor, index, graph.program.extent(index))
+                paths.append((edge.source, moved.into, factor, used | new | set(at)))
+    return total
+
+
+def moved_to(edge: Edge, at: tuple[Symbol, ...], taken: Iterable[Symbol]) -> Edge:
+    """`edge` with its target's indices renamed to `at`, and its others kept apart from those taken."""
+    names = dict(zip(edge.out, at, strict=True))
+    avoid = {*at, *taken}
+    for index in edge.into:
+        if index not in names:
+            names[index] = fresh(index, avoid) if index in avoid else index
+            avoid.add(names[index])
+    return renamed(edge, names)
+
+
+def renamed(edge: Edge, names: Mapping[Symbol, Symbol]) -> Edge:
+    """`edge` with other names for its indices; bound ones in its value make way."""
+    return Edge(
+        edge.source,
+        edge.target,
+        tuple(names.get(index, index) for index in edge.out),
+        tuple(names.get(index, index) for index in edge.into),
+        rename(edge.value, names),
+    )

@@ -1,0 +1,164 @@
+"""emit: schedules become the source of a module, through the Jinja2 templates in `templates/`.
+
+Templates look like what they produce; what is computed is computed here. The same program gives the
+same bytes, whatever the machine, the folder and the hash seed.
+"""
+
+import pprint
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import prod, sqrt
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, meta
+
+
+from symgrad import __version__
+from symgrad.compiler.schedule import Schedule
+from symgrad.compiler.spec import Spec
+from symgrad.compiler.statements import Body, Comment, Line, Statement, statements
+from symgrad.language.count import operations
+from symgrad.language.functions import SELU_ALPHA, SELU_SCALE
+from symgrad.language.program import Program, name_of, prune, reads
+from symgrad.language.unicode import listing
+
+# Layers that are initialised as He et al. do it; the others as Glorot and Bengio.
+_RELU_LIKE = {"relu", "leaky_relu", "elu", "selu", "gelu", "silu", "mish", "softplus"}
+
+
+@dataclass(frozen=True)
+class View:
+    """A weight, or its derivative, inside the flat vector."""
+
+    name: str
+    vector: str
+    start: int
+    end: int
+    shape: str
+
+
+def emit(spec: Spec, program: Program, schedules: Mapping[str, Schedule], order: str) -> str:
+    """The source of the module of `spec`; `schedules` has "predict", "loss" and "gradient"."""
+    single = spec.dtype == "float32"
+    bodies = {name: statements(schedule, single) for name, schedule in schedules.items()}
+    forward = prune(program, ("E",))
+    layout = parameters(program)
+    file_name = spec.file_name or f"{spec.name}.toml"
+    keys: dict[str, Any] = {
+        "title": f"{spec.name}: a {'-'.join(map(str, spec.widths))} network, its loss and gradient.",
+        "version": __version__,
+        "file_name": file_name,
+        "command": f"symgrad compile {file_name}" + ("" if order == "loss-first" else f" --order {order}"),
+        "digest": spec.digest(),
+        "order": order,
+        "dtype": spec.dtype,
+        "single": single,
+        "weighted": spec.loss.sample_weights,
+        "inputs": spec.inputs,
+        "outputs": spec.outputs,
+        "size": spec.weights,
+        "expression": listing(forward).splitlines(),
+        "operations": {"loss": operations(forward), "gradient": operations(program)},
+        "spec": plain(spec.normalised()),
+        "parameters": plain(layout),
+        "functions": sorted(set().union(*(body.functions for body in bodies.values()))),
+        "bodies": {
+            name: _body(body, views(schedules[name], layout)) for name, body in bodies.items()
+        },
+        "spreads": [(f"W{k}", limit) for k, limit in enumerate(spreads(spec), start=1)],
+        "selu_high": repr(float(SELU_SCALE)),
+        "selu_low": repr(float(SELU_SCALE * SELU_ALPHA)),
+    }
+    return render(keys)
+
+
+def render(keys: Mapping[str, Any]) -> str:
+    """The module template filled in; the keys must be just those that the templates use."""
+    environment = Environment(
+        loader=FileSystemLoader(templates()),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.globals["unknown_function"] = _unknown_function
+    used = set().union(*(_keys_of(environment, name) for name in environment.list_templates()))
+    assert used == set(keys), f"keys and templates differ: {used ^ set(keys)}"
+    return environment.get_template("module.py.jinja").render(keys)
+
+
+def _keys_of(environment: Environment, template: str) -> set[str]:
+    assert environment.loader is not None
+    source, _, _ = environment.loader.get_source(environment, template)
+    return meta.find_undeclared_variables(environment.parse(source))
+
+
+def _unknown_function(name: str) -> str:
+    raise AssertionError(f"templates/functions.py.jinja has no function {name}")
+
+
+def templates() -> Path:
+    """The folder of the templates: in the package once installed, beside it in a checkout."""
+    package = Path(__file__).resolve().parent.parent
+    inside = package / "templates"
+    return inside if inside.is_dir() else package.parent / "templates"
+
+
+def plain(data: object) -> str:
+    """Plain data as Python source: quoted and escaped by Python itself."""
+    return pprint.pformat(data, sort_dicts=False, width=96, compact=True)
+
+
+def parameters(program: Program) -> dict[str, tuple[int, tuple[int, ...]]]:
+    """Where each weight array lies in theta: {"W1": (offset, shape), …}."""
+    layout = {}
+    offset = 0
+    for weight in program.weights:
+        shape = tuple(map(int, program.shape(weight)))
+        layout[name_of(weight)] = (offset, shape)
+        offset += prod(shape)
+    return layout
+
+
+def views(schedule: Schedule, layout: Mapping[str, tuple[int, tuple[int, ...]]]) -> list[View]:
+    """The arrays inside theta that a schedule reads, and those inside the gradient that it writes."""
+    read = {name_of(r) for d in schedule.program.definitions for r in reads(d.value)}
+    written = {name.removeprefix("d_") for name in schedule.program.outputs if name.startswith("d_")}
+    wanted = [(name, "theta") for name in layout if name in read]
+    wanted += [(f"d_{name}", "gradient") for name in layout if name in written]
+    result = []
+    for name, vector in wanted:
+        start, shape = layout[name.removeprefix("d_")]
+        reshaped = f".reshape({shape})" if len(shape) > 1 else ""
+        result.append(View(name, vector, start, start + prod(shape), reshaped))
+    return result
+
+
+def spreads(spec: Spec) -> list[str]:
+    """The limit of each layer's uniform initial weights, as source."""
+    limits = []
+    for layer, below in zip(spec.layers, spec.widths, strict=False):
+        fan = below if layer.activation in _RELU_LIKE else below + layer.units
+        limits.append(repr(sqrt(6 / fan)))
+    return limits
+
+
+def _body(body: Body, into: list[View]) -> dict[str, Any]:
+    return {
+        "statements": [_statement(statement) for statement in body.statements],
+        "uses_samples": body.uses_samples,
+        "views": into,
+    }
+
+
+def _statement(statement: Statement) -> dict[str, Any]:
+    match statement:
+        case Comment(text):
+            return {"kind": "comment", "text": text}
+        case Line(source):
+            return {"kind": "line", "source": source}
+    body = [_statement(inner) for inner in statement.body]
+    return {"kind": "loop", "index": statement.index, "extent": statement.extent, "body": body}
+
+

@@ -1,0 +1,169 @@
+"""inspect: every stage of the compiler as text: unicode, LaTeX, SymPy code, JSON."""
+
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from sympy import Expr, Indexed, Symbol
+
+from symgrad.compiler.differentiate import DerivativeGraph, Edge
+from symgrad.compiler.schedule import Nest, Product, Rows, Schedule
+from symgrad.compiler.spec import Spec
+from symgrad.errors import SymgradError
+from symgrad.language import latex, unicode
+from symgrad.language.count import of_definition
+from symgrad.language.functions import LogSumExp, is_opaque
+from symgrad.language.indices import is_index, walk
+from symgrad.language.program import Program, array, name_of
+
+if TYPE_CHECKING:
+    from symgrad.compiler.compile import Stages
+
+FORMATS = ("unicode", "latex", "sympy", "json")
+
+
+def view(spec: Spec, stages: "Stages", stage: str, format: str) -> str:
+    """A stage of the compiler as text; raises SymgradError for an unknown stage or format."""
+    known = {"spec": spec, **vars(stages)}
+    if stage not in known:
+        raise SymgradError(f"no stage {stage!r}; there are {', '.join(known)}")
+    if format not in FORMATS:
+        raise SymgradError(f"no format {format!r}; there are {', '.join(FORMATS)}")
+    value = known[stage]
+    if isinstance(value, Spec):
+        return json.dumps(value.normalised(), indent=2, ensure_ascii=False)
+    if isinstance(value, str):
+        return json.dumps({"source": value}) if format == "json" else value
+    if isinstance(value, DerivativeGraph):
+        return _graph(value, format)
+    if isinstance(value, Program):
+        return _program(value, format)
+    return _schedules(value, format)
+
+
+def _program(program: Program, format: str) -> str:
+    if format == "unicode":
+        return unicode.listing(program)
+    if format == "latex":
+        return latex.listing(program)
+    if format == "sympy":
+        return sympy_code([(d.target, d.value) for d in program.definitions])
+    return json.dumps(_program_data(program), indent=2, ensure_ascii=False)
+
+
+def _program_data(program: Program) -> dict[str, Any]:
+    return {
+        "name": program.name,
+        "inputs": [unicode.text(target) for target in program.inputs],
+        "weights": [unicode.text(target) for target in program.weights],
+        "extents": {axis: str(extent) for axis, extent in program.extents.items()},
+        "definitions": [
+            {
+                "name": definition.name,
+                "indices": [index.name for index in definition.indices],
+                "shape": [str(extent) for extent in program.shape(definition.target)],
+                "equation": unicode.equation(definition),
+                "latex": latex.equation(definition),
+                "sympy": str(definition.value),
+                "operations": of_definition(program, definition),
+            }
+            for definition in program.definitions
+        ],
+        "outputs": list(program.outputs),
+    }
+
+
+def _graph(graph: DerivativeGraph, format: str) -> str:
+    def quotient(edge: Edge, text: Callable[[Expr], str]) -> str:
+        target, source = array(edge.target, *edge.out), array(edge.source, *edge.into)
+        if format == "latex":
+            return rf"\frac{{\partial {text(target)}}}{{\partial {text(source)}}}"
+        return f"∂{text(target)}/∂{text(source)}"
+
+    if format == "json":
+        edges = [
+            {
+                "source": edge.source,
+                "target": edge.target,
+                "partial": quotient(edge, unicode.text),
+                "value": unicode.text(edge.value),
+                "sympy": str(edge.value),
+            }
+            for edge in graph.edges
+        ]
+        return json.dumps({"edges": edges}, indent=2, ensure_ascii=False)
+    if format == "sympy":
+        return sympy_code(
+            [(array(f"d_{e.target}_d_{e.source}", *dict.fromkeys((*e.out, *e.into))), e.value)
+             for e in graph.edges]
+        )  # fmt: skip
+    text = latex.latex if format == "latex" else unicode.text
+    rows = [(quotient(edge, text), text(edge.value)) for edge in graph.edges]
+    if format == "latex":
+        body = " \\\\\n".join(f"{left} &= {right}" for left, right in rows)
+        return f"\\begin{{align*}}\n{body}\n\\end{{align*}}"
+    width = max(len(left) for left, _ in rows)
+    return "\n".join(f"{left:<{width}} = {right}" for left, right in rows)
+
+
+def _schedules(schedules: dict[str, Schedule], format: str) -> str:
+    if format == "json":
+        return json.dumps(
+            {name: _blocks(schedule) for name, schedule in schedules.items()},
+            indent=2,
+            ensure_ascii=False,
+        )
+    if format == "sympy":
+        raise SymgradError("a schedule is no expression; look at it with --format unicode or json")
+    lines = []
+    for name, schedule in schedules.items():
+        lines.append(f"{name}:")
+        for block in _blocks(schedule):
+            lines.append(f"  {block['kind']}")
+            lines += [f"    {row['equation']}   [{row['storage']}]" for row in block["definitions"]]
+    return "\n".join(lines)
+
+
+def _blocks(schedule: Schedule) -> list[dict[str, Any]]:
+    kinds = {Product: "matrix product", Rows: "loop over samples", Nest: "loops over weights"}
+    result = []
+    for block in schedule.blocks:
+        definitions = block.definitions if isinstance(block, Rows) else (block.definition,)
+        rows = []
+        for definition in definitions:
+            storage: str = schedule.storage[definition.name]
+            memory = schedule.memory(definition.name)
+            if memory != definition.name:
+                storage = f"in the memory of {memory}"
+            rows.append(
+                {
+                    "name": definition.name,
+                    "equation": unicode.equation(definition),
+                    "storage": storage,
+                }
+            )
+        result.append({"kind": kinds[type(block)], "definitions": rows})
+    return result
+
+
+def sympy_code(pairs: list[tuple[Expr, Expr]]) -> str:
+    """Python that builds the equations in SymPy: runs as it stands, and leaves `equations`."""
+    nodes = [node for pair in pairs for value in pair for node in walk(value)]
+    arrays = sorted({name_of(node) for node in nodes if isinstance(node, Indexed)})
+    symbols = {s for value in pairs for part in value for s in part.free_symbols | part.atoms(Symbol)}
+    indices = sorted({s.name for s in symbols if is_index(s)})
+    scalars = sorted({s.name for s in symbols if not s.is_integer} - set(arrays))
+    opaque = sorted({type(node).__name__ for node in nodes if is_opaque(node)})
+    lines = ["from sympy import *", ""]
+    lines += [f"{name} = IndexedBase({name!r}, real=True)" for name in arrays]
+    lines += [f"{name} = Symbol({name!r}, integer=True)" for name in indices]
+    lines += ["N = Symbol('N', integer=True, positive=True)"]
+    lines += [f"{name} = Symbol({name!r}, real=True)" for name in scalars]
+    lines += [f"{name} = Function({name!r})" for name in opaque]
+    if any(isinstance(node, LogSumExp) for node in nodes):
+        lines.append("LogSumExp = lambda body, *limits: log(Sum(exp(body), *limits))")
+    lines += ["", "equations = ["]
+    lines += [f"    Eq({target}, {value}, evaluate=False)," for target, value in pairs]
+    return "\n".join([*lines, "]"])
+
+

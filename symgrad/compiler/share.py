@@ -1,0 +1,285 @@
+"""share: what is computed twice is defined once.
+
+Sub-expressions are hash-consed modulo the names of their indices, bound and free: `tanh(z1[n,i1])` and
+`tanh(z1[n,i2])` are one array, read twice. What another definition has computed already is read from
+there (tanh′ = 1 - tanh(z)² becomes 1 - a1²); what occurs twice elsewhere gets a definition of its own,
+just before its first use and named after what it is; what only renames something disappears.
+
+The match is exact: two expressions that share are equal but for index names. Being a matter of form,
+it does not see that x + y - y is x, nor a sum of two terms inside a sum of three.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from sympy import Add, Expr, Function, Indexed, Mul, Pow, Symbol
+from sympy.concrete.expr_with_limits import ExprWithLimits
+
+from symgrad.language.functions import TABLE
+from symgrad.language.indices import (
+    axis,
+    bounds,
+    canonical,
+    operands,
+    rebuild,
+    rename,
+    walk,
+)
+from symgrad.language.notation import undistributed
+from symgrad.language.order import arranged
+from symgrad.language.program import Definition, Program, array, name_of
+
+# Expressions with equal keys are equal but for the names of their indices.
+Key = tuple[object, ...]
+
+
+@undistributed
+def share(program: Program) -> Program:
+    """`program` with every sub-expression computed once, and no definition that is a mere alias."""
+    program = _without_aliases(program)
+    while True:
+        keys = _Keys()
+        shared = _write_out(_Sharing(program, keys, _occurrences(program, keys)).run())
+        if shared == program:
+            return program
+        program = shared
+
+
+def key_of(value: Expr) -> tuple[Key, tuple[Symbol, ...]]:
+    """A value's form without index names, and its free indices in the order that the form has them."""
+    return _Keys().of(value)
+
+
+@dataclass
+class _Keys:
+    """Computes keys; remembers them, so that a value's parts are looked at once."""
+
+    known: dict[Expr, tuple[Key, tuple[Symbol, ...]]] = field(default_factory=dict)
+
+    def of(self, value: Expr) -> tuple[Key, tuple[Symbol, ...]]:
+        if value not in self.known:
+            self.known[value] = self._of(value)
+        return self.known[value]
+
+    def _of(self, value: Expr) -> tuple[Key, tuple[Symbol, ...]]:
+        if isinstance(value, Indexed):
+            order = tuple(dict.fromkeys(value.indices))
+            places = tuple(order.index(index) for index in value.indices)
+            return ("read", name_of(value), places), order
+        if not operands(value):
+            return ("atom", str(value)), ()
+        if isinstance(value, ExprWithLimits):
+            form, order = self.of(value.function)
+            over = tuple((order.index(i), str(extent)) for i, extent in bounds(value).items())
+            rest = tuple(place for place, i in enumerate(order) if i not in bounds(value))
+            return (type(value).__name__, form, over, rest), tuple(order[place] for place in rest)
+        parts = [self.of(part) for part in operands(value)]
+        if isinstance(value, Add | Mul):
+            # an order that does not look at index names first, so that renaming keeps it
+            parts.sort(key=lambda part: (repr(part[0]), [i.name for i in part[1]]))
+        order = tuple(dict.fromkeys(index for _, indices in parts for index in indices))
+        forms = tuple((form, tuple(map(order.index, indices))) for form, indices in parts)
+        return (type(value).__name__, forms), order
+
+
+def _without_aliases(program: Program) -> Program:
+    """Definitions that only rename an element, or are a constant, are put in where they are read."""
+    kept: list[Definition] = []
+    aliases: dict[str, Definition] = {}
+    for definition in program.definitions:
+        definition = Definition(definition.target, _put_in(definition.value, aliases))
+        value = definition.value
+        constant = not any(isinstance(node, Indexed) for node in walk(value)) and not any(
+            node.name in program.by_name for node in walk(value) if isinstance(node, Symbol)
+        )
+        alias = isinstance(value, Indexed | Symbol) or constant
+        if alias and definition.name not in program.outputs:
+            aliases[definition.name] = definition
+        else:
+            kept.append(definition)
+    return program.with_definitions(kept)
+
+
+def _put_in(value: Expr, definitions: dict[str, Definition]) -> Expr:
+    if not definitions:
+        return value
+    if isinstance(value, Indexed | Symbol):
+        found = definitions.get(name_of(value))
+        if found is None:
+            return value
+        indices = value.indices if isinstance(value, Indexed) else ()
+        return rename(found.value, dict(zip(found.indices, indices, strict=True)))
+    parts = operands(value)
+    changed = [_put_in(part, definitions) for part in parts]
+    return value if tuple(changed) == parts else rebuild(value, changed)
+
+
+def _write_out(program: Program) -> Program:
+    """silu(z) becomes z·sigmoid(z) where sigmoid(z) is needed elsewhere as well."""
+    keys = _Keys()
+    present = {
+        keys.of(node)[0]
+        for definition in program.definitions
+        for node in walk(definition.value)
+        if isinstance(node, Function)
+    }
+
+    def written(value: Expr) -> Expr:
+        parts = operands(value)
+        changed = [written(part) for part in parts]
+        if tuple(changed) != parts:
+            value = rebuild(value, changed)
+        rule = TABLE.get(type(value))
+        if rule and rule.shared and rule.written_out:
+            if keys.of(rule.shared(*value.args))[0] in present:
+                return rule.written_out(*value.args)
+        return value
+
+    return program.with_definitions(
+        replace(definition, value=written(definition.value)) for definition in program.definitions
+    )
+
+
+def _occurrences(program: Program, keys: _Keys) -> Counter[Key]:
+    """How often each form is computed, once all equal ones are one: its distinct parents."""
+    counts: Counter[Key] = Counter()
+    seen: set[Key] = set()
+    for definition in program.definitions:
+        stack = [definition.value]
+        while stack:
+            value = stack.pop()
+            form = keys.of(value)[0]
+            counts[form] += 1
+            if form not in seen:
+                seen.add(form)
+                stack.extend(operands(value))
+    return counts
+
+
+class _Sharing:
+    """Rewrites the definitions in order, with the forms that have a name by then."""
+
+    def __init__(self, program: Program, keys: _Keys, counts: Counter[Key]) -> None:
+        self.program, self.keys, self.counts = program, keys, counts
+        self.named: dict[Key, tuple[Expr, tuple[Symbol, ...]]] = {}
+        self.taken = {*program.given, *program.by_name}
+        self.definitions: list[Definition] = []
+        self.coming = {keys.of(d.value)[0]: d for d in reversed(program.definitions)}
+        self.brought_forward: set[str] = set()
+
+    def run(self) -> Program:
+        for definition in self.program.definitions:
+            if definition.name in self.brought_forward:
+                continue
+            value = definition.value
+            form, order = self.keys.of(value)
+            computed = self._read(form, order) if _is_work(value) else None
+            if computed is None:
+                parts = [self._shared(part, definition.name) for part in operands(value)]
+                computed = rebuild(value, parts) if parts else value
+                self.named.setdefault(form, (definition.target, order))
+            self.definitions.append(Definition(definition.target, computed))
+        return _without_aliases(self.program.with_definitions(self.definitions))
+
+    def _shared(self, value: Expr, user: str) -> Expr:
+        """`value` with what has a name read from there, and what deserves one given it."""
+        if not operands(value):
+            return value
+        form, order = self.keys.of(value)
+        if _is_work(value):
+            if (found := self._read(form, order)) is not None:
+                return found
+            if self.counts[form] > 1:
+                self._define(value, user)
+                found = self._read(form, order)
+                assert found is not None
+                return found
+        parts = [self._shared(part, user) for part in operands(value)]
+        return value if tuple(parts) == operands(value) else rebuild(value, parts)
+
+    def _read(self, form: Key, order: tuple[Symbol, ...]) -> Expr | None:
+        if form not in self.named:
+            return None
+        target, names = self.named[form]
+        return rename(target, dict(zip(names, order, strict=True)))
+
+    def _define(self, value: Expr, user: str) -> None:
+        """A definition for `value`: one that comes later anyway is brought forward."""
+        form, order = self.keys.of(value)
+        if form in self.coming:
+            self._bring_forward(form)
+            return
+        by_axis = sorted(order, key=lambda i: (axis(i) != "n", int("0" + axis(i).strip("n")), i.name))
+        indices = canonical(by_axis)
+        value = rename(value, dict(zip(by_axis, indices, strict=True)))
+        parts = [self._shared(part, user) for part in operands(value)]
+        name = _unused(name_for(rebuild(value, parts), user), self.taken)
+        self.taken.add(name)
+        target = array(name, *indices)
+        self.definitions.append(Definition(target, rebuild(value, parts)))
+        self.named[form] = (target, self.keys.of(value)[1])
+
+
+    def _bring_forward(self, form: Key) -> None:
+        definition = self.coming[form]
+        self.brought_forward.add(definition.name)
+        parts = [self._shared(part, definition.name) for part in operands(definition.value)]
+        value = rebuild(definition.value, parts)
+        self.definitions.append(Definition(definition.target, value))
+        self.named[form] = (definition.target, self.keys.of(definition.value)[1])
+
+
+def _is_work(value: Expr) -> bool:
+    """Whether computing `value` costs anything: not a read, a constant, or a change of sign."""
+    if not operands(value) or not any(isinstance(node, Indexed) for node in walk(value)):
+        return False
+    if isinstance(value, Mul) and len(value.args) == 2 and value.args[0] == -1:
+        return False
+    return True
+
+
+def name_for(value: Expr, user: str) -> str:
+    """A name that says what `value` is, or whose part it is where that would be too long."""
+    return _in_words(value) or f"{user}_part"
+
+
+def _in_words(value: Expr) -> str | None:
+    def words(parts: Iterable[Expr]) -> list[str] | None:
+        named = [_in_words(part) for part in parts]
+        return None if None in named else [word for word in named if word]
+
+    if isinstance(value, Indexed):
+        return name_of(value)
+    if isinstance(value, Symbol):
+        return str(value.name)
+    if value.is_Integer and 0 <= value <= 9:
+        return ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")[value]
+    result = None
+    if isinstance(value, Add) and len(value.args) == 2:
+        first, second = arranged(value)
+        minus = second.could_extract_minus_sign()
+        pair = words([first, -second if minus else second])
+        result = pair and ("_minus_" if minus else "_plus_").join(pair)
+    elif isinstance(value, Mul) and len(value.args) == 2:
+        pair = words(arranged(value))
+        result = pair and "_times_".join(pair)
+    elif isinstance(value, Pow) and value.exp in (2, -1):
+        (base,) = words([value.base]) or [None]
+        result = base and (f"{base}_squared" if value.exp == 2 else f"inverse_{base}")
+    elif isinstance(value, Function | ExprWithLimits):
+        called = type(value).__name__.lower()
+        parts = words(operands(value))
+        result = parts and "_".join([called, *parts])
+    return result if result and len(result) <= 32 else None
+
+
+def _unused(name: str, taken: set[str]) -> str:
+    if name not in taken:
+        return name
+    number = 2
+    while f"{name}_{number}" in taken:
+        number += 1
+    return f"{name}_{number}"
+
+

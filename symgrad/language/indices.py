@@ -1,0 +1,165 @@
+"""Index notation: which indices an expression has, and renaming them without capture.
+
+An index is an integer `Symbol`. `n` counts samples; `i0`, `i1`, … count the units of layer 0 (the
+inputs), 1, …; further indices over the same units are `j1`, `k1`, … An index is *bound* inside the
+`Sum` (or other reduction) that runs over it, and *free* elsewhere.
+
+SymPy's own `xreplace` renames bound indices as well and lets a free one be captured by a sum
+around it, so that every renaming in symgrad goes through `rename`.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import count
+
+from sympy import Expr, Indexed, Integer, Sum, Symbol
+from sympy.concrete.expr_with_limits import ExprWithLimits
+
+SAMPLE = Symbol("n", integer=True)
+SAMPLES = Symbol("N", integer=True, positive=True)
+
+_LETTERS = "ijklmpqrs"
+
+
+def unit(layer: int) -> Symbol:
+    """The index over the units of a layer; layer 0 is the inputs."""
+    return Symbol(f"i{layer}", integer=True)
+
+
+def axis(index: Symbol) -> str:
+    """What an index counts: "n" for samples, the layer's number for units."""
+    return index.name.lstrip(_LETTERS) or "n"
+
+
+def is_index(symbol: object) -> bool:
+    return isinstance(symbol, Symbol) and symbol != SAMPLES and bool(symbol.is_integer)
+
+
+def fresh(index: Symbol, taken: Iterable[Symbol]) -> Symbol:
+    """Another index over the same units as `index` that is not among those `taken`."""
+    avoid = {symbol.name for symbol in taken}
+    suffix = "" if axis(index) == "n" else axis(index)
+    letters = "nm" if axis(index) == "n" else _LETTERS
+    names = (
+        letter * times + suffix for times in count(1) for letter in letters
+    )  # i1, j1, …, then ii1, jj1, …
+    return Symbol(next(name for name in names if name not in avoid), integer=True)
+
+
+def canonical(indices: Iterable[Symbol]) -> tuple[Symbol, ...]:
+    """Standard names for indices that are to be told apart: i1, and j1 where i1 is taken."""
+    chosen: list[Symbol] = []
+    for index in indices:
+        chosen.append(SAMPLE if axis(index) == "n" and SAMPLE not in chosen else fresh(index, chosen))
+    return tuple(chosen)
+
+
+def bounds(reduction: Expr) -> dict[Symbol, Expr]:
+    """The indices that a reduction binds, innermost first, and how many values each takes.
+
+    There may be several: SymPy writes a sum of sums as one sum over two indices.
+    """
+    return {index: last + 1 for index, _, last in reduction.limits}
+
+
+def reduction_like(reduction: Expr, body: Expr, over: Mapping[Symbol, Expr]) -> Expr:
+    """The same kind of reduction, of another body over other indices."""
+    return reduction.func(body, *((index, 0, extent - 1) for index, extent in over.items()))
+
+
+def sum_over(body: Expr, index: Symbol, extent: Expr) -> Expr:
+    """Σ_index body, with the factors that do not depend on the index pulled out of the sum."""
+    factors = body.as_ordered_factors() if body.is_Mul else [body]
+    inside = [factor for factor in factors if index in free_indices(factor)]
+    outside = [factor for factor in factors if index not in free_indices(factor)]
+    summed = Sum(product(inside), (index, 0, extent - 1)) if inside else extent
+    return product([*outside, summed])
+
+
+def product(factors: Iterable[Expr]) -> Expr:
+    result: Expr = Integer(1)
+    for factor in factors:
+        result = result * factor
+    return result
+
+
+def free_indices(expression: Expr) -> frozenset[Symbol]:
+    """The indices that a value is still to be given for."""
+    if isinstance(expression, ExprWithLimits):
+        return free_indices(expression.function) - bounds(expression).keys()
+    if isinstance(expression, Indexed):
+        return frozenset(filter(is_index, expression.indices))
+    if isinstance(expression, Symbol):
+        return frozenset([expression]) if is_index(expression) else frozenset()
+    return frozenset[Symbol]().union(*map(free_indices, expression.args))
+
+
+def rename(expression: Expr, names: Mapping[Symbol, Symbol]) -> Expr:
+    """`expression` with its free indices renamed; sums that would capture one get a fresh index.
+
+    Renaming is simultaneous: {i: j, j: i} swaps.
+    """
+    free = free_indices(expression)
+    names = {old: new for old, new in names.items() if old != new and old in free}
+    return _rename(apart(expression, names.values()), names) if names else expression
+
+
+def _rename(expression: Expr, names: Mapping[Symbol, Symbol]) -> Expr:
+    if isinstance(expression, Indexed):
+        return expression.base[tuple(names.get(index, index) for index in expression.indices)]
+    if isinstance(expression, Symbol):
+        return names.get(expression, expression)
+    if not expression.args:
+        return expression
+    if isinstance(expression, ExprWithLimits):
+        inner = {old: new for old, new in names.items() if old not in bounds(expression)}
+        return reduction_like(expression, _rename(expression.function, inner), bounds(expression))
+    changed = [_rename(argument, names) for argument in expression.args]
+    if all(new is old for new, old in zip(changed, expression.args, strict=True)):
+        return expression
+    return expression.func(*changed)
+
+
+def apart(expression: Expr, indices: Iterable[Symbol]) -> Expr:
+    """`expression` with other names for bound indices that are among `indices`.
+
+    What stands beside those indices, free, must not bind them as well: the two would be told apart
+    by scope alone, and the first careless rewrite would mix them up.
+    """
+    avoid = frozenset(indices)
+    parts = operands(expression)
+    if not any(isinstance(node, ExprWithLimits) for node in walk(expression)):
+        return expression
+    if not isinstance(expression, ExprWithLimits):
+        return rebuild(expression, [apart(part, avoid) for part in parts])
+    bound, body = bounds(expression), apart(expression.function, avoid)
+    names = {}
+    for index in avoid & bound.keys():
+        names[index] = fresh(index, {*avoid, *bound, *free_indices(body), *names.values()})
+    over = {names.get(index, index): extent for index, extent in bound.items()}
+    return reduction_like(expression, rename(body, names), over)
+
+
+def walk(expression: Expr) -> Iterator[Expr]:
+    """Every node that carries a value, parents first; limits and array names are left out."""
+    stack = [expression]
+    while stack:
+        node = stack.pop()
+        yield node
+        stack.extend(reversed(operands(node)))
+
+
+def operands(expression: Expr) -> tuple[Expr, ...]:
+    """The sub-expressions that an expression computes with."""
+    if isinstance(expression, Indexed):
+        return ()
+    if isinstance(expression, ExprWithLimits):
+        return (expression.function,)
+    return tuple(expression.args)
+
+
+def rebuild(expression: Expr, values: Iterable[Expr]) -> Expr:
+    """`expression` with other operands."""
+    if isinstance(expression, ExprWithLimits):
+        (body,) = values
+        return expression.func(body, *expression.limits)
+    return expression.func(*values)

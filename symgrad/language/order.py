@@ -1,0 +1,52 @@
+"""The order in which terms and factors are written: our own, because SymPy's may change.
+
+Sums: numbers, then what is computed, then arrays and scalars, negative terms last: 1 - a1², y - t.
+Products: numbers, scalars, arrays of samples, other arrays, then the rest: x[n,i0]·W1[i0,i1].
+"""
+
+from sympy import Add, Expr, Indexed, Mul, Pow, Symbol
+
+from symgrad.language.indices import SAMPLE, operands
+
+
+def arranged(value: Expr) -> list[Expr]:
+    """The operands of a sum or product as they are to be written; of anything else as they stand."""
+    if isinstance(value, Add):
+        return sorted(value.args, key=_term)
+    if isinstance(value, Mul):
+        return sorted(value.args, key=_factor)
+    return list(operands(value))
+
+
+def _term(term: Expr) -> tuple[object, ...]:
+    negative = term.could_extract_minus_sign() if term.is_number else _negative(term)
+    plain = isinstance(term, Indexed | Symbol)
+    of_weights = isinstance(term, Indexed) and SAMPLE not in term.indices
+    return (negative, not term.is_number, plain, of_weights, text(term))
+
+
+def _negative(term: Expr) -> bool:
+    return isinstance(term, Mul) and any(f.is_number and f.is_negative for f in term.args)
+
+
+def _factor(factor: Expr) -> tuple[object, ...]:
+    if factor.is_number:
+        kind = 0
+    elif isinstance(factor, Symbol):
+        kind = 1
+    elif isinstance(factor, Indexed):
+        kind = 2 if SAMPLE in factor.indices else 3
+    elif isinstance(factor, Pow) and factor.exp.is_number and factor.exp.is_negative:
+        kind = 5
+    else:
+        kind = 4
+    return (kind, text(factor).startswith("d_"), text(factor))
+
+
+def text(value: Expr) -> str:
+    """A text that orders values; not for reading."""
+    if isinstance(value, Indexed):
+        return f"{value.base.label}[{','.join(index.name for index in value.indices)}]"
+    if not operands(value):
+        return str(value)
+    return f"{type(value).__name__}({','.join(sorted(map(text, operands(value))))})"

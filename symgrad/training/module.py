@@ -1,0 +1,36 @@
+"""What training needs of an emitted module, and a few readings of its SPEC."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+
+class Module(Protocol):
+    """The part of an emitted module's contract that training uses.
+
+    `loss`, `loss_and_gradient_into` and `step` take the sample weights w after t if, and only if,
+    the spec says `sample_weights = true`; hence their loose signatures.
+    """
+
+    SPEC: Mapping[str, Any]
+    SIZE: int
+    PARAMETERS: Mapping[str, tuple[int, tuple[int, ...]]]
+
+    init: Callable[..., Array]
+    predict: Callable[..., Array]
+    loss: Callable[..., float]
+    loss_and_gradient_into: Callable[..., float]
+    step: Callable[..., float]
+
+
+def outputs(spec: Mapping[str, Any]) -> int:
+    """The units of the last layer."""
+    return int(spec["layers"][-1]["units"])
+
+
+def takes_weights(spec: Mapping[str, Any]) -> bool:
+    """Whether the module's functions take sample weights after the targets."""
+    return bool(spec["loss"].get("sample_weights", False))
