@@ -2,7 +2,7 @@
 
 Emitted by symgrad 0.1.0 from digits.toml. Do not edit: change the spec, and
     symgrad compile digits.toml
-Spec, sha256: f2899a5a0206bca8d8ae2db9abd6afd99cdb57784a2a8b2d08c4181aef6ab36c
+Spec, sha256: 6577fe0520a1372b0f369a83e476c4a095ef21268776d388c298cb427aac7968
 Options: order = loss-first, dtype = float32
 
 The one expression, its shared parts named:
@@ -14,9 +14,9 @@ The one expression, its shared parts named:
     z3[n,i3]    = Σ_i2 a2[n,i2]·W3[i2,i3] + b3[i3]
     log_y[n,i3] = z3[n,i3] - logsumexp_j3 z3[n,j3]
     e[n]        = -Σ_i3 log_y[n,i3]·t[n,i3]
-    R1          = 5e-05·Σ_i0,i1 W1[i0,i1]²
-    R2          = 5e-05·Σ_i1,i2 W2[i1,i2]²
-    R3          = 5e-05·Σ_i2,i3 W3[i2,i3]²
+    R1          = 0.0025·Σ_i0,i1 W1[i0,i1]²
+    R2          = 0.0025·Σ_i1,i2 W2[i1,i2]²
+    R3          = 0.0025·Σ_i2,i3 W3[i2,i3]²
     E           = Σ_n e[n]/N + R1 + R2 + R3
 
 and its derivative by all 6570 weights at once is `loss_and_gradient_into`.
@@ -40,7 +40,7 @@ SPEC = {'name': 'digits',
  'layers': [{'units': 64, 'activation': 'relu', 'bias': True, 'residual': False},
             {'units': 32, 'activation': 'relu', 'bias': True, 'residual': False},
             {'units': 10, 'activation': 'softmax', 'bias': True, 'residual': False}],
- 'loss': {'kind': 'cross_entropy', 'l1': 0.0, 'l2': 0.0001, 'sample_weights': False},
+ 'loss': {'kind': 'cross_entropy', 'l1': 0.0, 'l2': 0.005, 'sample_weights': False},
  'activations': {}}
 
 SIZE = 6570
@@ -61,6 +61,7 @@ _SHAPES = {
     "t": "(samples, 10)",
     "gradient": "(6570,)",
 }
+_AXES = {'theta': 1, 'x': 2, 't': 2, 'gradient': 1}
 
 # Sums may be reordered and multiplications contracted; NaN and infinity keep their meaning.
 _FASTMATH = {"reassoc", "contract", "arcp", "nsz", "afn"}
@@ -96,9 +97,9 @@ class Compiled:
     argument: there it is compiled in and runs without Python, on one thread.
     """
 
-    def __init__(self, body, signature, converts):
-        self.body, self.signature, self.converts = body, signature, converts
-        self.dispatcher = None
+    def __init__(self, body, *signature):
+        self.body, self.signature = body, signature
+        self.dispatcher = self.run = None
         functools.update_wrapper(self, body)
 
     def compile(self):
@@ -114,23 +115,22 @@ class Compiled:
     def _numba_type_(self):
         return nb.types.Dispatcher(self.compile())
 
+    def prepare(self):
+        """What a call from Python runs."""
+        self.run = self.compile()
+        return self.run
+
     def __call__(self, *arguments, **named):
         try:
-            return (self.dispatcher or self.compile())(*arguments, **named)
-        except TypeError:
-            pass  # other types than in the signature: converted or explained below
+            return (self.run or self.prepare())(*arguments, **named)
+        except TypeError:  # other types than in the signature
+            return self.mismatched(inspect.signature(self.body).bind(*arguments, **named).arguments)
         except ValueError as error:
-            raise ValueError(" ".join(map(str, error.args))) from None
-        given = inspect.signature(self.body).bind(*arguments, **named).arguments
-        if not self.converts:
-            raise TypeError("; ".join(_mismatches(given))) from None
-        try:
-            result = self.dispatcher(*(_converted(name, value) for name, value in given.items()))
-        except ValueError as error:
-            raise ValueError(" ".join(map(str, error.args))) from None
-        if isinstance(result, tuple) and np.asarray(given["theta"]).dtype == np.float64:
-            return result[0], result[1].astype(np.float64)
-        return result
+            raise _in_words(error) from None
+
+    def mismatched(self, given):
+        """What works in place does not convert: it says what is wrong."""
+        raise TypeError("; ".join(filter(None, map(_mismatch, given, given.values())))) from None
 
     def __reduce__(self):
         return self.__name__
@@ -139,73 +139,87 @@ class Compiled:
         return f"<{__name__}.{self.__name__}{inspect.signature(self.body)}>"
 
 
+class Converting(Compiled):
+    """A compiled function that, called from Python, takes any array-like."""
+
+    def mismatched(self, given):
+        converted = (_converted(name, value) for name, value in given.items())
+        try:
+            result = self.run(*converted)
+        except ValueError as error:
+            raise _in_words(error) from None
+        if isinstance(result, tuple) and np.asarray(given["theta"]).dtype == np.float64:
+            return result[0], result[1].astype(np.float64)  # as SciPy's minimisers want it
+        return result
+
+
+class Composed(Converting):
+    """One that only calls compiled functions: Python runs it as it stands."""
+
+    def prepare(self):
+        self.run = self.body
+        return self.run
+
+
+def _in_words(error):
+    """Compiled code hands over the parts of a message, not the text."""
+    return ValueError(" ".join(map(str, error.args)))
+
+
 def _converted(name, value):
-    """Any array-like as the array that the compiled code takes; refused where it holds no numbers."""
+    """An array-like as the array that compiled code takes; refused where it holds no numbers."""
     try:
         array = np.asarray(value)
     except ValueError as error:
         raise ValueError(f"{name} must be of shape {_SHAPES[name]}: {error}") from None
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{name} must hold real numbers, came {array.dtype}")
-    _check_axes(name, array)
+    if array.ndim != _AXES[name]:
+        raise ValueError(f"{name} must be of shape {_SHAPES[name]}, came {array.shape}")
     return np.require(array, _DTYPE, ("C", "A"))
 
 
-def _check_axes(name, array):
-    if array.ndim != _SHAPES[name].count(",") + (name in ("x", "t")):
-        raise ValueError(f"{name} must be of shape {_SHAPES[name]}, came {array.shape}")
-
-
-def _mismatches(given):
-    """What is wrong with arguments that must be used in place, one clause for each."""
-    for name, value in given.items():
-        if name == "rate":
-            if not isinstance(value, (int, float, np.integer, np.floating)):
-                yield f"rate must be a number, came {type(value).__name__}"
-            continue
-        wanted = f"{name} must be a C-contiguous {np.dtype(_DTYPE)} array of shape {_SHAPES[name]}"
-        if not isinstance(value, np.ndarray):
-            yield f"{wanted}, came {type(value).__name__}"
-        elif value.dtype != _DTYPE or not value.flags.c_contiguous or not value.flags.aligned:
-            order = "" if value.flags.c_contiguous else "not C-contiguous "
-            order += "" if value.flags.aligned else "unaligned "
-            yield f"{wanted}, came a {order}{value.dtype} array of shape {value.shape}"
-        elif not value.flags.writeable and name in ("gradient", "theta"):
-            yield f"{wanted}, came a read-only one"
-        else:
-            _check_axes(name, value)
+def _mismatch(name, value):
+    """What is wrong with an argument that must be used in place; None if nothing is."""
+    if name == "rate":
+        number = isinstance(value, (int, float, np.integer, np.floating))
+        return None if number else f"rate must be a number, came {type(value).__name__}"
+    wanted = f"{name} must be a C-contiguous {np.dtype(_DTYPE)} array of shape {_SHAPES[name]}"
+    if not isinstance(value, np.ndarray):
+        return f"{wanted}, came {type(value).__name__}"
+    what = [str(value.dtype)]
+    what += [] if value.flags.c_contiguous else ["not C-contiguous"]
+    what += [] if value.flags.aligned else ["unaligned"]
+    what += [] if value.flags.writeable or name not in ("gradient", "theta") else ["read-only"]
+    if len(what) == 1 and value.dtype == _DTYPE and value.ndim == _AXES[name]:
+        return None
+    return f"{wanted}, came one of shape {value.shape}: {', '.join(what)}"
 
 
 @_elementary
-def _check(theta, x):
-    """The shapes of theta and x; compiled code would read beyond them."""
+def _check(theta, x, t=None, gradient=None):
+    """The shapes of what is given: compiled code would read and write beyond other ones."""
     if theta.shape[0] != 6570:
-        raise ValueError("theta must be of shape (6570,), came a length of", theta.shape[0])
+        raise ValueError("theta must be of shape (6570,), came one of length", theta.shape[0])
     if x.shape[1] != 64:
-        raise ValueError("x must be of shape (samples, 64), came a second extent of", x.shape[1])
+        raise ValueError("x must be of shape (samples, 64), came one of width", x.shape[1])
     if x.shape[0] == 0:
         raise ValueError("x must hold at least one sample, came", x.shape[0])
-
-
-@_elementary
-def _check_targets(x, t):
-    if t.shape[1] != 10:
-        raise ValueError("t must be of shape (samples, 10), came a second extent of", t.shape[1])
-    if t.shape[0] != x.shape[0]:
-        raise ValueError("t must have as many samples as x, came", t.shape[0], "and", x.shape[0])
-
-
-@_elementary
-def _check_gradient(gradient, theta, x, t):
-    if gradient.shape[0] != 6570:
-        raise ValueError("gradient must be of shape (6570,), came a length of", gradient.shape[0])
-    start, end = gradient.ctypes.data, gradient.ctypes.data + gradient.nbytes
-    if start < theta.ctypes.data + theta.nbytes and theta.ctypes.data < end:
-        raise ValueError("gradient must not overlap theta in memory")
-    if start < x.ctypes.data + x.nbytes and x.ctypes.data < end:
-        raise ValueError("gradient must not overlap x in memory")
-    if start < t.ctypes.data + t.nbytes and t.ctypes.data < end:
-        raise ValueError("gradient must not overlap t in memory")
+    if t is not None:
+        if t.shape[1] != 10:
+            raise ValueError("t must be of shape (samples, 10), came one of width", t.shape[1])
+        if t.shape[0] != x.shape[0]:
+            raise ValueError("t must have as many samples as x, came", t.shape[0], "and", x.shape[0])
+    if gradient is not None:
+        if gradient.shape[0] != 6570:
+            raise ValueError("gradient must be of shape (6570,), came one of length", gradient.shape[0])
+        start, end = gradient.ctypes.data, gradient.ctypes.data + gradient.nbytes
+        if start < theta.ctypes.data + theta.nbytes and theta.ctypes.data < end:
+            raise ValueError("gradient must not overlap theta in memory")
+        if start < x.ctypes.data + x.nbytes and x.ctypes.data < end:
+            raise ValueError("gradient must not overlap x in memory")
+        if start < t.ctypes.data + t.nbytes and t.ctypes.data < end:
+            raise ValueError("gradient must not overlap t in memory")
 
 
 def predict(theta, x):
@@ -250,7 +264,7 @@ def predict(theta, x):
         # logsumexp_z3[n] = logsumexp_j3 z3[n,j3]
         peak = np.float32(-np.inf)
         for j3 in range(10):
-            peak = max(peak, z3[j3])
+            peak = z3[j3] if z3[j3] > peak else peak
         total = F(0.0)
         for j3 in range(10):
             total += np.exp(z3[j3] - peak)
@@ -265,8 +279,7 @@ def predict(theta, x):
 
 def loss(theta, x, t):
     """The loss E, a float, for x of shape (samples, 64) and t of shape (samples, 10)."""
-    _check(theta, x)
-    _check_targets(x, t)
+    _check(theta, x, t)
     samples = x.shape[0]
     N = F(samples)
     W1 = theta[0:4096].reshape((64, 64))
@@ -282,23 +295,23 @@ def loss(theta, x, t):
     log_y = np.empty(10, np.float32)
     a1 = x_W1  # in the same memory, one after the other
     a2 = a1_W2  # in the same memory, one after the other
-    # R1 = 5e-05·Σ_i0,i1 W1[i0,i1]²
+    # R1 = 0.0025·Σ_i0,i1 W1[i0,i1]²
     R1_sum = 0.0
     for i0 in range(64):
         for i1 in range(64):
-            R1_sum += F(5e-05) * (W1[i0, i1] * W1[i0, i1])
+            R1_sum += F(0.0025) * (W1[i0, i1] * W1[i0, i1])
     R1 = R1_sum
-    # R2 = 5e-05·Σ_i1,i2 W2[i1,i2]²
+    # R2 = 0.0025·Σ_i1,i2 W2[i1,i2]²
     R2_sum = 0.0
     for i1 in range(64):
         for i2 in range(32):
-            R2_sum += F(5e-05) * (W2[i1, i2] * W2[i1, i2])
+            R2_sum += F(0.0025) * (W2[i1, i2] * W2[i1, i2])
     R2 = R2_sum
-    # R3 = 5e-05·Σ_i2,i3 W3[i2,i3]²
+    # R3 = 0.0025·Σ_i2,i3 W3[i2,i3]²
     R3_sum = 0.0
     for i2 in range(32):
         for i3 in range(10):
-            R3_sum += F(5e-05) * (W3[i2, i3] * W3[i2, i3])
+            R3_sum += F(0.0025) * (W3[i2, i3] * W3[i2, i3])
     R3 = R3_sum
     # x_W1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1]
     np.dot(x, W1, x_W1)
@@ -326,7 +339,7 @@ def loss(theta, x, t):
         # logsumexp_z3[n] = logsumexp_j3 z3[n,j3]
         peak = np.float32(-np.inf)
         for j3 in range(10):
-            peak = max(peak, z3[j3])
+            peak = z3[j3] if z3[j3] > peak else peak
         total = F(0.0)
         for j3 in range(10):
             total += np.exp(z3[j3] - peak)
@@ -346,9 +359,7 @@ def loss(theta, x, t):
 
 def loss_and_gradient_into(theta, x, t, gradient):
     """The loss E; its derivative by every weight is written into `gradient`, laid out like theta."""
-    _check(theta, x)
-    _check_targets(x, t)
-    _check_gradient(gradient, theta, x, t)
+    _check(theta, x, t, gradient)
     samples = x.shape[0]
     N = F(samples)
     W1 = theta[0:4096].reshape((64, 64))
@@ -380,23 +391,23 @@ def loss_and_gradient_into(theta, x, t, gradient):
     a1_d_z2 = d_W2  # in the same memory, one after the other
     d_z1 = d_a1  # in the same memory, one after the other
     d_z1_x = d_W1  # in the same memory, one after the other
-    # R1 = 5e-05·Σ_i0,i1 W1[i0,i1]²
+    # R1 = 0.0025·Σ_i0,i1 W1[i0,i1]²
     R1_sum = 0.0
     for i0 in range(64):
         for i1 in range(64):
-            R1_sum += F(5e-05) * (W1[i0, i1] * W1[i0, i1])
+            R1_sum += F(0.0025) * (W1[i0, i1] * W1[i0, i1])
     R1 = R1_sum
-    # R2 = 5e-05·Σ_i1,i2 W2[i1,i2]²
+    # R2 = 0.0025·Σ_i1,i2 W2[i1,i2]²
     R2_sum = 0.0
     for i1 in range(64):
         for i2 in range(32):
-            R2_sum += F(5e-05) * (W2[i1, i2] * W2[i1, i2])
+            R2_sum += F(0.0025) * (W2[i1, i2] * W2[i1, i2])
     R2 = R2_sum
-    # R3 = 5e-05·Σ_i2,i3 W3[i2,i3]²
+    # R3 = 0.0025·Σ_i2,i3 W3[i2,i3]²
     R3_sum = 0.0
     for i2 in range(32):
         for i3 in range(10):
-            R3_sum += F(5e-05) * (W3[i2, i3] * W3[i2, i3])
+            R3_sum += F(0.0025) * (W3[i2, i3] * W3[i2, i3])
     R3 = R3_sum
     # x_W1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1]
     np.dot(x, W1, x_W1)
@@ -425,7 +436,7 @@ def loss_and_gradient_into(theta, x, t, gradient):
         # logsumexp_z3[n] = logsumexp_j3 z3[n,j3]
         peak = np.float32(-np.inf)
         for j3 in range(10):
-            peak = max(peak, z3[j3])
+            peak = z3[j3] if z3[j3] > peak else peak
         total = F(0.0)
         for j3 in range(10):
             total += np.exp(z3[j3] - peak)
@@ -456,10 +467,10 @@ def loss_and_gradient_into(theta, x, t, gradient):
     E = E_sum / N + R1 + R2 + R3
     # a2_d_z3[i2,i3] = Σ_n a2[n,i2]·d_z3[n,i3]
     np.dot(a2.T, d_z3, a2_d_z3)
-    # d_W3[i2,i3] = 0.0001·W3[i2,i3] + a2_d_z3[i2,i3]
+    # d_W3[i2,i3] = 0.005·W3[i2,i3] + a2_d_z3[i2,i3]
     for i2 in range(32):
         for i3 in range(10):
-            d_W3[i2, i3] = F(0.0001) * W3[i2, i3] + a2_d_z3[i2, i3]
+            d_W3[i2, i3] = F(0.005) * W3[i2, i3] + a2_d_z3[i2, i3]
     # d_a2[n,i2] = Σ_i3 d_z3[n,i3]·W3[i2,i3]
     np.dot(d_z3, W3.T, d_a2)
     d_b2[:] = F(0.0)
@@ -471,10 +482,10 @@ def loss_and_gradient_into(theta, x, t, gradient):
             d_b2[i2] += d_z2[n, i2]
     # a1_d_z2[i1,i2] = Σ_n a1[n,i1]·d_z2[n,i2]
     np.dot(a1.T, d_z2, a1_d_z2)
-    # d_W2[i1,i2] = 0.0001·W2[i1,i2] + a1_d_z2[i1,i2]
+    # d_W2[i1,i2] = 0.005·W2[i1,i2] + a1_d_z2[i1,i2]
     for i1 in range(64):
         for i2 in range(32):
-            d_W2[i1, i2] = F(0.0001) * W2[i1, i2] + a1_d_z2[i1, i2]
+            d_W2[i1, i2] = F(0.005) * W2[i1, i2] + a1_d_z2[i1, i2]
     # d_a1[n,i1] = Σ_i2 d_z2[n,i2]·W2[i1,i2]
     np.dot(d_z2, W2.T, d_a1)
     d_b1[:] = F(0.0)
@@ -486,10 +497,10 @@ def loss_and_gradient_into(theta, x, t, gradient):
             d_b1[i1] += d_z1[n, i1]
     # d_z1_x[i0,i1] = Σ_n x[n,i0]·d_z1[n,i1]
     np.dot(x.T, d_z1, d_z1_x)
-    # d_W1[i0,i1] = 0.0001·W1[i0,i1] + d_z1_x[i0,i1]
+    # d_W1[i0,i1] = 0.005·W1[i0,i1] + d_z1_x[i0,i1]
     for i0 in range(64):
         for i1 in range(64):
-            d_W1[i0, i1] = F(0.0001) * W1[i0, i1] + d_z1_x[i0, i1]
+            d_W1[i0, i1] = F(0.005) * W1[i0, i1] + d_z1_x[i0, i1]
     return E
 
 
@@ -513,11 +524,11 @@ _vector = nb.types.Array(_number, 1, "C", readonly=True)
 _matrix = nb.types.Array(_number, 2, "C", readonly=True)
 _written = nb.types.Array(_number, 1, "C")
 
-predict = Compiled(predict, (_vector, _matrix), converts=True)
-loss = Compiled(loss, (_vector, _matrix, _matrix), converts=True)
-loss_and_gradient_into = Compiled(loss_and_gradient_into, (_vector, _matrix, _matrix, _written), converts=False)
-loss_and_gradient = Compiled(loss_and_gradient, (_vector, _matrix, _matrix), converts=True)
-step = Compiled(step, (_written, _matrix, _matrix, nb.float64), converts=False)
+predict = Converting(predict, _vector, _matrix)
+loss = Converting(loss, _vector, _matrix, _matrix)
+loss_and_gradient_into = Compiled(loss_and_gradient_into, _vector, _matrix, _matrix, _written)
+loss_and_gradient = Composed(loss_and_gradient, _vector, _matrix, _matrix)
+step = Compiled(step, _written, _matrix, _matrix, nb.float64)
 
 
 def init(seed=0):

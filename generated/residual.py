@@ -73,6 +73,7 @@ _SHAPES = {
     "w": "(samples,)",
     "gradient": "(2401,)",
 }
+_AXES = {'theta': 1, 'x': 2, 't': 2, 'w': 1, 'gradient': 1}
 
 # Sums may be reordered and multiplications contracted; NaN and infinity keep their meaning.
 _FASTMATH = {"reassoc", "contract", "arcp", "nsz", "afn"}
@@ -123,9 +124,9 @@ class Compiled:
     argument: there it is compiled in and runs without Python, on one thread.
     """
 
-    def __init__(self, body, signature, converts):
-        self.body, self.signature, self.converts = body, signature, converts
-        self.dispatcher = None
+    def __init__(self, body, *signature):
+        self.body, self.signature = body, signature
+        self.dispatcher = self.run = None
         functools.update_wrapper(self, body)
 
     def compile(self):
@@ -141,23 +142,22 @@ class Compiled:
     def _numba_type_(self):
         return nb.types.Dispatcher(self.compile())
 
+    def prepare(self):
+        """What a call from Python runs."""
+        self.run = self.compile()
+        return self.run
+
     def __call__(self, *arguments, **named):
         try:
-            return (self.dispatcher or self.compile())(*arguments, **named)
-        except TypeError:
-            pass  # other types than in the signature: converted or explained below
+            return (self.run or self.prepare())(*arguments, **named)
+        except TypeError:  # other types than in the signature
+            return self.mismatched(inspect.signature(self.body).bind(*arguments, **named).arguments)
         except ValueError as error:
-            raise ValueError(" ".join(map(str, error.args))) from None
-        given = inspect.signature(self.body).bind(*arguments, **named).arguments
-        if not self.converts:
-            raise TypeError("; ".join(_mismatches(given))) from None
-        try:
-            result = self.dispatcher(*(_converted(name, value) for name, value in given.items()))
-        except ValueError as error:
-            raise ValueError(" ".join(map(str, error.args))) from None
-        if isinstance(result, tuple) and np.asarray(given["theta"]).dtype == np.float64:
-            return result[0], result[1].astype(np.float64)
-        return result
+            raise _in_words(error) from None
+
+    def mismatched(self, given):
+        """What works in place does not convert: it says what is wrong."""
+        raise TypeError("; ".join(filter(None, map(_mismatch, given, given.values())))) from None
 
     def __reduce__(self):
         return self.__name__
@@ -166,77 +166,92 @@ class Compiled:
         return f"<{__name__}.{self.__name__}{inspect.signature(self.body)}>"
 
 
+class Converting(Compiled):
+    """A compiled function that, called from Python, takes any array-like."""
+
+    def mismatched(self, given):
+        converted = (_converted(name, value) for name, value in given.items())
+        try:
+            result = self.run(*converted)
+        except ValueError as error:
+            raise _in_words(error) from None
+        if isinstance(result, tuple) and np.asarray(given["theta"]).dtype == np.float64:
+            return result[0], result[1].astype(np.float64)  # as SciPy's minimisers want it
+        return result
+
+
+class Composed(Converting):
+    """One that only calls compiled functions: Python runs it as it stands."""
+
+    def prepare(self):
+        self.run = self.body
+        return self.run
+
+
+def _in_words(error):
+    """Compiled code hands over the parts of a message, not the text."""
+    return ValueError(" ".join(map(str, error.args)))
+
+
 def _converted(name, value):
-    """Any array-like as the array that the compiled code takes; refused where it holds no numbers."""
+    """An array-like as the array that compiled code takes; refused where it holds no numbers."""
     try:
         array = np.asarray(value)
     except ValueError as error:
         raise ValueError(f"{name} must be of shape {_SHAPES[name]}: {error}") from None
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{name} must hold real numbers, came {array.dtype}")
-    _check_axes(name, array)
+    if array.ndim != _AXES[name]:
+        raise ValueError(f"{name} must be of shape {_SHAPES[name]}, came {array.shape}")
     return np.require(array, _DTYPE, ("C", "A"))
 
 
-def _check_axes(name, array):
-    if array.ndim != _SHAPES[name].count(",") + (name in ("x", "t")):
-        raise ValueError(f"{name} must be of shape {_SHAPES[name]}, came {array.shape}")
-
-
-def _mismatches(given):
-    """What is wrong with arguments that must be used in place, one clause for each."""
-    for name, value in given.items():
-        if name == "rate":
-            if not isinstance(value, (int, float, np.integer, np.floating)):
-                yield f"rate must be a number, came {type(value).__name__}"
-            continue
-        wanted = f"{name} must be a C-contiguous {np.dtype(_DTYPE)} array of shape {_SHAPES[name]}"
-        if not isinstance(value, np.ndarray):
-            yield f"{wanted}, came {type(value).__name__}"
-        elif value.dtype != _DTYPE or not value.flags.c_contiguous or not value.flags.aligned:
-            order = "" if value.flags.c_contiguous else "not C-contiguous "
-            order += "" if value.flags.aligned else "unaligned "
-            yield f"{wanted}, came a {order}{value.dtype} array of shape {value.shape}"
-        elif not value.flags.writeable and name in ("gradient", "theta"):
-            yield f"{wanted}, came a read-only one"
-        else:
-            _check_axes(name, value)
+def _mismatch(name, value):
+    """What is wrong with an argument that must be used in place; None if nothing is."""
+    if name == "rate":
+        number = isinstance(value, (int, float, np.integer, np.floating))
+        return None if number else f"rate must be a number, came {type(value).__name__}"
+    wanted = f"{name} must be a C-contiguous {np.dtype(_DTYPE)} array of shape {_SHAPES[name]}"
+    if not isinstance(value, np.ndarray):
+        return f"{wanted}, came {type(value).__name__}"
+    what = [str(value.dtype)]
+    what += [] if value.flags.c_contiguous else ["not C-contiguous"]
+    what += [] if value.flags.aligned else ["unaligned"]
+    what += [] if value.flags.writeable or name not in ("gradient", "theta") else ["read-only"]
+    if len(what) == 1 and value.dtype == _DTYPE and value.ndim == _AXES[name]:
+        return None
+    return f"{wanted}, came one of shape {value.shape}: {', '.join(what)}"
 
 
 @_elementary
-def _check(theta, x):
-    """The shapes of theta and x; compiled code would read beyond them."""
+def _check(theta, x, t=None, w=None, gradient=None):
+    """The shapes of what is given: compiled code would read and write beyond other ones."""
     if theta.shape[0] != 2401:
-        raise ValueError("theta must be of shape (2401,), came a length of", theta.shape[0])
+        raise ValueError("theta must be of shape (2401,), came one of length", theta.shape[0])
     if x.shape[1] != 8:
-        raise ValueError("x must be of shape (samples, 8), came a second extent of", x.shape[1])
+        raise ValueError("x must be of shape (samples, 8), came one of width", x.shape[1])
     if x.shape[0] == 0:
         raise ValueError("x must hold at least one sample, came", x.shape[0])
-
-
-@_elementary
-def _check_targets(x, t, w):
-    if t.shape[1] != 1:
-        raise ValueError("t must be of shape (samples, 1), came a second extent of", t.shape[1])
-    if t.shape[0] != x.shape[0]:
-        raise ValueError("t must have as many samples as x, came", t.shape[0], "and", x.shape[0])
-    if w.shape[0] != x.shape[0]:
-        raise ValueError("w must have as many samples as x, came", w.shape[0], "and", x.shape[0])
-
-
-@_elementary
-def _check_gradient(gradient, theta, x, t, w):
-    if gradient.shape[0] != 2401:
-        raise ValueError("gradient must be of shape (2401,), came a length of", gradient.shape[0])
-    start, end = gradient.ctypes.data, gradient.ctypes.data + gradient.nbytes
-    if start < theta.ctypes.data + theta.nbytes and theta.ctypes.data < end:
-        raise ValueError("gradient must not overlap theta in memory")
-    if start < x.ctypes.data + x.nbytes and x.ctypes.data < end:
-        raise ValueError("gradient must not overlap x in memory")
-    if start < t.ctypes.data + t.nbytes and t.ctypes.data < end:
-        raise ValueError("gradient must not overlap t in memory")
-    if start < w.ctypes.data + w.nbytes and w.ctypes.data < end:
-        raise ValueError("gradient must not overlap w in memory")
+    if t is not None:
+        if t.shape[1] != 1:
+            raise ValueError("t must be of shape (samples, 1), came one of width", t.shape[1])
+        if t.shape[0] != x.shape[0]:
+            raise ValueError("t must have as many samples as x, came", t.shape[0], "and", x.shape[0])
+    if w is not None:
+        if w.shape[0] != x.shape[0]:
+            raise ValueError("w must have as many samples as x, came", w.shape[0], "and", x.shape[0])
+    if gradient is not None:
+        if gradient.shape[0] != 2401:
+            raise ValueError("gradient must be of shape (2401,), came one of length", gradient.shape[0])
+        start, end = gradient.ctypes.data, gradient.ctypes.data + gradient.nbytes
+        if start < theta.ctypes.data + theta.nbytes and theta.ctypes.data < end:
+            raise ValueError("gradient must not overlap theta in memory")
+        if start < x.ctypes.data + x.nbytes and x.ctypes.data < end:
+            raise ValueError("gradient must not overlap x in memory")
+        if start < t.ctypes.data + t.nbytes and t.ctypes.data < end:
+            raise ValueError("gradient must not overlap t in memory")
+        if start < w.ctypes.data + w.nbytes and w.ctypes.data < end:
+            raise ValueError("gradient must not overlap w in memory")
 
 
 def predict(theta, x):
@@ -290,8 +305,7 @@ def predict(theta, x):
 
 def loss(theta, x, t, w):
     """The loss E, a float, for x of shape (samples, 8) and t of shape (samples, 1)."""
-    _check(theta, x)
-    _check_targets(x, t, w)
+    _check(theta, x, t, w)
     samples = x.shape[0]
     N = F(samples)
     W1 = theta[0:256].reshape((8, 32))
@@ -380,9 +394,7 @@ def loss(theta, x, t, w):
 
 def loss_and_gradient_into(theta, x, t, w, gradient):
     """The loss E; its derivative by every weight is written into `gradient`, laid out like theta."""
-    _check(theta, x)
-    _check_targets(x, t, w)
-    _check_gradient(gradient, theta, x, t, w)
+    _check(theta, x, t, w, gradient)
     samples = x.shape[0]
     N = F(samples)
     W1 = theta[0:256].reshape((8, 32))
@@ -587,11 +599,11 @@ _vector = nb.types.Array(_number, 1, "C", readonly=True)
 _matrix = nb.types.Array(_number, 2, "C", readonly=True)
 _written = nb.types.Array(_number, 1, "C")
 
-predict = Compiled(predict, (_vector, _matrix), converts=True)
-loss = Compiled(loss, (_vector, _matrix, _matrix, _vector), converts=True)
-loss_and_gradient_into = Compiled(loss_and_gradient_into, (_vector, _matrix, _matrix, _vector, _written), converts=False)
-loss_and_gradient = Compiled(loss_and_gradient, (_vector, _matrix, _matrix, _vector), converts=True)
-step = Compiled(step, (_written, _matrix, _matrix, _vector, nb.float64), converts=False)
+predict = Converting(predict, _vector, _matrix)
+loss = Converting(loss, _vector, _matrix, _matrix, _vector)
+loss_and_gradient_into = Compiled(loss_and_gradient_into, _vector, _matrix, _matrix, _vector, _written)
+loss_and_gradient = Composed(loss_and_gradient, _vector, _matrix, _matrix, _vector)
+step = Compiled(step, _written, _matrix, _matrix, _vector, nb.float64)
 
 
 def init(seed=0):

@@ -1,8 +1,8 @@
 """symgrad: from the spec of an MLP to its loss, its symbolic gradient, and a readable module.
 
-    compiled = symgrad.compile("specs/xor.toml")
-    compiled.loss, compiled.gradient["W1"]      formulas, in SymPy
-    compiled.module.loss_and_gradient(…)        numbers, fast
+compiled = symgrad.compile("specs/xor.toml")
+compiled.loss, compiled.gradient["W1"]      formulas, in SymPy
+compiled.module.loss_and_gradient(…)        numbers, fast
 """
 
 from typing import TYPE_CHECKING, Any

@@ -1,4 +1,4 @@
-"""The errors that symgrad raises on purpose: one clear message each, never a traceback for a user."""
+"""The errors that symgrad raises on purpose: one clear message each, never a traceback."""
 
 
 class SymgradError(Exception):

@@ -27,6 +27,7 @@ def central_differences(loss: Loss, theta: Array, step: float) -> Array:
     return np.array(rises, np.longdouble) / (2 * h)
 
 
+@np.errstate(all="ignore")
 def complex_step(loss: Loss, theta: Array, directions: Iterable[Array]) -> Array:
     """Im E(θ + ihv) / h along each v: no difference is taken, so nothing cancels (Squire 1998)."""
     theta, h = np.asarray(theta, np.clongdouble), np.longdouble(1e-100)
@@ -64,6 +65,7 @@ class Slope:
         return bool(self.error <= tolerance and abs(self.jump) <= tolerance)
 
 
+@np.errstate(all="ignore")  # values that are not finite are looked for, not warned of
 def slope(loss: Loss, theta: Array, direction: Array) -> Slope:
     """Central differences with halving steps, extrapolated to step 0 (Richardson; Ridders 1982).
 
@@ -104,17 +106,18 @@ class Shrinking:
     steps: Array
     errors: Array
     final: float  # the error of step 0, by extrapolation
-    floor: float  # where the tolerance ends the comparison
+    floor: float  # up to which `final` is accepted
     kinked: int  # directions left out because of a kink within reach
 
     @property
     def ratios(self) -> Array:
-        """Between successive errors as long as they stand clear of the floor: 4 is the law h²."""
+        """Between successive errors while they stand clear of what remains: 4 is the law h²."""
         return self.errors[: self._clear - 1] / self.errors[1 : self._clear]
 
     @property
     def _clear(self) -> int:
-        return max(1, int(np.argmin([*~(self.errors <= 8 * self.floor), False])))
+        remains = 8 * max(self.final, self.floor / 100)
+        return max(1, int(np.argmin([*~(self.errors <= remains), False])))
 
     @property
     def passed(self) -> bool:
@@ -122,6 +125,7 @@ class Shrinking:
         return bool(self.final <= self.floor and np.all(self.ratios[-2:] >= 3))
 
 
+@np.errstate(all="ignore")
 def shrinking_error(
     loss: Loss, theta: Array, gradient: Array, floor: float, seed: int = 0, most: int = 8
 ) -> Shrinking | None:

@@ -1,4 +1,4 @@
-"""Expressions as Python source for Numba, typed: in a float32 module every constant is a float32."""
+"""Expressions as Python source for Numba: in a float32 module every constant is a float32."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,7 +12,8 @@ from symgrad.language.program import name_of
 # how tightly source text holds together: in a sum, a product, a power or a call
 SUM, PRODUCT, ATOM = range(3)
 
-# SymPy's functions as NumPy has them for scalars; the others are emitted as functions of the module.
+# SymPy's functions as NumPy has them for scalars; the others are emitted as functions of the
+# module.
 _NUMPY = {"exp", "log", "sin", "cos", "sinh", "cosh", "tanh"}
 
 
@@ -66,13 +67,16 @@ class Printer:
         coefficient, rest = value.as_coeff_Mul()
         if coefficient == -1:
             return "-" + self.source(rest, PRODUCT), SUM
-        above, below = [], []
+        above: list[Expr] = []
+        below: list[Expr] = []
         for factor in arranged(value):
             inverse = isinstance(factor, Pow) and factor.exp.is_number and factor.exp.is_negative
             (below if inverse else above).append(1 / factor if inverse else factor)
         if below and above and all(factor.is_number for factor in above):
             above = [Mul(*above)]
-        text = " * ".join(self.source(factor, ATOM) for factor in above) or self.constant(Rational(1))
+        text = " * ".join(self.source(factor, ATOM) for factor in above) or self.constant(
+            Rational(1)
+        )
         for factor in below:
             text += f" / {self.source(factor, ATOM)}"
         return text, PRODUCT
@@ -102,5 +106,3 @@ class Printer:
     def _own(self, name: str, arguments: list[Expr]) -> str:
         self.functions.add(name)
         return f"{name}({', '.join(map(self.source, arguments))})"
-
-

@@ -133,7 +133,7 @@ class Compiled:
         return f"{self.spec.name}.py"
 
     def _cache(self) -> Path:
-        """A folder that is this source's own, in the user's cache, or for this run if that is shut."""
+        """A folder of this source's own in the user's cache, or for this run if that is shut."""
         content = f"{self.spec.digest()[:16]}-{self.order}-{_fingerprint(self.source)}"
         home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
         folder = Path(home) / "symgrad" / content
@@ -171,8 +171,8 @@ def compile(
     """Compiles a spec: a path to a TOML or JSON file, a dict of the same form, or a `Spec`.
 
     The module is written into the folder `into` if one is given. `order` is that of `factor`:
-    "loss-first" is backpropagation. Raises SpecError, one message with the place in the file, if the
-    spec is wrong.
+    "loss-first" is backpropagation. Raises SpecError, one message with the place in the file, if
+    the spec is wrong.
     """
     return Compiled(read(spec), order, Path(into) if into is not None else None)
 

@@ -44,7 +44,7 @@ class Edge:
 
 @dataclass(frozen=True)
 class DerivativeGraph:
-    """A program, and the partial derivatives between the arrays that lie on a path weight → loss."""
+    """A program, and the partial derivatives between arrays on a path from weight to loss."""
 
     program: Program
     edges: tuple[Edge, ...]
@@ -97,9 +97,9 @@ def _edges(target: Expr, value: Expr, read: Expr) -> Iterable[Edge]:
 def partial(value: Expr, read: Expr) -> Expr:
     """∂value/∂read, where `read` is one array element as it stands in `value`, indices and all.
 
-    A sum over an index of `read` disappears: ∂/∂u[i] Σ_k f(u[k]) is f′(u[i]), and the index that was
-    bound becomes the one that the derivative is taken at. What remains of other parts of `value` keeps
-    its own bound indices, renamed where they would now meet that one.
+    A sum over an index of `read` disappears: ∂/∂u[i] Σ_k f(u[k]) is f′(u[i]), and the index that
+    was bound becomes the one that the derivative is taken at. What remains of other parts of
+    `value` keeps its own bound indices, renamed where they would now meet that one.
     """
     if value == read:
         return Integer(1)
@@ -147,17 +147,15 @@ def _each(items: tuple[Expr, ...]) -> Iterable[tuple[Expr, tuple[Expr, ...]]]:
 def tidy(derivative: Expr) -> Expr:
     """The same value with less work: sigmoid(-u) is 1 - sigmoid(u) where sigmoid(u) is there too.
 
-    So the derivative of binary cross-entropy after a sigmoid, (1-t)·sigmoid(z) - t·sigmoid(-z), becomes
-    sigmoid(z) - t, as textbooks have it.
+    So the derivative of binary cross-entropy after a sigmoid, (1-t)·sigmoid(z) - t·sigmoid(-z),
+    becomes sigmoid(z) - t, as textbooks have it.
     """
     calls = derivative.atoms(sigmoid)
     mirrored = {
         call: 1 - sigmoid(-call.args[0]) for call in calls if sigmoid(-call.args[0]) in calls
     }
     mirrored = {
-        call: mirror
-        for call, mirror in mirrored.items()
-        if call.args[0].could_extract_minus_sign()
+        call: mirror for call, mirror in mirrored.items() if call.args[0].could_extract_minus_sign()
     }
     if not mirrored or any(isinstance(node, ExprWithLimits) for node in walk(derivative)):
         return derivative
@@ -167,7 +165,7 @@ def tidy(derivative: Expr) -> Expr:
 
 @undistributed
 def textbook(graph: DerivativeGraph, weight: str) -> Expr:
-    """∂E/∂weight as the sum over all paths, one formula; its size may grow exponentially with depth."""
+    """∂E/∂weight as the sum over all paths, one formula; may grow exponentially with depth."""
     total: Expr = Integer(0)
     into = graph.indices(weight)
     paths: list[tuple[str, tuple[Symbol, ...], Expr, frozenset[Symbol]]] = [
@@ -192,7 +190,7 @@ def textbook(graph: DerivativeGraph, weight: str) -> Expr:
 
 
 def moved_to(edge: Edge, at: tuple[Symbol, ...], taken: Iterable[Symbol]) -> Edge:
-    """`edge` with its target's indices renamed to `at`, and its others kept apart from those taken."""
+    """`edge` with its target's indices renamed to `at`, its others apart from those taken."""
     names = dict(zip(edge.out, at, strict=True))
     avoid = {*at, *taken}
     for index in edge.into:

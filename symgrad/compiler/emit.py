@@ -13,7 +13,6 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, meta
 
-
 from symgrad import __version__
 from symgrad.compiler.schedule import Schedule
 from symgrad.compiler.spec import Spec
@@ -45,11 +44,14 @@ def emit(spec: Spec, program: Program, schedules: Mapping[str, Schedule], order:
     forward = prune(program, ("E",))
     layout = parameters(program)
     file_name = spec.file_name or f"{spec.name}.toml"
+    weights = {"w": 1} if spec.loss.sample_weights else {}
+    shape = "-".join(map(str, spec.widths))
+    option = "" if order == "loss-first" else f" --order {order}"
     keys: dict[str, Any] = {
-        "title": f"{spec.name}: a {'-'.join(map(str, spec.widths))} network, its loss and gradient.",
+        "title": f"{spec.name}: a {shape} network, its loss and gradient.",
         "version": __version__,
         "file_name": file_name,
-        "command": f"symgrad compile {file_name}" + ("" if order == "loss-first" else f" --order {order}"),
+        "command": f"symgrad compile {file_name}{option}",
         "digest": spec.digest(),
         "order": order,
         "dtype": spec.dtype,
@@ -60,6 +62,7 @@ def emit(spec: Spec, program: Program, schedules: Mapping[str, Schedule], order:
         "size": spec.weights,
         "expression": listing(forward).splitlines(),
         "operations": {"loss": operations(forward), "gradient": operations(program)},
+        "axes": plain({"theta": 1, "x": 2, "t": 2} | weights | {"gradient": 1}),
         "spec": plain(spec.normalised()),
         "parameters": plain(layout),
         "functions": sorted(set().union(*(body.functions for body in bodies.values()))),
@@ -122,9 +125,11 @@ def parameters(program: Program) -> dict[str, tuple[int, tuple[int, ...]]]:
 
 
 def views(schedule: Schedule, layout: Mapping[str, tuple[int, tuple[int, ...]]]) -> list[View]:
-    """The arrays inside theta that a schedule reads, and those inside the gradient that it writes."""
+    """The arrays in theta that a schedule reads, and those in the gradient that it writes."""
     read = {name_of(r) for d in schedule.program.definitions for r in reads(d.value)}
-    written = {name.removeprefix("d_") for name in schedule.program.outputs if name.startswith("d_")}
+    written = {
+        name.removeprefix("d_") for name in schedule.program.outputs if name.startswith("d_")
+    }
     wanted = [(name, "theta") for name in layout if name in read]
     wanted += [(f"d_{name}", "gradient") for name in layout if name in written]
     result = []
@@ -160,5 +165,3 @@ def _statement(statement: Statement) -> dict[str, Any]:
             return {"kind": "line", "source": source}
     body = [_statement(inner) for inner in statement.body]
     return {"kind": "loop", "index": statement.index, "extent": statement.extent, "body": body}
-
-

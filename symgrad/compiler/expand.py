@@ -6,8 +6,8 @@
     e[n]     = Σ_i2 ½(y[n,i2] - t[n,i2])²             loss of a sample
     E        = 1/N Σ_n e[n]                           the loss
 
-This is the network as a textbook writes it: softmax is exp/Σexp, cross-entropy is -t·log y. Nothing is
-made stable, shared or differentiated here.
+This is the network as a textbook writes it: softmax is exp/Σexp, cross-entropy is -t·log y. Nothing
+is made stable, shared or differentiated here.
 """
 
 from collections.abc import Callable
@@ -136,7 +136,7 @@ def _penalty(spec: Spec, weight: Expr, widths: tuple[int, ...], number: int) -> 
 
 
 def lower(tree: Tree, variables: dict[str, Expr], width: int) -> Expr:
-    """A formula's tree as an expression; `variables` are array elements whose last index is a unit's."""
+    """A formula's tree as an expression; the last index of each variable is over units."""
     match tree:
         case Number(value):
             return Rational(value.numerator, value.denominator)
@@ -145,7 +145,9 @@ def lower(tree: Tree, variables: dict[str, Expr], width: int) -> Expr:
         case Negate(operand):
             return -lower(operand, variables, width)
         case Binary(operator, left, right):
-            return _OPERATORS[operator](lower(left, variables, width), lower(right, variables, width))
+            return _OPERATORS[operator](
+                lower(left, variables, width), lower(right, variables, width)
+            )
         case Call("sum", (body,)):
             here = next(iter(variables.values())).indices[-1]
             other = fresh(here, [here])

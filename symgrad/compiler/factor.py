@@ -1,10 +1,10 @@
-"""factor: the distributive law, applied as vertex elimination, turns a sum over paths into a program.
+"""factor: the distributive law, as vertex elimination, makes a program of a sum over paths.
 
-The derivative by a weight is Σ over paths of the product of the partials along each. Paths share their
-beginnings and their ends; pulling a shared part out of the sum is the distributive law. Eliminating a
-vertex v does it for all paths through v at once: every edge pair u → v → w becomes one edge
-u → w with ∂w/∂u += Σ_v ∂w/∂v · ∂v/∂u (Griewank and Naumann 2003, "Accumulating Jacobians as
-chained sparse matrix products"). In which order is the whole question:
+The derivative by a weight is Σ over paths of the product of the partials along each. Paths share
+their beginnings and their ends; pulling a shared part out of the sum is the distributive law.
+Eliminating a vertex v does it for all paths through v at once: every edge pair u → v → w becomes
+one edge u → w with ∂w/∂u += Σ_v ∂w/∂v · ∂v/∂u (Griewank and Naumann 2003, "Accumulating Jacobians
+as chained sparse matrix products"). In which order is the whole question:
 
     loss-first      the vertex nearest the loss first: what is summed first is nearest the loss,
                     and what comes out is backpropagation (reverse mode)
@@ -70,7 +70,9 @@ class _Elimination:
             waiting.remove(vertex)
             self._finish(self._eliminate(vertex))
         outputs = (*self.program.outputs, *(f"d_{name_of(w)}" for w in self.program.weights))
-        assert {d.name for d in self.definitions} >= set(outputs), "a weight has no path to the loss"
+        assert {d.name for d in self.definitions} >= set(outputs), (
+            "a weight has no path to the loss"
+        )
         return replace(self.program, definitions=tuple(self.definitions), outputs=outputs)
 
     def _eliminate(self, vertex: str) -> list[str]:
@@ -102,7 +104,7 @@ class _Elimination:
         return Edge(inner.source, outer.target, outer.out, inner.into, value)
 
     def _add(self, edge: Edge, accumulated: bool) -> None:
-        """Adds a term to its partial derivative, to the term of the same form where there is one."""
+        """Adds a term to its partial derivative, to the one of the same form if there is one."""
         edge = self._standard(edge)
         present = self.partials[edge.source].get(edge.target, _Partial((), False))
         same = [other for other in present.edges if other.into == edge.into]
@@ -114,7 +116,7 @@ class _Elimination:
         )
 
     def _standard(self, edge: Edge) -> Edge:
-        """`edge` with the indices of its source that are not the target's named in the standard way."""
+        """`edge` with standard names for the indices that its source has and its target has not."""
         moved = moved_to(edge, self.graph.indices(edge.target), ())
         own = self.graph.indices(edge.source)
         names: dict[Symbol, Symbol] = {}
@@ -147,7 +149,7 @@ class _Elimination:
         return replace(edge, value=target)
 
     def _finish(self, names: list[str]) -> None:
-        """Defines the derivative by each weight among `names` to which all paths are followed now."""
+        """Defines the derivative by each weight in `names` whose paths have all been followed."""
         for name in names:
             if name in self.weights and list(self.partials[name]) == [self.graph.loss]:
                 (edge,) = self.partials[name][self.graph.loss].edges
@@ -172,4 +174,3 @@ class _Elimination:
 def _worth_a_name(value: Expr) -> bool:
     """Whether anything is computed: a single read or a constant is read where it is used."""
     return not isinstance(value, Indexed) and any(isinstance(node, Indexed) for node in walk(value))
-

@@ -1,4 +1,4 @@
-"""load: import a module from its source file, so that Numba can cache it and debuggers step into it."""
+"""load: import a module from a real file, so that Numba can cache it and debuggers step in."""
 
 import importlib.util
 import os

@@ -6,10 +6,10 @@
     Rows         one loop over the samples, in which everything about a sample is done together
     Nest         loops over weights alone
 
-A program is first split until every definition is one of those: big products get a name of their own
-(x_W1 = Σ x·W1, then z1 = x_W1 + b1), and so do sums that are needed once a sample but stand in
-something computed for every unit. Then each definition goes into the earliest block that has what it
-needs. What is read only inside its block takes no memory for all samples: it becomes a row or a
+A program is first split until every definition is one of those: big products get a name of their
+own (x_W1 = Σ x·W1, then z1 = x_W1 + b1), and so do sums that are needed once a sample but stand in
+something computed for every unit. Then each definition goes into the earliest block that has what
+it needs. What is read only inside its block takes no memory for all samples: it becomes a row or a
 local variable. An array that is no longer needed hands its memory on.
 """
 
@@ -136,7 +136,9 @@ class _Splitting:
                 whole = self._define(whole, definition)
             return product([*others, whole])
         if alone and term == sums[0] == definition.value:
-            return reduction_like(sums[0], self._inside(sums[0].function, definition), bounds(sums[0]))
+            return reduction_like(
+                sums[0], self._inside(sums[0].function, definition), bounds(sums[0])
+            )
         return self._inside(term, definition)
 
     def _belongs(self, reduction: Expr, definition: Definition) -> bool:
@@ -170,20 +172,24 @@ def _has_reduction(value: Expr) -> bool:
 def _product_name(value: Expr) -> str | None:
     """x_W1 for Σ x·W1."""
     factors = value.function.args if isinstance(value, Sum) else ()
-    if isinstance(getattr(value, "function", None), Mul) and all(isinstance(f, Indexed) for f in factors):
+    if isinstance(getattr(value, "function", None), Mul) and all(
+        isinstance(f, Indexed) for f in factors
+    ):
         ordered = sorted(factors, key=lambda f: (SAMPLE not in f.indices, name_of(f)))
         return "_".join(map(name_of, ordered))
     return None
 
 
 def matrices(program: Program, definition: Definition) -> tuple[Indexed, Indexed] | None:
-    """The two matrices whose product the definition is, if it is one that is worth a call of BLAS."""
+    """The two matrices whose product the definition is, if it is worth a call of BLAS."""
     value, target = definition.value, definition.target
     if not isinstance(value, Sum) or len(bounds(value)) != 1 or len(indices_of(target)) != 2:
         return None
     ((index, _),) = bounds(value).items()
     factors = Mul.make_args(value.function)
-    if len(factors) != 2 or not all(isinstance(f, Indexed) and len(f.indices) == 2 for f in factors):
+    if len(factors) != 2 or not all(
+        isinstance(f, Indexed) and len(f.indices) == 2 for f in factors
+    ):
         return None
     rows, columns = indices_of(target)
     for left, right in (factors, factors[::-1]):
@@ -231,7 +237,7 @@ def _blocks(program: Program) -> tuple[Block, ...]:
 
 
 def over_samples(definition: Definition) -> bool:
-    """Whether a loop over the samples computes it: it has one element a sample, or sums over them."""
+    """Whether a loop over the samples computes it: it has samples, or sums over them."""
     return SAMPLE in definition.indices or any(
         SAMPLE in bounds(factor)
         for term in Add.make_args(definition.value)
@@ -248,8 +254,8 @@ def _product(definition: Definition, left: Indexed, right: Indexed) -> Product:
 def loops(definitions: Iterable[Definition]) -> Iterator[list[Definition]]:
     """The definitions of a block of rows, in groups that share one loop over units.
 
-    A definition joins the group before it if both run over the same units and it reads what the group
-    computes at the same place only.
+    A definition joins the group before it if both run over the same units and it reads what the
+    group computes at the same place only.
     """
     group: list[Definition] = []
     for definition in definitions:
@@ -302,7 +308,9 @@ def _storage(program: Program, blocks: tuple[Block, ...]) -> dict[str, Storage]:
             storage[name] = "full" if definition.indices else "local"
         elif SAMPLE not in definition.indices:
             storage[name] = "full"
-        elif read_in <= {home} or (read_in and definition.indices == (SAMPLE,) and _within(read_in, home)):
+        elif read_in <= {home} or (
+            read_in and definition.indices == (SAMPLE,) and _within(read_in, home)
+        ):
             storage[name] = "local"
         elif _within(read_in, home):
             storage[name] = "row"
@@ -364,7 +372,9 @@ def _read_through(
     names = [name_of(read) for read in reads(definition.value)]
     for name in names:
         if name in local:
-            names += [name_of(read) for read in reads(local[name].value) if name_of(read) not in names]
+            names += [
+                name_of(read) for read in reads(local[name].value) if name_of(read) not in names
+            ]
     return names
 
 

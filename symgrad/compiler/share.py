@@ -1,12 +1,13 @@
 """share: what is computed twice is defined once.
 
-Sub-expressions are hash-consed modulo the names of their indices, bound and free: `tanh(z1[n,i1])` and
-`tanh(z1[n,i2])` are one array, read twice. What another definition has computed already is read from
-there (tanh′ = 1 - tanh(z)² becomes 1 - a1²); what occurs twice elsewhere gets a definition of its own,
-just before its first use and named after what it is; what only renames something disappears.
+Sub-expressions are hash-consed modulo the names of their indices, bound and free: `tanh(z1[n,i1])`
+and `tanh(z1[n,i2])` are one array, read twice. What another definition has computed already is read
+from there (tanh′ = 1 - tanh(z)² becomes 1 - a1²); what occurs twice elsewhere gets a definition of
+its own, just before its first use and named after what it is; what only renames something
+disappears.
 
-The match is exact: two expressions that share are equal but for index names. Being a matter of form,
-it does not see that x + y - y is x, nor a sum of two terms inside a sum of three.
+The match is exact: two expressions that share are equal but for index names. Being a matter of
+form, it does not see that x + y - y is x, nor a sum of two terms inside a sum of three.
 """
 
 from collections import Counter
@@ -47,7 +48,7 @@ def share(program: Program) -> Program:
 
 
 def key_of(value: Expr) -> tuple[Key, tuple[Symbol, ...]]:
-    """A value's form without index names, and its free indices in the order that the form has them."""
+    """A value's form without index names, and its free indices in the form's order."""
     return _Keys().of(value)
 
 
@@ -84,7 +85,7 @@ class _Keys:
 
 
 def _without_aliases(program: Program) -> Program:
-    """Definitions that only rename an element, or are a constant, are put in where they are read."""
+    """Definitions that only rename an element, or are constant, are put in where they are read."""
     kept: list[Definition] = []
     aliases: dict[str, Definition] = {}
     for definition in program.definitions:
@@ -210,7 +211,9 @@ class _Sharing:
         if form in self.coming:
             self._bring_forward(form)
             return
-        by_axis = sorted(order, key=lambda i: (axis(i) != "n", int("0" + axis(i).strip("n")), i.name))
+        by_axis = sorted(
+            order, key=lambda i: (axis(i) != "n", int("0" + axis(i).strip("n")), i.name)
+        )
         indices = canonical(by_axis)
         value = rename(value, dict(zip(by_axis, indices, strict=True)))
         parts = [self._shared(part, user) for part in operands(value)]
@@ -219,7 +222,6 @@ class _Sharing:
         target = array(name, *indices)
         self.definitions.append(Definition(target, rebuild(value, parts)))
         self.named[form] = (target, self.keys.of(value)[1])
-
 
     def _bring_forward(self, form: Key) -> None:
         definition = self.coming[form]
@@ -254,7 +256,9 @@ def _in_words(value: Expr) -> str | None:
     if isinstance(value, Symbol):
         return str(value.name)
     if value.is_Integer and 0 <= value <= 9:
-        return ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")[value]
+        return ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")[
+            value
+        ]
     result = None
     if isinstance(value, Add) and len(value.args) == 2:
         first, second = arranged(value)
@@ -265,7 +269,7 @@ def _in_words(value: Expr) -> str | None:
         pair = words(arranged(value))
         result = pair and "_times_".join(pair)
     elif isinstance(value, Pow) and value.exp in (2, -1):
-        (base,) = words([value.base]) or [None]
+        base = _in_words(value.base)
         result = base and (f"{base}_squared" if value.exp == 2 else f"inverse_{base}")
     elif isinstance(value, Function | ExprWithLimits):
         called = type(value).__name__.lower()
@@ -281,5 +285,3 @@ def _unused(name: str, taken: set[str]) -> str:
     while f"{name}_{number}" in taken:
         number += 1
     return f"{name}_{number}"
-
-

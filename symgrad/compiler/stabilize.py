@@ -57,9 +57,7 @@ def stabilize(program: Program) -> Program:
         if not isinstance(read, Indexed) or name_of(read) not in done:
             return None
         definition = done[name_of(read)]
-        return rename(
-            definition.value, dict(zip(definition.indices, read.indices, strict=True))
-        )
+        return rename(definition.value, dict(zip(definition.indices, read.indices, strict=True)))
 
     for definition in program.definitions:
         value = stable(definition.value, resolve)
@@ -103,7 +101,11 @@ def _xlogy(value: Expr, resolve: Resolve) -> Expr | None:
         return None
     t, y = value.args
     logarithm = log_of(y, resolve)
-    if logarithm is None or logarithm.has(log1p) or any(not u.is_number for u in logarithm.atoms(log)):
+    if (
+        logarithm is None
+        or logarithm.has(log1p)
+        or any(not u.is_number for u in logarithm.atoms(log))
+    ):
         return None
     return t * logarithm
 
@@ -191,7 +193,7 @@ def _positive_through(u: Expr, resolve: Resolve) -> bool:
 
 
 def _reciprocal(value: Expr, resolve: Resolve) -> Expr | None:
-    """(c·exp u + d·exp v)^-k, c and d positive numbers → (exp(-first)·sigmoid(first - second))^k."""
+    """(c·exp u + d·exp v)^-k, c and d positive → (exp(-first)·sigmoid(first - second))^k."""
     power = integer_power(value)
     if power is None or power >= 0 or not isinstance(value.base, Add) or len(value.base.args) != 2:
         return None

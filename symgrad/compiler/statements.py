@@ -66,12 +66,8 @@ class _Writer:
 
     def run(self) -> Body:
         blocks = [s for block in self.schedule.blocks for s in self._block(block)]
-        uses = any(
-            definition.value.has(SAMPLES) for definition in self.program.definitions
-        )
-        return Body(
-            (*self._memory(), *blocks), frozenset(self.printer.functions), uses
-        )
+        uses = any(definition.value.has(SAMPLES) for definition in self.program.definitions)
+        return Body((*self._memory(), *blocks), frozenset(self.printer.functions), uses)
 
     # Memory
 
@@ -85,7 +81,9 @@ class _Writer:
         for definition in self.program.definitions:
             if definition.name in self.schedule.takes_over:
                 memory = self.schedule.memory(definition.name)
-                yield Line(f"{definition.name} = {memory}  # in the same memory, one after the other")
+                yield Line(
+                    f"{definition.name} = {memory}  # in the same memory, one after the other"
+                )
 
     def _shape(self, definition: Definition) -> str:
         indices = self._stored(definition.name, definition.indices)
@@ -152,7 +150,9 @@ class _Writer:
         inner: list[Statement] = []
         for definition in group:
             inner += [Comment(equation(definition))]
-            inner += self._assign(definition) if SAMPLE in definition.indices else self._add(definition)
+            inner += (
+                self._assign(definition) if SAMPLE in definition.indices else self._add(definition)
+            )
         yield from self._around(units[0], inner)
 
     def _around(self, indices: tuple[Symbol, ...], body: Iterable[Statement]) -> list[Statement]:
@@ -204,7 +204,7 @@ class _Writer:
         zero, first = self.printer.constant(Integer(0)), "-np.inf"
         peak = f"{self.dtype}({first})" if self.single else first
         yield Line(f"peak = {peak}")
-        yield from self._around(over, [Line(f"peak = max(peak, {element})")])
+        yield from self._around(over, [Line(f"peak = {element} if {element} > peak else peak")])
         yield Line(f"total = {zero}")
         yield from self._around(over, [Line(f"total += np.exp({element} - peak)")])
         yield Line(f"{self._target(definition)} = peak + np.log(total)")

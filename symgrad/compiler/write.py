@@ -12,8 +12,9 @@ from symgrad.errors import SymgradError
 def write(sources: Mapping[str, str], folder: str | os.PathLike[str]) -> list[Path]:
     """Writes `sources`, source by file name, into `folder`, which is made where it is missing.
 
-    All are written aside first and renamed when the last is complete, so that no reader meets half a
-    file, and a full disk leaves what was there. Raises SymgradError if the folder can't be written.
+    All are written aside first and renamed when the last is complete, so that no reader meets half
+    a file, and a full disk leaves what was there. Raises SymgradError if the folder can't be
+    written.
     """
     target = Path(folder)
     try:

@@ -6,9 +6,9 @@
   programs that agree there at random points are equal as expressions, up to a probability of
   about degree/prime (Schwartz 1980, Zippel 1979): this is how passes are checked exactly.
 
-Arrays carry their indices, so that one rule covers every shape: operands are broadcast over the union
-of their indices, and a sum contracts one of them. Extents come from the arrays given, not from the
-program, so that a program for a wide network can be run on a narrow one of the same form.
+Arrays carry their indices, so that one rule covers every shape: operands are broadcast over the
+union of their indices, and a sum contracts one of them. Extents come from the arrays given, not
+from the program, so that a program for a wide network can be run on a narrow one of the same form.
 """
 
 from collections.abc import Callable, Mapping
@@ -164,8 +164,9 @@ class Residues:
         return result
 
     def _each(self, function: Callable[..., int], *arguments: Any) -> Any:
-        return np.frompyfunc(lambda *values: function(*(int(v) % self.prime for v in values)),
-                             len(arguments), 1)(*arguments)
+        return np.frompyfunc(
+            lambda *values: function(*(int(v) % self.prime for v in values)), len(arguments), 1
+        )(*arguments)
 
     def _opaque(self, *what: object) -> int:
         digest = blake2b(repr(what).encode(), digest_size=16).digest()
@@ -253,7 +254,9 @@ def _arguments(expression: Expr) -> tuple[Expr, ...]:
     return () if isinstance(expression, Piecewise) else tuple(expression.args)
 
 
-def _piecewise(expression: Piecewise, environment: Mapping[str, _Array], arithmetic: Arithmetic) -> Any:
+def _piecewise(
+    expression: Piecewise, environment: Mapping[str, _Array], arithmetic: Arithmetic
+) -> Any:
     (yes, condition), (no, _) = expression.args
 
     def values(node: Expr) -> Any:
@@ -263,7 +266,9 @@ def _piecewise(expression: Piecewise, environment: Mapping[str, _Array], arithme
     return np.where(values(condition.gts) > values(condition.lts), values(yes), values(no))
 
 
-def _sum(expression: Sum, value: Callable[[Expr], _Array], environment: Mapping[str, _Array]) -> _Array:
+def _sum(
+    expression: Sum, value: Callable[[Expr], _Array], environment: Mapping[str, _Array]
+) -> _Array:
     """One contraction over all factors, so that a matrix product needs no third axis in memory."""
     summed = bounds(expression)
     body = expression.function
@@ -280,7 +285,9 @@ def _sum(expression: Sum, value: Callable[[Expr], _Array], environment: Mapping[
 
 def _numpy(values: Any) -> np.ndarray:
     """An array; a bare Python number stays one, since NumPy's integers would overflow."""
-    return values if isinstance(values, np.ndarray | np.generic) else np.asarray(values, dtype=object)
+    if isinstance(values, np.ndarray | np.generic):
+        return np.asarray(values)
+    return np.asarray(values, dtype=object)
 
 
 def _aligned(array: _Array, indices: tuple[Symbol, ...]) -> Any:

@@ -102,7 +102,9 @@ def _rule(meaning: Callable[..., Expr], *partials: Callable[..., Expr]) -> Rule:
     return Rule(meaning, partials)
 
 
-def _gate(gate: Callable[..., Expr], meaning: Callable[..., Expr], slope: Callable[..., Expr]) -> Rule:
+def _gate(
+    gate: Callable[..., Expr], meaning: Callable[..., Expr], slope: Callable[..., Expr]
+) -> Rule:
     """A function z·gate(z)."""
     return Rule(meaning, (slope,), shared=gate, written_out=lambda z: z * gate(z))
 

@@ -49,7 +49,9 @@ def canonical(indices: Iterable[Symbol]) -> tuple[Symbol, ...]:
     """Standard names for indices that are to be told apart: i1, and j1 where i1 is taken."""
     chosen: list[Symbol] = []
     for index in indices:
-        chosen.append(SAMPLE if axis(index) == "n" and SAMPLE not in chosen else fresh(index, chosen))
+        chosen.append(
+            SAMPLE if axis(index) == "n" and SAMPLE not in chosen else fresh(index, chosen)
+        )
     return tuple(chosen)
 
 
@@ -132,7 +134,7 @@ def apart(expression: Expr, indices: Iterable[Symbol]) -> Expr:
     if not isinstance(expression, ExprWithLimits):
         return rebuild(expression, [apart(part, avoid) for part in parts])
     bound, body = bounds(expression), apart(expression.function, avoid)
-    names = {}
+    names: dict[Symbol, Symbol] = {}
     for index in avoid & bound.keys():
         names[index] = fresh(index, {*avoid, *bound, *free_indices(body), *names.values()})
     over = {names.get(index, index): extent for index, extent in bound.items()}

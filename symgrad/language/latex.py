@@ -35,7 +35,8 @@ def symbol(name: str, indices: str = "") -> str:
     """A name with its layer as a superscript: W1 is W^{(1)}, d_W1 the derivative of E by it."""
     if name.startswith("d_"):
         above, _, below = name[2:].rpartition("_d_")
-        return rf"\frac{{\partial {symbol(above) if above else 'E'}}}{{\partial {symbol(below, indices)}}}"
+        over, under = symbol(above) if above else "E", symbol(below, indices)
+        return rf"\frac{{\partial {over}}}{{\partial {under}}}"
     below = f"_{{{indices}}}" if indices else ""
     if layered := _LAYERED.fullmatch(name):
         return rf"{layered[1]}^{{({layered[2]})}}{below}"
@@ -45,7 +46,7 @@ def symbol(name: str, indices: str = "") -> str:
     return rf"\mathrm{{{escaped}}}{below}"
 
 
-class _Printer(LatexPrinter):  # type: ignore[misc]
+class _Printer(LatexPrinter):
     """SymPy's printer with our names, and sums without limits."""
 
     def _print_Indexed(self, expression: Expr, **_: Any) -> str:

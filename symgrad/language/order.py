@@ -10,7 +10,7 @@ from symgrad.language.indices import SAMPLE, operands
 
 
 def arranged(value: Expr) -> list[Expr]:
-    """The operands of a sum or product as they are to be written; of anything else as they stand."""
+    """The operands of a sum or product as they are to be written; of others as they stand."""
     if isinstance(value, Add):
         return sorted(value.args, key=_term)
     if isinstance(value, Mul):

@@ -10,9 +10,9 @@
 Values are SymPy expressions, arrays are `IndexedBase`s. Every name is defined once and before it is
 used, so that substituting all definitions back gives the one expression again (`views` does it).
 
-Names say what a thing is: `z1` is layer 1 before its activation, `a1` after it, `y` the output, `e[n]`
-the loss of a sample, `E` the loss. `d_v` is ∂E/∂v and `d_v_d_u` is ∂v/∂u, Griewank and Walther's
-v̄ and v̇ spelled out ("Evaluating Derivatives", 2nd edition, section 3.2).
+Names say what a thing is: `z1` is layer 1 before its activation, `a1` after it, `y` the output,
+`e[n]` the loss of a sample, `E` the loss. `d_v` is ∂E/∂v and `d_v_d_u` is ∂v/∂u, Griewank and
+Walther's v̄ and v̇ spelled out ("Evaluating Derivatives", 2nd edition, section 3.2).
 """
 
 from collections.abc import Iterable, Mapping

@@ -11,7 +11,7 @@ from symgrad.language.program import Program, indices_of, name_of, reads
 
 
 class Unsound(AssertionError):
-    """A pass has produced a program that breaks the rules: a fault of symgrad's, not of the user's."""
+    """A pass has produced a program that breaks the rules: symgrad's fault, not the user's."""
 
 
 def verify(program: Program) -> Program:
@@ -32,7 +32,9 @@ def verify(program: Program) -> Program:
             if tuple(map(program.extent, indices_of(read))) != axes[name_of(read)]:
                 raise Unsound(f"{place}: {read} runs over other extents than it was defined with")
         if extra := free_indices(definition.value) - set(definition.indices):
-            raise Unsound(f"{place}: {sorted(map(str, extra))} are free on the right-hand side only")
+            raise Unsound(
+                f"{place}: {sorted(map(str, extra))} are free on the right-hand side only"
+            )
         _check_bound(definition.value, frozenset(definition.indices), program, place)
         axes[definition.name] = program.shape(definition.target)
     for output in program.outputs:
@@ -41,9 +43,7 @@ def verify(program: Program) -> Program:
     return program
 
 
-def _check_bound(
-    value: Expr, outer: frozenset[object], program: Program, place: str
-) -> None:
+def _check_bound(value: Expr, outer: frozenset[object], program: Program, place: str) -> None:
     """Every reduction binds an index that is new where it stands, with its axis's extent."""
     if isinstance(value, ExprWithLimits):
         for index, extent in bounds(value).items():
@@ -56,5 +56,3 @@ def _check_bound(
         outer = outer | bounds(value).keys()
     for operand in operands(value):
         _check_bound(operand, outer, program, place)
-
-

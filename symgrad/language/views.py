@@ -54,9 +54,9 @@ def formula(program: Program, name: str) -> Expr:
     size = sizes(program)[name]
     if size.nodes > LARGEST or size.depth > DEEPEST:
         raise TooLarge(
-            f"{name} as one formula has {size.nodes:,} nodes, nested {size.depth} deep; formulas are "
-            f"written out up to {LARGEST:,} nodes and {DEEPEST} levels. The program in shared form is "
-            "the same expression with its parts named"
+            f"{name} as one formula has {size.nodes:,} nodes, nested {size.depth} deep; formulas "
+            f"are written out up to {LARGEST:,} nodes and {DEEPEST} levels. The program in shared "
+            "form is the same expression with its parts named"
         )
     written: dict[str, Expr] = {}
     needed = _needed(program, name)

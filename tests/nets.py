@@ -1,0 +1,189 @@
+"""Small networks for tests, numbers for them, and a brute-force reading of formulas."""
+
+from collections.abc import Mapping, Sequence
+from itertools import product
+from typing import Any, NamedTuple
+
+import numpy as np
+import sympy
+from sympy import Expr, Indexed, Piecewise, Sum, Symbol
+
+from symgrad.compiler.differentiate import DerivativeGraph, differentiate, textbook
+from symgrad.compiler.expand import expand
+from symgrad.compiler.factor import factor
+from symgrad.compiler.share import share
+from symgrad.compiler.spec import Spec
+from symgrad.compiler.stabilize import stabilize
+from symgrad.language.evaluate import Floats, evaluate
+from symgrad.language.functions import LogSumExp, is_opaque, meaning
+from symgrad.language.indices import SAMPLES, bounds
+from symgrad.language.program import Definition, Program, array, name_of
+from symgrad.language.verify import verify
+
+SAMPLES_IN_TESTS = 3
+
+
+def net(
+    widths: Sequence[int],
+    activations: Sequence[str],
+    *,
+    residual: Sequence[int] = (),
+    bias: bool = True,
+    dtype: str = "float64",
+    own: Mapping[str, str] | None = None,
+    **loss: Any,
+) -> Spec:
+    """A network; `residual` names layers from 1, `own` holds formulas by name, `loss` its options."""
+    if "formula" not in loss:
+        loss.setdefault("kind", "squared")
+    return Spec.parse(
+        {
+            "name": "net",
+            "dtype": dtype,
+            "inputs": widths[0],
+            "layers": [
+                {
+                    "units": units,
+                    "activation": activation,
+                    "bias": bias,
+                    "residual": number in residual,
+                }
+                for number, (units, activation) in enumerate(
+                    zip(widths[1:], activations, strict=True), start=1
+                )
+            ],
+            "loss": loss,
+            "activations": {name: {"formula": text} for name, text in (own or {}).items()},
+        }
+    )
+
+
+def with_formula(formula: str, units: int = 3, **loss: Any) -> Spec:
+    """One layer of 2 inputs whose activation is a formula in z."""
+    return net([2, units], ["mine"], own={"mine": formula}, **loss)
+
+
+class Steps(NamedTuple):
+    """What every pass makes of a spec, each verified."""
+
+    expanded: Program
+    stable: Program
+    shared: Program
+    graph: DerivativeGraph
+    factored: Program
+    gradient: Program
+
+
+def steps(spec: Spec, order: Any = "loss-first") -> Steps:
+    expanded = verify(expand(spec))
+    stable = verify(stabilize(expanded))
+    shared = verify(share(stable))
+    graph = differentiate(shared)
+    factored = verify(factor(graph, order))
+    return Steps(expanded, stable, shared, graph, factored, verify(share(factored)))
+
+
+def textbook_program(graph: DerivativeGraph) -> Program:
+    """The forward definitions, and each derivative as the sum over all its paths."""
+    derivatives = [
+        Definition(array(f"d_{name_of(w)}", *w.indices), textbook(graph, name_of(w)))
+        for w in graph.program.weights
+    ]
+    return verify(graph.program.with_definitions((*graph.program.definitions, *derivatives)))
+
+
+def shapes(program: Program, samples: int = SAMPLES_IN_TESTS) -> dict[str, tuple[int, ...]]:
+    return {
+        name: tuple(int(extent.subs(SAMPLES, samples)) for extent in program.shape(target))
+        for name, target in program.given.items()
+    }
+
+
+def residues(program: Program, seed: int = 0) -> dict[str, np.ndarray]:
+    """Random integers for all inputs and weights."""
+    random = np.random.default_rng(seed)
+    return {
+        name: random.integers(1, 2**61 - 1, shape).astype(object)
+        for name, shape in shapes(program).items()
+    }
+
+
+def floats(program: Program, seed: int = 0, samples: int = SAMPLES_IN_TESTS) -> dict[str, Any]:
+    """Random numbers for all inputs and weights: targets and sample weights lie in (0, 1)."""
+    random = np.random.default_rng(seed)
+    return {
+        name: random.uniform(0.1, 0.9, shape) if name in ("t", "w") else random.normal(size=shape)
+        for name, shape in shapes(program, samples).items()
+    }
+
+
+def rationals(program: Program, seed: int = 0) -> dict[str, np.ndarray]:
+    """Random exact numbers, of moderate size."""
+    exact = np.vectorize(lambda v: sympy.Rational(round(float(v) * 1000), 1000), otypes=[object])
+    return {name: exact(values) for name, values in floats(program, seed).items()}
+
+
+def symbols(program: Program) -> dict[str, np.ndarray]:
+    """A symbol for every number: W1_0_1."""
+    result = {}
+    for name, shape in shapes(program).items():
+        values = np.empty(shape, dtype=object)
+        for place in np.ndindex(shape):
+            values[place] = Symbol("_".join([name, *map(str, place)]), real=True)
+        result[name] = values
+    return result
+
+
+def value_of(spec: Spec, given: Mapping[str, Any], arithmetic: Any = None) -> dict[str, Any]:
+    """The loss, its gradient, and all between, by the interpreter."""
+    return evaluate(steps(spec).gradient, given, arithmetic or Floats())
+
+
+def scalar(
+    expression: Expr, arrays: Mapping[str, Any], at: Mapping[Symbol, int] | None = None
+) -> Expr:
+    """`expression` with every sum written out and every array element looked up, one scalar.
+
+    `arrays` holds SymPy numbers or symbols by name, `at` the values of the free indices. It shares
+    nothing with symgrad's interpreter but the meanings of the opaque functions.
+    """
+    at = at or {}
+    if isinstance(expression, Indexed):
+        return arrays[name_of(expression)][tuple(at[index] for index in expression.indices)]
+    if isinstance(expression, Symbol):
+        return sympy.Integer(SAMPLES_IN_TESTS) if expression == SAMPLES else arrays[expression.name]
+    if isinstance(expression, Sum | LogSumExp):
+        extents = [int(e.subs(SAMPLES, SAMPLES_IN_TESTS)) for e in bounds(expression).values()]
+        terms = [
+            scalar(expression.function, arrays, {**at, **dict(zip(bounds(expression), place,
+                                                                  strict=True))})
+            for place in product(*map(range, extents))
+        ]  # fmt: skip
+        if isinstance(expression, Sum):
+            return sympy.Add(*terms)
+        return sympy.log(sympy.Add(*map(sympy.exp, terms)))
+    if isinstance(expression, Piecewise):
+        (yes, condition), (no, _) = expression.args
+        over = condition.gts - condition.lts
+        case = (scalar(yes, arrays, at), scalar(over, arrays, at) > 0)
+        return Piecewise(case, (scalar(no, arrays, at), True))
+    if is_opaque(expression):
+        return scalar(meaning(expression), arrays, at)
+    if not expression.args:
+        return expression
+    return expression.func(*(scalar(argument, arrays, at) for argument in expression.args))
+
+
+def run(program: Program, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Every definition of a program by `scalar`, as arrays of SymPy expressions."""
+    values: dict[str, Any] = dict(given)
+    for definition in program.definitions:
+        extents = [
+            int(e.subs(SAMPLES, SAMPLES_IN_TESTS)) for e in program.shape(definition.target)
+        ]
+        result = np.empty(extents, dtype=object)
+        for place in np.ndindex(*extents):
+            at = dict(zip(definition.indices, place, strict=True))
+            result[place] = scalar(definition.value, values, at)
+        values[definition.name] = result if extents else result[()]
+    return values
