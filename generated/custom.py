@@ -243,14 +243,14 @@ def predict(theta, x):
     a1_W2 = np.empty((samples, 16), np.float64)
     a2 = np.empty(16, np.float64)
     for n in range(samples):
-        # z1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1] + b1[i1]
+        # layer 1, forward: z1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1] + b1[i1]
         # a1[n,i1] = z1[n,i1]·sigmoid(1.5·z1[n,i1])
         for i1 in range(16):
             z1 = b1[i1]
             for i0 in range(3):
                 z1 += x[n, i0] * W1[i0, i1]
             a1[n, i1] = z1 * sigmoid(1.5 * z1)
-    # a1_W2[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2]
+    # layer 2, forward: a1_W2[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2]
     np.dot(a1, W2, a1_W2)
     for n in range(samples):
         # z2[n,i2] = a1_W2[n,i2] + b2[i2]
@@ -258,7 +258,7 @@ def predict(theta, x):
         for i2 in range(16):
             z2 = a1_W2[n, i2] + b2[i2]
             a2[i2] = 0.1 * z2 + np.exp((-0.25) * (z2 * z2))
-        # y[n,i3] = Σ_i2 a2[n,i2]·W3[i2,i3] + b3[i3]
+        # layer 3, forward: y[n,i3] = Σ_i2 a2[n,i2]·W3[i2,i3] + b3[i3]
         for i3 in range(2):
             total = b3[i3]
             for i2 in range(16):
@@ -283,14 +283,14 @@ def loss(theta, x, t):
     a2 = np.empty(16, np.float64)
     y = np.empty(2, np.float64)
     for n in range(samples):
-        # z1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1] + b1[i1]
+        # layer 1, forward: z1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1] + b1[i1]
         # a1[n,i1] = z1[n,i1]·sigmoid(1.5·z1[n,i1])
         for i1 in range(16):
             z1 = b1[i1]
             for i0 in range(3):
                 z1 += x[n, i0] * W1[i0, i1]
             a1[n, i1] = z1 * sigmoid(1.5 * z1)
-    # a1_W2[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2]
+    # layer 2, forward: a1_W2[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2]
     np.dot(a1, W2, a1_W2)
     E_sum = 0.0
     for n in range(samples):
@@ -299,13 +299,13 @@ def loss(theta, x, t):
         for i2 in range(16):
             z2 = a1_W2[n, i2] + b2[i2]
             a2[i2] = 0.1 * z2 + np.exp((-0.25) * (z2 * z2))
-        # y[n,i3] = Σ_i2 a2[n,i2]·W3[i2,i3] + b3[i3]
+        # layer 3, forward: y[n,i3] = Σ_i2 a2[n,i2]·W3[i2,i3] + b3[i3]
         for i3 in range(2):
             total = b3[i3]
             for i2 in range(16):
                 total += a2[i2] * W3[i2, i3]
             y[i3] = total
-        # e[n] = 2.25·Σ_i3 (sqrt(1 + (4/9)·(y[n,i3] - t[n,i3])²) - 1)
+        # loss: e[n] = 2.25·Σ_i3 (sqrt(1 + (4/9)·(y[n,i3] - t[n,i3])²) - 1)
         e = 0.0
         for i3 in range(2):
             e += 2.25 * (np.sqrt(1.0 + 0.4444444444444444 * square(y[i3] - t[n, i3])) - 1.0)
@@ -346,7 +346,7 @@ def loss_and_gradient_into(theta, x, t, gradient):
     d_a1 = np.empty((samples, 16), np.float64)
     d_z1 = np.empty(16, np.float64)
     for n in range(samples):
-        # z1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1] + b1[i1]
+        # layer 1, forward: z1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1] + b1[i1]
         # a1_part[n,i1] = sigmoid(1.5·z1[n,i1])
         # a1[n,i1] = a1_part[n,i1]·z1[n,i1]
         for i1 in range(16):
@@ -356,7 +356,7 @@ def loss_and_gradient_into(theta, x, t, gradient):
             z1[n, i1] = total
             a1_part[n, i1] = sigmoid(1.5 * z1[n, i1])
             a1[n, i1] = a1_part[n, i1] * z1[n, i1]
-    # a1_W2[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2]
+    # layer 2, forward: a1_W2[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2]
     np.dot(a1, W2, a1_W2)
     E_sum = 0.0
     d_b3[:] = 0.0
@@ -370,7 +370,7 @@ def loss_and_gradient_into(theta, x, t, gradient):
             z2[i2] = a1_W2[n, i2] + b2[i2]
             a2_part[i2] = np.exp((-0.25) * (z2[i2] * z2[i2]))
             a2[i2] = 0.1 * z2[i2] + a2_part[i2]
-        # y[n,i3] = Σ_i2 a2[n,i2]·W3[i2,i3] + b3[i3]
+        # layer 3, forward: y[n,i3] = Σ_i2 a2[n,i2]·W3[i2,i3] + b3[i3]
         # y_minus_t[n,i3] = y[n,i3] - t[n,i3]
         # e_part[n,i3] = 1 + (4/9)·y_minus_t[n,i3]²
         for i3 in range(2):
@@ -379,13 +379,13 @@ def loss_and_gradient_into(theta, x, t, gradient):
                 y += a2[i2] * W3[i2, i3]
             y_minus_t[i3] = y - t[n, i3]
             e_part[i3] = 1.0 + 0.4444444444444444 * (y_minus_t[i3] * y_minus_t[i3])
-        # e[n] = 2.25·Σ_i3 (sqrt(e_part[n,i3]) - 1)
+        # loss: e[n] = 2.25·Σ_i3 (sqrt(e_part[n,i3]) - 1)
         e = 0.0
         for i3 in range(2):
             e += 2.25 * (np.sqrt(e_part[i3]) - 1.0)
         # E = Σ_n e[n]/N
         E_sum += e
-        # d_y[n,i3] = y_minus_t[n,i3]/(N·sqrt(e_part[n,i3]))
+        # layer 3, backward: d_y[n,i3] = y_minus_t[n,i3]/(N·sqrt(e_part[n,i3]))
         # d_b3[i3] = Σ_n d_y[n,i3]
         for i3 in range(2):
             d_y[i3] = y_minus_t[i3] / N / np.sqrt(e_part[i3])
@@ -394,7 +394,7 @@ def loss_and_gradient_into(theta, x, t, gradient):
         for i2 in range(16):
             for i3 in range(2):
                 d_W3[i2, i3] += a2[i2] * d_y[i3]
-        # d_a2[n,i2] = Σ_i3 d_y[n,i3]·W3[i2,i3]
+        # layer 2, backward: d_a2[n,i2] = Σ_i3 d_y[n,i3]·W3[i2,i3]
         # d_z2[n,i2] = d_a2[n,i2]·(0.1 - ½·a2_part[n,i2]·z2[n,i2])
         # d_b2[i2] = Σ_n d_z2[n,i2]
         for i2 in range(16):
@@ -406,7 +406,7 @@ def loss_and_gradient_into(theta, x, t, gradient):
     E = E_sum / N
     # d_W2[i1,i2] = Σ_n a1[n,i1]·d_z2[n,i2]
     np.dot(a1.T, d_z2, d_W2)
-    # d_a1[n,i1] = Σ_i2 d_z2[n,i2]·W2[i1,i2]
+    # layer 1, backward: d_a1[n,i1] = Σ_i2 d_z2[n,i2]·W2[i1,i2]
     np.dot(d_z2, W2.T, d_a1)
     d_b1[:] = 0.0
     d_W1[:] = 0.0

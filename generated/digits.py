@@ -239,7 +239,7 @@ def predict(theta, x):
     z3 = np.empty(10, np.float32)
     a1 = x_W1  # in the same memory, one after the other
     a2 = a1_W2  # in the same memory, one after the other
-    # x_W1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1]
+    # layer 1, forward: x_W1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1]
     np.dot(x, W1, x_W1)
     for n in range(samples):
         # z1[n,i1] = x_W1[n,i1] + b1[i1]
@@ -247,7 +247,7 @@ def predict(theta, x):
         for i1 in range(64):
             z1 = x_W1[n, i1] + b1[i1]
             a1[n, i1] = relu(z1)
-    # a1_W2[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2]
+    # layer 2, forward: a1_W2[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2]
     np.dot(a1, W2, a1_W2)
     for n in range(samples):
         # z2[n,i2] = a1_W2[n,i2] + b2[i2]
@@ -255,13 +255,13 @@ def predict(theta, x):
         for i2 in range(32):
             z2 = a1_W2[n, i2] + b2[i2]
             a2[n, i2] = relu(z2)
-    # a2_W3[n,i3] = Σ_i2 a2[n,i2]·W3[i2,i3]
+    # layer 3, forward: a2_W3[n,i3] = Σ_i2 a2[n,i2]·W3[i2,i3]
     np.dot(a2, W3, a2_W3)
     for n in range(samples):
         # z3[n,i3] = a2_W3[n,i3] + b3[i3]
         for i3 in range(10):
             z3[i3] = a2_W3[n, i3] + b3[i3]
-        # logsumexp_z3[n] = logsumexp_j3 z3[n,j3]
+        # loss: logsumexp_z3[n] = logsumexp_j3 z3[n,j3]
         peak = np.float32(-np.inf)
         for j3 in range(10):
             peak = z3[j3] if z3[j3] > peak else peak
@@ -269,7 +269,7 @@ def predict(theta, x):
         for j3 in range(10):
             total += np.exp(z3[j3] - peak)
         logsumexp_z3 = peak + np.log(total)
-        # log_y[n,i3] = z3[n,i3] - logsumexp_z3[n]
+        # layer 3, forward: log_y[n,i3] = z3[n,i3] - logsumexp_z3[n]
         # y[n,i3] = exp(log_y[n,i3])
         for i3 in range(10):
             log_y = z3[i3] - logsumexp_z3
@@ -295,7 +295,7 @@ def loss(theta, x, t):
     log_y = np.empty(10, np.float32)
     a1 = x_W1  # in the same memory, one after the other
     a2 = a1_W2  # in the same memory, one after the other
-    # R1 = 0.0025·Σ_i0,i1 W1[i0,i1]²
+    # loss: R1 = 0.0025·Σ_i0,i1 W1[i0,i1]²
     R1_sum = 0.0
     for i0 in range(64):
         for i1 in range(64):
@@ -313,7 +313,7 @@ def loss(theta, x, t):
         for i3 in range(10):
             R3_sum += F(0.0025) * (W3[i2, i3] * W3[i2, i3])
     R3 = R3_sum
-    # x_W1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1]
+    # layer 1, forward: x_W1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1]
     np.dot(x, W1, x_W1)
     for n in range(samples):
         # z1[n,i1] = x_W1[n,i1] + b1[i1]
@@ -321,7 +321,7 @@ def loss(theta, x, t):
         for i1 in range(64):
             z1 = x_W1[n, i1] + b1[i1]
             a1[n, i1] = relu(z1)
-    # a1_W2[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2]
+    # layer 2, forward: a1_W2[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2]
     np.dot(a1, W2, a1_W2)
     for n in range(samples):
         # z2[n,i2] = a1_W2[n,i2] + b2[i2]
@@ -329,14 +329,14 @@ def loss(theta, x, t):
         for i2 in range(32):
             z2 = a1_W2[n, i2] + b2[i2]
             a2[n, i2] = relu(z2)
-    # a2_W3[n,i3] = Σ_i2 a2[n,i2]·W3[i2,i3]
+    # layer 3, forward: a2_W3[n,i3] = Σ_i2 a2[n,i2]·W3[i2,i3]
     np.dot(a2, W3, a2_W3)
     E_sum = 0.0
     for n in range(samples):
         # z3[n,i3] = a2_W3[n,i3] + b3[i3]
         for i3 in range(10):
             z3[i3] = a2_W3[n, i3] + b3[i3]
-        # logsumexp_z3[n] = logsumexp_j3 z3[n,j3]
+        # loss: logsumexp_z3[n] = logsumexp_j3 z3[n,j3]
         peak = np.float32(-np.inf)
         for j3 in range(10):
             peak = z3[j3] if z3[j3] > peak else peak
@@ -344,10 +344,10 @@ def loss(theta, x, t):
         for j3 in range(10):
             total += np.exp(z3[j3] - peak)
         logsumexp_z3 = peak + np.log(total)
-        # log_y[n,i3] = z3[n,i3] - logsumexp_z3[n]
+        # layer 3, forward: log_y[n,i3] = z3[n,i3] - logsumexp_z3[n]
         for i3 in range(10):
             log_y[i3] = z3[i3] - logsumexp_z3
-        # e[n] = -Σ_i3 log_y[n,i3]·t[n,i3]
+        # loss: e[n] = -Σ_i3 log_y[n,i3]·t[n,i3]
         e = F(0.0)
         for i3 in range(10):
             e -= log_y[i3] * t[n, i3]
@@ -391,7 +391,7 @@ def loss_and_gradient_into(theta, x, t, gradient):
     a1_d_z2 = d_W2  # in the same memory, one after the other
     d_z1 = d_a1  # in the same memory, one after the other
     d_z1_x = d_W1  # in the same memory, one after the other
-    # R1 = 0.0025·Σ_i0,i1 W1[i0,i1]²
+    # loss: R1 = 0.0025·Σ_i0,i1 W1[i0,i1]²
     R1_sum = 0.0
     for i0 in range(64):
         for i1 in range(64):
@@ -409,7 +409,7 @@ def loss_and_gradient_into(theta, x, t, gradient):
         for i3 in range(10):
             R3_sum += F(0.0025) * (W3[i2, i3] * W3[i2, i3])
     R3 = R3_sum
-    # x_W1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1]
+    # layer 1, forward: x_W1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1]
     np.dot(x, W1, x_W1)
     for n in range(samples):
         # z1[n,i1] = x_W1[n,i1] + b1[i1]
@@ -417,7 +417,7 @@ def loss_and_gradient_into(theta, x, t, gradient):
         for i1 in range(64):
             z1 = x_W1[n, i1] + b1[i1]
             a1[n, i1] = relu(z1)
-    # a1_W2[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2]
+    # layer 2, forward: a1_W2[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2]
     np.dot(a1, W2, a1_W2)
     for n in range(samples):
         # z2[n,i2] = a1_W2[n,i2] + b2[i2]
@@ -425,7 +425,7 @@ def loss_and_gradient_into(theta, x, t, gradient):
         for i2 in range(32):
             z2 = a1_W2[n, i2] + b2[i2]
             a2[n, i2] = relu(z2)
-    # a2_W3[n,i3] = Σ_i2 a2[n,i2]·W3[i2,i3]
+    # layer 3, forward: a2_W3[n,i3] = Σ_i2 a2[n,i2]·W3[i2,i3]
     np.dot(a2, W3, a2_W3)
     E_sum = 0.0
     d_b3[:] = F(0.0)
@@ -433,7 +433,7 @@ def loss_and_gradient_into(theta, x, t, gradient):
         # z3[n,i3] = a2_W3[n,i3] + b3[i3]
         for i3 in range(10):
             z3[i3] = a2_W3[n, i3] + b3[i3]
-        # logsumexp_z3[n] = logsumexp_j3 z3[n,j3]
+        # loss: logsumexp_z3[n] = logsumexp_j3 z3[n,j3]
         peak = np.float32(-np.inf)
         for j3 in range(10):
             peak = z3[j3] if z3[j3] > peak else peak
@@ -441,25 +441,25 @@ def loss_and_gradient_into(theta, x, t, gradient):
         for j3 in range(10):
             total += np.exp(z3[j3] - peak)
         logsumexp_z3 = peak + np.log(total)
-        # log_y[n,i3] = z3[n,i3] - logsumexp_z3[n]
+        # layer 3, forward: log_y[n,i3] = z3[n,i3] - logsumexp_z3[n]
         # y[n,i3] = exp(log_y[n,i3])
         for i3 in range(10):
             log_y[i3] = z3[i3] - logsumexp_z3
             y[i3] = np.exp(log_y[i3])
-        # e[n] = -Σ_i3 log_y[n,i3]·t[n,i3]
+        # loss: e[n] = -Σ_i3 log_y[n,i3]·t[n,i3]
         e = F(0.0)
         for i3 in range(10):
             e -= log_y[i3] * t[n, i3]
         # E = Σ_n e[n]/N + R1 + R2 + R3
         E_sum += e
-        # d_log_y[n,i3] = -t[n,i3]/N
+        # layer 3, backward: d_log_y[n,i3] = -t[n,i3]/N
         for i3 in range(10):
             d_log_y[i3] = -t[n, i3] / N
-        # sum_d_log_y[n] = Σ_j3 d_log_y[n,j3]
+        # loss, backward: sum_d_log_y[n] = Σ_j3 d_log_y[n,j3]
         sum_d_log_y = F(0.0)
         for j3 in range(10):
             sum_d_log_y += d_log_y[j3]
-        # d_z3[n,i3] = d_log_y[n,i3] - sum_d_log_y[n]·y[n,i3]
+        # layer 3, backward: d_z3[n,i3] = d_log_y[n,i3] - sum_d_log_y[n]·y[n,i3]
         # d_b3[i3] = Σ_n d_z3[n,i3]
         for i3 in range(10):
             d_z3[n, i3] = d_log_y[i3] - sum_d_log_y * y[i3]
@@ -471,7 +471,7 @@ def loss_and_gradient_into(theta, x, t, gradient):
     for i2 in range(32):
         for i3 in range(10):
             d_W3[i2, i3] = F(0.005) * W3[i2, i3] + a2_d_z3[i2, i3]
-    # d_a2[n,i2] = Σ_i3 d_z3[n,i3]·W3[i2,i3]
+    # layer 2, backward: d_a2[n,i2] = Σ_i3 d_z3[n,i3]·W3[i2,i3]
     np.dot(d_z3, W3.T, d_a2)
     d_b2[:] = F(0.0)
     for n in range(samples):
@@ -486,7 +486,7 @@ def loss_and_gradient_into(theta, x, t, gradient):
     for i1 in range(64):
         for i2 in range(32):
             d_W2[i1, i2] = F(0.005) * W2[i1, i2] + a1_d_z2[i1, i2]
-    # d_a1[n,i1] = Σ_i2 d_z2[n,i2]·W2[i1,i2]
+    # layer 1, backward: d_a1[n,i1] = Σ_i2 d_z2[n,i2]·W2[i1,i2]
     np.dot(d_z2, W2.T, d_a1)
     d_b1[:] = F(0.0)
     for n in range(samples):

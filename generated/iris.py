@@ -212,20 +212,20 @@ def predict(theta, x):
     a1 = np.empty(8, np.float64)
     z2 = np.empty(3, np.float64)
     for n in range(samples):
-        # z1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1] + b1[i1]
+        # layer 1, forward: z1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1] + b1[i1]
         # a1[n,i1] = tanh(z1[n,i1])
         for i1 in range(8):
             z1 = b1[i1]
             for i0 in range(4):
                 z1 += x[n, i0] * W1[i0, i1]
             a1[i1] = np.tanh(z1)
-        # z2[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2] + b2[i2]
+        # layer 2, forward: z2[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2] + b2[i2]
         for i2 in range(3):
             total = b2[i2]
             for i1 in range(8):
                 total += a1[i1] * W2[i1, i2]
             z2[i2] = total
-        # logsumexp_z2[n] = logsumexp_j2 z2[n,j2]
+        # loss: logsumexp_z2[n] = logsumexp_j2 z2[n,j2]
         peak = -np.inf
         for j2 in range(3):
             peak = z2[j2] if z2[j2] > peak else peak
@@ -233,7 +233,7 @@ def predict(theta, x):
         for j2 in range(3):
             total += np.exp(z2[j2] - peak)
         logsumexp_z2 = peak + np.log(total)
-        # log_y[n,i2] = z2[n,i2] - logsumexp_z2[n]
+        # layer 2, forward: log_y[n,i2] = z2[n,i2] - logsumexp_z2[n]
         # y[n,i2] = exp(log_y[n,i2])
         for i2 in range(3):
             log_y = z2[i2] - logsumexp_z2
@@ -255,20 +255,20 @@ def loss(theta, x, t):
     log_y = np.empty(3, np.float64)
     E_sum = 0.0
     for n in range(samples):
-        # z1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1] + b1[i1]
+        # layer 1, forward: z1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1] + b1[i1]
         # a1[n,i1] = tanh(z1[n,i1])
         for i1 in range(8):
             z1 = b1[i1]
             for i0 in range(4):
                 z1 += x[n, i0] * W1[i0, i1]
             a1[i1] = np.tanh(z1)
-        # z2[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2] + b2[i2]
+        # layer 2, forward: z2[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2] + b2[i2]
         for i2 in range(3):
             total = b2[i2]
             for i1 in range(8):
                 total += a1[i1] * W2[i1, i2]
             z2[i2] = total
-        # logsumexp_z2[n] = logsumexp_j2 z2[n,j2]
+        # loss: logsumexp_z2[n] = logsumexp_j2 z2[n,j2]
         peak = -np.inf
         for j2 in range(3):
             peak = z2[j2] if z2[j2] > peak else peak
@@ -276,10 +276,10 @@ def loss(theta, x, t):
         for j2 in range(3):
             total += np.exp(z2[j2] - peak)
         logsumexp_z2 = peak + np.log(total)
-        # log_y[n,i2] = z2[n,i2] - logsumexp_z2[n]
+        # layer 2, forward: log_y[n,i2] = z2[n,i2] - logsumexp_z2[n]
         for i2 in range(3):
             log_y[i2] = z2[i2] - logsumexp_z2
-        # e[n] = -Σ_i2 log_y[n,i2]·t[n,i2]
+        # loss: e[n] = -Σ_i2 log_y[n,i2]·t[n,i2]
         e = 0.0
         for i2 in range(3):
             e -= log_y[i2] * t[n, i2]
@@ -315,20 +315,20 @@ def loss_and_gradient_into(theta, x, t, gradient):
     d_b1[:] = 0.0
     d_W1[:] = 0.0
     for n in range(samples):
-        # z1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1] + b1[i1]
+        # layer 1, forward: z1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1] + b1[i1]
         # a1[n,i1] = tanh(z1[n,i1])
         for i1 in range(8):
             z1 = b1[i1]
             for i0 in range(4):
                 z1 += x[n, i0] * W1[i0, i1]
             a1[i1] = np.tanh(z1)
-        # z2[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2] + b2[i2]
+        # layer 2, forward: z2[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2] + b2[i2]
         for i2 in range(3):
             total = b2[i2]
             for i1 in range(8):
                 total += a1[i1] * W2[i1, i2]
             z2[i2] = total
-        # logsumexp_z2[n] = logsumexp_j2 z2[n,j2]
+        # loss: logsumexp_z2[n] = logsumexp_j2 z2[n,j2]
         peak = -np.inf
         for j2 in range(3):
             peak = z2[j2] if z2[j2] > peak else peak
@@ -336,25 +336,25 @@ def loss_and_gradient_into(theta, x, t, gradient):
         for j2 in range(3):
             total += np.exp(z2[j2] - peak)
         logsumexp_z2 = peak + np.log(total)
-        # log_y[n,i2] = z2[n,i2] - logsumexp_z2[n]
+        # layer 2, forward: log_y[n,i2] = z2[n,i2] - logsumexp_z2[n]
         # y[n,i2] = exp(log_y[n,i2])
         for i2 in range(3):
             log_y[i2] = z2[i2] - logsumexp_z2
             y[i2] = np.exp(log_y[i2])
-        # e[n] = -Σ_i2 log_y[n,i2]·t[n,i2]
+        # loss: e[n] = -Σ_i2 log_y[n,i2]·t[n,i2]
         e = 0.0
         for i2 in range(3):
             e -= log_y[i2] * t[n, i2]
         # E = Σ_n e[n]/N
         E_sum += e
-        # d_log_y[n,i2] = -t[n,i2]/N
+        # layer 2, backward: d_log_y[n,i2] = -t[n,i2]/N
         for i2 in range(3):
             d_log_y[i2] = -t[n, i2] / N
-        # sum_d_log_y[n] = Σ_j2 d_log_y[n,j2]
+        # loss, backward: sum_d_log_y[n] = Σ_j2 d_log_y[n,j2]
         sum_d_log_y = 0.0
         for j2 in range(3):
             sum_d_log_y += d_log_y[j2]
-        # d_z2[n,i2] = d_log_y[n,i2] - sum_d_log_y[n]·y[n,i2]
+        # layer 2, backward: d_z2[n,i2] = d_log_y[n,i2] - sum_d_log_y[n]·y[n,i2]
         # d_b2[i2] = Σ_n d_z2[n,i2]
         for i2 in range(3):
             d_z2[i2] = d_log_y[i2] - sum_d_log_y * y[i2]
@@ -363,7 +363,7 @@ def loss_and_gradient_into(theta, x, t, gradient):
         for i1 in range(8):
             for i2 in range(3):
                 d_W2[i1, i2] += a1[i1] * d_z2[i2]
-        # d_a1[n,i1] = Σ_i2 d_z2[n,i2]·W2[i1,i2]
+        # layer 1, backward: d_a1[n,i1] = Σ_i2 d_z2[n,i2]·W2[i1,i2]
         # d_z1[n,i1] = d_a1[n,i1]·(1 - a1[n,i1]²)
         # d_b1[i1] = Σ_n d_z1[n,i1]
         for i1 in range(8):

@@ -272,13 +272,13 @@ def predict(theta, x):
     a3 = np.empty(32, np.float32)
     a1 = z1  # in the same memory, one after the other
     a2 = a1_W2  # in the same memory, one after the other
-    # z1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1]
+    # layer 1, forward: z1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1]
     np.dot(x, W1, z1)
     for n in range(samples):
         # a1[n,i1] = silu(z1[n,i1])
         for i1 in range(32):
             a1[n, i1] = silu(z1[n, i1])
-    # a1_W2[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2]
+    # layer 2, forward: a1_W2[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2]
     np.dot(a1, W2, a1_W2)
     for n in range(samples):
         # z2[n,i2] = a1_W2[n,i2] + b2[i2]
@@ -286,7 +286,7 @@ def predict(theta, x):
         for i2 in range(32):
             z2 = a1_W2[n, i2] + b2[i2]
             a2[n, i2] = silu(z2) + a1[n, i2]
-    # a2_W3[n,i3] = Σ_i2 a2[n,i2]·W3[i2,i3]
+    # layer 3, forward: a2_W3[n,i3] = Σ_i2 a2[n,i2]·W3[i2,i3]
     np.dot(a2, W3, a2_W3)
     for n in range(samples):
         # z3[n,i3] = a2_W3[n,i3] + b3[i3]
@@ -294,7 +294,7 @@ def predict(theta, x):
         for i3 in range(32):
             z3 = a2_W3[n, i3] + b3[i3]
             a3[i3] = silu(z3) + a2[n, i3]
-        # y[n,i4] = Σ_i3 a3[n,i3]·W4[i3,i4] + b4[i4]
+        # layer 4, forward: y[n,i4] = Σ_i3 a3[n,i3]·W4[i3,i4] + b4[i4]
         for i4 in range(1):
             total = b4[i4]
             for i3 in range(32):
@@ -323,7 +323,7 @@ def loss(theta, x, t, w):
     e = np.empty(samples, np.float32)
     a1 = z1  # in the same memory, one after the other
     a2 = a1_W2  # in the same memory, one after the other
-    # R1 = 1e-05·Σ_i0,i1 |W1[i0,i1]|
+    # loss: R1 = 1e-05·Σ_i0,i1 |W1[i0,i1]|
     R1_sum = 0.0
     for i0 in range(8):
         for i1 in range(32):
@@ -347,13 +347,13 @@ def loss(theta, x, t, w):
         for i4 in range(1):
             R4_sum += F(1e-05) * abs(W4[i3, i4])
     R4 = R4_sum
-    # z1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1]
+    # layer 1, forward: z1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1]
     np.dot(x, W1, z1)
     for n in range(samples):
         # a1[n,i1] = silu(z1[n,i1])
         for i1 in range(32):
             a1[n, i1] = silu(z1[n, i1])
-    # a1_W2[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2]
+    # layer 2, forward: a1_W2[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2]
     np.dot(a1, W2, a1_W2)
     for n in range(samples):
         # z2[n,i2] = a1_W2[n,i2] + b2[i2]
@@ -361,7 +361,7 @@ def loss(theta, x, t, w):
         for i2 in range(32):
             z2 = a1_W2[n, i2] + b2[i2]
             a2[n, i2] = silu(z2) + a1[n, i2]
-    # a2_W3[n,i3] = Σ_i2 a2[n,i2]·W3[i2,i3]
+    # layer 3, forward: a2_W3[n,i3] = Σ_i2 a2[n,i2]·W3[i2,i3]
     np.dot(a2, W3, a2_W3)
     w_total_sum = 0.0
     for n in range(samples):
@@ -370,13 +370,13 @@ def loss(theta, x, t, w):
         for i3 in range(32):
             z3 = a2_W3[n, i3] + b3[i3]
             a3[i3] = silu(z3) + a2[n, i3]
-        # y[n,i4] = Σ_i3 a3[n,i3]·W4[i3,i4] + b4[i4]
+        # layer 4, forward: y[n,i4] = Σ_i3 a3[n,i3]·W4[i3,i4] + b4[i4]
         for i4 in range(1):
             total = b4[i4]
             for i3 in range(32):
                 total += a3[i3] * W4[i3, i4]
             y[i4] = total
-        # e[n] = Σ_i4 huber(y[n,i4] - t[n,i4])
+        # loss: e[n] = Σ_i4 huber(y[n,i4] - t[n,i4])
         total = F(0.0)
         for i4 in range(1):
             total += huber(y[i4] - t[n, i4])
@@ -435,7 +435,7 @@ def loss_and_gradient_into(theta, x, t, w, gradient):
     a1_d_z2 = d_W2  # in the same memory, one after the other
     d_z1 = sigmoid_z1  # in the same memory, one after the other
     d_z1_x = d_W1  # in the same memory, one after the other
-    # R1 = 1e-05·Σ_i0,i1 |W1[i0,i1]|
+    # loss: R1 = 1e-05·Σ_i0,i1 |W1[i0,i1]|
     R1_sum = 0.0
     for i0 in range(8):
         for i1 in range(32):
@@ -459,7 +459,7 @@ def loss_and_gradient_into(theta, x, t, w, gradient):
         for i4 in range(1):
             R4_sum += F(1e-05) * abs(W4[i3, i4])
     R4 = R4_sum
-    # z1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1]
+    # layer 1, forward: z1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1]
     np.dot(x, W1, z1)
     for n in range(samples):
         # sigmoid_z1[n,i1] = sigmoid(z1[n,i1])
@@ -467,7 +467,7 @@ def loss_and_gradient_into(theta, x, t, w, gradient):
         for i1 in range(32):
             sigmoid_z1[n, i1] = sigmoid(z1[n, i1])
             a1[n, i1] = sigmoid_z1[n, i1] * z1[n, i1]
-    # a1_W2[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2]
+    # layer 2, forward: a1_W2[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2]
     np.dot(a1, W2, a1_W2)
     for n in range(samples):
         # z2[n,i2] = a1_W2[n,i2] + b2[i2]
@@ -479,7 +479,7 @@ def loss_and_gradient_into(theta, x, t, w, gradient):
             sigmoid_z2[n, i2] = sigmoid(z2)
             silu_z2[n, i2] = sigmoid_z2[n, i2] * z2
             a2[n, i2] = a1[n, i2] + silu_z2[n, i2]
-    # a2_W3[n,i3] = Σ_i2 a2[n,i2]·W3[i2,i3]
+    # layer 3, forward: a2_W3[n,i3] = Σ_i2 a2[n,i2]·W3[i2,i3]
     np.dot(a2, W3, a2_W3)
     w_total_sum = 0.0
     for n in range(samples):
@@ -492,14 +492,14 @@ def loss_and_gradient_into(theta, x, t, w, gradient):
             sigmoid_z3[n, i3] = sigmoid(z3)
             silu_z3[n, i3] = sigmoid_z3[n, i3] * z3
             a3[n, i3] = a2[n, i3] + silu_z3[n, i3]
-        # y[n,i4] = Σ_i3 a3[n,i3]·W4[i3,i4] + b4[i4]
+        # layer 4, forward: y[n,i4] = Σ_i3 a3[n,i3]·W4[i3,i4] + b4[i4]
         # y_minus_t[n,i4] = y[n,i4] - t[n,i4]
         for i4 in range(1):
             y = b4[i4]
             for i3 in range(32):
                 y += a3[n, i3] * W4[i3, i4]
             y_minus_t[n, i4] = y - t[n, i4]
-        # e[n] = Σ_i4 huber(y_minus_t[n,i4])
+        # loss: e[n] = Σ_i4 huber(y_minus_t[n,i4])
         total = F(0.0)
         for i4 in range(1):
             total += huber(y_minus_t[n, i4])
@@ -517,9 +517,9 @@ def loss_and_gradient_into(theta, x, t, w, gradient):
     for n in range(samples):
         # E = Σ_n e[n]·w[n]/w_total + R1 + R2 + R3 + R4
         E_sum += e[n] * w[n]
-        # d_e[n] = w[n]/w_total
+        # loss, backward: d_e[n] = w[n]/w_total
         d_e = w[n] / w_total
-        # d_y[n,i4] = d_e[n]·clip(y_minus_t[n,i4])
+        # layer 4, backward: d_y[n,i4] = d_e[n]·clip(y_minus_t[n,i4])
         # d_b4[i4] = Σ_n d_y[n,i4]
         for i4 in range(1):
             d_y[i4] = d_e * clip(y_minus_t[n, i4])
@@ -528,7 +528,7 @@ def loss_and_gradient_into(theta, x, t, w, gradient):
         for i3 in range(32):
             for i4 in range(1):
                 d_W4[i3, i4] += a3[n, i3] * d_y[i4]
-        # d_a3[n,i3] = Σ_i4 d_y[n,i4]·W4[i3,i4]
+        # layer 3, backward: d_a3[n,i3] = Σ_i4 d_y[n,i4]·W4[i3,i4]
         # d_z3[n,i3] = d_a3[n,i3]·(silu_z3[n,i3]·(1 - sigmoid_z3[n,i3]) + sigmoid_z3[n,i3])
         # d_b3[i3] = Σ_n d_z3[n,i3]
         for i3 in range(32):
@@ -545,7 +545,7 @@ def loss_and_gradient_into(theta, x, t, w, gradient):
     for i2 in range(32):
         for i3 in range(32):
             d_W3[i2, i3] = F(1e-05) * sign(W3[i2, i3]) + a2_d_z3[i2, i3]
-    # d_z3_W3[n,i2] = Σ_i3 d_z3[n,i3]·W3[i2,i3]
+    # layer 2, backward: d_z3_W3[n,i2] = Σ_i3 d_z3[n,i3]·W3[i2,i3]
     np.dot(d_z3, W3.T, d_z3_W3)
     d_b2[:] = F(0.0)
     for n in range(samples):
@@ -562,7 +562,7 @@ def loss_and_gradient_into(theta, x, t, w, gradient):
     for i1 in range(32):
         for i2 in range(32):
             d_W2[i1, i2] = F(1e-05) * sign(W2[i1, i2]) + a1_d_z2[i1, i2]
-    # d_z2_W2[n,i1] = Σ_i2 d_z2[n,i2]·W2[i1,i2]
+    # layer 1, backward: d_z2_W2[n,i1] = Σ_i2 d_z2[n,i2]·W2[i1,i2]
     np.dot(d_z2, W2.T, d_z2_W2)
     for n in range(samples):
         # d_a1[n,i1] = d_a2[n,i1] + d_z2_W2[n,i1]

@@ -242,14 +242,14 @@ def predict(theta, x):
     a3 = np.empty(24, np.float64)
     a2 = a1_W2  # in the same memory, one after the other
     for n in range(samples):
-        # z1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1] + b1[i1]
+        # layer 1, forward: z1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1] + b1[i1]
         # a1[n,i1] = sin(z1[n,i1])
         for i1 in range(24):
             z1 = b1[i1]
             for i0 in range(2):
                 z1 += x[n, i0] * W1[i0, i1]
             a1[n, i1] = np.sin(z1)
-    # a1_W2[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2]
+    # layer 2, forward: a1_W2[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2]
     np.dot(a1, W2, a1_W2)
     for n in range(samples):
         # z2[n,i2] = a1_W2[n,i2] + b2[i2]
@@ -257,7 +257,7 @@ def predict(theta, x):
         for i2 in range(24):
             z2 = a1_W2[n, i2] + b2[i2]
             a2[n, i2] = np.sin(z2)
-    # a2_W3[n,i3] = Σ_i2 a2[n,i2]·W3[i2,i3]
+    # layer 3, forward: a2_W3[n,i3] = Σ_i2 a2[n,i2]·W3[i2,i3]
     np.dot(a2, W3, a2_W3)
     for n in range(samples):
         # z3[n,i3] = a2_W3[n,i3] + b3[i3]
@@ -265,7 +265,7 @@ def predict(theta, x):
         for i3 in range(24):
             z3 = a2_W3[n, i3] + b3[i3]
             a3[i3] = np.sin(z3)
-        # z4[n,i4] = Σ_i3 a3[n,i3]·W4[i3,i4] + b4[i4]
+        # layer 4, forward: z4[n,i4] = Σ_i3 a3[n,i3]·W4[i3,i4] + b4[i4]
         # y[n,i4] = sigmoid(z4[n,i4])
         for i4 in range(1):
             z4 = b4[i4]
@@ -295,14 +295,14 @@ def loss(theta, x, t):
     z4 = np.empty(1, np.float64)
     a2 = a1_W2  # in the same memory, one after the other
     for n in range(samples):
-        # z1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1] + b1[i1]
+        # layer 1, forward: z1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1] + b1[i1]
         # a1[n,i1] = sin(z1[n,i1])
         for i1 in range(24):
             z1 = b1[i1]
             for i0 in range(2):
                 z1 += x[n, i0] * W1[i0, i1]
             a1[n, i1] = np.sin(z1)
-    # a1_W2[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2]
+    # layer 2, forward: a1_W2[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2]
     np.dot(a1, W2, a1_W2)
     for n in range(samples):
         # z2[n,i2] = a1_W2[n,i2] + b2[i2]
@@ -310,7 +310,7 @@ def loss(theta, x, t):
         for i2 in range(24):
             z2 = a1_W2[n, i2] + b2[i2]
             a2[n, i2] = np.sin(z2)
-    # a2_W3[n,i3] = Σ_i2 a2[n,i2]·W3[i2,i3]
+    # layer 3, forward: a2_W3[n,i3] = Σ_i2 a2[n,i2]·W3[i2,i3]
     np.dot(a2, W3, a2_W3)
     E_sum = 0.0
     for n in range(samples):
@@ -319,13 +319,13 @@ def loss(theta, x, t):
         for i3 in range(24):
             z3 = a2_W3[n, i3] + b3[i3]
             a3[i3] = np.sin(z3)
-        # z4[n,i4] = Σ_i3 a3[n,i3]·W4[i3,i4] + b4[i4]
+        # layer 4, forward: z4[n,i4] = Σ_i3 a3[n,i3]·W4[i3,i4] + b4[i4]
         for i4 in range(1):
             total = b4[i4]
             for i3 in range(24):
                 total += a3[i3] * W4[i3, i4]
             z4[i4] = total
-        # e[n] = Σ_i4 ((1 - t[n,i4])·softplus(z4[n,i4]) + t[n,i4]·softplus(-z4[n,i4]))
+        # loss: e[n] = Σ_i4 ((1 - t[n,i4])·softplus(z4[n,i4]) + t[n,i4]·softplus(-z4[n,i4]))
         e = 0.0
         for i4 in range(1):
             e += (1.0 - t[n, i4]) * softplus(z4[i4]) + t[n, i4] * softplus(-z4[i4])
@@ -373,7 +373,7 @@ def loss_and_gradient_into(theta, x, t, gradient):
     z2 = a1_W2  # in the same memory, one after the other
     d_z2 = d_a2  # in the same memory, one after the other
     for n in range(samples):
-        # z1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1] + b1[i1]
+        # layer 1, forward: z1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1] + b1[i1]
         # a1[n,i1] = sin(z1[n,i1])
         for i1 in range(24):
             total = b1[i1]
@@ -381,7 +381,7 @@ def loss_and_gradient_into(theta, x, t, gradient):
                 total += x[n, i0] * W1[i0, i1]
             z1[n, i1] = total
             a1[n, i1] = np.sin(z1[n, i1])
-    # a1_W2[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2]
+    # layer 2, forward: a1_W2[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2]
     np.dot(a1, W2, a1_W2)
     for n in range(samples):
         # z2[n,i2] = a1_W2[n,i2] + b2[i2]
@@ -389,7 +389,7 @@ def loss_and_gradient_into(theta, x, t, gradient):
         for i2 in range(24):
             z2[n, i2] = a1_W2[n, i2] + b2[i2]
             a2[n, i2] = np.sin(z2[n, i2])
-    # a2_W3[n,i3] = Σ_i2 a2[n,i2]·W3[i2,i3]
+    # layer 3, forward: a2_W3[n,i3] = Σ_i2 a2[n,i2]·W3[i2,i3]
     np.dot(a2, W3, a2_W3)
     E_sum = 0.0
     d_b4[:] = 0.0
@@ -401,7 +401,7 @@ def loss_and_gradient_into(theta, x, t, gradient):
         for i3 in range(24):
             z3[i3] = a2_W3[n, i3] + b3[i3]
             a3[i3] = np.sin(z3[i3])
-        # z4[n,i4] = Σ_i3 a3[n,i3]·W4[i3,i4] + b4[i4]
+        # layer 4, forward: z4[n,i4] = Σ_i3 a3[n,i3]·W4[i3,i4] + b4[i4]
         # y[n,i4] = sigmoid(z4[n,i4])
         for i4 in range(1):
             total = b4[i4]
@@ -409,13 +409,13 @@ def loss_and_gradient_into(theta, x, t, gradient):
                 total += a3[i3] * W4[i3, i4]
             z4[i4] = total
             y[i4] = sigmoid(z4[i4])
-        # e[n] = Σ_i4 ((1 - t[n,i4])·softplus(z4[n,i4]) + t[n,i4]·softplus(-z4[n,i4]))
+        # loss: e[n] = Σ_i4 ((1 - t[n,i4])·softplus(z4[n,i4]) + t[n,i4]·softplus(-z4[n,i4]))
         e = 0.0
         for i4 in range(1):
             e += (1.0 - t[n, i4]) * softplus(z4[i4]) + t[n, i4] * softplus(-z4[i4])
         # E = Σ_n e[n]/N
         E_sum += e
-        # d_z4[n,i4] = (y[n,i4] - t[n,i4])/N
+        # layer 4, backward: d_z4[n,i4] = (y[n,i4] - t[n,i4])/N
         # d_b4[i4] = Σ_n d_z4[n,i4]
         for i4 in range(1):
             d_z4[i4] = (y[i4] - t[n, i4]) / N
@@ -424,7 +424,7 @@ def loss_and_gradient_into(theta, x, t, gradient):
         for i3 in range(24):
             for i4 in range(1):
                 d_W4[i3, i4] += a3[i3] * d_z4[i4]
-        # d_a3[n,i3] = Σ_i4 d_z4[n,i4]·W4[i3,i4]
+        # layer 3, backward: d_a3[n,i3] = Σ_i4 d_z4[n,i4]·W4[i3,i4]
         # d_z3[n,i3] = d_a3[n,i3]·cos(z3[n,i3])
         # d_b3[i3] = Σ_n d_z3[n,i3]
         for i3 in range(24):
@@ -436,7 +436,7 @@ def loss_and_gradient_into(theta, x, t, gradient):
     E = E_sum / N
     # d_W3[i2,i3] = Σ_n a2[n,i2]·d_z3[n,i3]
     np.dot(a2.T, d_z3, d_W3)
-    # d_a2[n,i2] = Σ_i3 d_z3[n,i3]·W3[i2,i3]
+    # layer 2, backward: d_a2[n,i2] = Σ_i3 d_z3[n,i3]·W3[i2,i3]
     np.dot(d_z3, W3.T, d_a2)
     d_b2[:] = 0.0
     for n in range(samples):
@@ -447,7 +447,7 @@ def loss_and_gradient_into(theta, x, t, gradient):
             d_b2[i2] += d_z2[n, i2]
     # d_W2[i1,i2] = Σ_n a1[n,i1]·d_z2[n,i2]
     np.dot(a1.T, d_z2, d_W2)
-    # d_a1[n,i1] = Σ_i2 d_z2[n,i2]·W2[i1,i2]
+    # layer 1, backward: d_a1[n,i1] = Σ_i2 d_z2[n,i2]·W2[i1,i2]
     np.dot(d_z2, W2.T, d_a1)
     d_b1[:] = 0.0
     d_W1[:] = 0.0

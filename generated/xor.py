@@ -216,14 +216,14 @@ def predict(theta, x):
     b2 = theta[8:9]
     a1 = np.empty(2, np.float64)
     for n in range(samples):
-        # z1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1] + b1[i1]
+        # layer 1, forward: z1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1] + b1[i1]
         # a1[n,i1] = tanh(z1[n,i1])
         for i1 in range(2):
             z1 = b1[i1]
             for i0 in range(2):
                 z1 += x[n, i0] * W1[i0, i1]
             a1[i1] = np.tanh(z1)
-        # y[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2] + b2[i2]
+        # layer 2, forward: y[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2] + b2[i2]
         for i2 in range(1):
             total = b2[i2]
             for i1 in range(2):
@@ -245,20 +245,20 @@ def loss(theta, x, t):
     y = np.empty(1, np.float64)
     E_sum = 0.0
     for n in range(samples):
-        # z1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1] + b1[i1]
+        # layer 1, forward: z1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1] + b1[i1]
         # a1[n,i1] = tanh(z1[n,i1])
         for i1 in range(2):
             z1 = b1[i1]
             for i0 in range(2):
                 z1 += x[n, i0] * W1[i0, i1]
             a1[i1] = np.tanh(z1)
-        # y[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2] + b2[i2]
+        # layer 2, forward: y[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2] + b2[i2]
         for i2 in range(1):
             total = b2[i2]
             for i1 in range(2):
                 total += a1[i1] * W2[i1, i2]
             y[i2] = total
-        # e[n] = ½·Σ_i2 (y[n,i2] - t[n,i2])²
+        # loss: e[n] = ½·Σ_i2 (y[n,i2] - t[n,i2])²
         e = 0.0
         for i2 in range(1):
             e += 0.5 * square(y[i2] - t[n, i2])
@@ -291,27 +291,27 @@ def loss_and_gradient_into(theta, x, t, gradient):
     d_b1[:] = 0.0
     d_W1[:] = 0.0
     for n in range(samples):
-        # z1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1] + b1[i1]
+        # layer 1, forward: z1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1] + b1[i1]
         # a1[n,i1] = tanh(z1[n,i1])
         for i1 in range(2):
             z1 = b1[i1]
             for i0 in range(2):
                 z1 += x[n, i0] * W1[i0, i1]
             a1[i1] = np.tanh(z1)
-        # y[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2] + b2[i2]
+        # layer 2, forward: y[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2] + b2[i2]
         # y_minus_t[n,i2] = y[n,i2] - t[n,i2]
         for i2 in range(1):
             y = b2[i2]
             for i1 in range(2):
                 y += a1[i1] * W2[i1, i2]
             y_minus_t[i2] = y - t[n, i2]
-        # e[n] = ½·Σ_i2 y_minus_t[n,i2]²
+        # loss: e[n] = ½·Σ_i2 y_minus_t[n,i2]²
         e = 0.0
         for i2 in range(1):
             e += 0.5 * (y_minus_t[i2] * y_minus_t[i2])
         # E = Σ_n e[n]/N
         E_sum += e
-        # d_y[n,i2] = y_minus_t[n,i2]/N
+        # layer 2, backward: d_y[n,i2] = y_minus_t[n,i2]/N
         # d_b2[i2] = Σ_n d_y[n,i2]
         for i2 in range(1):
             d_y[i2] = y_minus_t[i2] / N
@@ -320,7 +320,7 @@ def loss_and_gradient_into(theta, x, t, gradient):
         for i1 in range(2):
             for i2 in range(1):
                 d_W2[i1, i2] += a1[i1] * d_y[i2]
-        # d_a1[n,i1] = Σ_i2 d_y[n,i2]·W2[i1,i2]
+        # layer 1, backward: d_a1[n,i1] = Σ_i2 d_y[n,i2]·W2[i1,i2]
         # d_z1[n,i1] = d_a1[n,i1]·(1 - a1[n,i1]²)
         # d_b1[i1] = Σ_n d_z1[n,i1]
         for i1 in range(2):

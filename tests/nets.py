@@ -1,8 +1,9 @@
 """Small networks for tests, numbers for them, and a brute-force reading of formulas."""
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from itertools import product
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import sympy
@@ -63,24 +64,39 @@ def with_formula(formula: str, units: int = 3, **loss: Any) -> Spec:
     return net([2, units], ["mine"], own={"mine": formula}, **loss)
 
 
-class Steps(NamedTuple):
-    """What every pass makes of a spec, each verified."""
+class Steps:
+    """What every pass makes of a spec, each verified as it is asked for."""
 
-    expanded: Program
-    stable: Program
-    shared: Program
-    graph: DerivativeGraph
-    factored: Program
-    gradient: Program
+    def __init__(self, spec: Spec, order: Any) -> None:
+        self.spec, self.order = spec, order
+
+    @cached_property
+    def expanded(self) -> Program:
+        return verify(expand(self.spec))
+
+    @cached_property
+    def stable(self) -> Program:
+        return verify(stabilize(self.expanded))
+
+    @cached_property
+    def shared(self) -> Program:
+        return verify(share(self.stable))
+
+    @cached_property
+    def graph(self) -> DerivativeGraph:
+        return differentiate(self.shared)
+
+    @cached_property
+    def factored(self) -> Program:
+        return verify(factor(self.graph, self.order))
+
+    @cached_property
+    def gradient(self) -> Program:
+        return verify(share(self.factored))
 
 
 def steps(spec: Spec, order: Any = "loss-first") -> Steps:
-    expanded = verify(expand(spec))
-    stable = verify(stabilize(expanded))
-    shared = verify(share(stable))
-    graph = differentiate(shared)
-    factored = verify(factor(graph, order))
-    return Steps(expanded, stable, shared, graph, factored, verify(share(factored)))
+    return Steps(spec, order)
 
 
 def textbook_program(graph: DerivativeGraph) -> Program:

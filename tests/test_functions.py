@@ -153,10 +153,10 @@ def test_values_at_kinks():
 def test_where_its_arguments_are_equal_max_and_min_follow_the_second(point):
     """max(a, b) = b + relu(a - b), and relu'(0) = 0."""
     for function in (f.maximum, f.minimum):
-        slopes = [at(slope(*arguments(function)), (point, point))
-                  for slope in TABLE[function].partials]  # fmt: skip
-        assert slopes == [0, 1]
-        assert at(TABLE[function].meaning(*arguments(function)), (point, point)) == point
+        by_first, by_second = TABLE[function].partials
+        assert agree(at(by_first(*arguments(function)), (point, point)), 0)
+        assert agree(at(by_second(*arguments(function)), (point, point)), 1)
+        assert agree(at(TABLE[function].meaning(*arguments(function)), (point, point)), point)
 
 
 @pytest.mark.parametrize("y", [Rational(1, 3), 4])

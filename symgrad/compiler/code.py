@@ -91,7 +91,9 @@ class Printer:
             return f"{self.source(base, ATOM)} ** {self.constant(exponent)}", PRODUCT
         if exponent == 2 and isinstance(base, Indexed | Symbol):
             return f"{self.source(base)} * {self.source(base)}", PRODUCT
-        return self._own(f"power_{exponent}" if exponent != 2 else "square", [base]), ATOM
+        if exponent == 2:
+            return self._own("square", self.source(base)), ATOM
+        return self._own("power", self.source(base), str(exponent)), ATOM
 
     def _call(self, call: Function) -> str:
         name = type(call).__name__
@@ -101,8 +103,9 @@ class Printer:
             return f"np.{name}({self.source(call.args[0])})"
         if name == "atan":
             return f"np.arctan({self.source(call.args[0])})"
-        return self._own(name, list(operands(call)))
+        return self._own(name, *map(self.source, operands(call)))
 
-    def _own(self, name: str, arguments: list[Expr]) -> str:
+    def _own(self, name: str, *arguments: str) -> str:
+        """A call of a function that the module brings along."""
         self.functions.add(name)
-        return f"{name}({', '.join(map(self.source, arguments))})"
+        return f"{name}({', '.join(arguments)})"

@@ -12,7 +12,7 @@ is made stable, shared or differentiated here.
 
 from collections.abc import Callable
 
-from sympy import Expr, Integer, Rational, Sum, cosh, exp, log
+from sympy import Expr, I, Integer, Rational, Sum, cosh, exp, log, nan, oo, zoo
 
 from symgrad.compiler.formula import (
     Binary,
@@ -24,10 +24,11 @@ from symgrad.compiler.formula import (
     variables_outside_sums,
 )
 from symgrad.compiler.spec import Spec
+from symgrad.errors import SpecError
 from symgrad.language.functions import ACTIVATIONS, IN_FORMULAS, huber, xlogy
 from symgrad.language.indices import SAMPLE, SAMPLES, fresh, sum_over, unit
 from symgrad.language.notation import undistributed
-from symgrad.language.program import Definition, Program, array
+from symgrad.language.program import Definition, Program, array, name_of, reads
 
 LOSSES: dict[str, Callable[[Expr, Expr], Expr]] = {
     # one output's part in the loss of a sample, y the output and t the target
@@ -110,7 +111,8 @@ def _activation(spec: Spec, name: str, z: Expr, width: int) -> Expr:
         return exp(z) / Sum(exp(z.base[SAMPLE, other]), (other, 0, width - 1))
     if name in ACTIVATIONS:
         return ACTIVATIONS[name](z)
-    return lower(spec.activations[name].tree, {"z": z}, width)
+    value = lower(spec.activations[name].tree, {"z": z}, width)
+    return _checked(value, z, spec.activations[name].formula)
 
 
 def _loss(spec: Spec, y: Expr, t: Expr) -> Expr:
@@ -120,8 +122,18 @@ def _loss(spec: Spec, y: Expr, t: Expr) -> Expr:
         return sum_over(LOSSES[spec.loss.kind](y, t), here, Integer(width))
     tree = spec.loss.tree
     assert tree is not None
-    each = lower(tree, {"y": y, "t": t}, width)
+    each = _checked(lower(tree, {"y": y, "t": t}, width), y, str(spec.loss.formula))
     return sum_over(each, here, Integer(width)) if variables_outside_sums(tree) else each
+
+
+def _checked(value: Expr, variable: Expr, formula: str) -> Expr:
+    """What shows once a formula is an expression: 1/(sqrt(2)**2 - 2) is infinite, y - y is 0."""
+    name = name_of(variable)
+    if value.has(zoo, nan, oo, -oo, I):
+        raise SpecError(f"formula {formula!r}: it has no finite value, whatever {name} is")
+    if name not in map(name_of, reads(value)):
+        raise SpecError(f"formula {formula!r}: it is the same whatever {name} is; use {name} in it")
+    return value
 
 
 def _penalty(spec: Spec, weight: Expr, widths: tuple[int, ...], number: int) -> Expr:

@@ -63,6 +63,7 @@ class _Writer:
         self.single = single
         self.printer = Printer(single, self._element)
         self.dtype = "np.float32" if single else "np.float64"
+        self.section = ""
 
     def run(self) -> Body:
         blocks = [s for block in self.schedule.blocks for s in self._block(block)]
@@ -107,6 +108,12 @@ class _Writer:
     def _target(self, definition: Definition) -> str:
         return self._element(definition.target) if definition.indices else definition.name
 
+    def _comment(self, definition: Definition) -> Comment:
+        """The equation, headed by its layer and direction where these change."""
+        here, self.section = self.section, section(definition)
+        head = f"{self.section}: " if self.section != here else ""
+        return Comment(head + equation(definition))
+
     # Blocks
 
     def _block(self, block: Block) -> Iterable[Statement]:
@@ -114,7 +121,7 @@ class _Writer:
             case Product():
                 yield from self._product(block)
             case Nest(definition):
-                yield Comment(equation(definition))
+                yield self._comment(definition)
                 yield from self._nest(definition)
             case Rows(definitions):
                 yield from self._rows(definitions)
@@ -124,7 +131,7 @@ class _Writer:
             name_of(matrix) + (".T" if transposed else "")
             for matrix, transposed in zip((block.left, block.right), block.transposed, strict=True)
         )
-        yield Comment(equation(block.definition))
+        yield self._comment(block.definition)
         yield Line(f"np.dot({left}, {right}, {block.definition.name})")
 
     def _nest(self, definition: Definition) -> Iterable[Statement]:
@@ -149,7 +156,7 @@ class _Writer:
         units = [tuple(i for i in d.indices if i != SAMPLE) for d in group]
         inner: list[Statement] = []
         for definition in group:
-            inner += [Comment(equation(definition))]
+            inner += [self._comment(definition)]
             inner += (
                 self._assign(definition) if SAMPLE in definition.indices else self._add(definition)
             )
@@ -259,6 +266,14 @@ class _Writer:
         """Losses stay double; what a float32 computation goes on with is made float32."""
         double = definition.name == "E" or definition.name.startswith("R") or not self.single
         return value if double else f"F({value})"
+
+
+def section(definition: Definition) -> str:
+    """Where in the network a definition belongs: "layer 2, backward"."""
+    layers = [int(axis(index)) for index in definition.indices if index != SAMPLE]
+    backward = definition.name.startswith("d_") or "_d_" in definition.name
+    place = f"layer {max(layers)}" if layers else "loss"
+    return f"{place}, {'backward' if backward else 'forward'}" if layers or backward else place
 
 
 def _sums_and_rest(value: Expr) -> tuple[list[tuple[Expr, Sum]], Expr]:

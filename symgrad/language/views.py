@@ -11,12 +11,12 @@ from sympy import Expr, Indexed, Symbol
 from sympy.concrete.expr_with_limits import ExprWithLimits
 
 from symgrad.errors import TooLarge
-from symgrad.language.indices import apart, bounds, operands, rebuild, reduction_like, rename, walk
+from symgrad.language.indices import bounds, fresh, operands, rebuild, reduction_like
 from symgrad.language.notation import undistributed
-from symgrad.language.program import Program, indices_of, name_of, reads
+from symgrad.language.program import Program, indices_of, name_of
 
-# The largest formula that is built: SymPy holds trees, and takes about a second for one this large.
-LARGEST = 20_000
+# The largest formula that is built: SymPy takes seconds to print one, and minutes soon after.
+LARGEST = 10_000
 # The deepest: SymPy prints recursively, and Python's stack ends soon after.
 DEEPEST = 120
 
@@ -58,41 +58,35 @@ def formula(program: Program, name: str) -> Expr:
             f"are written out up to {LARGEST:,} nodes and {DEEPEST} levels. The program in shared "
             "form is the same expression with its parts named"
         )
-    written: dict[str, Expr] = {}
-    needed = _needed(program, name)
-    for definition in program.definitions:
-        if definition.name in needed:
-            written[definition.name] = _put_in(
-                definition.value, program, written, frozenset(definition.indices)
-            )
-    return written[name]
+    own = program.by_name[name]
+    return _written(own.value, program, {i: i for i in own.indices}, frozenset(own.indices))
 
 
-def _needed(program: Program, name: str) -> set[str]:
-    needed = {name}
-    for definition in reversed(program.definitions):
-        if definition.name in needed:
-            needed |= {name_of(read) for read in reads(definition.value)}
-    return needed
-
-
-def _put_in(
-    value: Expr, program: Program, written: Mapping[str, Expr], scope: frozenset[Symbol]
+def _written(
+    value: Expr, program: Program, names: Mapping[Symbol, Symbol], scope: frozenset[Symbol]
 ) -> Expr:
-    """`value` with the formulas of all names put in; none of their bound indices is in `scope`."""
+    """`value` with all names replaced by what they stand for, its indices by those in `names`.
+
+    From the top down, so that every node is built just once: a sum gets an index that nothing
+    around it uses (`scope`) before its body is written.
+    """
     if isinstance(value, Indexed | Symbol):
-        if name_of(value) not in written:
-            return value
-        own = program.by_name[name_of(value)].indices
-        moved = rename(written[name_of(value)], dict(zip(own, indices_of(value), strict=True)))
-        return apart(moved, scope)
+        at = tuple(names[index] for index in indices_of(value))
+        found = program.by_name.get(name_of(value))
+        if found is not None:
+            inner = dict(zip(found.indices, at, strict=True))
+            return _written(found.value, program, inner, scope)
+        return value.base[at] if at else value
     if isinstance(value, ExprWithLimits):
-        inner = _put_in(value.function, program, written, scope | bounds(value).keys())
-        return reduction_like(value, inner, bounds(value))
+        names, over = dict(names), {}
+        for index, extent in bounds(value).items():
+            names[index] = fresh(index, scope) if index in scope else index
+            scope = scope | {names[index]}
+            over[names[index]] = extent
+        return reduction_like(value, _written(value.function, program, names, scope), over)
     parts = operands(value)
-    changed = [_put_in(part, program, written, scope) for part in parts]
-    return value if tuple(changed) == parts else rebuild(value, changed)
-
-
-def nodes(value: Expr) -> int:
-    return sum(1 for _ in walk(value))
+    return (
+        rebuild(value, [_written(part, program, names, scope) for part in parts])
+        if parts
+        else value
+    )

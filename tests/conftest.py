@@ -1,0 +1,87 @@
+"""What several test files share: emitted modules, with Numba and without, and `pytest --update`."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+from unittest import mock
+
+import numba
+import numpy as np
+import pytest
+
+from symgrad.compiler.compile import passes
+from symgrad.compiler.load import load
+from symgrad.compiler.spec import Spec
+from symgrad.compiler.write import write
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--update", action="store_true", help="rewrite generated/ where it differs from specs/"
+    )
+
+
+class Interpreted:
+    """Stands where Numba's dispatcher would, and lets Python run the function."""
+
+    def __init__(self, body: Callable[..., Any]) -> None:
+        self.body = body
+
+    def compile(self, signature: Any) -> None:
+        """Python needs none."""
+
+    def disable_compile(self) -> None:
+        """Nor would it stop."""
+
+    @np.errstate(all="ignore")
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        return self.body(*arguments, **named)
+
+
+class WithoutCompiling(ModuleType):
+    """Numba, but for its compiler."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(numba, name)
+
+    def njit(self, **options: Any) -> type[Interpreted]:
+        return Interpreted
+
+
+@pytest.fixture(scope="session")
+def interpret() -> Callable[[str], ModuleType]:
+    """Makes a module of emitted source that Python runs as it stands: right, slow, and at once."""
+
+    def interpreted(source: str) -> ModuleType:
+        module = ModuleType("interpreted")
+        with mock.patch.dict(sys.modules, {"numba": WithoutCompiling("numba")}):
+            exec(compile(source, "interpreted.py", "exec"), module.__dict__)
+        return module
+
+    return interpreted
+
+
+@pytest.fixture(scope="session")
+def build(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Spec], ModuleType]:
+    """Makes a module of a spec that Numba compiles; each lies in a folder of its own."""
+
+    def built(spec: Spec) -> ModuleType:
+        folder: Path = tmp_path_factory.mktemp("modules")
+        return load(write({f"{spec.name}.py": passes(spec).source}, folder)[0])
+
+    return built
+
+
+@pytest.fixture(scope="session")
+def chains(build: Callable[[Spec], ModuleType]) -> list[tuple[Spec, ModuleType]]:
+    """Compiled networks that have every activation, in float32: each layer has another."""
+    from nets import net
+
+    activations = [
+        ["relu", "gelu", "tanh", "selu", "softsign", "silu", "leaky_relu", "softmax"],
+        ["sin", "elu", "mish", "softplus", "gaussian", "sigmoid", "identity"],
+    ]
+    specs = [net([2] * (len(each) + 1), each, dtype="float32") for each in activations]
+    return [(spec, build(spec)) for spec in specs]
