@@ -139,6 +139,12 @@ def rationals(program: Program, seed: int = 0) -> dict[str, np.ndarray]:
     return {name: exact(values) for name, values in floats(program, seed).items()}
 
 
+def decimals(program: Program, seed: int = 0) -> dict[str, np.ndarray]:
+    """Random numbers of 30 digits, for `scalar` of large formulas: exact ones take long."""
+    rounded = np.vectorize(lambda v: sympy.Float(v, 30), otypes=[object])
+    return {name: rounded(values) for name, values in rationals(program, seed).items()}
+
+
 def symbols(program: Program) -> dict[str, np.ndarray]:
     """A symbol for every number: W1_0_1."""
     result = {}

@@ -18,19 +18,19 @@ from symgrad.language.program import Definition, Program, array, name_of, reads
 from symgrad.language.unicode import equation
 from symgrad.language.verify import verify
 
-n, i0, i1, i2 = SAMPLE, unit(0), unit(1), unit(2)
+n, i1 = SAMPLE, unit(1)
 j1, k1 = fresh(i1, [i1]), fresh(i1, [i1, fresh(i1, [i1])])
 x, t = array("x", n, i1), array("t", n, i1)
 
 
 def program(*pairs, outputs):
-    """A program over x and t, which have the same units, 1 and 2 being as wide."""
+    """A program over x and t, both of layer 1."""
     return verify(
         Program(
             name="net",
             inputs=(x, t),
             weights=(),
-            extents={"n": SAMPLES, "1": Integer(3), "2": Integer(3)},
+            extents={"n": SAMPLES, "1": Integer(3)},
             definitions=tuple(Definition(target, value) for target, value in pairs),
             outputs=outputs,
         )
@@ -133,19 +133,19 @@ def test_outputs_may_be_equal():
 def test_aliases_and_constants_disappear():
     a, b, c = array("a", n, i1), array("b", n, i1), array("c")
     lines = shared(
-        (a, x), (b, array("a", n, i1)), (c, Integer(2) / SAMPLES), (r(n, i2), c * array("b", n, i2))
+        (a, x), (b, array("a", n, i1)), (c, Integer(2) / SAMPLES), (r(n, j1), c * array("b", n, j1))
     )
-    assert lines == ["r[n,i2] = 2·x[n,i2]/N"]
+    assert lines == ["r[n,j1] = 2·x[n,j1]/N"]
 
 
 def test_an_alias_that_swaps_indices_is_read_swapped():
-    u, v = array("u", i1, i2), array("v", i1, i2)
+    u, v = array("u", i1, j1), array("v", i1, j1)
     lines = shared(
-        (u, Sum(x * array("t", n, i2), (n, 0, SAMPLES - 1))),
-        (v, array("u", i2, i1)),
-        (r(i1, i2), v - 2 * u),
+        (u, Sum(x * array("t", n, j1), (n, 0, SAMPLES - 1))),
+        (v, array("u", j1, i1)),
+        (r(i1, j1), v - 2 * u),
     )
-    assert lines[-1] in ("r[i1,i2] = u[i2,i1] - 2·u[i1,i2]",)
+    assert lines[1:] == ["r[i1,j1] = u[j1,i1] - 2·u[i1,j1]"]
 
 
 def test_an_alias_put_into_a_sum_is_not_captured():
@@ -295,7 +295,7 @@ def test_no_alias_is_left(seed, order):
         (x * t, "t_times_x"),
         (x**2, "x_squared"),
         (1 / x, "inverse_x"),
-        (tanh(x - t), "tanh_x_minus_t"),
+        (exp(x - t), "exp_x_minus_t"),
         (f.maximum(x, t), "maximum_x_t"),
         (Sum(x, (i1, 0, 2)), "sum_x"),
         (f.LogSumExp(x, (i1, 0, 2)), "logsumexp_x"),

@@ -150,9 +150,7 @@ def sympy_code(pairs: list[tuple[Expr, Expr]]) -> str:
     """Python that builds the equations in SymPy: runs as it stands, and leaves `equations`."""
     nodes = [node for pair in pairs for value in pair for node in walk(value)]
     arrays = sorted({name_of(node) for node in nodes if isinstance(node, Indexed)})
-    symbols = {
-        s for value in pairs for part in value for s in part.free_symbols | part.atoms(Symbol)
-    }
+    symbols = {s for pair in pairs for value in pair for s in value.atoms(Symbol)}
     indices = sorted({s.name for s in symbols if is_index(s)})
     scalars = sorted({s.name for s in symbols if not s.is_integer} - set(arrays))
     opaque = sorted({type(node).__name__ for node in nodes if is_opaque(node)})

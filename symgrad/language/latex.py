@@ -4,21 +4,21 @@ Sums carry their index and not its limits: an index runs over its layer's units,
 """
 
 import re
-from typing import Any
+from fractions import Fraction
 
 from sympy import Expr, Symbol
-from sympy.printing.latex import LatexPrinter
 
-from symgrad.language.indices import bounds
-from symgrad.language.program import Definition, Program, indices_of, name_of
+from symgrad.language.program import Definition, Program
+from symgrad.language.unicode import ATOM, Writer
 
 _LAYERED = re.compile(r"([a-zA-Z])(\d+)")
-_LETTER = re.compile(r"[a-zA-Z]")
+_KNOWN = {"exp", "log", "sin", "cos", "sinh", "cosh", "tanh"}
+_SIGNS = {"minus": "-", "plus": "+", "times": r"\,", "squared": "^2"}
 
 
 def latex(expression: Expr) -> str:
     """`expression` in LaTeX's mathematics."""
-    return str(_Printer().doprint(expression))
+    return LatexWriter().write(expression)
 
 
 def equation(definition: Definition) -> str:
@@ -32,7 +32,10 @@ def listing(program: Program) -> str:
 
 
 def symbol(name: str, indices: str = "") -> str:
-    """A name with its layer as a superscript: W1 is W^{(1)}, d_W1 the derivative of E by it."""
+    """A name with its layer as a superscript: W1 is W^{(1)}, d_W1 the derivative of E by it.
+
+    A part that was named after what it is, y_minus_t, stands in brackets: [y - t].
+    """
     if name.startswith("d_"):
         above, _, below = name[2:].rpartition("_d_")
         over, under = symbol(above) if above else "E", symbol(below, indices)
@@ -40,34 +43,61 @@ def symbol(name: str, indices: str = "") -> str:
     below = f"_{{{indices}}}" if indices else ""
     if layered := _LAYERED.fullmatch(name):
         return rf"{layered[1]}^{{({layered[2]})}}{below}"
-    if _LETTER.fullmatch(name):
-        return name + below
-    escaped = name.replace("_", r"\_")
-    return rf"\mathrm{{{escaped}}}{below}"
+    if "_" not in name:
+        return (name if len(name) == 1 else rf"\mathrm{{{name}}}") + below
+    words = [_SIGNS.get(word) or _word(word) for word in name.split("_") if word]
+    return rf"\left[{' '.join(words)}\right]{below}"
 
 
-class _Printer(LatexPrinter):
-    """SymPy's printer with our names, and sums without limits."""
+def _word(word: str) -> str:
+    """A part of a name: an array of the network, or what was done with it."""
+    array = len(word) == 1 or _LAYERED.fullmatch(word)
+    return symbol(word) if array else rf"\operatorname{{{word}}}"
 
-    def _print_Indexed(self, expression: Expr, **_: Any) -> str:
-        indices = " ".join(map(self._print, indices_of(expression)))
-        return symbol(name_of(expression), indices)
 
-    def _print_Symbol(self, expression: Symbol, **_: Any) -> str:
-        name = str(expression.name)
-        if expression.is_integer:
-            return re.sub(r"(\d+)$", r"_{\1}", name)
-        return symbol(name)
+class LatexWriter(Writer):
+    """The same equations, dressed in LaTeX."""
 
-    def _print_Sum(self, expression: Expr, **_: Any) -> str:
-        return self._reduction(r"\sum", expression)
+    times = r"\,"
+    fraction_holds = ATOM
 
-    def _print_LogSumExp(self, expression: Expr, **_: Any) -> str:
-        return self._reduction(r"\operatorname{logsumexp}", expression)
+    def element(self, name: str, indices: tuple[Symbol, ...]) -> str:
+        return symbol(name, " ".join(map(self.index, indices)))
 
-    def _reduction(self, sign: str, expression: Expr) -> str:
-        over = " ".join(map(self._print, reversed(bounds(expression))))
-        body = self._print(expression.function)
-        if expression.function.is_Add:
-            body = rf"\left({body}\right)"
-        return rf"{sign}_{{{over}}} {body}"
+    def index(self, index: Symbol) -> str:
+        return re.sub(r"(\d+)$", r"_{\1}", str(index.name))
+
+    def grouped(self, written: str) -> str:
+        return rf"\left({written}\right)"
+
+    def sign(self, sign: str, over: list[str]) -> str:
+        drawn = r"\sum" if sign == "Σ" else rf"\operatorname{{{sign}}}"
+        return f"{drawn}_{{{' '.join(over)}}}"
+
+    def call(self, name: str, arguments: str) -> str:
+        drawn = f"\\{name}" if name in _KNOWN else rf"\operatorname{{{symbol_text(name)}}}"
+        return drawn + self.grouped(arguments)
+
+    def constant(self, name: str) -> str:
+        return {"Pi": r"\pi", "Exp1": "e"}[name]
+
+    def fraction(self, value: Fraction) -> str:
+        return rf"\frac{{{value.numerator}}}{{{value.denominator}}}"
+
+    def decimal(self, literal: str) -> str:
+        mantissa, _, exponent = literal.partition("e")
+        return rf"{mantissa} \cdot 10^{{{int(exponent)}}}" if exponent else mantissa
+
+    def quotient(self, top: str, bottom: str) -> str:
+        return rf"\frac{{{top}}}{{{bottom}}}"
+
+    def root(self, written: str) -> str:
+        return rf"\sqrt{{{written}}}"
+
+    def raised(self, base: str, exponent: Expr) -> str:
+        # in braces: what carries its layer as a superscript can't take another one
+        return f"{{{base}}}^{{{self.write(exponent)}}}"
+
+
+def symbol_text(name: str) -> str:
+    return name.replace("_", r"\_")

@@ -1,6 +1,5 @@
 """Equations as text: z1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1] + b1[i1]."""
 
-from collections.abc import Iterable
 from fractions import Fraction
 
 from sympy import Abs, Add, Expr, Indexed, Mul, Pow, Rational, Sum, Symbol
@@ -8,13 +7,16 @@ from sympy.concrete.expr_with_limits import ExprWithLimits
 
 from symgrad.language.indices import bounds, operands
 from symgrad.language.order import arranged
-from symgrad.language.program import Definition, Program, name_of
+from symgrad.language.program import Definition, Program, indices_of, name_of
 
 _SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 _FRACTIONS = {Fraction(1, 2): "½", Fraction(1, 3): "⅓", Fraction(1, 4): "¼", Fraction(3, 4): "¾"}
 
 # how tightly an expression holds together where it stands: in a sum, a product, a power
 SUM, PRODUCT, POWER, ATOM = range(4)
+
+# a text, and how tightly it holds together
+Written = tuple[str, int]
 
 
 def equation(definition: Definition) -> str:
@@ -28,98 +30,135 @@ def listing(program: Program) -> str:
     return "\n".join(f"{target:<{width}} = {value}" for target, value in rows)
 
 
-def text(expression: Expr, place: int = SUM) -> str:
-    """`expression` on one line; in parentheses where it would be misread at this place."""
-    written, holds = _written(expression)
-    return written if holds >= place else f"({written})"
+def text(expression: Expr) -> str:
+    """`expression` on one line."""
+    return Writer().write(expression)
 
 
-def _written(expression: Expr) -> tuple[str, int]:
-    if isinstance(expression, Indexed):
-        return f"{name_of(expression)}[{','.join(i.name for i in expression.indices)}]", ATOM
-    if isinstance(expression, Symbol):
-        return str(expression.name), ATOM
-    if isinstance(expression, Rational):
-        return number(expression)
-    if isinstance(expression, Add):
-        return _sum(expression), SUM
-    if isinstance(expression, Mul):
-        return _product(expression), PRODUCT
-    if isinstance(expression, Pow):
-        return _power(expression)
-    if isinstance(expression, ExprWithLimits):
-        sign = "Σ" if isinstance(expression, Sum) else "logsumexp"
-        over = ",".join(index.name for index in reversed(bounds(expression)))
-        return f"{sign}_{over} {text(expression.function, PRODUCT)}", PRODUCT
-    if isinstance(expression, Abs):
-        return f"|{text(expression.args[0])}|", ATOM
-    if not operands(expression):
-        return {"Pi": "π", "Exp1": "e"}.get(type(expression).__name__, str(expression)), ATOM
-    return f"{type(expression).__name__}({_list(operands(expression))})", ATOM
+class Writer:
+    """Writes expressions as lines of text, in our own order of terms and factors.
 
+    The methods from `element` on say how things look; another notation overrides those.
+    """
 
-def _list(parts: Iterable[Expr]) -> str:
-    return ", ".join(map(text, parts))
+    times = "·"
 
+    def write(self, expression: Expr, place: int = SUM) -> str:
+        """In parentheses where it would be misread at this place."""
+        written, holds = self._written(expression)
+        return written if holds >= place else self.grouped(written)
 
-def number(value: Rational) -> tuple[str, int]:
-    exact = Fraction(int(value.p), int(value.q))
-    if abs(exact) in _FRACTIONS:
-        return ("-" if exact < 0 else "") + _FRACTIONS[abs(exact)], SUM if exact < 0 else ATOM
-    if exact.denominator == 1:
-        return str(exact), SUM if exact < 0 else ATOM
-    decimal = repr(float(exact))
-    if Fraction(decimal) == exact or len(str(exact)) > 16:
-        return decimal, SUM if exact < 0 else ATOM
-    return str(exact), SUM if exact < 0 else PRODUCT
+    def _written(self, expression: Expr) -> Written:
+        if isinstance(expression, Indexed):
+            return self.element(name_of(expression), indices_of(expression)), ATOM
+        if isinstance(expression, Symbol):
+            integer = bool(expression.is_integer)
+            return self.index(expression) if integer else self.element(expression.name, ()), ATOM
+        if isinstance(expression, Rational):
+            return self._number(expression)
+        if isinstance(expression, Add):
+            return self._sum(expression), SUM
+        if isinstance(expression, Mul):
+            return self._product(expression), PRODUCT
+        if isinstance(expression, Pow):
+            return self._power(expression)
+        if isinstance(expression, ExprWithLimits):
+            over = [self.index(index) for index in reversed(bounds(expression))]
+            sign = self.sign("Σ" if isinstance(expression, Sum) else "logsumexp", over)
+            return f"{sign} {self.write(expression.function, PRODUCT)}", PRODUCT
+        if isinstance(expression, Abs):
+            return f"|{self.write(expression.args[0])}|", ATOM
+        if not operands(expression):
+            return self.constant(type(expression).__name__), ATOM
+        arguments = ", ".join(map(self.write, operands(expression)))
+        return self.call(type(expression).__name__, arguments), ATOM
 
+    def _number(self, value: Rational) -> Written:
+        exact = Fraction(int(value.p), int(value.q))
+        holds = SUM if exact < 0 else ATOM
+        sign = "-" if exact < 0 else ""
+        if abs(exact) in _FRACTIONS:
+            return sign + self.fraction(abs(exact)), holds
+        if exact.denominator == 1:
+            return str(exact), holds
+        decimal = repr(float(exact))
+        if Fraction(decimal) == exact or len(str(exact)) > 16:
+            return self.decimal(decimal), holds
+        return sign + self.fraction(abs(exact)), SUM if exact < 0 else self.fraction_holds
 
-def _sum(expression: Add) -> str:
-    parts = []
-    for term in arranged(expression):
-        written = text(term, PRODUCT) if not _starts_negative(term) else text(-term, PRODUCT)
-        sign = "-" if _starts_negative(term) else "+"
-        parts.append(f"{sign} {written}")
-    joined = " ".join(parts)
-    return joined[2:] if joined.startswith("+ ") else "-" + joined[2:]
+    def _sum(self, expression: Add) -> str:
+        written = ""
+        for term in arranged(expression):
+            negative = bool(term.as_coeff_Mul()[0].is_negative)
+            sign = ("-" if negative else "") if not written else (" - " if negative else " + ")
+            written += sign + self.write(-term if negative else term, PRODUCT)
+        return written
 
+    def _product(self, expression: Mul) -> str:
+        coefficient, rest = expression.as_coeff_Mul()
+        sign, size = "-" if coefficient.is_negative else "", abs(coefficient)
+        above: list[Expr] = []
+        below: list[Expr] = []
+        for factor in arranged(rest) if isinstance(rest, Mul) else [rest]:
+            inverse = isinstance(factor, Pow) and factor.exp.is_Rational and factor.exp.is_negative
+            (below if inverse else above).append(1 / factor if inverse else factor)
+        written = [self.write(size, POWER)] if size != 1 or not above else []
+        written += [self._factor(factor, last=factor is above[-1]) for factor in above]
+        top = self.times.join(written)
+        return sign + (self.quotient(top, self._denominator(below)) if below else top)
 
-def _starts_negative(term: Expr) -> bool:
-    coefficient, _ = term.as_coeff_Mul()
-    return bool(coefficient.is_negative)
+    def _denominator(self, below: list[Expr]) -> str:
+        return self.times.join(self.write(factor, POWER) for factor in below)
 
+    def _factor(self, factor: Expr, last: bool) -> str:
+        """A sum sign reaches to the end of its product, and needs parentheses before it."""
+        if isinstance(factor, ExprWithLimits):
+            return self.write(factor) if last else self.grouped(self.write(factor))
+        return self.write(factor, POWER)
 
-def _product(expression: Mul) -> str:
-    coefficient, rest = expression.as_coeff_Mul()
-    sign = "-" if coefficient.is_negative else ""
-    above: list[Expr] = []
-    below: list[Expr] = []
-    for factor in arranged(rest) if isinstance(rest, Mul) else [rest]:
-        inverse = isinstance(factor, Pow) and factor.exp.is_Rational and factor.exp.is_negative
-        (below if inverse else above).append(1 / factor if inverse else factor)
-    size = abs(coefficient)
-    written = [text(size, POWER)] if size != 1 or not above else []
-    written += [_factor(factor, last=place == len(above) - 1) for place, factor in enumerate(above)]
-    top = "·".join(written)
-    if not below:
-        return sign + top
-    bottom = "·".join(text(factor, POWER) for factor in below)
-    return f"{sign}{top}/{f'({bottom})' if len(below) > 1 else bottom}"
+    def _power(self, expression: Pow) -> Written:
+        base, exponent = expression.args
+        if exponent == Rational(1, 2):
+            return self.root(self.write(base)), ATOM
+        if exponent.is_Rational and exponent < 0:
+            return self.quotient("1", self._denominator([1 / expression])), PRODUCT
+        return self.raised(self.write(base, ATOM), exponent), POWER
 
+    # How things look
 
-def _factor(factor: Expr, last: bool) -> str:
-    """A sum sign reaches to the end of its product, and needs parentheses before it."""
-    if isinstance(factor, ExprWithLimits):
-        return f"({text(factor)})" if not last else text(factor)
-    return text(factor, POWER)
+    fraction_holds = PRODUCT
 
+    def element(self, name: str, indices: tuple[Symbol, ...]) -> str:
+        return f"{name}[{','.join(map(self.index, indices))}]" if indices else name
 
-def _power(expression: Pow) -> tuple[str, int]:
-    base, exponent = expression.args
-    if exponent.is_Integer and exponent > 0:
-        return text(base, ATOM) + str(exponent).translate(_SUPERSCRIPTS), POWER
-    if exponent == Rational(1, 2):
-        return f"sqrt({text(base)})", ATOM
-    if exponent.is_Rational and exponent < 0:
-        return f"1/{text(1 / expression, POWER)}", PRODUCT
-    return f"{text(base, ATOM)}**{text(exponent, ATOM)}", POWER
+    def index(self, index: Symbol) -> str:
+        return str(index.name)
+
+    def grouped(self, written: str) -> str:
+        return f"({written})"
+
+    def sign(self, sign: str, over: list[str]) -> str:
+        return f"{sign}_{','.join(over)}"
+
+    def call(self, name: str, arguments: str) -> str:
+        return f"{name}({arguments})"
+
+    def constant(self, name: str) -> str:
+        return {"Pi": "π", "Exp1": "e"}[name]
+
+    def fraction(self, value: Fraction) -> str:
+        return _FRACTIONS.get(value, str(value))
+
+    def decimal(self, literal: str) -> str:
+        return literal
+
+    def quotient(self, top: str, bottom: str) -> str:
+        return f"{top}/{f'({bottom})' if self.times in bottom else bottom}"
+
+    def root(self, written: str) -> str:
+        return f"sqrt({written})"
+
+    def raised(self, base: str, exponent: Expr) -> str:
+        if exponent.is_Integer:
+            return base + str(exponent).translate(_SUPERSCRIPTS)
+        return f"{base}**{self.write(exponent, ATOM)}"

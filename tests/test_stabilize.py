@@ -1,0 +1,286 @@
+"""stabilize: the same values, finite where the textbook's form overflows."""
+
+import mpmath
+import nets
+import numpy as np
+import pytest
+import sympy
+from sympy import Integer, Sum, cosh, exp, log, sqrt
+
+from symgrad.compiler.stabilize import stabilize, stable
+from symgrad.language.evaluate import Decimals, Floats, evaluate
+from symgrad.language.functions import LogSumExp, expm1, log1p, log_cosh, sigmoid, softplus, xlogy
+from symgrad.language.indices import SAMPLE, fresh, unit
+from symgrad.language.notation import undistributed
+from symgrad.language.program import array
+from symgrad.language.verify import verify
+
+n, i1 = SAMPLE, unit(1)
+j1 = fresh(i1, [i1])
+u, v, t = array("u", n, i1), array("v", n, i1), array("t", n, i1)
+u_j = array("u", n, j1)
+over = (j1, 0, 2)
+CLOSE = mpmath.mpf("1e-42")
+
+
+@undistributed
+def rules():
+    """Every rule of the docstring, and forms that it meets in disguise."""
+    return {
+        "log exp": (log(exp(u) * v), log(v) + u),
+        "log of a sum of exponentials": (log(Sum(exp(u_j), over)), LogSumExp(u_j, over)),
+        "log of a weighted sum": (
+            log(Sum(3 * exp(u_j), over)), LogSumExp(log(3) + u_j, over)),
+        "softplus": (log(1 + exp(u)), softplus(u)),
+        "softplus of -u": (log(1 + exp(-u)), softplus(-u)),
+        "softplus spelled log1p": (log1p(exp(u)), softplus(u)),
+        "log(c + d exp)": (log(2 + 3 * exp(u)), log(2) + softplus(u + log(3) - log(2))),
+        "log(exp + exp)": (log(exp(u) + exp(v)), None),
+        "log sigmoid": (log(sigmoid(u)), -softplus(-u)),
+        "log sigmoid spelled out": (log(1 / (1 + exp(-u))), -softplus(-u)),
+        "log(1 - sigmoid)": (log(1 - sigmoid(u)), -softplus(u)),
+        "log cosh": (log(cosh(u)), log_cosh(u)),
+        "log of a product": (log(v * sigmoid(u)), log(v) - softplus(-u)),
+        "log of a quotient": (log(v / (1 + exp(u))), log(v) - softplus(u)),
+        "log of a power": (log(sigmoid(u) ** 3), -3 * softplus(-u)),
+        "log(1 + u)": (log(1 + u), log1p(u)),
+        "log(1 + u + v)": (log(1 + u + v), log1p(u + v)),
+        "softmax": (exp(u) / Sum(exp(u_j), over), exp(u - LogSumExp(u_j, over))),
+        "an inverse partition": (t / Sum(exp(u_j), over), t * exp(-LogSumExp(u_j, over))),
+        "sigmoid": (1 / (1 + exp(-u)), sigmoid(u)),
+        "sigmoid of -u": (1 / (1 + exp(u)), sigmoid(-u)),
+        "sigmoid with exp above": (exp(u) / (1 + exp(u)), sigmoid(u)),
+        "exp sigmoid": (exp(u) * sigmoid(-u), sigmoid(u)),
+        "exp sigmoid squared": (exp(u) * sigmoid(-u) ** 2, sigmoid(u) * sigmoid(-u)),
+        "(c + d exp) sigmoid": ((exp(u) - 1) / (exp(u) + 1), None),
+        "1/(exp + exp)": (1 / (exp(u) + exp(-u)), None),
+        "tanh": ((exp(u) - exp(-u)) / (exp(u) + exp(-u)), None),
+        "expm1": (exp(u) - 1, expm1(u)),
+        "1 - exp": (1 - exp(u), -expm1(u)),
+        "expm1 in a longer sum": (exp(u) - 1 + v, v + expm1(u)),
+        "xlogy": (xlogy(t, exp(u)), t * u),
+        "xlogy of a sigmoid": (xlogy(t, sigmoid(u)), -t * softplus(-u)),
+        "xlogy of a softmax": (xlogy(t, exp(u) / Sum(exp(u_j), over)),
+                               t * (u - LogSumExp(u_j, over))),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", list(rules()))
+def test_each_rule(name):
+    before, wanted = rules()[name]
+    after = undistributed(stable)(before, lambda read: None)
+    assert after != before
+    if wanted is not None:
+        assert sympy.expand(after - wanted) == 0, after
+    numbers = {"u": np.array([[0.5, -1.25, 2.0]]), "v": np.array([[0.75, 2.5, 1.5]]),
+               "t": np.array([[0.2, 0.3, 0.1]])}  # fmt: skip
+    for place in range(3):
+        at = {n: 0, i1: place}
+        values = [nets.scalar(e, exactly(numbers), at).evalf(50) for e in (before, after)]
+        assert abs(values[0] - values[1]) < CLOSE
+
+
+def exactly(numbers):
+    return {name: np.vectorize(sympy.Rational, otypes=[object])(v) for name, v in numbers.items()}
+
+
+@undistributed
+def untouched():
+    return [
+        u, Integer(2), u * v, exp(u), log(u), log(u * v), log(u + v), 1 / (1 + u),
+        u / Sum(u_j, over), xlogy(t, u), xlogy(t, 1 - u), exp(u) * sigmoid(v), sqrt(1 + u**2),
+        1 / (1 + exp(u) + exp(v)), log(2), exp(u) - 2,
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("expression", untouched(), ids=str)
+def test_what_no_rule_is_for_stays(expression):
+    assert undistributed(stable)(expression, lambda read: None) == expression
+
+
+@undistributed
+def signs():
+    return [log(-exp(u)), log(-u * exp(v)), log(-2 * sigmoid(u) * v)]
+
+
+@pytest.mark.parametrize("expression", signs(), ids=str)
+def test_no_complex_number_appears(expression):
+    """log(-p) is not log(-1) + log p."""
+    after = undistributed(stable)(expression, lambda read: None)
+    assert not after.has(sympy.I)
+
+
+# Whole programs
+
+
+FORMULAS = {
+    # as a user would spell it: its value at moderate points is what it is, and far out it is finite
+    "log(sum(exp(z)))": lambda z, zs: max(zs),
+    "log(1 + exp(z))": lambda z, zs: max(z, 0),
+    "log1p(exp(z))": lambda z, zs: max(z, 0),
+    "log(sigmoid(z))": lambda z, zs: min(z, 0),
+    "log(1 - sigmoid(z))": lambda z, zs: min(-z, 0),
+    "log(exp(z) + exp(-z))": lambda z, zs: abs(z),
+    "log(cosh(z))": lambda z, zs: abs(z) - np.log(2),
+    "z/(1 + exp(-1.5*z))": lambda z, zs: max(z, 0),
+    "z/(1 + exp(-z))": lambda z, zs: max(z, 0),
+    "1/(1 + exp(-z))": lambda z, zs: float(z > 0),
+    "exp(z)/(1 + exp(z))": lambda z, zs: float(z > 0),
+    "1/(1 + exp(-z))**2": lambda z, zs: float(z > 0),
+    "exp(z)/sum(exp(z))": lambda z, zs: float(z == max(zs)),
+    "exp(3*z)/sum(exp(3*z))": lambda z, zs: float(z == max(zs)),
+    "log(exp(z)/sum(exp(z)))": lambda z, zs: z - max(zs),
+    "(exp(z) - exp(-z))/(exp(z) + exp(-z))": lambda z, zs: np.sign(z),
+    "(exp(2*z) - 1)/(exp(2*z) + 1)": lambda z, zs: np.sign(z),
+    "(1 - exp(-2*z))/(1 + exp(-2*z))": lambda z, zs: np.sign(z),
+    "1 - 2/(1 + exp(2*z))": lambda z, zs: np.sign(z),
+    "2/(exp(z) + exp(-z))": lambda z, zs: 0.0,
+}
+named_formulas = pytest.mark.parametrize("formula", list(FORMULAS))
+
+
+def through(formula, z, arithmetic, stage):
+    """An activation's values at z through a network whose only layer is the identity."""
+    units = z.shape[1]
+    made = nets.steps(nets.net([units, units], ["mine"], own={"mine": formula}, bias=False))
+    given = {"x": z, "t": np.zeros_like(z), "W1": np.eye(units)}
+    return evaluate(getattr(made, stage), given, arithmetic)
+
+
+MODERATE = np.array([[0.5, -1.25, 2.0], [-3.5, 0.125, 0.75], [6.0, -7.0, 1e-3]])
+HUGE = np.array([[1e4, -1e4, 3.0], [-800.0, 900.0, 100.0], [-1e4, -2e4, -3e4]])
+
+
+@named_formulas
+def test_stable_programs_agree_with_textbook_ones_to_fifty_digits(formula):
+    expanded, stabilised = (
+        through(formula, MODERATE, Decimals(50), stage) for stage in ("expanded", "stable")
+    )
+    for first, second in zip(np.ravel(expanded["y"]), np.ravel(stabilised["y"]), strict=True):
+        assert abs(first - second) <= CLOSE * (1 + abs(first))
+    assert abs(expanded["E"] - stabilised["E"]) <= CLOSE * (1 + abs(expanded["E"]))
+
+
+@named_formulas
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_huge_arguments_are_right(formula, dtype):
+    with np.errstate(over="ignore", under="ignore"):
+        found = through(formula, HUGE, Floats(dtype), "stable")["y"]
+    wanted = [[FORMULAS[formula](z, row) for z in row] for row in HUGE]
+    at_three = HUGE == 3.0  # the one moderate value among them, exactly
+    exactly = through(formula, HUGE, Decimals(30_000), "expanded")["y"] if at_three.any() else None
+    wanted = np.where(at_three, exactly, wanted).astype(float)
+    np.testing.assert_allclose(found, wanted, rtol=3e-6 if dtype is np.float32 else 1e-13,
+                               atol=1e-30)  # fmt: skip
+
+
+@named_formulas
+def test_gradients_at_huge_arguments_are_right(formula):
+    """Through the whole gradient program, against the textbook's with 30,000 digits."""
+    z = np.array([[1e4, -1e4, 30.0], [-800.0, 900.0, 100.0]])
+    with np.errstate(over="ignore", under="ignore"):
+        found = through(formula, z, Floats(), "gradient")
+    exactly = gradient_by_paths(formula, z)
+    assert np.isfinite(found["d_W1"]).all()
+    np.testing.assert_allclose(found["d_W1"], exactly, rtol=1e-10, atol=1e-200)
+
+
+def gradient_by_paths(formula, z):
+    """∂E/∂W1 at W1 = 1 by central differences with 15,000 digits of the expanded program."""
+    units = z.shape[1]
+    made = nets.steps(nets.net([units, units], ["mine"], own={"mine": formula}, bias=False))
+    arithmetic = Decimals(10_000)
+    step = arithmetic.context.mpf(10) ** -60
+    identity = arithmetic.array(np.eye(units))
+    result = np.empty((units, units))
+    for place in np.ndindex(units, units):
+        losses = []
+        for change in (step, -step):
+            W = identity.copy()
+            W[place] += change
+            losses.append(
+                evaluate(made.expanded, {"x": z, "t": np.zeros_like(z), "W1": W}, arithmetic)["E"]
+            )
+        result[place] = float((losses[0] - losses[1]) / (2 * step))
+    return result
+
+
+@pytest.mark.parametrize("formula", ["log(sum(exp(z)))", "log(1 + exp(z))", "exp(z)/sum(exp(z))",
+                                     "(exp(z) - exp(-z))/(exp(z) + exp(-z))"])  # fmt: skip
+def test_the_textbook_s_form_overflows_there(formula):
+    """The negative control: without the pass these would not be finite."""
+    with np.errstate(all="ignore"):
+        assert not np.isfinite(through(formula, HUGE, Floats(), "expanded")["y"]).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    ("activation", "kind"),
+    [("softmax", "cross_entropy"), ("softmax", "kl"), ("sigmoid", "binary_cross_entropy")],
+)
+def test_cross_entropies_at_logits_of_ten_thousand(activation, kind, dtype):
+    """Through the whole gradient program: y - t, and a loss that is linear in the logit."""
+    program = nets.steps(nets.net([3, 3], [activation], kind=kind, bias=False)).gradient
+    x = np.array([[1e4, -1e4, 0.0], [-1e4, 1e4, 1e4], [0.0, 0.0, -1e4]])
+    t = np.array([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
+    given = {"x": x, "t": t, "W1": np.eye(3)}
+    with np.errstate(over="raise", invalid="raise", divide="raise"):
+        values = evaluate(program, given, Floats(dtype))
+    with mpmath.workdps(30):
+        y = values["y"].astype(float)
+    if activation == "softmax":
+        np.testing.assert_allclose(y, [[1, 0, 0], [0, 0.5, 0.5], [0.5, 0.5, 0]], atol=1e-30)
+        peak = x.max(axis=1)
+        size = np.array([0, np.log(2), np.log(2)])
+        loss = (t * (peak + size - np.sum(x * t, axis=1))[:, None]).sum()
+    else:
+        np.testing.assert_allclose(y, [[1, 0, 0.5], [0, 1, 1], [0.5, 0.5, 0]], atol=1e-30)
+        loss = (np.maximum(x, 0) - x * t + np.log1p(np.exp(-abs(x)))).sum()
+    assert float(values["E"]) == pytest.approx(loss / 3, rel=1e-6 if dtype is np.float32 else 1e-14)
+    expected = x.T @ ((y - t) / 3)
+    np.testing.assert_allclose(values["d_W1"], expected, rtol=1e-6, atol=1e-3)
+
+
+def test_targets_need_not_sum_to_one():
+    """The gradient of cross-entropy by the logits is softmax·Σt - t."""
+    program = nets.steps(nets.net([3, 3], ["softmax"], kind="cross_entropy")).gradient
+    given = nets.floats(program)
+    given["t"] *= 7
+    values = evaluate(program, given)
+    y, t = values["y"], given["t"]
+    np.testing.assert_allclose(values["d_b1"], (y * t.sum(axis=1)[:, None] - t).sum(axis=0) / 3)
+
+
+def test_zero_targets_after_a_vanished_output_count_nothing():
+    """0·log 0 = 0, also where y has underflown to 0."""
+    for kind in ("poisson", "kl", "cross_entropy"):
+        spec = nets.net([1, 1], ["relu"], kind=kind, bias=False)
+        values = evaluate(nets.steps(spec).shared, {"x": [[-1.0]], "t": [[0.0]], "W1": [[1.0]]})
+        assert float(values["E"]) == 0
+
+
+def test_rules_look_through_names():
+    made = nets.steps(nets.net([2, 3], ["softmax"], kind="cross_entropy"))
+    values = {d.name: d.value for d in made.stable.definitions}
+    assert values["log_y"] == array("z1", n, i1) - LogSumExp(array("z1", n, j1), over)
+    assert values["y"] == exp(array("log_y", n, i1))
+    assert values["e"] == -Sum(array("log_y", n, i1) * t, (i1, 0, 2))
+
+
+def test_binary_cross_entropy_looks_through_the_sigmoid():
+    made = nets.steps(nets.net([2, 3], ["sigmoid"], kind="binary_cross_entropy"))
+    calls = [d.value.atoms(softplus, xlogy, log) for d in made.stable.definitions]
+    assert {type(c) for found in calls for c in found} == {softplus}
+
+
+@pytest.mark.parametrize("activation", ["identity", "relu", "softplus", "tanh"])
+@pytest.mark.parametrize("kind", ["cross_entropy", "binary_cross_entropy", "poisson", "kl"])
+def test_elsewhere_zero_log_zero_is_kept(activation, kind):
+    made = nets.steps(nets.net([2, 3], [activation], kind=kind))
+    assert any(d.value.has(xlogy) for d in made.stable.definitions)
+
+
+@pytest.mark.parametrize("formula", list(FORMULAS))
+def test_stabilising_twice_changes_nothing(formula):
+    made = nets.steps(nets.with_formula(formula))
+    assert verify(stabilize(made.stable)) == made.stable
