@@ -460,7 +460,8 @@ def test_the_smallest_network_from_spec_to_weights(tmp_path):
     assert checked.returncode == 0, checked.stdout + checked.stderr
     assert checked.stdout.endswith("passed\n")
 
-    options = ("--test-share", 0, "--epochs", 2000, "--rate", 0.02, "--seed", 1, "-o", tmp_path / "xor.npz")
-    trained = execute("train", spec, DATA / "xor.csv", *options)
+    options = ("--test-share", 0, "--epochs", 2000, "--rate", 0.02, "--seed", 1)
+    weights = tmp_path / "xor.npz"
+    trained = execute("train", spec, DATA / "xor.csv", *options, "-o", weights)
     assert trained.returncode == 0, trained.stdout + trained.stderr
     assert "100.00%" in trained.stdout

@@ -43,6 +43,7 @@ def inspect_command(
 ) -> None:
     """Show the equations after a stage of the compiler."""
     import symgrad
+    from symgrad.compiler.inspect import view
 
     compiled = symgrad.compile(spec, order=order.value)
-    typer.echo(compiled.view(stage.value, format.value).rstrip("\n"))
+    typer.echo(view(compiled, stage.value, format.value).rstrip("\n"))

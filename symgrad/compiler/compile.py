@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -16,7 +17,6 @@ from symgrad.compiler.differentiate import DerivativeGraph, differentiate
 from symgrad.compiler.emit import emit, parameters
 from symgrad.compiler.expand import expand
 from symgrad.compiler.factor import Order, factor
-from symgrad.compiler.inspect import view
 from symgrad.compiler.load import load
 from symgrad.compiler.schedule import Schedule, schedule
 from symgrad.compiler.share import share
@@ -124,17 +124,13 @@ class Compiled:
         gradient = np.concatenate([np.ravel(values[f"d_{name}"]) for name in layout])
         return values["E"], gradient
 
-    def view(self, stage: str = "gradient", format: str = "unicode") -> str:
-        """A stage as text: see `symgrad.compiler.inspect`."""
-        return view(self.spec, self.stages, stage, format)
-
     @property
     def _file_name(self) -> str:
         return f"{self.spec.name}.py"
 
     def _cache(self) -> Path:
         """A folder of this source's own in the user's cache, or for this run if that is shut."""
-        content = f"{self.spec.digest()[:16]}-{self.order}-{_fingerprint(self.source)}"
+        content = sha256(self.source.encode()).hexdigest()[:32]
         home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
         folder = Path(home) / "symgrad" / content
         try:
@@ -180,9 +176,3 @@ def compile(
 def write_all(compiled: list[Compiled], folder: str | os.PathLike[str]) -> list[Path]:
     """Writes several modules into a folder: all of them, or none."""
     return write({one._file_name: one.source for one in compiled}, folder)
-
-
-def _fingerprint(source: str) -> str:
-    from hashlib import sha256
-
-    return sha256(source.encode()).hexdigest()[:16]

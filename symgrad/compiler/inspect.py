@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sympy import Expr, Indexed, Symbol
 
+from symgrad.compiler.compile import Compiled
 from symgrad.compiler.differentiate import DerivativeGraph, Edge
 from symgrad.compiler.schedule import Nest, Product, Rows, Schedule
 from symgrad.compiler.spec import Spec
@@ -16,15 +17,12 @@ from symgrad.language.functions import LogSumExp, is_opaque
 from symgrad.language.indices import is_index, walk
 from symgrad.language.program import Program, array, name_of
 
-if TYPE_CHECKING:
-    from symgrad.compiler.compile import Stages
-
 FORMATS = ("unicode", "latex", "sympy", "json")
 
 
-def view(spec: Spec, stages: "Stages", stage: str, format: str) -> str:
+def view(compiled: Compiled, stage: str = "gradient", format: str = "unicode") -> str:
     """A stage of the compiler as text; raises SymgradError for an unknown stage or format."""
-    known = {"spec": spec, **vars(stages)}
+    known = {"spec": compiled.spec, **vars(compiled.stages)}
     if stage not in known:
         raise SymgradError(f"no stage {stage!r}; there are {', '.join(known)}")
     if format not in FORMATS:
