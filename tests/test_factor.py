@@ -36,20 +36,25 @@ def check_every_order(spec, orders=ORDERS):
 
 
 def random_net(random, layers=None):
-    """A network with everything that a spec can say, at random."""
+    """A network with everything that a spec can say, at random; its loss is defined everywhere."""
     depth = layers or random.randint(1, 3)
     widths = [random.randint(1, 3) for _ in range(depth + 1)]
     residual = [k for k in range(1, depth + 1) if random.random() < 0.4]
     for layer in residual:
         widths[layer] = widths[layer - 1]
     inner = [a for a in ACTIVATIONS if a != "softmax"]
-    activations = [random.choice(inner) for _ in range(depth - 1)] + [random.choice(ACTIVATIONS)]
+    kind = random.choice(LOSSES)
+    logarithmic = kind in ("cross_entropy", "binary_cross_entropy", "poisson", "kl")
+    if logarithmic and depth in residual:
+        residual.remove(depth)
+    last = random.choice(["sigmoid", "softmax"] if logarithmic else ACTIVATIONS)
+    activations = [random.choice(inner) for _ in range(depth - 1)] + [last]
     return nets.net(
         widths,
         activations,
         residual=residual,
         bias=random.random() < 0.7,
-        kind=random.choice(LOSSES),
+        kind=kind,
         l1=random.choice([0.0, 0.1]),
         l2=random.choice([0.0, 0.25]),
         sample_weights=random.random() < 0.3,

@@ -113,30 +113,30 @@ def test_no_complex_number_appears(expression):
 # Whole programs
 
 
-FORMULAS = {
-    # as a user would spell it: its value at moderate points is what it is, and far out it is finite
-    "log(sum(exp(z)))": lambda z, zs: max(zs),
-    "log(1 + exp(z))": lambda z, zs: max(z, 0),
-    "log1p(exp(z))": lambda z, zs: max(z, 0),
-    "log(sigmoid(z))": lambda z, zs: min(z, 0),
-    "log(1 - sigmoid(z))": lambda z, zs: min(-z, 0),
-    "log(exp(z) + exp(-z))": lambda z, zs: abs(z),
-    "log(cosh(z))": lambda z, zs: abs(z) - np.log(2),
-    "z/(1 + exp(-1.5*z))": lambda z, zs: max(z, 0),
-    "z/(1 + exp(-z))": lambda z, zs: max(z, 0),
-    "1/(1 + exp(-z))": lambda z, zs: float(z > 0),
-    "exp(z)/(1 + exp(z))": lambda z, zs: float(z > 0),
-    "1/(1 + exp(-z))**2": lambda z, zs: float(z > 0),
-    "exp(z)/sum(exp(z))": lambda z, zs: float(z == max(zs)),
-    "exp(3*z)/sum(exp(3*z))": lambda z, zs: float(z == max(zs)),
-    "log(exp(z)/sum(exp(z)))": lambda z, zs: z - max(zs),
-    "(exp(z) - exp(-z))/(exp(z) + exp(-z))": lambda z, zs: np.sign(z),
-    "(exp(2*z) - 1)/(exp(2*z) + 1)": lambda z, zs: np.sign(z),
-    "(1 - exp(-2*z))/(1 + exp(-2*z))": lambda z, zs: np.sign(z),
-    "1 - 2/(1 + exp(2*z))": lambda z, zs: np.sign(z),
-    "2/(exp(z) + exp(-z))": lambda z, zs: 0.0,
-}
-named_formulas = pytest.mark.parametrize("formula", list(FORMULAS))
+# As users spell them: all overflow, or take log 0, or cancel, somewhere far out.
+FORMULAS = [
+    "log(sum(exp(z)))",
+    "log(1 + exp(z))",
+    "log1p(exp(z))",
+    "log(sigmoid(z))",
+    "log(1 - sigmoid(z))",
+    "log(exp(z) + exp(-z))",
+    "log(cosh(z))",
+    "z/(1 + exp(-1.5*z))",
+    "z/(1 + exp(-z))",
+    "1/(1 + exp(-z))",
+    "exp(z)/(1 + exp(z))",
+    "1/(1 + exp(-z))**2",
+    "exp(z)/sum(exp(z))",
+    "exp(3*z)/sum(exp(3*z))",
+    "log(exp(z)/sum(exp(z)))",
+    "(exp(z) - exp(-z))/(exp(z) + exp(-z))",
+    "(exp(2*z) - 1)/(exp(2*z) + 1)",
+    "(1 - exp(-2*z))/(1 + exp(-2*z))",
+    "1 - 2/(1 + exp(2*z))",
+    "2/(exp(z) + exp(-z))",
+]
+named_formulas = pytest.mark.parametrize("formula", FORMULAS)
 
 
 def through(formula, z, arithmetic, stage):
@@ -148,7 +148,8 @@ def through(formula, z, arithmetic, stage):
 
 
 MODERATE = np.array([[0.5, -1.25, 2.0], [-3.5, 0.125, 0.75], [6.0, -7.0, 1e-3]])
-HUGE = np.array([[1e4, -1e4, 3.0], [-800.0, 900.0, 100.0], [-1e4, -2e4, -3e4]])
+HUGE = np.array([[2e3, -2e3, 3.0], [-800.0, 900.0, 100.0], [-1e3, -2e3, -3e3]])
+MANY = Decimals(8_000)  # digits: exp(3·3,000) beside 1 takes 4,000
 
 
 @named_formulas
@@ -166,43 +167,30 @@ def test_stable_programs_agree_with_textbook_ones_to_fifty_digits(formula):
 def test_huge_arguments_are_right(formula, dtype):
     with np.errstate(over="ignore", under="ignore"):
         found = through(formula, HUGE, Floats(dtype), "stable")["y"]
-    wanted = [[FORMULAS[formula](z, row) for z in row] for row in HUGE]
-    at_three = HUGE == 3.0  # the one moderate value among them, exactly
-    exactly = through(formula, HUGE, Decimals(30_000), "expanded")["y"] if at_three.any() else None
-    wanted = np.where(at_three, exactly, wanted).astype(float)
-    np.testing.assert_allclose(found, wanted, rtol=3e-6 if dtype is np.float32 else 1e-13,
-                               atol=1e-30)  # fmt: skip
+    exactly = through(formula, HUGE, MANY, "expanded")["y"].astype(float)
+    np.testing.assert_allclose(found, exactly, rtol=3e-6 if dtype is np.float32 else 1e-13,
+                               atol=1e-30 if dtype is np.float64 else 1e-7)  # fmt: skip
 
 
 @named_formulas
 def test_gradients_at_huge_arguments_are_right(formula):
-    """Through the whole gradient program, against the textbook's with 30,000 digits."""
-    z = np.array([[1e4, -1e4, 30.0], [-800.0, 900.0, 100.0]])
+    """Through the whole gradient program, against differences of the textbook's loss."""
+    z = np.array([[1e3, -1e3, 30.0], [-800.0, 900.0, 100.0]])
     with np.errstate(over="ignore", under="ignore"):
-        found = through(formula, z, Floats(), "gradient")
-    exactly = gradient_by_paths(formula, z)
-    assert np.isfinite(found["d_W1"]).all()
-    np.testing.assert_allclose(found["d_W1"], exactly, rtol=1e-10, atol=1e-200)
-
-
-def gradient_by_paths(formula, z):
-    """∂E/∂W1 at W1 = 1 by central differences with 15,000 digits of the expanded program."""
-    units = z.shape[1]
-    made = nets.steps(nets.net([units, units], ["mine"], own={"mine": formula}, bias=False))
-    arithmetic = Decimals(10_000)
-    step = arithmetic.context.mpf(10) ** -60
-    identity = arithmetic.array(np.eye(units))
-    result = np.empty((units, units))
-    for place in np.ndindex(units, units):
+        found = through(formula, z, Floats(), "gradient")["d_W1"]
+    made = nets.steps(nets.net([3, 3], ["mine"], own={"mine": formula}, bias=False))
+    many = Decimals(2_000)
+    step = many.context.mpf(10) ** -60
+    for place in ((0, 0), (0, 1), (1, 2), (2, 2)):
         losses = []
         for change in (step, -step):
-            W = identity.copy()
+            W = many.array(np.eye(3))
             W[place] += change
-            losses.append(
-                evaluate(made.expanded, {"x": z, "t": np.zeros_like(z), "W1": W}, arithmetic)["E"]
-            )
-        result[place] = float((losses[0] - losses[1]) / (2 * step))
-    return result
+            given = {"x": z, "t": np.zeros_like(z), "W1": W}
+            losses.append(evaluate(made.expanded, given, many)["E"])
+        exactly = float((losses[0] - losses[1]) / (2 * step))
+        # 1 - sigmoid² and the like cancel: what is left is small beside x
+        assert found[place] == pytest.approx(exactly, rel=1e-10, abs=1e-12), place
 
 
 @pytest.mark.parametrize("formula", ["log(sum(exp(z)))", "log(1 + exp(z))", "exp(z)/sum(exp(z))",
@@ -280,7 +268,7 @@ def test_elsewhere_zero_log_zero_is_kept(activation, kind):
     assert any(d.value.has(xlogy) for d in made.stable.definitions)
 
 
-@pytest.mark.parametrize("formula", list(FORMULAS))
+@pytest.mark.parametrize("formula", FORMULAS)
 def test_stabilising_twice_changes_nothing(formula):
     made = nets.steps(nets.with_formula(formula))
     assert verify(stabilize(made.stable)) == made.stable

@@ -103,10 +103,10 @@ def test_the_finder_of_captured_indices_finds_them():
 def test_the_one_formula_as_a_person_would_write_it():
     compiled = symgrad.compile(nets.net([2, 3, 1], ["tanh", "identity"]))
     assert text(compiled.loss) == (
-        "Σ_n ½·Σ_i2 (Σ_i1 tanh(Σ_i0 x[n,i0]·W1[i0,i1] + b1[i1])·W2[i1,i2] + b2[i2] - t[n,i2])²/N"
+        "Σ_n ½·Σ_i2 (Σ_i1 W2[i1,i2]·tanh(Σ_i0 x[n,i0]·W1[i0,i1] + b1[i1]) + b2[i2] - t[n,i2])²/N"
     )
     assert text(compiled.gradient["b2"]) == (
-        "Σ_n (Σ_i1 tanh(Σ_i0 x[n,i0]·W1[i0,i1] + b1[i1])·W2[i1,i2] + b2[i2] - t[n,i2])/N"
+        "Σ_n (Σ_i1 W2[i1,i2]·tanh(Σ_i0 x[n,i0]·W1[i0,i1] + b1[i1]) + b2[i2] - t[n,i2])/N"
     )
 
 

@@ -1,0 +1,561 @@
+"""Emitted source: always the same bytes, valid Python whatever a user writes, and functions that
+compute what they are called."""
+
+import ast
+import os
+import re
+import shlex
+import subprocess
+import sys
+import warnings
+from math import inf, log, nan
+from pathlib import Path
+
+import mpmath
+import numba
+import numpy as np
+import pytest
+from jinja2 import Environment, FileSystemLoader
+from nets import net
+from sympy import Symbol, lambdify
+
+import symgrad
+from symgrad.compiler import emit
+from symgrad.compiler.compile import passes
+from symgrad.compiler.spec import ACTIVATIONS, LOSSES, Spec
+from symgrad.language.functions import SELU_ALPHA, SELU_SCALE, TABLE, in_sympy
+from symgrad.language.unicode import equation
+
+ROOT = Path(__file__).resolve().parent.parent
+SPECS = sorted((ROOT / "specs").glob("*.toml"))
+ORDERS = ["loss-first", "weights-first"]
+
+
+def small(tmp_path, file_name):
+    """The source of a small spec in a file of that name."""
+    path = tmp_path / file_name
+    path.write_text('name = "net"\ninputs = 2\n[[layers]]\nunits = 2\n')
+    return symgrad.compile(path).source
+
+
+def valid(source):
+    """The tree of a source that Python takes without a warning."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        compile(source, "net.py", "exec")
+    return ast.parse(source)
+
+
+# ------------------------------------------------------------------------------- the same bytes
+
+DIGESTS = f"""
+import hashlib, sys
+import symgrad
+for path in sys.argv[1:]:
+    for order in {ORDERS}:
+        print(hashlib.sha256(symgrad.compile(path, order=order).source.encode()).hexdigest())
+"""
+
+
+def test_the_same_bytes_under_any_hash_seed_and_in_any_folder(tmp_path):
+    def digests(seed, cwd, paths):
+        return subprocess.run(
+            [sys.executable, "-c", DIGESTS, *paths],
+            cwd=cwd,
+            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            encoding="utf-8",
+            check=True,
+        ).stdout.split()
+
+    first = digests("0", ROOT, [f"specs/{path.name}" for path in SPECS])
+    assert len(set(first)) == len(SPECS) * len(ORDERS)
+    assert digests("4711", tmp_path, map(str, SPECS)) == first
+
+
+@pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
+def test_no_paths_and_no_dates(path):
+    source = symgrad.compile(path).source
+    for folder in {str(ROOT), str(Path.home()), str(path.parent), os.getcwd()} - {"/"}:
+        assert folder not in source
+    assert not re.search(r"\b20\d\d-\d\d?-\d\d?\b|\b\d\d?:\d\d:\d\d\b", source)
+    assert f"Emitted by symgrad {symgrad.__version__} from {path.name}." in source
+
+
+def test_equal_specs_give_equal_sources():
+    plain = net([2, 3, 1], ["tanh", "identity"]).normalised()
+    shuffled = dict(reversed(plain.items()))
+    assert passes(Spec.parse(plain)).source == passes(Spec.parse(shuffled)).source
+
+
+# -------------------------------------------------------------------------------- users' text
+
+FILE_NAMES = [
+    "plain.toml",
+    "a'''b{{7*7}}.toml",
+    'a"""b.toml',
+    '"""\nimport os\n"""x.toml',
+    "{% raw %}{{ spec }}{# no #}.toml",
+    "ends in a quote\".toml",
+    r"back\slash\x.toml",
+    r"back\N{DASH}\u12.toml",
+    "new\nline.toml",
+    "return\rform\ffeed.toml",
+    "escape\x1b[31m.toml",
+    "line\u2028separator.toml",
+    "schön.toml",
+    "$(touch x); 'a b'.toml",
+]
+
+
+def without_docstring(tree):
+    return ast.dump(ast.Module(tree.body[1:], []))
+
+
+@pytest.mark.parametrize("file_name", FILE_NAMES)
+def test_a_file_name_is_only_text(tmp_path, file_name):
+    source = small(tmp_path, file_name)
+    tree = valid(source)
+    assert without_docstring(tree) == without_docstring(valid(small(tmp_path, "net.toml")))
+    header = ast.get_docstring(tree, clean=False)
+    assert "49" not in header.split("Spec, sha256")[0]
+    # one line for the file, one for the command, and nothing that moves a terminal's cursor
+    assert len(header.splitlines()) == len(valid_header(tmp_path).splitlines())
+    assert all(character.isprintable() or character == "\n" for character in header)
+
+
+def valid_header(tmp_path):
+    return ast.get_docstring(valid(small(tmp_path, "net.toml")), clean=False)
+
+
+@pytest.mark.parametrize("file_name", ["net.toml", "my net.toml", "$(touch x); a'b.toml", "-o.toml"])
+def test_the_command_can_be_pasted_into_a_shell(tmp_path, file_name):
+    header = ast.get_docstring(valid(small(tmp_path, file_name)), clean=False)
+    (command,) = [line for line in header.splitlines() if line.startswith("    symgrad compile ")]
+    *_, last = shlex.split(command)
+    assert last in (file_name, f"./{file_name}")
+    assert set(shlex.split(command)[:-1]) <= {"symgrad", "compile", "--"}
+
+
+def test_a_file_name_that_is_no_text_can_be_written(tmp_path):
+    """Names of files are bytes, and not always UTF-8."""
+    source = small(tmp_path, os.fsdecode(b"net\xff.toml"))
+    valid(source)
+    source.encode("utf-8")
+
+
+def test_the_command_names_the_order(tmp_path):
+    path = tmp_path / "net.toml"
+    path.write_text('name = "net"\ninputs = 2\n[[layers]]\nunits = 2\n')
+    source = symgrad.compile(path, order="weights-first").source
+    assert "    symgrad compile net.toml --order weights-first\n" in source
+    assert "Options: order = weights-first, dtype = float32\n" in source
+
+
+def test_names_of_ones_own_are_only_data():
+    """Names that the emitted code uses itself, and Python's, mean nothing there."""
+    names = ["np", "F", "theta", "samples", "loss", "E", "print", "_jit", "Compiled", "z1", "y"]
+    for name in names:
+        plain = net([2, 2], ["tanh"], own={name: "tanh(z)"}, formula="(y - t)**2").normalised()
+        plain["layers"][0]["activation"] = name
+        plain["loss"] = {"formula": "a*(y - t)**2", "constants": {"a": 2.0, "lambda": 1.0}}
+        tree = valid(passes(Spec.parse(plain)).source)
+        plain["activations"]["other"] = plain["activations"].pop(name)
+        plain["layers"][0]["activation"] = "other"
+        other = valid(passes(Spec.parse(plain)).source)
+        functions = [
+            [ast.dump(node) for node in each.body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+            for each in (tree, other)
+        ]
+        assert functions[0] == functions[1]
+
+
+@pytest.mark.parametrize(
+    "constant", [1e-320, 5e-324, 1e-40, 1e39, 1e300, -1e300, 1.5, -0.0, 0.1, 1e16, 123456789.125]
+)
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_any_constant_can_be_written(interpret, constant, dtype):
+    plain = net([1, 1], ["mine"], own={"mine": "z"}, dtype=dtype).normalised()
+    plain["activations"]["mine"] = {"formula": "z + c", "constants": {"c": constant}}
+    source = passes(Spec.parse(plain)).source
+    valid(source)
+    module = interpret(source)
+    with np.errstate(over="ignore", under="ignore"):
+        y = module.predict(np.zeros(2, dtype), np.zeros((1, 1), dtype))
+        assert y[0, 0] == np.dtype(dtype).type(constant)
+
+
+@pytest.mark.parametrize("formula", ["z * 1e300 * 1e300", "z * 1e-300 * 1e-300", "z**2 * 1e300**2"])
+def test_constants_beyond_all_floats_are_refused_or_written(interpret, formula):
+    try:
+        source = passes(net([1, 1], ["mine"], own={"mine": formula})).source
+    except symgrad.errors.SymgradError:
+        return
+    y = interpret(source).predict(np.zeros(2), np.ones((1, 1)))
+    assert y[0, 0] == 0 or np.isnan(y[0, 0])
+
+
+# ---------------------------------------------------------------------------------- how it reads
+
+
+@pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("order", ORDERS)
+def test_examples_are_valid_python(path, order):
+    valid(symgrad.compile(path, order=order).source)
+
+
+def statements_in(source):
+    return sum(isinstance(node, ast.stmt) for node in ast.walk(ast.parse(source)))
+
+
+@pytest.mark.parametrize("widths", [([2, 3, 4, 2], [3, 4, 5, 3]), ([40] * 4, [4000] * 4)])
+def test_code_does_not_grow_with_widths(widths):
+    """Loops and products, not a statement for each unit."""
+    few, many = (
+        statements_in(passes(net(each, ["tanh", "silu", "softmax"], l1=0.1)).source)
+        for each in widths
+    )
+    assert few == many
+
+
+def test_code_grows_linearly_with_depth():
+    sizes = [
+        statements_in(passes(net([3] * (depth + 1), ["tanh"] * depth)).source)
+        for depth in (2, 4, 6, 8)
+    ]
+    assert len(set(np.diff(sizes))) == 1
+
+
+def bodies(source):
+    """The lines of the functions of the spec."""
+    names = {"predict", "loss", "loss_and_gradient_into"}
+    lines = source.splitlines()
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.FunctionDef) and node.name in names:
+            yield node.name, lines[node.lineno : node.end_lineno]
+
+
+EXAMPLES = [
+    *(Spec.load(path) for path in SPECS),
+    net([2, 3, 2], ["tanh", "softmax"], l1=0.1, l2=0.1, sample_weights=True, residual=[]),
+    net([2, 3], ["mine"], own={"mine": "z * sum(z) / sum(z**2)"}, formula="sum(y*t)/sum(y**2)"),
+]
+
+
+@pytest.mark.parametrize("spec", EXAMPLES, ids=lambda spec: spec.name)
+def test_every_definition_stands_under_its_equation(spec):
+    stages = passes(spec)
+    scheduled = {
+        "predict": stages.schedule["predict"],
+        "loss": stages.schedule["loss"],
+        "loss_and_gradient_into": stages.schedule["gradient"],
+    }
+    for name, lines in bodies(stages.source):
+        comments = [line.strip() for line in lines if line.strip().startswith("# ")]
+        for definition in scheduled[name].program.definitions:
+            written = [line for line in comments if line.endswith(equation(definition))]
+            assert len(written) == 1, equation(definition)
+
+
+def steps_of(lines):
+    """The lines of a function in groups: comments, and the code under them."""
+    comments, code = [], []
+    for line in lines:
+        if line.strip().startswith("# "):
+            if code:
+                yield comments, code
+                comments, code = [], []
+            comments.append(line.strip())
+        elif comments:
+            code.append(line.strip())
+    yield comments, code
+
+
+@pytest.mark.parametrize("spec", EXAMPLES, ids=lambda spec: spec.name)
+def test_code_computes_what_the_equation_above_it_says(spec):
+    for _, lines in bodies(passes(spec).source):
+        for comments, code in steps_of(lines):
+            for comment in comments:
+                (name,) = re.search(r"(\w+)(?:\[[^\]]*\])? = ", comment).groups()
+                written = rf"^{name}(_sum)?(\[.*?\])? [-+]?= |^np\.dot\(.*, {name}\)$"
+                assert any(re.match(written, line) for line in code), comment
+
+
+@pytest.mark.parametrize("spec", EXAMPLES, ids=lambda spec: spec.name)
+def test_single_precision_constants_are_typed(spec):
+    """A bare 0.5 would make a float32 expression float64; only sums of losses are double."""
+    plain = spec.normalised() | {"dtype": "float32"}
+    for _, lines in bodies(passes(Spec.parse(plain)).source):
+        for line in lines:
+            code = line.partition("#")[0]
+            if not re.fullmatch(r"\s*\w+_sum = 0\.0\s*", code):
+                assert not re.search(r"(?<!F\()-?\b\d+\.\d*|\b\d+e-?\d+(?!\))", code), line
+
+
+def test_keys_and_templates_agree():
+    with pytest.raises(AssertionError, match="keys and templates differ: .*digest"):
+        emit.render({})
+
+
+def test_an_unknown_function_is_no_silent_gap():
+    with pytest.raises(AssertionError, match="no function nonsense"):
+        emitted_functions(["nonsense"], single=False)
+
+
+# ------------------------------------------------------------------------ elementary functions
+
+
+def emitted_functions(names, single):
+    """The source of elementary functions, as the module template has it."""
+    environment = Environment(
+        loader=FileSystemLoader(emit.templates()), trim_blocks=True, lstrip_blocks=True
+    )
+    environment.globals["unknown_function"] = emit._unknown_function
+    template = environment.from_string(
+        '{% from "functions.py.jinja" import function with context %}'
+        "{% for name in names %}{{ function(name) }}\n\n{% endfor %}"
+    )
+    return template.render(
+        names=names,
+        single=single,
+        selu_high=repr(float(SELU_SCALE)),
+        selu_low=repr(float(SELU_SCALE * SELU_ALPHA)),
+    )
+
+
+# of those in the table that no emitted function is for, NumPy has all
+IN_TEMPLATE = re.findall(
+    r'name == "(\w+)"', (emit.templates() / "functions.py.jinja").read_text("utf-8")
+)
+BY_NAME = {function.__name__: function for function in TABLE}
+SINGLE_ARGUMENT = [name for name in IN_TEMPLATE if name in BY_NAME and len(TABLE[BY_NAME[name]].partials) == 1]
+PAIRS = [name for name in IN_TEMPLATE if name in BY_NAME and len(TABLE[BY_NAME[name]].partials) == 2]
+FASTMATH = {"reassoc", "contract", "arcp", "nsz", "afn"}
+
+
+def test_every_function_is_known():
+    assert set(IN_TEMPLATE) - set(BY_NAME) == {"square", "power"}
+    numpy_has = {"exp", "log", "sin", "cos", "sinh", "cosh", "tanh", "atan", "Abs"}
+    assert set(BY_NAME) - set(IN_TEMPLATE) == numpy_has
+
+
+@pytest.fixture(scope="module", params=["float64", "float32"])
+def compiled(request):
+    """All the functions in one, called in a loop as emitted code does it: with reordered sums."""
+    dtype = np.dtype(request.param)
+    lines = [f"out[{k}, n] = {name}(u[n])" for k, name in enumerate(SINGLE_ARGUMENT)]
+    lines += [f"out[{len(lines)}, n] = square(u[n])", f"out[{len(lines) + 1}, n] = power(u[n], 3)"]
+    pairs = [f"both[{k}, n] = {name}(u[n], v[n])" for k, name in enumerate(PAIRS)]
+    body = "\n        ".join(lines + pairs)
+    source = emitted_functions(IN_TEMPLATE, single=dtype == np.float32)
+    source += f"""
+@njit(error_model="numpy", fastmath=FASTMATH)
+def all_of_them(u, v, out, both):
+    for n in range(len(u)):
+        {body}
+"""
+    import math
+
+    space = {
+        "np": np,
+        "math": math,
+        "F": np.float32,
+        "njit": numba.njit,
+        "FASTMATH": FASTMATH,
+        "_elementary": numba.njit(error_model="numpy"),
+    }
+    exec(compile(source, "functions.py", "exec"), space)
+
+    def run(u, v=None):
+        u = np.asarray(u, dtype)
+        v = np.ones_like(u) if v is None else np.asarray(v, dtype)
+        out, both = np.empty((len(lines), len(u)), dtype), np.empty((len(PAIRS), len(u)), dtype)
+        space["all_of_them"](u, v, out, both)
+        names = [*SINGLE_ARGUMENT, "square", "power"]
+        return dict(zip(names, out, strict=True)) | dict(zip(PAIRS, both, strict=True))
+
+    run.dtype = dtype
+    return run
+
+
+U, V = Symbol("u", real=True), Symbol("v", real=True)
+
+
+def exact(name, *arguments):
+    """What a function means, and how much its value changes with its arguments' rounding."""
+    with mpmath.workdps(60):
+        at = [mpmath.mpf(float(argument)) for argument in arguments]
+        if name in ("square", "power"):
+            power = 2 if name == "square" else 3
+            return at[0] ** power, power * abs(at[0] ** power)
+        symbols = (U, V)[: len(at)]
+        rule = TABLE[BY_NAME[name]]
+        value = MEANINGS.setdefault(
+            name,
+            [
+                lambdify(symbols, in_sympy(each(*symbols)), "mpmath")
+                for each in (rule.meaning, *rule.partials)
+            ],
+        )
+        meaning, *partials = value
+        return mpmath.mpf(meaning(*at)), sum(
+            abs(argument * mpmath.mpf(partial(*at)))
+            for argument, partial in zip(at, partials, strict=True)
+        )
+
+
+MEANINGS = {}
+RANGE = np.concatenate(
+    [
+        np.linspace(-12, 12, 61),
+        np.geomspace(1e-30, 80, 23),
+        -np.geomspace(1e-30, 80, 23),
+        np.random.default_rng(0).normal(size=20),
+    ]
+)
+
+
+def assert_accurate(found, expected, condition, dtype, what):
+    """Within some roundings of the value, and of the arguments; or below the smallest number."""
+    limit = np.finfo(dtype)
+    allowed = 12 * float(limit.eps) * (abs(expected) + condition) + 2 * float(limit.smallest_normal)
+    error = abs(mpmath.mpf(float(found)) - expected)
+    assert error <= allowed, f"{what}: {found}, not {mpmath.nstr(expected, 17)}"
+
+
+DOMAINS = {"log1p": lambda u: u > -0.99}
+
+
+@pytest.mark.parametrize("name", [*SINGLE_ARGUMENT, "square", "power"])
+def test_functions_compute_what_they_mean(compiled, name):
+    points = RANGE.astype(compiled.dtype)
+    for u, found in zip(points, compiled(points)[name], strict=True):
+        if DOMAINS.get(name, lambda u: True)(u):
+            expected, condition = exact(name, u)
+            assert_accurate(found, expected, condition, compiled.dtype, f"{name}({u!r})")
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_functions_of_two_arguments_compute_what_they_mean(compiled, name):
+    random = np.random.default_rng(1)
+    u, v = random.normal(size=(2, 60)).astype(compiled.dtype)
+    if name in ("xlogy", "xdivy"):
+        v = abs(v)
+    for a, b, found in zip(u, v, compiled(u, v)[name], strict=True):
+        expected, condition = exact(name, a, b)
+        assert_accurate(found, expected, condition, compiled.dtype, f"{name}({a!r}, {b!r})")
+
+
+def low_selu(u):
+    return -float(SELU_SCALE * SELU_ALPHA)
+
+
+def itself(u):
+    return u
+
+
+def constant(value):
+    return lambda u: value
+
+
+# what a function comes to far below and far above 0
+FAR = {
+    "relu": (constant(0), itself),
+    "heaviside": (constant(0), constant(1)),
+    "sign": (constant(-1), constant(1)),
+    "leaky_relu": (lambda u: 0.01 * u, itself),
+    "leaky_step": (constant(0.01), constant(1)),
+    "expm1": (constant(-1), constant(inf)),
+    "log1p": (constant(nan), lambda u: log(u) if u < inf else inf),
+    "erf": (constant(-1), constant(1)),
+    "elu": (constant(-1), itself),
+    "elu_slope": (lambda a: a + 1, constant(1)),
+    "selu": (low_selu, lambda u: float(SELU_SCALE) * u),
+    "selu_slope": (itself, constant(float(SELU_SCALE))),
+    "sigmoid": (constant(0), constant(1)),
+    "softplus": (constant(0), itself),
+    "softsign": (constant(-1), constant(1)),
+    "silu": (constant(0), itself),
+    "normal_cdf": (constant(0), constant(1)),
+    "normal_pdf": (constant(0), constant(0)),
+    "gelu": (constant(0), itself),
+    "tanh_softplus": (constant(0), constant(1)),
+    "mish": (constant(0), itself),
+    "gaussian": (constant(0), constant(0)),
+    "log_cosh": (abs, abs),
+    "huber": (abs, abs),
+    "clip": (constant(-1), constant(1)),
+}
+
+
+def test_every_function_has_its_ends():
+    assert set(FAR) == set(SINGLE_ARGUMENT)
+
+
+@pytest.mark.parametrize("name", FAR)
+def test_functions_far_out(compiled, name):
+    """The limit, or at infinity itself NaN where the formula has ∞·0; never another number."""
+    largest = float(np.finfo(compiled.dtype).max)
+    for size in (1e4, 1e10, 1e30, largest, inf):
+        for u, limit in zip((-size, size), FAR[name], strict=True):
+            with np.errstate(over="ignore"):
+                expected = float(compiled.dtype.type(limit(u)))
+            (found,) = compiled([u])[name]
+            if np.isnan(found) and size == inf:
+                continue
+            rough = 4 * np.finfo(compiled.dtype).eps + 2 / size
+            np.testing.assert_allclose(found, expected, rtol=rough, atol=1e-30)
+
+
+# The slopes of step functions are steps: these are no place where NaN matters.
+STEPS = {"heaviside", "leaky_step", "elu_slope", "selu_slope"}
+
+
+@pytest.mark.parametrize("name", [*SINGLE_ARGUMENT, "square", "power"])
+def test_functions_let_nan_through(compiled, name):
+    if name not in {"heaviside", "leaky_step"}:  # they are slopes; the value itself is NaN then
+        assert np.isnan(compiled([nan])[name]).all()
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_functions_of_two_arguments_let_nan_through(compiled, name):
+    assert np.isnan(compiled([nan, nan, 0.0, 1.0], [1.0, nan, nan, nan])[name]).all()
+
+
+@pytest.mark.parametrize("zero", [0.0, -0.0])
+def test_functions_at_zero(compiled, zero):
+    half = {"sigmoid": 0.5, "normal_cdf": 0.5, "gaussian": 1.0, "softplus": log(2), "elu_slope": 1.0}
+    half |= {"leaky_step": 0.01, "normal_pdf": (2 * np.pi) ** -0.5, "tanh_softplus": 0.6}
+    half |= {"selu_slope": float(SELU_SCALE * SELU_ALPHA)}
+    found = compiled([zero])
+    for name in SINGLE_ARGUMENT:
+        assert found[name][0] == pytest.approx(half.get(name, 0.0), rel=1e-6), name
+
+
+def test_infinite_arguments_of_pairs(compiled):
+    u, v = [inf, -inf, 1.0, 1.0, inf, 0.0], [1.0, 1.0, inf, -inf, inf, inf]
+    found = compiled(u, v)
+    assert found["maximum"].tolist() == [inf, 1.0, inf, 1.0, inf, inf]
+    assert found["minimum"].tolist() == [1.0, -inf, 1.0, -inf, inf, 0.0]
+
+
+def test_nothing_times_the_logarithm_of_nothing_is_nothing(compiled):
+    found = compiled([0.0, -0.0, 0.0, 1.0, 0.5], [0.0, 0.0, 2.0, 0.0, -1.0])
+    np.testing.assert_array_equal(found["xlogy"], [0.0, 0.0, 0.0, -inf, nan])
+    np.testing.assert_array_equal(found["xdivy"], [0.0, 0.0, 0.0, inf, -0.5])
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_every_function_that_is_called_is_there(activation):
+    """In any combination with a loss."""
+    for kind in LOSSES:
+        tree = ast.parse(passes(net([2, 2, 2], ["tanh" if activation == "softmax" else activation,
+                                                activation], kind=kind)).source)  # fmt: skip
+        defined = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+        called = {
+            node.func.id
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+        }
+        assert called & set(IN_TEMPLATE) <= defined
+        assert defined & set(IN_TEMPLATE) <= called
