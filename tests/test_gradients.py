@@ -232,7 +232,12 @@ def arrays(*values, dtype="float64"):
     return [np.array(each, dtype) for each in values]
 
 
-AT_ZERO = {"relu": 0.0, "leaky_relu": 0.01, "elu": 1.0, "selu": 1.0507009873554805 * 1.6732632423543772}
+AT_ZERO = {
+    "relu": 0.0,
+    "leaky_relu": 0.01,
+    "elu": 1.0,
+    "selu": 1.0507009873554805 * 1.6732632423543772,
+}
 
 
 @pytest.mark.parametrize("zero", [0.0, -0.0])

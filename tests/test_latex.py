@@ -60,34 +60,68 @@ def test_the_finder_of_faults_finds_them():
         ("W12", "i j", "W^{(12)}_{i j}"),
         ("x", "n i", "x_{n i}"),
         ("E", "", "E"),
-        ("log_y", "n", r"\mathrm{log\_y}_{n}"),
-        ("w_total", "", r"\mathrm{w\_total}"),
+        ("log_y", "n", r"\left[\operatorname{log} y\right]_{n}"),
+        ("y_minus_t", "n i", r"\left[y - t\right]_{n i}"),
+        ("x_times_W1", "", r"\left[x \, W^{(1)}\right]"),
+        ("total", "n", r"\mathrm{total}_{n}"),
         ("d_W1", "", r"\frac{\partial E}{\partial W^{(1)}}"),
         ("d_z2", "n i", r"\frac{\partial E}{\partial z^{(2)}_{n i}}"),
         ("d_y_d_W2", "", r"\frac{\partial y}{\partial W^{(2)}}"),
-        ("d_log_y", "", r"\frac{\partial E}{\partial \mathrm{log\_y}}"),
+        ("d_log_y", "", r"\frac{\partial E}{\partial \left[\operatorname{log} y\right]}"),
     ],
 )
 def test_names(name, indices, written):
     assert symbol(name, indices) == written
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["z2_squared", "y_squared", "d_z1_squared", "one_plus_z1_squared", "inverse_sum_z1",
+     "tanh_softplus_z2", "a1_times_W1_squared", "E_part", "w_total", "sum_z1_squared"],
+)  # fmt: skip
+def test_names_of_parts_have_no_fault(name):
+    assert faults(symbol(name)) == []
+    assert faults(symbol(name, "n i_{1}")) == []
+
+
 EXPRESSIONS = [
+    # atoms
     (x, r"x_{n i_{0}}"),
     (array("b10", i10), r"b^{(10)}_{i_{10}}"),
     (array("E"), "E"),
-    (array("w_total"), r"\mathrm{w\_total}"),
+    (array("w_total"), r"\left[w \operatorname{total}\right]"),
     (SAMPLES, "N"),
-    (Sum(x * W, over0), r"\sum_{i_{0}} W^{(1)}_{i_{0} i_{1}} x_{n i_{0}}"),
-    (Sum(y - t, over1), r"\sum_{i_{1}} \left(- t_{n i_{1}} + y_{n i_{1}}\right)"),
+    (sympy.pi, r"\pi"),
+    (sympy.E, "e"),
+    # numbers
+    (Rational(-2), "-2"),
+    (Rational(1, 2), r"\frac{1}{2}"),
+    (Rational(-1, 7), r"-\frac{1}{7}"),
+    (Rational(1, 100), "0.01"),
+    (Rational(3, 10**6), r"3 \cdot 10^{-6}"),
+    # sums, products, quotients
+    (y - t, r"y_{n i_{1}} - t_{n i_{1}}"),
+    (y / 2, r"\frac{1}{2}\,y_{n i_{1}}"),
+    (y * (1 - t), r"y_{n i_{1}}\,\left(1 - t_{n i_{1}}\right)"),
+    (y / (1 - t), r"\frac{y_{n i_{1}}}{1 - t_{n i_{1}}}"),
+    (1 / (y * t), r"\frac{1}{t_{n i_{1}}\,y_{n i_{1}}}"),
+    # powers
+    (W**2, r"{W^{(1)}_{i_{0} i_{1}}}^{2}"),
+    (1 / y, r"\frac{1}{y_{n i_{1}}}"),
+    (sqrt(y), r"\sqrt{y_{n i_{1}}}"),
+    (y ** Rational(1, 7), r"{y_{n i_{1}}}^{\frac{1}{7}}"),
+    (tanh(y) ** 2, r"{\tanh\left(y_{n i_{1}}\right)}^{2}"),
+    # reductions
+    (Sum(x * W, over0), r"\sum_{i_{0}} x_{n i_{0}}\,W^{(1)}_{i_{0} i_{1}}"),
+    (Sum(y - t, over1), r"\sum_{i_{1}} \left(y_{n i_{1}} - t_{n i_{1}}\right)"),
     (Sum(W, over1, over0), r"\sum_{i_{0} i_{1}} W^{(1)}_{i_{0} i_{1}}"),
     (LogSumExp(y, over1), r"\operatorname{logsumexp}_{i_{1}} y_{n i_{1}}"),
     (y - LogSumExp(y, over1), r"y_{n i_{1}} - \operatorname{logsumexp}_{i_{1}} y_{n i_{1}}"),
-    (y / 2, r"\frac{y_{n i_{1}}}{2}"),
-    (sqrt(y), r"\sqrt{y_{n i_{1}}}"),
-    (Abs(y), r"\left|{y_{n i_{1}}}\right|"),
-    (tanh(y) ** 2, r"\tanh^{2}{\left(y_{n i_{1}} \right)}"),
-    (f.silu(y), r"\operatorname{silu}{\left(y_{n i_{1}} \right)}"),
+    # functions
+    (Abs(y), r"|y_{n i_{1}}|"),
+    (f.silu(y), r"\operatorname{silu}\left(y_{n i_{1}}\right)"),
+    (f.leaky_relu(y), r"\operatorname{leaky\_relu}\left(y_{n i_{1}}\right)"),
+    (f.maximum(y, t), r"\operatorname{maximum}\left(y_{n i_{1}}, t_{n i_{1}}\right)"),
 ]
 
 
@@ -155,4 +189,4 @@ def test_whole_programs_are_written_without_a_fault(order):
 
 
 def test_equations():
-    assert equation(Definition(array("e", n), Integer(2) * sympy.pi)) == r"e_{n} = 2 \pi"
+    assert equation(Definition(array("e", n), Integer(2) * sympy.pi)) == r"e_{n} = 2\,\pi"

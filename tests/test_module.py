@@ -141,13 +141,18 @@ def test_signatures(cases):
 
 
 def test_the_spec_is_plain_data(case):
-    assert case.module.SPEC == case.spec.normalised()
+    assert case.spec.normalised() == case.module.SPEC
     assert symgrad.Spec.parse(case.module.SPEC) == case.spec
 
 
 def test_size_and_parameters(cases):
     loops, products = (cases[name].module for name in ("loops", "products"))
-    assert loops.PARAMETERS == {"W1": (0, (2, 3)), "b1": (6, (3,)), "W2": (9, (3, 2)), "b2": (15, (2,))}
+    assert loops.PARAMETERS == {
+        "W1": (0, (2, 3)),
+        "b1": (6, (3,)),
+        "W2": (9, (3, 2)),
+        "b2": (15, (2,)),
+    }
     assert list(loops.PARAMETERS) == ["W1", "b1", "W2", "b2"]
     assert loops.SIZE == 17
     assert products.PARAMETERS == {"W1": (0, (17, 17)), "W2": (289, (17, 2))}
@@ -419,7 +424,7 @@ def test_the_gradient_is_as_wide_as_theta(cases):
 
 
 def test_conversion_does_not_depend_on_earlier_calls(cases):
-    """Numba remembers what it has seen of an array, but neither its byte order nor its alignment."""
+    """Numba remembers the types of arrays, but neither byte order nor alignment."""
     for name, argument in parameters(CONVERTING):
         for case in cases.values():
             if has(case, name, argument):
@@ -472,9 +477,7 @@ def wrong_sizes(array):
             yield np.ones(shape, array.dtype)
 
 
-@pytest.mark.parametrize(
-    ("name", "argument"), parameters(FUNCTIONS), ids=lambda value: str(value)
-)
+@pytest.mark.parametrize(("name", "argument"), parameters(FUNCTIONS), ids=lambda value: str(value))
 def test_other_sizes_are_refused(case, name, argument):
     if not has(case, name, argument):
         return
@@ -791,7 +794,11 @@ def test_calls_by_way_of_the_module(cases):
 
     @numba.njit
     def use(theta, x, t, gradient):
-        return module.SIZE, module.loss(theta, x, t), module.loss_and_gradient_into(theta, x, t, gradient)
+        return (
+            module.SIZE,
+            module.loss(theta, x, t),
+            module.loss_and_gradient_into(theta, x, t, gradient),
+        )
 
     size, value, again = use(**case.given("loss_and_gradient_into"))
     assert size == module.SIZE
@@ -1026,5 +1033,7 @@ def test_imports_from_the_project_and_pickles_between_processes():
         "sys.stdout.write(pickle.dumps([xor.step, xor.init]).hex())"
     )
     text = python(program, ROOT)
-    again = f"import pickle; step, init = pickle.loads(bytes.fromhex({text!r}))\nprint(step, init(3)[0])"
+    again = (
+        f"import pickle; step, init = pickle.loads(bytes.fromhex({text!r})); print(step, init(3))"
+    )
     assert "generated.xor.step" in python(again, ROOT)

@@ -14,7 +14,7 @@ from symgrad.language.functions import LogSumExp
 from symgrad.language.indices import SAMPLE, SAMPLES, unit
 from symgrad.language.notation import undistributed
 from symgrad.language.program import Definition, Program, array
-from symgrad.language.unicode import POWER, equation, listing, text
+from symgrad.language.unicode import POWER, Writer, equation, listing, text
 
 n, i0, i1 = SAMPLE, unit(0), unit(1)
 x, W, b = array("x", n, i0), array("W1", i0, i1), array("b1", i1)
@@ -71,6 +71,9 @@ def expressions():
         (3 / y, "3/y[n,i1]"),
         (y / (1 + t), "y[n,i1]/(1 + t[n,i1])"),
         (y / (E * SAMPLES), "y[n,i1]/(E·N)"),
+        (y / (1 + 3 * t), "y[n,i1]/(1 + 3·t[n,i1])"),
+        (1 / (2 * (1 - y * t)), "½/(1 - t[n,i1]·y[n,i1])"),
+        (y / tanh(2 * t), "y[n,i1]/tanh(2·t[n,i1])"),
         (y / t**2, "y[n,i1]/t[n,i1]²"),
         (y / sqrt(t), "y[n,i1]/sqrt(t[n,i1])"),
         (y * tanh(t), "y[n,i1]·tanh(t[n,i1])"),
@@ -122,9 +125,10 @@ def test_how_it_is_written(expression, written):
 
 
 def test_parentheses_depend_on_the_place():
-    assert text(y + t, POWER) == "(t[n,i1] + y[n,i1])"
-    assert text(y, POWER) == "y[n,i1]"
-    assert text(Integer(-1), POWER) == "(-1)"
+    write = Writer().write
+    assert write(y + t, POWER) == "(t[n,i1] + y[n,i1])"
+    assert write(y, POWER) == "y[n,i1]"
+    assert write(Integer(-1), POWER) == "(-1)"
 
 
 def test_equations_and_listings():

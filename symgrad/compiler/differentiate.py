@@ -175,13 +175,13 @@ def textbook(graph: DerivativeGraph, weight: str) -> Expr:
         name, at, value, used = paths.pop()
         if name == weight:
             names = dict(zip(at, into, strict=True))
-            total = total + rename(value, names)
+            total = total + apart(rename(value, names), into)
             continue
         for edge in graph.edges:
             if edge.target == name:
                 moved = moved_to(edge, at, used)
                 new = set(moved.into) - set(at)
-                factor = apart(value, moved.into) * moved.value
+                factor = apart(value, moved.into) * apart(moved.value, {*used, *at})
                 for index in at:
                     if index not in moved.into:
                         factor = sum_over(factor, index, graph.program.extent(index))
@@ -202,10 +202,7 @@ def moved_to(edge: Edge, at: tuple[Symbol, ...], taken: Iterable[Symbol]) -> Edg
 
 def renamed(edge: Edge, names: Mapping[Symbol, Symbol]) -> Edge:
     """`edge` with other names for its indices; bound ones in its value make way."""
-    return Edge(
-        edge.source,
-        edge.target,
-        tuple(names.get(index, index) for index in edge.out),
-        tuple(names.get(index, index) for index in edge.into),
-        rename(edge.value, names),
-    )
+    out = tuple(names.get(index, index) for index in edge.out)
+    into = tuple(names.get(index, index) for index in edge.into)
+    value = apart(rename(edge.value, names), (*out, *into))
+    return Edge(edge.source, edge.target, out, into, value)

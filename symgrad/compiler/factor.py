@@ -109,7 +109,7 @@ class _Elimination:
     def _chain(self, outer: Edge, inner: Edge) -> Edge:
         """∂w/∂u = Σ_v ∂w/∂v · ∂v/∂u, summed over the indices of v that neither w nor u has."""
         inner = moved_to(inner, outer.into, outer.out)
-        value = product([apart(outer.value, inner.into), inner.value])
+        value = product([apart(outer.value, inner.into), apart(inner.value, outer.out)])
         for index in outer.into:
             if index not in outer.out and index not in inner.into:
                 value = sum_over(value, index, self.program.extent(index))

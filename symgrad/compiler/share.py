@@ -166,7 +166,9 @@ class _Sharing:
         self.named: dict[Key, tuple[Expr, tuple[Symbol, ...]]] = {}
         self.taken = {*program.given, *program.by_name}
         self.definitions: list[Definition] = []
-        self.coming = {keys.of(d.value)[0]: d for d in reversed(program.definitions)}
+        self.coming = {
+            keys.of(d.value)[0]: d for d in reversed(program.definitions) if self._serves(d)
+        }
         self.brought_forward: set[str] = set()
 
     def run(self) -> Program:
@@ -179,9 +181,14 @@ class _Sharing:
             if computed is None:
                 parts = [self._shared(part, definition.name) for part in operands(value)]
                 computed = rebuild(value, parts) if parts else value
-                self.named.setdefault(form, (definition.target, order))
+                if self._serves(definition):
+                    self.named.setdefault(form, (definition.target, order))
             self.definitions.append(Definition(definition.target, computed))
         return _without_aliases(self.program.with_definitions(self.definitions))
+
+    def _serves(self, definition: Definition) -> bool:
+        """Whether others can read its value there: not if it repeats it along an index."""
+        return set(self.keys.of(definition.value)[1]) == set(definition.indices)
 
     def _shared(self, value: Expr, user: str) -> Expr:
         """`value` with what has a name read from there, and what deserves one given it."""

@@ -109,6 +109,8 @@ class Decimals:
         self.context.dps = digits
 
     def number(self, constant: Expr) -> Any:
+        if isinstance(constant, Rational):
+            return self.context.mpf(int(constant.p)) / int(constant.q)
         return self.context.mpf(constant.evalf(self.context.dps + 5)._mpf_)
 
     def array(self, values: Any) -> np.ndarray:
