@@ -7,15 +7,18 @@ Options: order = loss-first, dtype = float64
 
 The one expression, its shared parts named:
 
-    z1[n,i1]    = Σ_i0 x[n,i0]·W1[i0,i1] + b1[i1]
-    a1[n,i1]    = tanh(z1[n,i1])
-    z2[n,i2]    = Σ_i1 a1[n,i1]·W2[i1,i2] + b2[i2]
-    log_y[n,i2] = z2[n,i2] - logsumexp_j2 z2[n,j2]
-    e[n]        = -Σ_i2 log_y[n,i2]·t[n,i2]
-    E           = Σ_n e[n]/N
+    z1[n,i1]               = Σ_i0 x[n,i0]·W1[i0,i1] + b1[i1]
+    a1[n,i1]               = tanh(z1[n,i1])
+    z2[n,i2]               = Σ_i1 a1[n,i1]·W2[i1,i2] + b2[i2]
+    centered_z2[n,i2]      = z2[n,i2] - max_j2 z2[n,j2]
+    exp_centered_z2[n,i2]  = exp(centered_z2[n,i2])
+    sum_exp_centered_z2[n] = Σ_j2 exp_centered_z2[n,j2]
+    log_y[n,i2]            = centered_z2[n,i2] - log(sum_exp_centered_z2[n])
+    e[n]                   = -Σ_i2 log_y[n,i2]·t[n,i2]
+    E                      = Σ_n e[n]/N
 
 and its derivative by all 67 weights at once is `loss_and_gradient_into`.
-Operations for one sample: the loss 146, loss and gradient 281.
+Operations for one sample: the loss 145, loss and gradient 277.
 
 x is of shape (samples, 4), t of shape (samples, 3), theta holds all weights, see PARAMETERS.
 A function of your own under @njit(cache=True) keeps the code it was compiled with: after emitting
@@ -211,6 +214,7 @@ def predict(theta, x):
     b2 = theta[64:67]
     a1 = np.empty(8, np.float64)
     z2 = np.empty(3, np.float64)
+    exp_centered_z2 = np.empty(3, np.float64)
     for n in range(samples):
         # layer 1, forward: z1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1] + b1[i1]
         # a1[n,i1] = tanh(z1[n,i1])
@@ -225,19 +229,22 @@ def predict(theta, x):
             for i1 in range(8):
                 total += a1[i1] * W2[i1, i2]
             z2[i2] = total
-        # loss: logsumexp_z2[n] = logsumexp_j2 z2[n,j2]
-        peak = -np.inf
+        # loss: peak_z2[n] = max_j2 z2[n,j2]
+        peak_z2 = -np.inf
         for j2 in range(3):
-            peak = z2[j2] if z2[j2] > peak else peak
-        total = 0.0
-        for j2 in range(3):
-            total += np.exp(z2[j2] - peak)
-        logsumexp_z2 = peak + np.log(total)
-        # layer 2, forward: log_y[n,i2] = z2[n,i2] - logsumexp_z2[n]
-        # y[n,i2] = exp(log_y[n,i2])
+            peak_z2 = z2[j2] if z2[j2] > peak_z2 else peak_z2
+        # layer 2, forward: centered_z2[n,i2] = z2[n,i2] - peak_z2[n]
+        # exp_centered_z2[n,i2] = exp(centered_z2[n,i2])
         for i2 in range(3):
-            log_y = z2[i2] - logsumexp_z2
-            y[n, i2] = np.exp(log_y)
+            centered_z2 = z2[i2] - peak_z2
+            exp_centered_z2[i2] = np.exp(centered_z2)
+        # loss: sum_exp_centered_z2[n] = Σ_j2 exp_centered_z2[n,j2]
+        sum_exp_centered_z2 = 0.0
+        for j2 in range(3):
+            sum_exp_centered_z2 += exp_centered_z2[j2]
+        # layer 2, forward: y[n,i2] = exp_centered_z2[n,i2]/sum_exp_centered_z2[n]
+        for i2 in range(3):
+            y[n, i2] = exp_centered_z2[i2] / sum_exp_centered_z2
     return y
 
 
@@ -252,6 +259,8 @@ def loss(theta, x, t):
     b2 = theta[64:67]
     a1 = np.empty(8, np.float64)
     z2 = np.empty(3, np.float64)
+    centered_z2 = np.empty(3, np.float64)
+    exp_centered_z2 = np.empty(3, np.float64)
     log_y = np.empty(3, np.float64)
     E_sum = 0.0
     for n in range(samples):
@@ -268,17 +277,22 @@ def loss(theta, x, t):
             for i1 in range(8):
                 total += a1[i1] * W2[i1, i2]
             z2[i2] = total
-        # loss: logsumexp_z2[n] = logsumexp_j2 z2[n,j2]
-        peak = -np.inf
+        # loss: peak_z2[n] = max_j2 z2[n,j2]
+        peak_z2 = -np.inf
         for j2 in range(3):
-            peak = z2[j2] if z2[j2] > peak else peak
-        total = 0.0
-        for j2 in range(3):
-            total += np.exp(z2[j2] - peak)
-        logsumexp_z2 = peak + np.log(total)
-        # layer 2, forward: log_y[n,i2] = z2[n,i2] - logsumexp_z2[n]
+            peak_z2 = z2[j2] if z2[j2] > peak_z2 else peak_z2
+        # layer 2, forward: centered_z2[n,i2] = z2[n,i2] - peak_z2[n]
+        # exp_centered_z2[n,i2] = exp(centered_z2[n,i2])
         for i2 in range(3):
-            log_y[i2] = z2[i2] - logsumexp_z2
+            centered_z2[i2] = z2[i2] - peak_z2
+            exp_centered_z2[i2] = np.exp(centered_z2[i2])
+        # loss: sum_exp_centered_z2[n] = Σ_j2 exp_centered_z2[n,j2]
+        sum_exp_centered_z2 = 0.0
+        for j2 in range(3):
+            sum_exp_centered_z2 += exp_centered_z2[j2]
+        # layer 2, forward: log_y[n,i2] = centered_z2[n,i2] - log(sum_exp_centered_z2[n])
+        for i2 in range(3):
+            log_y[i2] = centered_z2[i2] - np.log(sum_exp_centered_z2)
         # loss: e[n] = -Σ_i2 log_y[n,i2]·t[n,i2]
         e = 0.0
         for i2 in range(3):
@@ -304,8 +318,9 @@ def loss_and_gradient_into(theta, x, t, gradient):
     d_b2 = gradient[64:67]
     a1 = np.empty(8, np.float64)
     z2 = np.empty(3, np.float64)
+    centered_z2 = np.empty(3, np.float64)
+    exp_centered_z2 = np.empty(3, np.float64)
     log_y = np.empty(3, np.float64)
-    y = np.empty(3, np.float64)
     d_log_y = np.empty(3, np.float64)
     d_z2 = np.empty(3, np.float64)
     d_z1 = np.empty(8, np.float64)
@@ -328,19 +343,22 @@ def loss_and_gradient_into(theta, x, t, gradient):
             for i1 in range(8):
                 total += a1[i1] * W2[i1, i2]
             z2[i2] = total
-        # loss: logsumexp_z2[n] = logsumexp_j2 z2[n,j2]
-        peak = -np.inf
+        # loss: peak_z2[n] = max_j2 z2[n,j2]
+        peak_z2 = -np.inf
         for j2 in range(3):
-            peak = z2[j2] if z2[j2] > peak else peak
-        total = 0.0
-        for j2 in range(3):
-            total += np.exp(z2[j2] - peak)
-        logsumexp_z2 = peak + np.log(total)
-        # layer 2, forward: log_y[n,i2] = z2[n,i2] - logsumexp_z2[n]
-        # y[n,i2] = exp(log_y[n,i2])
+            peak_z2 = z2[j2] if z2[j2] > peak_z2 else peak_z2
+        # layer 2, forward: centered_z2[n,i2] = z2[n,i2] - peak_z2[n]
+        # exp_centered_z2[n,i2] = exp(centered_z2[n,i2])
         for i2 in range(3):
-            log_y[i2] = z2[i2] - logsumexp_z2
-            y[i2] = np.exp(log_y[i2])
+            centered_z2[i2] = z2[i2] - peak_z2
+            exp_centered_z2[i2] = np.exp(centered_z2[i2])
+        # loss: sum_exp_centered_z2[n] = Σ_j2 exp_centered_z2[n,j2]
+        sum_exp_centered_z2 = 0.0
+        for j2 in range(3):
+            sum_exp_centered_z2 += exp_centered_z2[j2]
+        # layer 2, forward: log_y[n,i2] = centered_z2[n,i2] - log(sum_exp_centered_z2[n])
+        for i2 in range(3):
+            log_y[i2] = centered_z2[i2] - np.log(sum_exp_centered_z2)
         # loss: e[n] = -Σ_i2 log_y[n,i2]·t[n,i2]
         e = 0.0
         for i2 in range(3):
@@ -350,14 +368,14 @@ def loss_and_gradient_into(theta, x, t, gradient):
         # layer 2, backward: d_log_y[n,i2] = -t[n,i2]/N
         for i2 in range(3):
             d_log_y[i2] = -t[n, i2] / N
-        # loss, backward: sum_d_log_y[n] = Σ_j2 d_log_y[n,j2]
-        sum_d_log_y = 0.0
-        for j2 in range(3):
-            sum_d_log_y += d_log_y[j2]
-        # layer 2, backward: d_z2[n,i2] = d_log_y[n,i2] - sum_d_log_y[n]·y[n,i2]
+        # loss, backward: d_sum_exp_centered_z2[n] = -Σ_i2 d_log_y[n,i2]/sum_exp_centered_z2[n]
+        d_sum_exp_centered_z2 = 0.0
+        for i2 in range(3):
+            d_sum_exp_centered_z2 -= d_log_y[i2] / sum_exp_centered_z2
+        # layer 2, backward: d_z2[n,i2] = exp_centered_z2[n,i2]·d_sum_exp_centered_z2[n] + d_log_y[n,i2]
         # d_b2[i2] = Σ_n d_z2[n,i2]
         for i2 in range(3):
-            d_z2[i2] = d_log_y[i2] - sum_d_log_y * y[i2]
+            d_z2[i2] = exp_centered_z2[i2] * d_sum_exp_centered_z2 + d_log_y[i2]
             d_b2[i2] += d_z2[i2]
         # d_W2[i1,i2] = Σ_n a1[n,i1]·d_z2[n,i2]
         for i1 in range(8):

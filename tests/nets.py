@@ -34,7 +34,7 @@ def net(
     own: Mapping[str, str] | None = None,
     **loss: Any,
 ) -> Spec:
-    """A network; `residual` names layers from 1, `own` holds formulas by name, `loss` its options."""
+    """A network; `residual` names layers from 1, `own` holds formulas by name, `loss` options."""
     if "formula" not in loss:
         loss.setdefault("kind", "squared")
     return Spec.parse(
@@ -200,9 +200,7 @@ def run(program: Program, given: Mapping[str, Any]) -> dict[str, Any]:
     """Every definition of a program by `scalar`, as arrays of SymPy expressions."""
     values: dict[str, Any] = dict(given)
     for definition in program.definitions:
-        extents = [
-            int(e.subs(SAMPLES, SAMPLES_IN_TESTS)) for e in program.shape(definition.target)
-        ]
+        extents = [int(e.subs(SAMPLES, SAMPLES_IN_TESTS)) for e in program.shape(definition.target)]
         result = np.empty(extents, dtype=object)
         for place in np.ndindex(*extents):
             at = dict(zip(definition.indices, place, strict=True))

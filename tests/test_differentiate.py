@@ -1,4 +1,4 @@
-"""differentiate: the partials along every edge, and their sum over paths, against SymPy's on scalars."""
+"""differentiate: the partials along every edge, and their sum over paths, against SymPy's."""
 
 from itertools import product
 

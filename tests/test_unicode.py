@@ -93,7 +93,7 @@ def expressions():
         (y ** Rational(5, 4), "y[n,i1]**1.25"),
         (y ** Rational(-1, 3), "1/y[n,i1]**⅓"),
         ((1 + y) ** Rational(1, 4), "(1 + y[n,i1])**¼"),
-        (y**sqrt(2), "y[n,i1]**sqrt(2)"),
+        (y ** sqrt(2), "y[n,i1]**sqrt(2)"),
         # reductions
         (Sum(y, over1), "Σ_i1 y[n,i1]"),
         (Sum(y - t, over1), "Σ_i1 (y[n,i1] - t[n,i1])"),
@@ -145,8 +145,7 @@ def test_equations_and_listings():
     )
     assert equation(program.definitions[0]) == "y[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1] + b1[i1]"
     assert listing(program) == (
-        "y[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1] + b1[i1]\n"
-        "e[n]    = ½·Σ_i1 (y[n,i1] - t[n,i1])²"
+        "y[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1] + b1[i1]\ne[n]    = ½·Σ_i1 (y[n,i1] - t[n,i1])²"
     )
     assert listing(program.with_definitions(())) == ""
 

@@ -84,7 +84,7 @@ def test_a_sound_program_comes_back_unchanged():
             [(array("z1", n, i1), Sum(x * W1, (i0, 0, 2)))], (), "i0 takes 3 values", id="extent"
         ),
         pytest.param(
-            [(z1, product), (array("e", i1), Sum(z1, (n, 0, 6)))], (), "takes 7 values", id="samples"
+            [(z1, product), (array("e", i1), Sum(z1, (n, 0, 6)))], (), "7 values", id="samples"
         ),
         pytest.param([(z1, product)], ("y",), "output y is not defined", id="missing output"),
     ],

@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from math import prod
 from typing import Literal, get_args
 
-from sympy import Add, Expr, Indexed, Integer, Symbol
+from sympy import Add, Indexed, Integer, Symbol
 
 from symgrad.compiler.differentiate import DerivativeGraph, Edge, moved_to, renamed
 from symgrad.language.count import operations
@@ -148,8 +148,8 @@ class _Elimination:
         self.partials[source][target] = replace(partial, edges=edges)
 
     def _defined(self, edge: Edge) -> Edge:
-        if not _worth_a_name(edge.value):
-            return edge
+        if not any(isinstance(node, Indexed) for node in walk(edge.value)):
+            return edge  # a constant is read where it is used
         stem = "" if edge.target == self.graph.loss else f"_{edge.target}_d"
         name = f"d{stem}_{edge.source}"
         while name in self.taken:  # a derivative with a diagonal part and a full one has two arrays
@@ -181,8 +181,3 @@ class _Elimination:
         inner = moved_to(inner, outer.into, outer.out)
         indices = {*outer.out, *outer.into, *inner.into}
         return prod(int(self.program.extent(i).subs(SAMPLES, 1)) for i in indices)
-
-
-def _worth_a_name(value: Expr) -> bool:
-    """Whether anything is computed: a single read or a constant is read where it is used."""
-    return not isinstance(value, Indexed) and any(isinstance(node, Indexed) for node in walk(value))

@@ -13,7 +13,7 @@ from symgrad.compiler.spec import Spec
 from symgrad.errors import SymgradError
 from symgrad.language import latex, unicode
 from symgrad.language.count import of_definition
-from symgrad.language.functions import LogSumExp, is_opaque
+from symgrad.language.functions import Peak, is_opaque
 from symgrad.language.indices import is_index, walk
 from symgrad.language.program import Program, array, name_of
 
@@ -158,8 +158,8 @@ def sympy_code(pairs: list[tuple[Expr, Expr]]) -> str:
     lines += ["N = Symbol('N', integer=True, positive=True)"]
     lines += [f"{name} = Symbol({name!r}, real=True)" for name in scalars]
     lines += [f"{name} = Function({name!r})" for name in opaque]
-    if any(isinstance(node, LogSumExp) for node in nodes):
-        lines.append("LogSumExp = lambda body, *limits: log(Sum(exp(body), *limits))")
+    if any(isinstance(node, Peak) for node in nodes):
+        lines.append("Peak = lambda body, *limits: Function('Peak')(body, *map(Tuple, *limits))")
     lines += ["", "equations = ["]
     lines += [f"    Eq({target}, {value}, evaluate=False)," for target, value in pairs]
     return "\n".join([*lines, "]"])

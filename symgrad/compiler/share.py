@@ -85,21 +85,48 @@ class _Keys:
 
 
 def _without_aliases(program: Program) -> Program:
-    """Definitions that only rename an element, or are constant, are put in where they are read."""
+    """What only renames an element, or is constant, is put in where it is read."""
+    program = _shorter_names(program)
     kept: list[Definition] = []
     aliases: dict[str, Definition] = {}
     for definition in program.definitions:
-        definition = Definition(definition.target, _put_in(definition.value, aliases))
-        value = definition.value
-        constant = not any(isinstance(node, Indexed) for node in walk(value)) and not any(
-            node.name in program.by_name for node in walk(value) if isinstance(node, Symbol)
-        )
-        alias = isinstance(value, Indexed | Symbol) or constant
-        if alias and definition.name not in program.outputs:
+        definition = replace(definition, value=_put_in(definition.value, aliases))
+        if definition.name not in program.outputs and _is_alias(definition.value, program):
             aliases[definition.name] = definition
         else:
             kept.append(definition)
     return program.with_definitions(kept)
+
+
+def _is_alias(value: Expr, program: Program) -> bool:
+    """Whether `value` is a read, up to its sign, or a constant: a number, 1/N."""
+    if isinstance(value, Indexed | Symbol) or isinstance(-value, Indexed):
+        return True
+    return not any(
+        isinstance(node, Indexed) or (isinstance(node, Symbol) and node.name in program.by_name)
+        for node in walk(value)
+    )
+
+
+def _shorter_names(program: Program) -> Program:
+    """Of two names for one array the shorter one stays: d_z3, and not d_centered_z3."""
+    shorter: dict[str, Definition] = {}
+    for definition in program.definitions:
+        value = definition.value
+        longer = program.by_name.get(name_of(value)) if isinstance(value, Indexed) else None
+        if (
+            longer is not None
+            and value.indices == longer.indices == definition.indices
+            and longer.name not in (*program.outputs, *shorter)
+            and len(definition.name) < len(longer.name)
+        ):
+            shorter[longer.name] = Definition(longer.target, definition.target)
+    gone = {name_of(alias.value) for alias in shorter.values()}
+    return program.with_definitions(
+        Definition(_put_in(definition.target, shorter), _put_in(definition.value, shorter))
+        for definition in program.definitions
+        if definition.name not in gone
+    )
 
 
 def _put_in(value: Expr, definitions: dict[str, Definition]) -> Expr:
@@ -245,7 +272,8 @@ def _is_work(value: Expr) -> bool:
         return False
     if isinstance(value, Mul) and len(value.args) == 2 and value.args[0] == -1:
         return False
-    return True
+    # a division is as good as a multiplication by an inverse that has a name
+    return not (isinstance(value, Pow) and value.exp == -1 and not operands(value.base))
 
 
 def name_for(value: Expr, user: str) -> str:

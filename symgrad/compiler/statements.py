@@ -13,7 +13,7 @@ from sympy.concrete.expr_with_limits import ExprWithLimits
 
 from symgrad.compiler.code import Printer
 from symgrad.compiler.schedule import Block, Nest, Product, Rows, Schedule, loops
-from symgrad.language.functions import LogSumExp
+from symgrad.language.functions import Peak
 from symgrad.language.indices import SAMPLE, SAMPLES, axis, bounds, product
 from symgrad.language.notation import undistributed
 from symgrad.language.program import Definition, indices_of, name_of
@@ -179,8 +179,8 @@ class _Writer:
         """One element: its sums in loops, the first of them on top of what is no sum."""
         target = self._target(definition)
         value = definition.value
-        if isinstance(value, LogSumExp):
-            yield from self._log_sum_exp(definition)
+        if isinstance(value, Peak):
+            yield from self._peak(definition)
             return
         sums, rest = _sums_and_rest(value)
         if not sums:
@@ -203,18 +203,13 @@ class _Writer:
             return f"{total} -= {self.printer.source(-body)}"
         return f"{total} += {self.printer.source(body)}"
 
-    def _log_sum_exp(self, definition: Definition) -> Iterable[Statement]:
-        """log Σ exp u = peak + log Σ exp(u - peak), which cannot overflow."""
-        reduction = definition.value
-        over = tuple(bounds(reduction))
-        element = self.printer.source(reduction.function)
-        zero, first = self.printer.constant(Integer(0)), "-np.inf"
-        peak = f"{self.dtype}({first})" if self.single else first
-        yield Line(f"peak = {peak}")
-        yield from self._around(over, [Line(f"peak = {element} if {element} > peak else peak")])
-        yield Line(f"total = {zero}")
-        yield from self._around(over, [Line(f"total += np.exp({element} - peak)")])
-        yield Line(f"{self._target(definition)} = peak + np.log(total)")
+    def _peak(self, definition: Definition) -> Iterable[Statement]:
+        """The largest value; a NaN is left to what the peak is subtracted from."""
+        element = self.printer.source(definition.value.function)
+        target = self._target(definition)
+        yield Line(f"{target} = {'F(-np.inf)' if self.single else '-np.inf'}")
+        line = Line(f"{target} = {element} if {element} > {target} else {target}")
+        yield from self._around(tuple(bounds(definition.value)), [line])
 
     # Sums over samples
 

@@ -1,8 +1,9 @@
 """Counting operations, for one sample, from the real extents.
 
 Each scalar addition, subtraction, multiplication or division is one operation, a call of a function
-is one, and so 1 - a² is two. Not counted are changes of sign, the division by the number of samples
-(one sample), and the constant factor of a loss, which folds away: the ½ of ½(y - t)².
+is one, and so 1 - a² is two; the largest of k values takes k - 1. Not counted are changes of sign,
+the division by the number of samples (one sample), and the constant factor of a loss, which folds
+away: the ½ of ½(y - t)².
 """
 
 from math import prod
@@ -10,7 +11,6 @@ from math import prod
 from sympy import Add, Expr, Function, Mul, Pow
 from sympy.concrete.expr_with_limits import ExprWithLimits
 
-from symgrad.language.functions import LogSumExp
 from symgrad.language.indices import SAMPLES, bounds, operands
 from symgrad.language.program import Definition, Program
 
@@ -36,8 +36,7 @@ def of_value(value: Expr) -> int:
     inside = sum(map(of_value, operands(value)))
     if isinstance(value, ExprWithLimits):
         terms = prod(map(size, bounds(value).values()))
-        each = inside + isinstance(value, LogSumExp)
-        return terms * each + terms - 1 + isinstance(value, LogSumExp)
+        return terms * inside + terms - 1
     if isinstance(value, Add):
         return inside + len(value.args) - 1
     if isinstance(value, Mul):

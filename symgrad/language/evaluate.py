@@ -36,7 +36,7 @@ class Arithmetic(Protocol):
     def array(self, values: Any) -> np.ndarray: ...
     def power(self, base: Any, exponent: Expr) -> Any: ...
     def function(self, call: Expr, arguments: list[Any]) -> Any: ...
-    def log_sum_exp(self, values: np.ndarray, axis: int) -> Any: ...
+    def peak(self, values: np.ndarray, axis: int) -> Any: ...
 
 
 def _meaning(arithmetic: Arithmetic, call: Expr, arguments: list[Any]) -> Any:
@@ -70,10 +70,8 @@ class Floats:
         known = _NUMPY.get(call.func)
         return known(*arguments) if known else _meaning(self, call, arguments)
 
-    def log_sum_exp(self, values: np.ndarray, axis: int) -> Any:
-        peak = values.max(axis=axis, keepdims=True)
-        total = np.exp(values - peak).sum(axis=axis, keepdims=True)
-        return np.squeeze(peak + np.log(total), axis)
+    def peak(self, values: np.ndarray, axis: int) -> Any:
+        return values.max(axis=axis)
 
 
 _NUMPY: dict[type[Expr], Callable[..., Any]] = {
@@ -127,9 +125,8 @@ class Decimals:
             return _meaning(self, call, arguments)
         return np.frompyfunc(known, len(arguments), 1)(*arguments)
 
-    def log_sum_exp(self, values: np.ndarray, axis: int) -> Any:
-        total = np.frompyfunc(self.context.exp, 1, 1)(values).sum(axis=axis)
-        return np.frompyfunc(self.context.log, 1, 1)(total)
+    def peak(self, values: np.ndarray, axis: int) -> Any:
+        return values.max(axis=axis)
 
 
 class Residues:
@@ -158,11 +155,11 @@ class Residues:
         name = call.func.__name__
         return self._each(lambda *values: self._opaque(name, *values), *arguments)
 
-    def log_sum_exp(self, values: np.ndarray, axis: int) -> Any:
+    def peak(self, values: np.ndarray, axis: int) -> Any:
         rows = np.moveaxis(values, axis, -1)
         result = np.empty(rows.shape[:-1], dtype=object)
         for place in np.ndindex(result.shape):
-            result[place] = self._opaque("logsumexp", *sorted(v % self.prime for v in rows[place]))
+            result[place] = self._opaque("peak", *sorted(v % self.prime for v in rows[place]))
         return result
 
     def _each(self, function: Callable[..., int], *arguments: Any) -> Any:
@@ -227,11 +224,11 @@ def _value(expression: Expr, environment: Mapping[str, _Array], arithmetic: Arit
         return _Array(tuple(expression.indices), held.values)
     if isinstance(expression, Symbol):
         return environment[expression.name]
-    if isinstance(expression, f.LogSumExp):
+    if isinstance(expression, f.Peak):
         body, (index,) = value(expression.function), bounds(expression)
         place = body.indices.index(index)
         rest = tuple(i for i in body.indices if i != index)
-        return _Array(rest, arithmetic.log_sum_exp(np.asarray(body.values), place))
+        return _Array(rest, arithmetic.peak(np.asarray(body.values), place))
     if isinstance(expression, Sum):
         return _sum(expression, value, environment)
     if isinstance(expression, Pow):

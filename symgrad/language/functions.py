@@ -39,11 +39,15 @@ from sympy import (
 from sympy.concrete.expr_with_limits import ExprWithLimits
 
 
-class LogSumExp(ExprWithLimits):
-    """log Σ_k exp(body): a reduction of its own, because the sum of exponentials overflows."""
+class Peak(ExprWithLimits):
+    """max_k body: what exponents are shifted by, so that they cannot overflow.
 
-    def __new__(cls, body: Expr, *limits: object) -> "LogSumExp":
-        result: LogSumExp = ExprWithLimits.__new__(cls, body, *limits)
+    Only `stabilize` writes it, in expressions that are the same whatever value is subtracted; its
+    derivative is left out, because all that it contributes cancels.
+    """
+
+    def __new__(cls, body: Expr, *limits: object) -> "Peak":
+        result: Peak = ExprWithLimits.__new__(cls, body, *limits)
         return result
 
 
@@ -74,6 +78,7 @@ log1p = _opaque("log1p")
 log_cosh = _opaque("log_cosh")
 huber = _opaque("huber")
 clip = _opaque("clip")
+sech = _opaque("sech")
 maximum = _opaque("maximum", 2)
 minimum = _opaque("minimum", 2)
 xlogy = _opaque("xlogy", 2)
@@ -127,6 +132,7 @@ TABLE: dict[type[Expr], Rule] = {
     cos:           _rule(cos,                                     lambda u: -sin(u)),
     sinh:          _rule(sinh,                                    cosh),
     cosh:          _rule(cosh,                                    sinh),
+    sech:          _rule(lambda u: 1 / cosh(u),                   lambda u: -sech(u) * tanh(u)),
     tanh:          _rule(tanh,                                    lambda u: 1 - tanh(u)**2),
     atan:          _rule(atan,                                    lambda u: 1 / (1 + u**2)),
     erf:           _rule(erf,                                     lambda u: 2 / sqrt(pi) * exp(-u**2)),

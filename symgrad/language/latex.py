@@ -71,7 +71,7 @@ class LatexWriter(Writer):
         return rf"\left({written}\right)"
 
     def sign(self, sign: str, over: list[str]) -> str:
-        drawn = r"\sum" if sign == "Σ" else rf"\operatorname{{{sign}}}"
+        drawn = r"\sum" if sign == "Σ" else rf"\{sign}"
         return f"{drawn}_{{{' '.join(over)}}}"
 
     def call(self, name: str, arguments: str) -> str:

@@ -5,7 +5,7 @@
     target     ::=  array[index, …]  |  scalar
     value      ::=  number | scalar | array[index, …]
                  |  value + … | value · … | value ** number | function(value, …)
-                 |  Sum(value, (index, 0, extent - 1)) | LogSumExp(value, (index, 0, extent - 1))
+                 |  Sum(value, (index, 0, extent - 1)) | Peak(value, (index, 0, extent - 1))
 
 Values are SymPy expressions, arrays are `IndexedBase`s. Every name is defined once and before it is
 used, so that substituting all definitions back gives the one expression again (`views` does it).

@@ -64,7 +64,7 @@ class Writer:
             return self._power(expression)
         if isinstance(expression, ExprWithLimits):
             over = [self.index(index) for index in reversed(bounds(expression))]
-            sign = self.sign("Σ" if isinstance(expression, Sum) else "logsumexp", over)
+            sign = self.sign("Σ" if isinstance(expression, Sum) else "max", over)
             return f"{sign} {self.write(expression.function, PRODUCT)}", PRODUCT
         if isinstance(expression, Abs):
             return f"|{self.write(expression.args[0])}|", ATOM
