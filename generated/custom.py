@@ -7,17 +7,17 @@ Options: order = loss-first, dtype = float64
 
 The one expression, its shared parts named:
 
-    z1[n,i1]        = Σ_i0 x[n,i0]·W1[i0,i1] + b1[i1]
-    a1_part[n,i1]   = sigmoid(1.5·z1[n,i1])
-    a1[n,i1]        = a1_part[n,i1]·z1[n,i1]
-    z2[n,i2]        = Σ_i1 a1[n,i1]·W2[i1,i2] + b2[i2]
-    a2_part[n,i2]   = exp(-¼·z2[n,i2]²)
-    a2[n,i2]        = 0.1·z2[n,i2] + a2_part[n,i2]
-    y[n,i3]         = Σ_i2 a2[n,i2]·W3[i2,i3] + b3[i3]
-    y_minus_t[n,i3] = y[n,i3] - t[n,i3]
-    e_part[n,i3]    = 1 + (4/9)·y_minus_t[n,i3]²
-    e[n]            = 2.25·Σ_i3 (sqrt(e_part[n,i3]) - 1)
-    E               = Σ_n e[n]/N
+    z1[n,i1]         = Σ_i0 x[n,i0]·W1[i0,i1] + b1[i1]
+    part_of_a1[n,i1] = sigmoid(1.5·z1[n,i1])
+    a1[n,i1]         = part_of_a1[n,i1]·z1[n,i1]
+    z2[n,i2]         = Σ_i1 a1[n,i1]·W2[i1,i2] + b2[i2]
+    part_of_a2[n,i2] = exp(-¼·z2[n,i2]²)
+    a2[n,i2]         = 0.1·z2[n,i2] + part_of_a2[n,i2]
+    y[n,i3]          = Σ_i2 a2[n,i2]·W3[i2,i3] + b3[i3]
+    y_minus_t[n,i3]  = y[n,i3] - t[n,i3]
+    part_of_e[n,i3]  = 1 + (4/9)·y_minus_t[n,i3]²
+    e[n]             = 2.25·Σ_i3 (sqrt(part_of_e[n,i3]) - 1)
+    E                = Σ_n e[n]/N
 
 and its derivative by all 370 weights at once is `loss_and_gradient_into`.
 Operations for one sample: the loss 813, loss and gradient 1857.
@@ -333,29 +333,29 @@ def loss_and_gradient_into(theta, x, t, gradient):
     d_W3 = gradient[336:368].reshape((16, 2))
     d_b3 = gradient[368:370]
     z1 = np.empty((samples, 16), np.float64)
-    a1_part = np.empty((samples, 16), np.float64)
+    part_of_a1 = np.empty((samples, 16), np.float64)
     a1 = np.empty((samples, 16), np.float64)
     a1_W2 = np.empty((samples, 16), np.float64)
     z2 = np.empty(16, np.float64)
-    a2_part = np.empty(16, np.float64)
+    part_of_a2 = np.empty(16, np.float64)
     a2 = np.empty(16, np.float64)
     y_minus_t = np.empty(2, np.float64)
-    e_part = np.empty(2, np.float64)
+    part_of_e = np.empty(2, np.float64)
     d_y = np.empty(2, np.float64)
     d_z2 = np.empty((samples, 16), np.float64)
     d_a1 = np.empty((samples, 16), np.float64)
     d_z1 = np.empty(16, np.float64)
     for n in range(samples):
         # layer 1, forward: z1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1] + b1[i1]
-        # a1_part[n,i1] = sigmoid(1.5·z1[n,i1])
-        # a1[n,i1] = a1_part[n,i1]·z1[n,i1]
+        # part_of_a1[n,i1] = sigmoid(1.5·z1[n,i1])
+        # a1[n,i1] = part_of_a1[n,i1]·z1[n,i1]
         for i1 in range(16):
             total = b1[i1]
             for i0 in range(3):
                 total += x[n, i0] * W1[i0, i1]
             z1[n, i1] = total
-            a1_part[n, i1] = sigmoid(1.5 * z1[n, i1])
-            a1[n, i1] = a1_part[n, i1] * z1[n, i1]
+            part_of_a1[n, i1] = sigmoid(1.5 * z1[n, i1])
+            a1[n, i1] = part_of_a1[n, i1] * z1[n, i1]
     # layer 2, forward: a1_W2[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2]
     np.dot(a1, W2, a1_W2)
     E_sum = 0.0
@@ -364,44 +364,44 @@ def loss_and_gradient_into(theta, x, t, gradient):
     d_b2[:] = 0.0
     for n in range(samples):
         # z2[n,i2] = a1_W2[n,i2] + b2[i2]
-        # a2_part[n,i2] = exp(-¼·z2[n,i2]²)
-        # a2[n,i2] = 0.1·z2[n,i2] + a2_part[n,i2]
+        # part_of_a2[n,i2] = exp(-¼·z2[n,i2]²)
+        # a2[n,i2] = 0.1·z2[n,i2] + part_of_a2[n,i2]
         for i2 in range(16):
             z2[i2] = a1_W2[n, i2] + b2[i2]
-            a2_part[i2] = np.exp((-0.25) * (z2[i2] * z2[i2]))
-            a2[i2] = 0.1 * z2[i2] + a2_part[i2]
+            part_of_a2[i2] = np.exp((-0.25) * (z2[i2] * z2[i2]))
+            a2[i2] = 0.1 * z2[i2] + part_of_a2[i2]
         # layer 3, forward: y[n,i3] = Σ_i2 a2[n,i2]·W3[i2,i3] + b3[i3]
         # y_minus_t[n,i3] = y[n,i3] - t[n,i3]
-        # e_part[n,i3] = 1 + (4/9)·y_minus_t[n,i3]²
+        # part_of_e[n,i3] = 1 + (4/9)·y_minus_t[n,i3]²
         for i3 in range(2):
             y = b3[i3]
             for i2 in range(16):
                 y += a2[i2] * W3[i2, i3]
             y_minus_t[i3] = y - t[n, i3]
-            e_part[i3] = 1.0 + 0.4444444444444444 * (y_minus_t[i3] * y_minus_t[i3])
-        # loss: e[n] = 2.25·Σ_i3 (sqrt(e_part[n,i3]) - 1)
+            part_of_e[i3] = 1.0 + 0.4444444444444444 * (y_minus_t[i3] * y_minus_t[i3])
+        # loss: e[n] = 2.25·Σ_i3 (sqrt(part_of_e[n,i3]) - 1)
         e = 0.0
         for i3 in range(2):
-            e += 2.25 * (np.sqrt(e_part[i3]) - 1.0)
+            e += 2.25 * (np.sqrt(part_of_e[i3]) - 1.0)
         # E = Σ_n e[n]/N
         E_sum += e
-        # layer 3, backward: d_y[n,i3] = y_minus_t[n,i3]/(N·sqrt(e_part[n,i3]))
+        # layer 3, backward: d_y[n,i3] = y_minus_t[n,i3]/(N·sqrt(part_of_e[n,i3]))
         # d_b3[i3] = Σ_n d_y[n,i3]
         for i3 in range(2):
-            d_y[i3] = y_minus_t[i3] / N / np.sqrt(e_part[i3])
+            d_y[i3] = y_minus_t[i3] / N / np.sqrt(part_of_e[i3])
             d_b3[i3] += d_y[i3]
         # d_W3[i2,i3] = Σ_n a2[n,i2]·d_y[n,i3]
         for i2 in range(16):
             for i3 in range(2):
                 d_W3[i2, i3] += a2[i2] * d_y[i3]
         # layer 2, backward: d_a2[n,i2] = Σ_i3 d_y[n,i3]·W3[i2,i3]
-        # d_z2[n,i2] = d_a2[n,i2]·(0.1 - ½·a2_part[n,i2]·z2[n,i2])
+        # d_z2[n,i2] = d_a2[n,i2]·(0.1 - ½·part_of_a2[n,i2]·z2[n,i2])
         # d_b2[i2] = Σ_n d_z2[n,i2]
         for i2 in range(16):
             d_a2 = 0.0
             for i3 in range(2):
                 d_a2 += d_y[i3] * W3[i2, i3]
-            d_z2[n, i2] = d_a2 * (0.1 - 0.5 * a2_part[i2] * z2[i2])
+            d_z2[n, i2] = d_a2 * (0.1 - 0.5 * part_of_a2[i2] * z2[i2])
             d_b2[i2] += d_z2[n, i2]
     E = E_sum / N
     # d_W2[i1,i2] = Σ_n a1[n,i1]·d_z2[n,i2]
@@ -411,10 +411,10 @@ def loss_and_gradient_into(theta, x, t, gradient):
     d_b1[:] = 0.0
     d_W1[:] = 0.0
     for n in range(samples):
-        # d_z1[n,i1] = d_a1[n,i1]·(1.5·a1_part[n,i1]·z1[n,i1]·(1 - a1_part[n,i1]) + a1_part[n,i1])
+        # d_z1[n,i1] = d_a1[n,i1]·(1.5·part_of_a1[n,i1]·z1[n,i1]·(1 - part_of_a1[n,i1]) + part_of_a1[n,i1])
         # d_b1[i1] = Σ_n d_z1[n,i1]
         for i1 in range(16):
-            d_z1[i1] = d_a1[n, i1] * (1.5 * a1_part[n, i1] * z1[n, i1] * (1.0 - a1_part[n, i1]) + a1_part[n, i1])
+            d_z1[i1] = d_a1[n, i1] * (1.5 * part_of_a1[n, i1] * z1[n, i1] * (1.0 - part_of_a1[n, i1]) + part_of_a1[n, i1])
             d_b1[i1] += d_z1[i1]
         # d_W1[i0,i1] = Σ_n x[n,i0]·d_z1[n,i1]
         for i0 in range(3):

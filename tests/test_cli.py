@@ -37,8 +37,9 @@ def execute(*arguments: object, **options) -> subprocess.CompletedProcess[str]:
 class Fake(SimpleNamespace):
     """What the commands use of a `Compiled`."""
 
-    def view(self, stage: str, format: str) -> str:
-        return f"{self.path.name} after {stage} in {format}, {self.order}\n"
+
+def view(compiled: Fake, stage: str, format: str) -> str:
+    return f"{compiled.path.name} after {stage} in {format}, {compiled.order}\n"
 
 
 @pytest.fixture
@@ -56,7 +57,10 @@ def calls(monkeypatch):
 
     driver = ModuleType("symgrad.compiler.compile")
     driver.write_all = write_all
+    inspector = ModuleType("symgrad.compiler.inspect")
+    inspector.view = view
     monkeypatch.setitem(sys.modules, "symgrad.compiler.compile", driver)
+    monkeypatch.setitem(sys.modules, "symgrad.compiler.inspect", inspector)
     monkeypatch.setattr(symgrad, "compile", compile, raising=False)
     return record
 

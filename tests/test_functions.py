@@ -55,6 +55,7 @@ MEANINGS = {
     f.gaussian: lambda u: mpmath.exp(-u * u),
     f.log_cosh: lambda u: mpmath.log(mpmath.cosh(u)),
     f.huber: lambda u: u * u / 2 if abs(u) <= 1 else abs(u) - mpmath.mpf(1) / 2,
+    f.sech: mpmath.sech,
     f.clip: lambda u: min(max(u, -1), 1),
     f.maximum: max,
     f.minimum: min,

@@ -6,7 +6,7 @@ import sympy
 from sympy import Abs, Integer, Rational, Sum, exp, sqrt, tanh
 
 from symgrad.language import functions as f
-from symgrad.language.functions import TABLE, LogSumExp
+from symgrad.language.functions import TABLE, Peak
 from symgrad.language.indices import SAMPLE, SAMPLES, unit
 from symgrad.language.latex import equation, latex, listing, symbol
 from symgrad.language.program import Definition, array
@@ -115,8 +115,8 @@ EXPRESSIONS = [
     (Sum(x * W, over0), r"\sum_{i_{0}} x_{n i_{0}}\,W^{(1)}_{i_{0} i_{1}}"),
     (Sum(y - t, over1), r"\sum_{i_{1}} \left(y_{n i_{1}} - t_{n i_{1}}\right)"),
     (Sum(W, over1, over0), r"\sum_{i_{0} i_{1}} W^{(1)}_{i_{0} i_{1}}"),
-    (LogSumExp(y, over1), r"\operatorname{logsumexp}_{i_{1}} y_{n i_{1}}"),
-    (y - LogSumExp(y, over1), r"y_{n i_{1}} - \operatorname{logsumexp}_{i_{1}} y_{n i_{1}}"),
+    (Peak(y, over1), r"\max_{i_{1}} y_{n i_{1}}"),
+    (y - Peak(y, over1), r"y_{n i_{1}} - \max_{i_{1}} y_{n i_{1}}"),
     # functions
     (Abs(y), r"|y_{n i_{1}}|"),
     (f.silu(y), r"\operatorname{silu}\left(y_{n i_{1}}\right)"),
@@ -137,7 +137,7 @@ POWERS = {
     "of a named part": array("log_y", n) ** 2,
     "of a scalar": array("R1") ** 2,
     "of a sum": Sum(y, over1) ** 2,
-    "of a log-sum-exp": LogSumExp(y, over1) ** 3,
+    "of a maximum": Peak(y, over1) ** 3,
     "of a difference": (y - t) ** 2,
     "of a product": (2 * W * y) ** 2,
     "inside a sum": Sum(Sum(W**2, over1), over0),
@@ -157,7 +157,7 @@ def test_powers_have_one_superscript(power):
 
 def test_a_power_of_a_sum_is_not_the_sum_of_the_powers():
     assert latex(Sum(y, over1) ** 2) != latex(Sum(y**2, over1))
-    assert latex(LogSumExp(y, over1) ** 2) != latex(LogSumExp(y**2, over1))
+    assert latex(Peak(y, over1) ** 2) != latex(Peak(y**2, over1))
 
 
 def test_a_factor_after_a_sum_is_not_taken_for_a_part_of_it():

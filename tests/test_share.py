@@ -7,7 +7,7 @@ from random import Random
 import nets
 import numpy as np
 import pytest
-from sympy import Indexed, Integer, Mul, Sum, exp, sqrt, tanh
+from sympy import Indexed, Integer, Mul, Pow, Sum, exp, sqrt, tanh
 from test_factor import random_net
 
 from symgrad.compiler.factor import ORDERS
@@ -72,7 +72,7 @@ def test_keys_tell_apart():
     different = [
         tanh(x), tanh(t), f.relu(x), x * t, x + t, x * array("t", n, j1), x**2, x**3, sqrt(x),
         u * v, u * u, u, array("u", i1, i1), Sum(x, (i1, 0, 2)), Sum(x, (i1, 0, 1)),
-        f.LogSumExp(x, (i1, 0, 2)), Sum(x, (n, 0, SAMPLES - 1)), Sum(u, (i1, 0, 2)),
+        f.Peak(x, (i1, 0, 2)), Sum(x, (n, 0, SAMPLES - 1)), Sum(u, (i1, 0, 2)),
         Sum(u, (j1, 0, 2)), Sum(u, (i1, 0, 2), (j1, 0, 2)), f.maximum(x, t), f.maximum(t, x),
         x - t, t - x, exp(x), exp(-x), Sum(u * v, (j1, 0, 2)), Sum(u**2, (j1, 0, 2)),
     ]  # fmt: skip
@@ -203,9 +203,14 @@ def test_a_residual_layer_computes_what_it_reads_once():
 
 
 def is_work(value):
-    """Whether computing a value costs anything: reads, constants and changes of sign don't."""
+    """Whether computing a value costs anything: reads, constants and changes of sign don't.
+
+    Neither does 1/u: dividing by u is as good as multiplying by it.
+    """
     negated = isinstance(value, Mul) and len(value.args) == 2 and value.args[0] == -1
-    return operands(value) and not negated and any(isinstance(v, Indexed) for v in walk(value))
+    divides = isinstance(value, Pow) and value.exp == -1 and isinstance(value.base, Indexed)
+    reads = any(isinstance(node, Indexed) for node in walk(value))
+    return operands(value) and reads and not negated and not divides
 
 
 def computed(program):
@@ -307,13 +312,13 @@ def test_no_alias_is_left(seed, order):
         (exp(x - t), "exp_x_minus_t"),
         (f.maximum(x, t), "maximum_x_t"),
         (Sum(x, (i1, 0, 2)), "sum_x"),
-        (f.LogSumExp(x, (i1, 0, 2)), "logsumexp_x"),
+        (f.Peak(x, (i1, 0, 2)), "peak_x"),
         (array("E") * x, "E_times_x"),
-        (x**3, "user_part"),
-        (x + t + 1, "user_part"),
-        (12 + x, "user_part"),
-        (tanh(x / 2), "user_part"),
-        (tanh(tanh(tanh(tanh(tanh(tanh(tanh(x))))))), "user_part"),
+        (x**3, "part_of_user"),
+        (x + t + 1, "part_of_user"),
+        (12 + x, "part_of_user"),
+        (tanh(x / 2), "part_of_user"),
+        (tanh(tanh(tanh(tanh(tanh(tanh(tanh(x))))))), "part_of_user"),
     ],
 )
 def test_names_in_words(value, name):

@@ -10,7 +10,7 @@ import sympy
 from sympy import Abs, Integer, Rational, Sum, exp, pi, sqrt, tanh
 
 from symgrad.language import functions as f
-from symgrad.language.functions import LogSumExp
+from symgrad.language.functions import Peak
 from symgrad.language.indices import SAMPLE, SAMPLES, unit
 from symgrad.language.notation import undistributed
 from symgrad.language.program import Definition, Program, array
@@ -106,9 +106,9 @@ def expressions():
         (Sum(x, over0) * Sum(y, over1), "(Σ_i0 x[n,i0])·Σ_i1 y[n,i1]"),
         (exp(y) * Sum(t, over1), "(Σ_i1 t[n,i1])·exp(y[n,i1])"),
         (tanh(Sum(y, over1)), "tanh(Σ_i1 y[n,i1])"),
-        (LogSumExp(y, over1), "logsumexp_i1 y[n,i1]"),
-        (t - LogSumExp(y, over1), "t[n,i1] - logsumexp_i1 y[n,i1]"),
-        (LogSumExp(2 * y, over1), "logsumexp_i1 2·y[n,i1]"),
+        (Peak(y, over1), "max_i1 y[n,i1]"),
+        (t - Peak(y, over1), "t[n,i1] - max_i1 y[n,i1]"),
+        (Peak(2 * y, over1), "max_i1 2·y[n,i1]"),
         # functions
         (Abs(y), "|y[n,i1]|"),
         (Abs(y - t), "|y[n,i1] - t[n,i1]|"),

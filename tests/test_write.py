@@ -4,6 +4,7 @@ import errno
 import os
 import resource
 import stat
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -30,13 +31,15 @@ def failing_from(monkeypatch, number: int) -> None:
     monkeypatch.setattr(os, "replace", replace)
 
 
-@pytest.fixture
+@contextmanager
 def small_disk():
-    """No file may be larger than 1,000 bytes, as if the disk were full then."""
+    """No file of this process may grow beyond 1,000 bytes, as if the disk were full then."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_writes_all_and_says_where(tmp_path):
@@ -93,8 +96,8 @@ def folder(tmp_path):
     return tmp_path
 
 
-def test_a_full_disk_changes_nothing(folder, small_disk):
-    with pytest.raises(SymgradError, match="cannot be written: File too large"):
+def test_a_full_disk_changes_nothing(folder):
+    with pytest.raises(SymgradError, match="cannot be written: File too large"), small_disk():
         write({"a.py": "A", "b.py": "B", "c.py": "C" * 100_000}, folder)
     assert contents(folder) == OLD
 

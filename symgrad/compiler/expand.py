@@ -12,7 +12,7 @@ is made stable, shared or differentiated here.
 
 from collections.abc import Callable
 
-from sympy import Expr, I, Integer, Rational, Sum, cosh, exp, log, nan, oo, zoo
+from sympy import Abs, Expr, I, Integer, Rational, Sum, cosh, exp, log, nan, oo, zoo
 
 from symgrad.compiler.formula import (
     Binary,
@@ -27,15 +27,15 @@ from symgrad.compiler.spec import Spec
 from symgrad.errors import SpecError
 from symgrad.language.functions import ACTIVATIONS, IN_FORMULAS, huber, xlogy
 from symgrad.language.indices import SAMPLE, SAMPLES, fresh, sum_over, unit
-from symgrad.language.notation import undistributed
+from symgrad.language.notation import as_it_stands, undistributed
 from symgrad.language.program import Definition, Program, array, name_of, reads
 
 LOSSES: dict[str, Callable[[Expr, Expr], Expr]] = {
     # one output's part in the loss of a sample, y the output and t the target
     "squared": lambda y, t: (y - t) ** 2 / 2,
-    "absolute": lambda y, t: IN_FORMULAS["abs"](y - t),
+    "absolute": lambda y, t: as_it_stands(Abs)(y - t),
     "huber": lambda y, t: huber(y - t),
-    "log_cosh": lambda y, t: log(cosh(y - t)),
+    "log_cosh": lambda y, t: log(as_it_stands(cosh)(y - t)),
     "cross_entropy": lambda y, t: -xlogy(t, y),
     "binary_cross_entropy": lambda y, t: -xlogy(t, y) - xlogy(1 - t, 1 - y),
     "poisson": lambda y, t: y - xlogy(t, y),
@@ -166,7 +166,8 @@ def lower(tree: Tree, variables: dict[str, Expr], width: int) -> Expr:
             moved = {name: v.base[(*v.indices[:-1], other)] for name, v in variables.items()}
             return sum_over(lower(body, moved, width), other, Integer(width))
         case Call(function, arguments):
-            return IN_FORMULAS[function](*(lower(a, variables, width) for a in arguments))
+            values = (lower(argument, variables, width) for argument in arguments)
+            return as_it_stands(IN_FORMULAS[function])(*values)
     raise AssertionError(tree)
 
 

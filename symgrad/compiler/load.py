@@ -20,7 +20,10 @@ def load(path: str | os.PathLike[str]) -> ModuleType:
     spec = importlib.util.spec_from_file_location(file.stem, file.resolve())
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except (SyntaxError, UnicodeDecodeError) as error:
+        raise SymgradError(f"{file}: no emitted module: {error}") from error
     # by its name for pickle, unless that name means something else already
     sys.modules.setdefault(file.stem, module)
     return module

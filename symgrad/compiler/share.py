@@ -278,7 +278,7 @@ def _is_work(value: Expr) -> bool:
 
 def name_for(value: Expr, user: str) -> str:
     """A name that says what `value` is, or whose part it is where that would be too long."""
-    return _in_words(value) or f"{user}_part"
+    return _in_words(value) or f"part_of_{user}"
 
 
 def _in_words(value: Expr) -> str | None:

@@ -58,7 +58,7 @@ from symgrad.language.indices import (
     rename,
     walk,
 )
-from symgrad.language.notation import undistributed
+from symgrad.language.notation import as_it_stands, undistributed
 from symgrad.language.program import Definition, Program, array, name_of, prune
 
 
@@ -320,6 +320,9 @@ def _sigmoid_met(factor: Expr, others: list[Expr]) -> Expr | None:
     return None
 
 
+_tanh = as_it_stands(tanh)
+
+
 def _sech_met(factor: Expr, others: list[Expr]) -> Expr | None:
     """(c·exp u + d·exp(-u))·sech u → c·(1 + tanh u) + d·(1 - tanh u)."""
     if not isinstance(factor, sech):
@@ -331,7 +334,7 @@ def _sech_met(factor: Expr, others: list[Expr]) -> Expr | None:
             number, rest = term.as_coeff_Mul()
             if rest not in (exp(u), exp(-u)):
                 break
-            grown += number * (1 + tanh(u) if rest == exp(u) else 1 - tanh(u))
+            grown += number * (1 + _tanh(u) if rest == exp(u) else 1 - _tanh(u))
         else:
             return product([*others[:place], *others[place + 1 :], grown])
     return None

@@ -38,6 +38,8 @@ from sympy import (
 )
 from sympy.concrete.expr_with_limits import ExprWithLimits
 
+from symgrad.language.notation import as_it_stands
+
 
 class Peak(ExprWithLimits):
     """max_k body: what exponents are shifted by, so that they cannot overflow.
@@ -128,12 +130,12 @@ TABLE: dict[type[Expr], Rule] = {
     expm1:         _rule(lambda u: exp(u) - 1,                    lambda u: expm1(u) + 1),
     log:           _rule(log,                                     lambda u: 1 / u),
     log1p:         _rule(lambda u: log(1 + u),                    lambda u: 1 / (1 + u)),
-    sin:           _rule(sin,                                     cos),
-    cos:           _rule(cos,                                     lambda u: -sin(u)),
-    sinh:          _rule(sinh,                                    cosh),
-    cosh:          _rule(cosh,                                    sinh),
-    sech:          _rule(lambda u: 1 / cosh(u),                   lambda u: -sech(u) * tanh(u)),
-    tanh:          _rule(tanh,                                    lambda u: 1 - tanh(u)**2),
+    sin:           _rule(sin,                                     as_it_stands(cos)),
+    cos:           _rule(cos,                                     lambda u: -as_it_stands(sin)(u)),
+    sinh:          _rule(sinh,                                    as_it_stands(cosh)),
+    cosh:          _rule(cosh,                                    as_it_stands(sinh)),
+    sech:          _rule(lambda u: 1 / cosh(u),                   lambda u: -sech(u) * as_it_stands(tanh)(u)),
+    tanh:          _rule(tanh,                                    lambda u: 1 - as_it_stands(tanh)(u)**2),
     atan:          _rule(atan,                                    lambda u: 1 / (1 + u**2)),
     erf:           _rule(erf,                                     lambda u: 2 / sqrt(pi) * exp(-u**2)),
     Abs:           _rule(lambda u: _where(u > 0, u, -u),          sign),
@@ -158,7 +160,7 @@ TABLE: dict[type[Expr], Rule] = {
     mish:          _gate(tanh_softplus, lambda u: u * tanh_softplus(u),
                                         lambda u: tanh_softplus(u) + u * sigmoid(u) * (1 - tanh_softplus(u)**2)),
     gaussian:      _rule(lambda u: exp(-u**2),                    lambda u: -2 * u * gaussian(u)),
-    log_cosh:      _rule(lambda u: log(cosh(u)),                  tanh),
+    log_cosh:      _rule(lambda u: log(cosh(u)),                  as_it_stands(tanh)),
     huber:         _rule(lambda u: _where(Abs(u) > 1, Abs(u) - Rational(1, 2), u**2 / 2), clip),
     clip:          _rule(lambda u: _where(Abs(u) > 1, sign(u), u), lambda u: heaviside(1 - Abs(u))),
     maximum:       _rule(lambda a, b: b + relu(a - b),            lambda a, b: heaviside(a - b),

@@ -10,9 +10,12 @@ around it, so that every renaming in symgrad goes through `rename`.
 
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import count
+from string import ascii_letters
 
-from sympy import Expr, Indexed, Integer, Sum, Symbol
+from sympy import Expr, Function, Indexed, Integer, Sum, Symbol
 from sympy.concrete.expr_with_limits import ExprWithLimits
+
+from symgrad.language.notation import as_it_stands
 
 SAMPLE = Symbol("n", integer=True)
 SAMPLES = Symbol("N", integer=True, positive=True)
@@ -27,7 +30,7 @@ def unit(layer: int) -> Symbol:
 
 def axis(index: Symbol) -> str:
     """What an index counts: "n" for samples, the layer's number for units."""
-    return index.name.lstrip(_LETTERS) or "n"
+    return index.name.lstrip(ascii_letters) or "n"
 
 
 def is_index(symbol: object) -> bool:
@@ -118,7 +121,7 @@ def _rename(expression: Expr, names: Mapping[Symbol, Symbol]) -> Expr:
     changed = [_rename(argument, names) for argument in expression.args]
     if all(new is old for new, old in zip(changed, expression.args, strict=True)):
         return expression
-    return expression.func(*changed)
+    return rebuild(expression, changed)
 
 
 def apart(expression: Expr, indices: Iterable[Symbol]) -> Expr:
@@ -127,18 +130,29 @@ def apart(expression: Expr, indices: Iterable[Symbol]) -> Expr:
     What stands beside those indices, free, must not bind them as well: the two would be told apart
     by scope alone, and the first careless rewrite would mix them up.
     """
+    reductions = [node for node in walk(expression) if isinstance(node, ExprWithLimits)]
     avoid = frozenset(indices)
+    bound = frozenset(index for reduction in reductions for index in bounds(reduction))
+    if not avoid & bound:
+        return expression
+    return _apart(expression, avoid, {*avoid, *bound, *free_indices(expression)})
+
+
+def _apart(expression: Expr, avoid: frozenset[Symbol], taken: set[Symbol]) -> Expr:
+    """Every new name is one that nothing in the whole expression has; `taken` grows by it."""
     parts = operands(expression)
-    if not any(isinstance(node, ExprWithLimits) for node in walk(expression)):
+    if not parts:
         return expression
     if not isinstance(expression, ExprWithLimits):
-        return rebuild(expression, [apart(part, avoid) for part in parts])
-    bound, body = bounds(expression), apart(expression.function, avoid)
+        return rebuild(expression, [_apart(part, avoid, taken) for part in parts])
     names: dict[Symbol, Symbol] = {}
-    for index in avoid & bound.keys():
-        names[index] = fresh(index, {*avoid, *bound, *free_indices(body), *names.values()})
-    over = {names.get(index, index): extent for index, extent in bound.items()}
-    return reduction_like(expression, rename(body, names), over)
+    for index in bounds(expression):
+        if index in avoid:
+            names[index] = fresh(index, taken)
+            taken.add(names[index])
+    body = _rename(_apart(expression.function, avoid, taken), names)
+    over = {names.get(index, index): extent for index, extent in bounds(expression).items()}
+    return reduction_like(expression, body, over)
 
 
 def walk(expression: Expr) -> Iterator[Expr]:
@@ -164,4 +178,6 @@ def rebuild(expression: Expr, values: Iterable[Expr]) -> Expr:
     if isinstance(expression, ExprWithLimits):
         (body,) = values
         return expression.func(body, *expression.limits)
+    if isinstance(expression, Function):
+        return as_it_stands(expression.func)(*values)
     return expression.func(*values)

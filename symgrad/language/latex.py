@@ -9,11 +9,11 @@ from fractions import Fraction
 from sympy import Expr, Symbol
 
 from symgrad.language.program import Definition, Program
-from symgrad.language.unicode import ATOM, Writer
+from symgrad.language.unicode import ATOM, POWER, Writer
 
 _LAYERED = re.compile(r"([a-zA-Z])(\d+)")
 _KNOWN = {"exp", "log", "sin", "cos", "sinh", "cosh", "tanh"}
-_SIGNS = {"minus": "-", "plus": "+", "times": r"\,", "squared": "^2"}
+_SIGNS = {"minus": "-", "plus": "+", "times": r"\,"}
 
 
 def latex(expression: Expr) -> str:
@@ -45,12 +45,19 @@ def symbol(name: str, indices: str = "") -> str:
         return rf"{layered[1]}^{{({layered[2]})}}{below}"
     if "_" not in name:
         return (name if len(name) == 1 else rf"\mathrm{{{name}}}") + below
-    words = [_SIGNS.get(word) or _word(word) for word in name.split("_") if word]
-    return rf"\left[{' '.join(words)}\right]{below}"
+    written = ""
+    for word in filter(None, name.split("_")):
+        # in braces: what carries its layer as a superscript can't take another one
+        written = (
+            f"{{{written}}}^{{2}}" if word == "squared" else f"{written} {_word(word)}".strip()
+        )
+    return rf"\left[{written}\right]{below}"
 
 
 def _word(word: str) -> str:
     """A part of a name: an array of the network, or what was done with it."""
+    if word in _SIGNS:
+        return _SIGNS[word]
     array = len(word) == 1 or _LAYERED.fullmatch(word)
     return symbol(word) if array else rf"\operatorname{{{word}}}"
 
@@ -90,6 +97,11 @@ class LatexWriter(Writer):
 
     def quotient(self, top: str, bottom: str) -> str:
         return rf"\frac{{{top}}}{{{bottom}}}"
+
+    def denominator(self, below: list[Expr]) -> str:
+        if len(below) == 1:
+            return self.write(below[0])
+        return self.times.join(self.write(factor, POWER) for factor in below)
 
     def root(self, written: str) -> str:
         return rf"\sqrt{{{written}}}"

@@ -105,10 +105,11 @@ class Writer:
         written = [self.write(size, POWER)] if size != 1 or not above else []
         written += [self._factor(factor, last=factor is above[-1]) for factor in above]
         top = self.times.join(written)
-        return sign + (self.quotient(top, self._denominator(below)) if below else top)
+        return sign + (self.quotient(top, self.denominator(below)) if below else top)
 
-    def _denominator(self, below: list[Expr]) -> str:
-        return self.times.join(self.write(factor, POWER) for factor in below)
+    def denominator(self, below: list[Expr]) -> str:
+        written = self.times.join(self.write(factor, POWER) for factor in below)
+        return f"({written})" if len(below) > 1 else written
 
     def _factor(self, factor: Expr, last: bool) -> str:
         """A sum sign reaches to the end of its product, and needs parentheses before it."""
@@ -121,7 +122,7 @@ class Writer:
         if exponent == Rational(1, 2):
             return self.root(self.write(base)), ATOM
         if exponent.is_Rational and exponent < 0:
-            return self.quotient("1", self._denominator([1 / expression])), PRODUCT
+            return self.quotient("1", self.denominator([1 / expression])), PRODUCT
         return self.raised(self.write(base, ATOM), exponent), POWER
 
     # How things look
@@ -153,7 +154,7 @@ class Writer:
         return literal
 
     def quotient(self, top: str, bottom: str) -> str:
-        return f"{top}/{f'({bottom})' if self.times in bottom else bottom}"
+        return f"{top}/{bottom}"
 
     def root(self, written: str) -> str:
         return f"sqrt({written})"
