@@ -58,6 +58,7 @@ PARAMETERS = {'W1': (0, (64, 64)),
 
 F = np.float32  # constants are written F(0.5): a bare 0.5 would make float32 expressions float64
 _DTYPE = np.float32
+_NATIVE = np.dtype(_DTYPE)
 _SHAPES = {
     "theta": "(6570,)",
     "x": "(samples, 64)",
@@ -102,6 +103,7 @@ class Compiled:
 
     def __init__(self, body, *signature):
         self.body, self.signature = body, signature
+        self.arrays = sum(isinstance(kind, nb.types.Array) for kind in signature)
         self.dispatcher = self.run = None
         functools.update_wrapper(self, body)
 
@@ -124,16 +126,23 @@ class Compiled:
         return self.run
 
     def __call__(self, *arguments, **named):
+        if named:
+            arguments = inspect.signature(self.body).bind(*arguments, **named).args
         try:
-            return (self.run or self.prepare())(*arguments, **named)
-        except TypeError:  # other types than in the signature
-            return self.mismatched(inspect.signature(self.body).bind(*arguments, **named).arguments)
+            for argument in arguments[: self.arrays]:
+                if argument.dtype != _NATIVE:  # Numba itself overlooks another order of bytes
+                    return self.mismatched(arguments)
+            return (self.run or self.prepare())(*arguments)
+        except (TypeError, AttributeError):  # other types than in the signature
+            return self.mismatched(arguments)
         except ValueError as error:
             raise _in_words(error) from None
 
-    def mismatched(self, given):
+    def mismatched(self, arguments):
         """What works in place does not convert: it says what is wrong."""
-        raise TypeError("; ".join(filter(None, map(_mismatch, given, given.values())))) from None
+        given = inspect.signature(self.body).bind(*arguments).arguments
+        wrong = filter(None, map(_mismatch, given, given.values(), self.signature))
+        raise TypeError("; ".join(wrong)) from None
 
     def __reduce__(self):
         return self.__name__
@@ -145,10 +154,11 @@ class Compiled:
 class Converting(Compiled):
     """A compiled function that, called from Python, takes any array-like."""
 
-    def mismatched(self, given):
-        converted = (_converted(name, value) for name, value in given.items())
+    def mismatched(self, arguments):
+        given = inspect.signature(self.body).bind(*arguments).arguments
+        converted = [_converted(name, value) for name, value in given.items()]
         try:
-            result = self.run(*converted)
+            result = (self.run or self.prepare())(*converted)
         except ValueError as error:
             raise _in_words(error) from None
         if isinstance(result, tuple) and np.asarray(given["theta"]).dtype == np.float64:
@@ -179,22 +189,21 @@ def _converted(name, value):
         raise TypeError(f"{name} must hold real numbers, came {array.dtype}")
     if array.ndim != _AXES[name]:
         raise ValueError(f"{name} must be of shape {_SHAPES[name]}, came {array.shape}")
-    return np.require(array, _DTYPE, ("C", "A"))
+    return np.require(array, _DTYPE, "C")
 
 
-def _mismatch(name, value):
+def _mismatch(name, value, kind):
     """What is wrong with an argument that must be used in place; None if nothing is."""
     if name == "rate":
         number = isinstance(value, (int, float, np.integer, np.floating))
         return None if number else f"rate must be a number, came {type(value).__name__}"
-    wanted = f"{name} must be a C-contiguous {np.dtype(_DTYPE)} array of shape {_SHAPES[name]}"
+    wanted = f"{name} must be a C-contiguous {_NATIVE} array of shape {_SHAPES[name]}"
     if not isinstance(value, np.ndarray):
         return f"{wanted}, came {type(value).__name__}"
     what = [str(value.dtype)]
     what += [] if value.flags.c_contiguous else ["not C-contiguous"]
-    what += [] if value.flags.aligned else ["unaligned"]
-    what += [] if value.flags.writeable or name not in ("gradient", "theta") else ["read-only"]
-    if len(what) == 1 and value.dtype == _DTYPE and value.ndim == _AXES[name]:
+    what += [] if value.flags.writeable or not kind.mutable else ["read-only"]
+    if len(what) == 1 and value.dtype == _NATIVE and value.ndim == _AXES[name]:
         return None
     return f"{wanted}, came one of shape {value.shape}: {', '.join(what)}"
 
@@ -537,7 +546,7 @@ def step(theta, x, t, rate):
     return E
 
 
-_number = nb.from_dtype(np.dtype(_DTYPE))
+_number = nb.from_dtype(_NATIVE)
 _vector = nb.types.Array(_number, 1, "C", readonly=True)
 _matrix = nb.types.Array(_number, 2, "C", readonly=True)
 _written = nb.types.Array(_number, 1, "C")

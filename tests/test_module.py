@@ -548,7 +548,6 @@ REFUSED_IN_PLACE = {
     "another type": (lambda array: array.astype(np.float16), "float16"),
     "whole numbers": (lambda array: array.astype(np.int64), "int64"),
     "strided": (strided, "not C-contiguous"),
-    "unaligned": (unaligned, "unaligned"),
     "big-endian": (lambda array: array.astype(array.dtype.newbyteorder(">")), ">f"),
     "complex": (lambda array: array + 1j, "complex"),
     "objects": (lambda array: array.astype(object), "object"),

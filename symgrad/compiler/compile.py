@@ -23,6 +23,7 @@ from symgrad.compiler.share import share
 from symgrad.compiler.spec import Spec, read
 from symgrad.compiler.stabilize import stabilize
 from symgrad.compiler.write import write
+from symgrad.errors import SymgradError
 from symgrad.language.evaluate import Decimals, Floats, evaluate
 from symgrad.language.program import Program
 from symgrad.language.views import formula
@@ -131,8 +132,10 @@ class Compiled:
     def _cache(self) -> Path:
         """A folder of this source's own in the user's cache, or for this run if that is shut."""
         content = sha256(self.source.encode()).hexdigest()[:32]
-        home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-        folder = Path(home) / "symgrad" / content
+        home = Path(os.environ.get("XDG_CACHE_HOME", ""))
+        if not home.is_absolute():  # as the XDG standard wants it
+            home = Path.home() / ".cache"
+        folder = home / "symgrad" / content
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError:
@@ -174,5 +177,13 @@ def compile(
 
 
 def write_all(compiled: list[Compiled], folder: str | os.PathLike[str]) -> list[Path]:
-    """Writes several modules into a folder: all of them, or none."""
+    """Writes several modules into a folder: all of them, or none.
+
+    Raises SymgradError if two have one name, or the folder can't be written.
+    """
+    names = [one.spec.name for one in compiled]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise SymgradError(
+            f"{min(twice)}: two specs of this name; a module would overwrite another"
+        )
     return write({one._file_name: one.source for one in compiled}, folder)

@@ -5,6 +5,7 @@ same bytes, whatever the machine, the folder and the hash seed.
 """
 
 import pprint
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod, sqrt
@@ -46,12 +47,13 @@ def emit(spec: Spec, program: Program, schedules: Mapping[str, Schedule], order:
     file_name = spec.file_name or f"{spec.name}.toml"
     weights = {"w": 1} if spec.loss.sample_weights else {}
     shape = "-".join(map(str, spec.widths))
+    operand = f"./{file_name}" if file_name.startswith("-") else file_name
     option = "" if order == "loss-first" else f" --order {order}"
     keys: dict[str, Any] = {
         "title": f"{spec.name}: a {shape} network, its loss and gradient.",
         "version": __version__,
-        "file_name": file_name,
-        "command": f"symgrad compile {file_name}{option}",
+        "file_name": in_docstring(file_name),
+        "command": in_docstring(f"symgrad compile {shlex.quote(operand)}{option}"),
         "digest": spec.digest(),
         "order": order,
         "dtype": spec.dtype,
@@ -111,6 +113,15 @@ def templates() -> Path:
 def plain(data: object) -> str:
     """Plain data as Python source: quoted and escaped by Python itself."""
     return pprint.pformat(data, sort_dicts=False, width=96, compact=True)
+
+
+def in_docstring(text: str) -> str:
+    """A user's text for a line of a docstring: printable, and unable to end it."""
+    shown = "".join(
+        c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode()
+        for c in text
+    )
+    return shown.replace("\\", "\\\\").replace('"', '\\"')
 
 
 def parameters(program: Program) -> dict[str, tuple[int, tuple[int, ...]]]:

@@ -10,6 +10,7 @@ This is the network as a textbook writes it: softmax is exp/Σexp, cross-entropy
 is made stable, shared or differentiated here.
 """
 
+import sys
 from collections.abc import Callable
 
 from sympy import Abs, Expr, I, Integer, Rational, Sum, cosh, exp, log, nan, oo, zoo
@@ -29,6 +30,8 @@ from symgrad.language.functions import ACTIVATIONS, IN_FORMULAS, huber, xlogy
 from symgrad.language.indices import SAMPLE, SAMPLES, fresh, sum_over, unit
 from symgrad.language.notation import as_it_stands, undistributed
 from symgrad.language.program import Definition, Program, array, name_of, reads
+
+LARGEST = sys.float_info.max
 
 LOSSES: dict[str, Callable[[Expr, Expr], Expr]] = {
     # one output's part in the loss of a sample, y the output and t the target
@@ -129,6 +132,8 @@ def _loss(spec: Spec, y: Expr, t: Expr) -> Expr:
 def _checked(value: Expr, variable: Expr, formula: str) -> Expr:
     """What shows once a formula is an expression: 1/(sqrt(2)**2 - 2) is infinite, y - y is 0."""
     name = name_of(variable)
+    if any(abs(number) > LARGEST for number in value.atoms(Rational)):
+        raise SpecError(f"formula {formula!r}: a number in it comes to more than {LARGEST:.1e}")
     if value.has(zoo, nan, oo, -oo, I):
         raise SpecError(f"formula {formula!r}: it has no finite value, whatever {name} is")
     if name not in map(name_of, reads(value)):

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from sympy import Expr, Indexed, Symbol
+from sympy.printing.str import StrPrinter
 
 from symgrad.compiler.compile import Compiled
 from symgrad.compiler.differentiate import DerivativeGraph, Edge
@@ -100,7 +101,7 @@ def _graph(graph: DerivativeGraph, format: str) -> str:
     if format == "latex":
         body = " \\\\\n".join(f"{left} &= {right}" for left, right in rows)
         return f"\\begin{{align*}}\n{body}\n\\end{{align*}}"
-    width = max(len(left) for left, _ in rows)
+    width = max((len(left) for left, _ in rows), default=0)
     return "\n".join(f"{left:<{width}} = {right}" for left, right in rows)
 
 
@@ -144,6 +145,13 @@ def _blocks(schedule: Schedule) -> list[dict[str, Any]]:
     return result
 
 
+class _Code(StrPrinter):
+    """SymPy's own text, but that 1/3 stays exact and e is not taken for the loss E."""
+
+    def _print_Exp1(self, _: Expr) -> str:
+        return "exp(1)"
+
+
 def sympy_code(pairs: list[tuple[Expr, Expr]]) -> str:
     """Python that builds the equations in SymPy: runs as it stands, and leaves `equations`."""
     nodes = [node for pair in pairs for value in pair for node in walk(value)]
@@ -159,7 +167,10 @@ def sympy_code(pairs: list[tuple[Expr, Expr]]) -> str:
     lines += [f"{name} = Symbol({name!r}, real=True)" for name in scalars]
     lines += [f"{name} = Function({name!r})" for name in opaque]
     if any(isinstance(node, Peak) for node in nodes):
-        lines.append("Peak = lambda body, *limits: Function('Peak')(body, *map(Tuple, *limits))")
+        lines.append("Peak = lambda body, *limits: Function('Peak')(body, *(Tuple(*l) for l in limits))")
     lines += ["", "equations = ["]
-    lines += [f"    Eq({target}, {value}, evaluate=False)," for target, value in pairs]
+    printer = _Code({"sympy_integers": True})
+    for pair in pairs:
+        target, value = map(printer.doprint, pair)
+        lines.append(f"    Eq({target}, {value}, evaluate=False),")
     return "\n".join([*lines, "]"])

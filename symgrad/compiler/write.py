@@ -30,10 +30,21 @@ def write(sources: Mapping[str, str], folder: str | os.PathLike[str]) -> list[Pa
                         file.write(source)
                     aside[path] = target / name
             for path, final in aside.items():
+                before = final.read_bytes() if final.exists() else None
                 os.replace(path, final)
+                undo.callback(_restore, final, before)
+            undo.pop_all()  # all is in place: nothing to undo
     except OSError as error:
         raise SymgradError(f"{target}: cannot be written: {error.strerror}") from error
     return [target / name for name in sources]
+
+
+def _restore(path: Path, before: bytes | None) -> None:
+    """What was there before a later file could not be put in its place."""
+    if before is None:
+        path.unlink()
+    else:
+        path.write_bytes(before)
 
 
 def _holds(path: Path, source: str) -> bool:
