@@ -135,6 +135,14 @@ def test_other_orders_have_the_same_gradient(interpret, only_numbers, order, las
     np.testing.assert_allclose(gradient, expected, rtol=1e-10, atol=1e-13)
 
 
+@pytest.mark.parametrize("order", ["loss-first", "weights-first"])
+def test_sums_over_samples_do_not_overwrite_what_they_read(interpret, only_numbers, order):
+    """d_b1 begins as 0, while Σ W2, of the same shape, is still to be added for every sample."""
+    formula = "(y - t)**2 + (y - t) + sin(log1p(abs(y - t)))"
+    spec = net([17, 17, 17], ["identity", "identity"], formula=formula)
+    assert_gradient(spec, interpret(passes(spec, order).source))
+
+
 @pytest.mark.parametrize("widths", [[1, 1], [1, 1, 1], [3, 1, 3], [1, 4, 1], [40, 1, 40]])
 def test_layers_of_one_unit(interpret, only_numbers, widths):
     activations = ["tanh"] * (len(widths) - 2) + ["softmax"]

@@ -167,7 +167,7 @@ def sympy_code(pairs: list[tuple[Expr, Expr]]) -> str:
     lines += [f"{name} = Symbol({name!r}, real=True)" for name in scalars]
     lines += [f"{name} = Function({name!r})" for name in opaque]
     if any(isinstance(node, Peak) for node in nodes):
-        lines.append("Peak = lambda body, *limits: Function('Peak')(body, *(Tuple(*l) for l in limits))")
+        lines.append("Peak = lambda body, limits: Function('Peak')(body, Tuple(*limits))")
     lines += ["", "equations = ["]
     printer = _Code({"sympy_integers": True})
     for pair in pairs:
