@@ -368,8 +368,8 @@ def loss_and_gradient_into(theta, x, t, gradient):
     # layer 2, forward: a1_W2[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2]
     np.dot(a1, W2, a1_W2)
     E_sum = 0.0
-    d_b3[:] = 0.0
     d_W3[:] = 0.0
+    d_b3[:] = 0.0
     d_b2[:] = 0.0
     for n in range(samples):
         # z2[n,i2] = a1_W2[n,i2] + b2[i2]
@@ -395,14 +395,15 @@ def loss_and_gradient_into(theta, x, t, gradient):
         # E = Σ_n e[n]/N
         E_sum += e
         # layer 3, backward: d_y[n,i3] = y_minus_t[n,i3]/(N·sqrt(part_of_e[n,i3]))
-        # d_b3[i3] = Σ_n d_y[n,i3]
         for i3 in range(2):
             d_y[i3] = y_minus_t[i3] / N / np.sqrt(part_of_e[i3])
-            d_b3[i3] += d_y[i3]
         # d_W3[i2,i3] = Σ_n a2[n,i2]·d_y[n,i3]
         for i2 in range(16):
             for i3 in range(2):
                 d_W3[i2, i3] += a2[i2] * d_y[i3]
+        # d_b3[i3] = Σ_n d_y[n,i3]
+        for i3 in range(2):
+            d_b3[i3] += d_y[i3]
         # layer 2, backward: d_a2[n,i2] = Σ_i3 d_y[n,i3]·W3[i2,i3]
         # d_z2[n,i2] = d_a2[n,i2]·(0.1 - ½·part_of_a2[n,i2]·z2[n,i2])
         # d_b2[i2] = Σ_n d_z2[n,i2]
@@ -417,18 +418,19 @@ def loss_and_gradient_into(theta, x, t, gradient):
     np.dot(a1.T, d_z2, d_W2)
     # layer 1, backward: d_a1[n,i1] = Σ_i2 d_z2[n,i2]·W2[i1,i2]
     np.dot(d_z2, W2.T, d_a1)
-    d_b1[:] = 0.0
     d_W1[:] = 0.0
+    d_b1[:] = 0.0
     for n in range(samples):
         # d_z1[n,i1] = d_a1[n,i1]·(1.5·part_of_a1[n,i1]·z1[n,i1]·(1 - part_of_a1[n,i1]) + part_of_a1[n,i1])
-        # d_b1[i1] = Σ_n d_z1[n,i1]
         for i1 in range(16):
             d_z1[i1] = d_a1[n, i1] * (1.5 * part_of_a1[n, i1] * z1[n, i1] * (1.0 - part_of_a1[n, i1]) + part_of_a1[n, i1])
-            d_b1[i1] += d_z1[i1]
         # d_W1[i0,i1] = Σ_n x[n,i0]·d_z1[n,i1]
         for i0 in range(3):
             for i1 in range(16):
                 d_W1[i0, i1] += x[n, i0] * d_z1[i1]
+        # d_b1[i1] = Σ_n d_z1[n,i1]
+        for i1 in range(16):
+            d_b1[i1] += d_z1[i1]
     return E
 
 

@@ -414,7 +414,7 @@ def loss_and_gradient_into(theta, x, t, gradient):
     d_z2 = d_a2  # in the same memory, one after the other
     a1_d_z2 = d_W2  # in the same memory, one after the other
     d_z1 = d_a1  # in the same memory, one after the other
-    d_z1_x = d_W1  # in the same memory, one after the other
+    x_d_z1 = d_W1  # in the same memory, one after the other
     # loss: R1 = 0.0025·Σ_i0,i1 W1[i0,i1]²
     R1_sum = 0.0
     for i0 in range(64):
@@ -522,12 +522,12 @@ def loss_and_gradient_into(theta, x, t, gradient):
         for i1 in range(64):
             d_z1[n, i1] = d_a1[n, i1] * heaviside(a1[n, i1])
             d_b1[i1] += d_z1[n, i1]
-    # d_z1_x[i0,i1] = Σ_n x[n,i0]·d_z1[n,i1]
-    np.dot(x.T, d_z1, d_z1_x)
-    # d_W1[i0,i1] = 0.005·W1[i0,i1] + d_z1_x[i0,i1]
+    # x_d_z1[i0,i1] = Σ_n x[n,i0]·d_z1[n,i1]
+    np.dot(x.T, d_z1, x_d_z1)
+    # d_W1[i0,i1] = 0.005·W1[i0,i1] + x_d_z1[i0,i1]
     for i0 in range(64):
         for i1 in range(64):
-            d_W1[i0, i1] = F(0.005) * W1[i0, i1] + d_z1_x[i0, i1]
+            d_W1[i0, i1] = F(0.005) * W1[i0, i1] + x_d_z1[i0, i1]
     return E
 
 

@@ -334,10 +334,10 @@ def loss_and_gradient_into(theta, x, t, gradient):
     d_z2 = np.empty(3, np.float64)
     d_z1 = np.empty(8, np.float64)
     E_sum = 0.0
-    d_b2[:] = 0.0
     d_W2[:] = 0.0
-    d_b1[:] = 0.0
+    d_b2[:] = 0.0
     d_W1[:] = 0.0
+    d_b1[:] = 0.0
     for n in range(samples):
         # layer 1, forward: z1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1] + b1[i1]
         # a1[n,i1] = tanh(z1[n,i1])
@@ -382,27 +382,29 @@ def loss_and_gradient_into(theta, x, t, gradient):
         for i2 in range(3):
             d_sum_exp_centered_z2 -= d_log_y[i2] / sum_exp_centered_z2
         # layer 2, backward: d_z2[n,i2] = exp_centered_z2[n,i2]·d_sum_exp_centered_z2[n] + d_log_y[n,i2]
-        # d_b2[i2] = Σ_n d_z2[n,i2]
         for i2 in range(3):
             d_z2[i2] = exp_centered_z2[i2] * d_sum_exp_centered_z2 + d_log_y[i2]
-            d_b2[i2] += d_z2[i2]
         # d_W2[i1,i2] = Σ_n a1[n,i1]·d_z2[n,i2]
         for i1 in range(8):
             for i2 in range(3):
                 d_W2[i1, i2] += a1[i1] * d_z2[i2]
+        # d_b2[i2] = Σ_n d_z2[n,i2]
+        for i2 in range(3):
+            d_b2[i2] += d_z2[i2]
         # layer 1, backward: d_a1[n,i1] = Σ_i2 d_z2[n,i2]·W2[i1,i2]
         # d_z1[n,i1] = d_a1[n,i1]·(1 - a1[n,i1]²)
-        # d_b1[i1] = Σ_n d_z1[n,i1]
         for i1 in range(8):
             d_a1 = 0.0
             for i2 in range(3):
                 d_a1 += d_z2[i2] * W2[i1, i2]
             d_z1[i1] = d_a1 * (1.0 - a1[i1] * a1[i1])
-            d_b1[i1] += d_z1[i1]
         # d_W1[i0,i1] = Σ_n x[n,i0]·d_z1[n,i1]
         for i0 in range(4):
             for i1 in range(8):
                 d_W1[i0, i1] += x[n, i0] * d_z1[i1]
+        # d_b1[i1] = Σ_n d_z1[n,i1]
+        for i1 in range(8):
+            d_b1[i1] += d_z1[i1]
     E = E_sum / N
     return E
 

@@ -437,13 +437,13 @@ def loss_and_gradient_into(theta, x, t, w, gradient):
     a1 = z1  # in the same memory, one after the other
     sigmoid_z2 = a1_W2  # in the same memory, one after the other
     sigmoid_z3 = a2_W3  # in the same memory, one after the other
-    d_z3 = a2_W3  # in the same memory, one after the other
+    d_z3 = silu_z3  # in the same memory, one after the other
     a2_d_z3 = d_W3  # in the same memory, one after the other
     d_a2 = d_z3_W3  # in the same memory, one after the other
-    d_z2 = a1_W2  # in the same memory, one after the other
+    d_z2 = silu_z2  # in the same memory, one after the other
     a1_d_z2 = d_W2  # in the same memory, one after the other
-    d_z1 = sigmoid_z1  # in the same memory, one after the other
-    d_z1_x = d_W1  # in the same memory, one after the other
+    d_z1 = z1  # in the same memory, one after the other
+    x_d_z1 = d_W1  # in the same memory, one after the other
     # loss: R1 = 1e-05·Σ_i0,i1 |W1[i0,i1]|
     R1_sum = 0.0
     for i0 in range(8):
@@ -517,11 +517,11 @@ def loss_and_gradient_into(theta, x, t, w, gradient):
         w_total_sum += w[n]
     w_total = F(w_total_sum)
     E_sum = 0.0
-    d_b4[:] = F(0.0)
     # d_W4[i3,i4] = 1e-05·sign(W4[i3,i4]) + …
     for i3 in range(32):
         for i4 in range(1):
             d_W4[i3, i4] = F(1e-05) * sign(W4[i3, i4])
+    d_b4[:] = F(0.0)
     d_b3[:] = F(0.0)
     for n in range(samples):
         # E = Σ_n e[n]·w[n]/w_total + R1 + R2 + R3 + R4
@@ -529,14 +529,15 @@ def loss_and_gradient_into(theta, x, t, w, gradient):
         # loss, backward: d_e[n] = w[n]/w_total
         d_e = w[n] / w_total
         # layer 4, backward: d_y[n,i4] = d_e[n]·clip(y_minus_t[n,i4])
-        # d_b4[i4] = Σ_n d_y[n,i4]
         for i4 in range(1):
             d_y[i4] = d_e * clip(y_minus_t[n, i4])
-            d_b4[i4] += d_y[i4]
         # d_W4[i3,i4] = 1e-05·sign(W4[i3,i4]) + Σ_n a3[n,i3]·d_y[n,i4]
         for i3 in range(32):
             for i4 in range(1):
                 d_W4[i3, i4] += a3[n, i3] * d_y[i4]
+        # d_b4[i4] = Σ_n d_y[n,i4]
+        for i4 in range(1):
+            d_b4[i4] += d_y[i4]
         # layer 3, backward: d_a3[n,i3] = Σ_i4 d_y[n,i4]·W4[i3,i4]
         # d_z3[n,i3] = d_a3[n,i3]·(silu_z3[n,i3]·(1 - sigmoid_z3[n,i3]) + sigmoid_z3[n,i3])
         # d_b3[i3] = Σ_n d_z3[n,i3]
@@ -579,12 +580,12 @@ def loss_and_gradient_into(theta, x, t, w, gradient):
         for i1 in range(32):
             d_a1 = d_a2[n, i1] + d_z2_W2[n, i1]
             d_z1[n, i1] = d_a1 * (a1[n, i1] * (F(1.0) - sigmoid_z1[n, i1]) + sigmoid_z1[n, i1])
-    # d_z1_x[i0,i1] = Σ_n x[n,i0]·d_z1[n,i1]
-    np.dot(x.T, d_z1, d_z1_x)
-    # d_W1[i0,i1] = 1e-05·sign(W1[i0,i1]) + d_z1_x[i0,i1]
+    # x_d_z1[i0,i1] = Σ_n x[n,i0]·d_z1[n,i1]
+    np.dot(x.T, d_z1, x_d_z1)
+    # d_W1[i0,i1] = 1e-05·sign(W1[i0,i1]) + x_d_z1[i0,i1]
     for i0 in range(8):
         for i1 in range(32):
-            d_W1[i0, i1] = F(1e-05) * sign(W1[i0, i1]) + d_z1_x[i0, i1]
+            d_W1[i0, i1] = F(1e-05) * sign(W1[i0, i1]) + x_d_z1[i0, i1]
     return E
 
 

@@ -401,8 +401,8 @@ def loss_and_gradient_into(theta, x, t, gradient):
     # layer 3, forward: a2_W3[n,i3] = Σ_i2 a2[n,i2]·W3[i2,i3]
     np.dot(a2, W3, a2_W3)
     E_sum = 0.0
-    d_b4[:] = 0.0
     d_W4[:] = 0.0
+    d_b4[:] = 0.0
     d_b3[:] = 0.0
     for n in range(samples):
         # z3[n,i3] = a2_W3[n,i3] + b3[i3]
@@ -425,14 +425,15 @@ def loss_and_gradient_into(theta, x, t, gradient):
         # E = Σ_n e[n]/N
         E_sum += e
         # layer 4, backward: d_z4[n,i4] = (y[n,i4] - t[n,i4])/N
-        # d_b4[i4] = Σ_n d_z4[n,i4]
         for i4 in range(1):
             d_z4[i4] = (y[i4] - t[n, i4]) / N
-            d_b4[i4] += d_z4[i4]
         # d_W4[i3,i4] = Σ_n a3[n,i3]·d_z4[n,i4]
         for i3 in range(24):
             for i4 in range(1):
                 d_W4[i3, i4] += a3[i3] * d_z4[i4]
+        # d_b4[i4] = Σ_n d_z4[n,i4]
+        for i4 in range(1):
+            d_b4[i4] += d_z4[i4]
         # layer 3, backward: d_a3[n,i3] = Σ_i4 d_z4[n,i4]·W4[i3,i4]
         # d_z3[n,i3] = d_a3[n,i3]·cos(z3[n,i3])
         # d_b3[i3] = Σ_n d_z3[n,i3]
@@ -458,18 +459,19 @@ def loss_and_gradient_into(theta, x, t, gradient):
     np.dot(a1.T, d_z2, d_W2)
     # layer 1, backward: d_a1[n,i1] = Σ_i2 d_z2[n,i2]·W2[i1,i2]
     np.dot(d_z2, W2.T, d_a1)
-    d_b1[:] = 0.0
     d_W1[:] = 0.0
+    d_b1[:] = 0.0
     for n in range(samples):
         # d_z1[n,i1] = d_a1[n,i1]·cos(z1[n,i1])
-        # d_b1[i1] = Σ_n d_z1[n,i1]
         for i1 in range(24):
             d_z1[i1] = d_a1[n, i1] * np.cos(z1[n, i1])
-            d_b1[i1] += d_z1[i1]
         # d_W1[i0,i1] = Σ_n x[n,i0]·d_z1[n,i1]
         for i0 in range(2):
             for i1 in range(24):
                 d_W1[i0, i1] += x[n, i0] * d_z1[i1]
+        # d_b1[i1] = Σ_n d_z1[n,i1]
+        for i1 in range(24):
+            d_b1[i1] += d_z1[i1]
     return E
 
 

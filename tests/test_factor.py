@@ -255,7 +255,7 @@ def test_cheapest_costs_no_more_than_either_other_order(spec):
 def test_derivatives_are_named_after_what_they_are():
     program = nets.steps(nets.net([2, 3, 1], ["tanh", "identity"]), "loss-first").factored
     assert [d.name for d in program.definitions if d.name.startswith("d_")] == [
-        "d_y", "d_b2", "d_W2", "d_a1", "d_z1", "d_b1", "d_W1",
+        "d_y", "d_W2", "d_b2", "d_a1", "d_z1", "d_W1", "d_b1",
     ]  # fmt: skip
     program = nets.steps(nets.net([2, 3, 1], ["tanh", "identity"]), "weights-first").factored
     assert "d_y_d_W1" in program.by_name

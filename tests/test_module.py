@@ -570,6 +570,16 @@ def test_what_works_in_place_does_not_convert(case, form, came):
             assert not given.get("gradient", np.zeros(1)).any()  # nothing has been written
 
 
+def test_unaligned_arrays_need_no_copy(case):
+    for name, argument in parameters(IN_PLACE):
+        if has(case, name, argument):
+            given, expected = case.given(name), case.given(name)
+            given[argument] = unaligned(given[argument])
+            assert case.function(name)(**given) == case.function(name)(**expected)
+            for written in {"theta", "gradient"} & given.keys():
+                np.testing.assert_array_equal(given[written], expected[written])
+
+
 def test_fortran_order_is_refused_in_place(case):
     for name in IN_PLACE:
         x = np.asfortranarray(case.given(name)["x"])

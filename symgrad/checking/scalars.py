@@ -85,7 +85,8 @@ def cost(spec: Spec) -> int:
     size, width = 1, spec["inputs"]
     for layer in spec["layers"]:
         z = [sp.Symbol(f"z_{j}", real=True) for j in range(layer["units"])]
-        reads = _reads(_activate(spec, layer["activation"], z)[:1], z)
+        # differentiated, what reads its z twice mentions it four times
+        reads = _reads(_activate(spec, layer["activation"], z)[:1], z) ** 2
         size = reads * width * (size + 1) + (size if layer["residual"] else 0)
         width = layer["units"]
     y = [sp.Symbol(f"y_{j}", real=True) for j in range(width)]

@@ -31,6 +31,8 @@ from symgrad.language.indices import (
     reduction_like,
 )
 from symgrad.language.notation import undistributed
+from symgrad.language.order import factors as factors_of
+from symgrad.language.order import terms as terms_of
 from symgrad.language.program import Definition, Program, array, indices_of, name_of, prune, reads
 
 # A matrix product goes to BLAS from this many multiplications a sample on. Below, a call costs more
@@ -117,14 +119,14 @@ class _Splitting:
         return self.program.with_definitions(self.definitions)
 
     def _split(self, definition: Definition) -> Definition:
-        terms = Add.make_args(definition.value)
+        terms = terms_of(definition.value)
         if matrices(self.program, definition):
             return definition
         return replace(definition, value=Add(*(self._term(term, definition) for term in terms)))
 
     def _term(self, term: Expr, definition: Definition) -> Expr:
         """A term with the reductions in it named, unless it is c·Σ body and needed as often."""
-        factors = Mul.make_args(term)
+        factors = factors_of(term)
         sums = [factor for factor in factors if isinstance(factor, ExprWithLimits)]
         others = [factor for factor in factors if not isinstance(factor, ExprWithLimits)]
         alone = len(sums) == 1 and not any(map(_has_reduction, others))
@@ -171,12 +173,11 @@ def _has_reduction(value: Expr) -> bool:
 
 def _product_name(value: Expr) -> str | None:
     """x_W1 for Σ x·W1."""
-    factors = value.function.args if isinstance(value, Sum) else ()
+    factors = operands(value.function) if isinstance(value, Sum) else ()
     if isinstance(getattr(value, "function", None), Mul) and all(
         isinstance(f, Indexed) for f in factors
     ):
-        ordered = sorted(factors, key=lambda f: (SAMPLE not in f.indices, name_of(f)))
-        return "_".join(map(name_of, ordered))
+        return "_".join(map(name_of, operands(value.function)))
     return None
 
 
@@ -186,7 +187,7 @@ def matrices(program: Program, definition: Definition) -> tuple[Indexed, Indexed
     if not isinstance(value, Sum) or len(bounds(value)) != 1 or len(indices_of(target)) != 2:
         return None
     ((index, _),) = bounds(value).items()
-    factors = Mul.make_args(value.function)
+    factors = factors_of(value.function)
     if len(factors) != 2 or not all(
         isinstance(f, Indexed) and len(f.indices) == 2 for f in factors
     ):
@@ -230,7 +231,7 @@ def _blocks(program: Program) -> tuple[Block, ...]:
                     break
             else:
                 blocks.append(Rows((definition,)))
-            if SAMPLE not in definition.indices:
+            if sums_over_samples(definition):
                 totals.add(definition.name)
         made_in[definition.name] = place
     return (*first, *blocks)
@@ -240,8 +241,8 @@ def over_samples(definition: Definition) -> bool:
     """Whether a loop over the samples computes it: it has samples, or sums over them."""
     return SAMPLE in definition.indices or any(
         SAMPLE in bounds(factor)
-        for term in Add.make_args(definition.value)
-        for factor in Mul.make_args(term)
+        for term in terms_of(definition.value)
+        for factor in factors_of(term)
         if isinstance(factor, ExprWithLimits)
     )
 
@@ -342,6 +343,8 @@ def _handovers(
         for definition in group:
             if storage[definition.name] not in ("full", "output") or not definition.indices:
                 continue
+            if sums_over_samples(definition):
+                continue  # it is begun before the loop that still reads the other array
             for name in _read_through(definition, group, storage):
                 if (
                     storage.get(name) == "full"
@@ -357,6 +360,11 @@ def _handovers(
                         taken_over[definition.name] = name
                     break
     return taken_over
+
+
+def sums_over_samples(definition: Definition) -> bool:
+    """Whether it is summed over the samples, begun before a loop and complete after it."""
+    return SAMPLE not in definition.indices and over_samples(definition)
 
 
 def _groups(block: Block) -> list[list[Definition]]:

@@ -8,7 +8,7 @@ Every definition's statements stand under its equation.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sympy import Add, Expr, Indexed, Integer, Mul, Sum, Symbol
+from sympy import Add, Expr, Indexed, Integer, Sum, Symbol
 from sympy.concrete.expr_with_limits import ExprWithLimits
 
 from symgrad.compiler.code import Printer
@@ -16,6 +16,8 @@ from symgrad.compiler.schedule import Block, Nest, Product, Rows, Schedule, loop
 from symgrad.language.functions import Peak
 from symgrad.language.indices import SAMPLE, SAMPLES, axis, bounds, product
 from symgrad.language.notation import undistributed
+from symgrad.language.order import factors as factors_of
+from symgrad.language.order import terms as terms_of
 from symgrad.language.program import Definition, indices_of, name_of
 from symgrad.language.unicode import equation
 
@@ -275,8 +277,8 @@ def _sums_and_rest(value: Expr) -> tuple[list[tuple[Expr, Sum]], Expr]:
     """A value as Σ factor·reduction + rest."""
     sums: list[tuple[Expr, Sum]] = []
     rest: list[Expr] = []
-    for term in Add.make_args(value):
-        factors = Mul.make_args(term)
+    for term in terms_of(value):
+        factors = factors_of(term)
         reductions = [factor for factor in factors if isinstance(factor, ExprWithLimits)]
         if reductions:
             (reduction,) = reductions

@@ -16,6 +16,7 @@ from sympy import Expr, Function, Indexed, Integer, Sum, Symbol
 from sympy.concrete.expr_with_limits import ExprWithLimits
 
 from symgrad.language.notation import as_it_stands
+from symgrad.language.order import arranged, factors
 
 SAMPLE = Symbol("n", integer=True)
 SAMPLES = Symbol("N", integer=True, positive=True)
@@ -73,17 +74,16 @@ def reduction_like(reduction: Expr, body: Expr, over: Mapping[Symbol, Expr]) -> 
 
 def sum_over(body: Expr, index: Symbol, extent: Expr) -> Expr:
     """Σ_index body, with the factors that do not depend on the index pulled out of the sum."""
-    factors = body.as_ordered_factors() if body.is_Mul else [body]
-    inside = [factor for factor in factors if index in free_indices(factor)]
-    outside = [factor for factor in factors if index not in free_indices(factor)]
+    inside = [factor for factor in factors(body) if index in free_indices(factor)]
+    outside = [factor for factor in factors(body) if index not in free_indices(factor)]
     summed = Sum(product(inside), (index, 0, extent - 1)) if inside else extent
     return product([*outside, summed])
 
 
-def product(factors: Iterable[Expr]) -> Expr:
+def product(values: Iterable[Expr]) -> Expr:
     result: Expr = Integer(1)
-    for factor in factors:
-        result = result * factor
+    for value in values:
+        result = result * value
     return result
 
 
@@ -165,12 +165,8 @@ def walk(expression: Expr) -> Iterator[Expr]:
 
 
 def operands(expression: Expr) -> tuple[Expr, ...]:
-    """The sub-expressions that an expression computes with."""
-    if isinstance(expression, Indexed):
-        return ()
-    if isinstance(expression, ExprWithLimits):
-        return (expression.function,)
-    return tuple(expression.args)
+    """The sub-expressions that an expression computes with, in our own order."""
+    return arranged(expression)
 
 
 def rebuild(expression: Expr, values: Iterable[Expr]) -> Expr:

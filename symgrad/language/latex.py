@@ -107,6 +107,8 @@ class LatexWriter(Writer):
         return rf"\sqrt{{{written}}}"
 
     def raised(self, base: str, exponent: Expr) -> str:
+        if base.startswith(r"\frac"):
+            base = self.grouped(base)
         # in braces: what carries its layer as a superscript can't take another one
         return f"{{{base}}}^{{{self.write(exponent)}}}"
 

@@ -1,28 +1,50 @@
 """The order in which terms and factors are written: our own, because SymPy's may change.
 
+Emitted bytes must not depend on SymPy's version, and so nothing follows the order of its args.
+
 Sums: numbers, then what is computed, then arrays and scalars, negative terms last: 1 - a1², y - t.
 Products: numbers, scalars, arrays of samples, other arrays, then the rest: x[n,i0]·W1[i0,i1].
 """
 
+from functools import lru_cache
+
 from sympy import Add, Expr, Indexed, Mul, Pow, Symbol
+from sympy.concrete.expr_with_limits import ExprWithLimits
 
-from symgrad.language.indices import SAMPLE, operands
 
-
-def arranged(value: Expr) -> list[Expr]:
+@lru_cache(maxsize=100_000)
+def arranged(value: Expr) -> tuple[Expr, ...]:
     """The operands of a sum or product as they are to be written; of others as they stand."""
+    if isinstance(value, Indexed):
+        return ()
+    if isinstance(value, ExprWithLimits):
+        return (value.function,)
     if isinstance(value, Add):
-        return sorted(value.args, key=_term)
+        return tuple(sorted(value.args, key=_term))
     if isinstance(value, Mul):
-        return sorted(value.args, key=_factor)
-    return list(operands(value))
+        return tuple(sorted(value.args, key=_factor))
+    return tuple(value.args)
+
+
+def terms(value: Expr) -> tuple[Expr, ...]:
+    """The terms of a sum; anything else is a sum of one."""
+    return arranged(value) if isinstance(value, Add) else (value,)
+
+
+def factors(value: Expr) -> tuple[Expr, ...]:
+    """The factors of a product; anything else is a product of one."""
+    return arranged(value) if isinstance(value, Mul) else (value,)
 
 
 def _term(term: Expr) -> tuple[object, ...]:
     negative = term.could_extract_minus_sign() if term.is_number else _negative(term)
     plain = isinstance(term, Indexed | Symbol)
-    of_weights = isinstance(term, Indexed) and SAMPLE not in term.indices
+    of_weights = isinstance(term, Indexed) and not _of_samples(term)
     return (negative, not term.is_number, plain, of_weights, text(term))
+
+
+def _of_samples(read: Indexed) -> bool:
+    return any(index.name == "n" for index in read.indices)
 
 
 def _negative(term: Expr) -> bool:
@@ -35,7 +57,7 @@ def _factor(factor: Expr) -> tuple[object, ...]:
     elif isinstance(factor, Symbol):
         kind = 1
     elif isinstance(factor, Indexed):
-        kind = 2 if SAMPLE in factor.indices else 3
+        kind = 2 if _of_samples(factor) else 3
     elif isinstance(factor, Pow) and factor.exp.is_number and factor.exp.is_negative:
         kind = 5
     else:
@@ -47,6 +69,6 @@ def text(value: Expr) -> str:
     """A text that orders values; not for reading."""
     if isinstance(value, Indexed):
         return f"{value.base.label}[{','.join(index.name for index in value.indices)}]"
-    if not operands(value):
+    if not value.args:
         return str(value)
-    return f"{type(value).__name__}({','.join(sorted(map(text, operands(value))))})"
+    return f"{type(value).__name__}({','.join(map(text, arranged(value)))})"
