@@ -36,7 +36,7 @@ class Model(BaseModel):
             raise SpecError(report(error, type(self))) from None
 
     # Unmarked, it would also be run for models inside a model, where the error has to stay
-    # pydantic's for the place to be known. SQLModel relies on this mark too.
+    # pydantic's for the place to be known.
     __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
 
 

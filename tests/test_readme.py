@@ -1,0 +1,44 @@
+"""README is true: its examples run and print what they say, its source is what is emitted."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+MARK = "<!-- emitted: generated/xor.py, loss_and_gradient_into -->\n"
+
+
+def blocks() -> list[str]:
+    """The Python blocks, but the one that was emitted."""
+    without = re.sub(re.escape(MARK) + r"```python\n.*?```", "", README, flags=re.S)
+    return re.findall(r"^```python\n(.*?)^```", without, flags=re.S | re.M)
+
+
+def test_the_examples_print_what_they_say(monkeypatch, capsys):
+    monkeypatch.chdir(ROOT)
+    names: dict[str, object] = {}
+    for block in blocks():
+        exec(block, names)
+    loss, derivatives, minimum, descended = capsys.readouterr().out.splitlines()
+    assert loss.startswith("1.46872")
+    assert all(part.startswith("-0.471120") for part in derivatives.split())
+    assert float(minimum) < 1e-9 and float(descended) < 1e-9
+    assert np.shape(names["gradient"]) == (9,)
+
+
+def test_the_source_shown_is_the_source_emitted():
+    shown = README.split(MARK)[1].removeprefix("```python\n").split("```")[0]
+    source = (ROOT / "generated" / "xor.py").read_text(encoding="utf-8")
+    assert shown.startswith("def loss_and_gradient_into(") and shown.rstrip().endswith("return E")
+    assert shown in source
+
+
+def test_the_specs_shown_are_specs(tmp_path):
+    from symgrad.compiler.spec import Spec
+
+    for number, text in enumerate(re.findall(r"^```toml\n(.*?)^```", README, flags=re.S | re.M)):
+        path = tmp_path / f"{number}.toml"
+        path.write_text(text, encoding="utf-8")
+        assert Spec.load(path).weights > 0
