@@ -7,7 +7,6 @@ same bytes, whatever the machine, the folder and the hash seed.
 import pprint
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
 from math import prod, sqrt
 from pathlib import Path
 from typing import Any
@@ -15,35 +14,30 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, meta
 
 from symgrad import __version__
+from symgrad.compiler import costs
+from symgrad.compiler.family import family
 from symgrad.compiler.schedule import Schedule
 from symgrad.compiler.spec import Spec
-from symgrad.compiler.statements import Body, Comment, Line, Statement, statements
 from symgrad.language.count import operations
 from symgrad.language.functions import SELU_ALPHA, SELU_SCALE
-from symgrad.language.program import Program, name_of, prune, reads
+from symgrad.language.program import Program, name_of, prune
 from symgrad.language.unicode import listing
 
 # Layers that are initialised as He et al. do it; the others as Glorot and Bengio.
 _RELU_LIKE = {"relu", "leaky_relu", "elu", "selu", "gelu", "silu", "mish", "softplus"}
 
-
-@dataclass(frozen=True)
-class View:
-    """A weight, or its derivative, inside the flat vector."""
-
-    name: str
-    vector: str
-    start: int
-    end: int
-    shape: str
+# The functions of a module: what each is called, and the schedule that it runs.
+FAMILIES = {"prediction": "predict", "loss": "loss", "gradient": "gradient"}
 
 
 def emit(spec: Spec, program: Program, schedules: Mapping[str, Schedule], order: str) -> str:
     """The source of the module of `spec`; `schedules` has "predict", "loss" and "gradient"."""
     single = spec.dtype == "float32"
-    bodies = {name: statements(schedule, single) for name, schedule in schedules.items()}
     forward = prune(program, ("E",))
     layout = parameters(program)
+    families = [
+        family(name, schedules[schedule], layout, single) for name, schedule in FAMILIES.items()
+    ]
     file_name = spec.file_name or f"{spec.name}.toml"
     weights = {"w": 1} if spec.loss.sample_weights else {}
     shape = "-".join(map(str, spec.widths))
@@ -58,6 +52,7 @@ def emit(spec: Spec, program: Program, schedules: Mapping[str, Schedule], order:
         "order": order,
         "dtype": spec.dtype,
         "single": single,
+        "itemsize": 4 if single else 8,
         "weighted": spec.loss.sample_weights,
         "inputs": spec.inputs,
         "outputs": spec.outputs,
@@ -67,10 +62,14 @@ def emit(spec: Spec, program: Program, schedules: Mapping[str, Schedule], order:
         "axes": plain({"theta": 1, "x": 2, "t": 2} | weights | {"gradient": 1}),
         "spec": plain(spec.normalised()),
         "parameters": plain(layout),
-        "functions": sorted(set().union(*(body.functions for body in bodies.values()))),
-        "bodies": {
-            name: _body(body, views(schedules[name], layout)) for name, body in bodies.items()
-        },
+        "functions": sorted(set().union(*(each["functions"] for each in families))),
+        "families": families,
+        "prediction": families[0],
+        "loss": families[1],
+        "gradient": families[2],
+        "products": any(each["products"] for each in families),
+        "thinnest": costs.THINNEST,
+        "one_thread": costs.ONE_THREAD,
         "spreads": [(f"W{k}", limit) for k, limit in enumerate(spreads(spec), start=1)],
         "selu_high": repr(float(SELU_SCALE)),
         "selu_low": repr(float(SELU_SCALE * SELU_ALPHA)),
@@ -135,22 +134,6 @@ def parameters(program: Program) -> dict[str, tuple[int, tuple[int, ...]]]:
     return layout
 
 
-def views(schedule: Schedule, layout: Mapping[str, tuple[int, tuple[int, ...]]]) -> list[View]:
-    """The arrays in theta that a schedule reads, and those in the gradient that it writes."""
-    read = {name_of(r) for d in schedule.program.definitions for r in reads(d.value)}
-    written = {
-        name.removeprefix("d_") for name in schedule.program.outputs if name.startswith("d_")
-    }
-    wanted = [(name, "theta") for name in layout if name in read]
-    wanted += [(f"d_{name}", "gradient") for name in layout if name in written]
-    result = []
-    for name, vector in wanted:
-        start, shape = layout[name.removeprefix("d_")]
-        reshaped = f".reshape({shape})" if len(shape) > 1 else ""
-        result.append(View(name, vector, start, start + prod(shape), reshaped))
-    return result
-
-
 def spreads(spec: Spec) -> list[str]:
     """The limit of each layer's uniform initial weights, as source."""
     limits = []
@@ -158,21 +141,3 @@ def spreads(spec: Spec) -> list[str]:
         fan = below if layer.activation in _RELU_LIKE else below + layer.units
         limits.append(repr(sqrt(6 / fan)))
     return limits
-
-
-def _body(body: Body, into: list[View]) -> dict[str, Any]:
-    return {
-        "statements": [_statement(statement) for statement in body.statements],
-        "uses_samples": body.uses_samples,
-        "views": into,
-    }
-
-
-def _statement(statement: Statement) -> dict[str, Any]:
-    match statement:
-        case Comment(text):
-            return {"kind": "comment", "text": text}
-        case Line(source):
-            return {"kind": "line", "source": source}
-    body = [_statement(inner) for inner in statement.body]
-    return {"kind": "loop", "index": statement.index, "extent": statement.extent, "body": body}

@@ -1,46 +1,35 @@
-"""schedule: how a program is run: which definitions become matrix products, which share a loop.
+"""schedule: how a program is run: in which order, what shares a loop, and where values live.
 
-    schedule   ::= block*
+    schedule   ::= totals before blocks after
     block      ::= Product | Rows | Nest
     Product      one matrix product, by BLAS
-    Rows         one loop over the samples, in which everything about a sample is done together
+    Rows         one loop over samples, in which everything about a sample is done together
     Nest         loops over weights alone
 
-A program is first split until every definition is one of those: big products get a name of their
-own (x_W1 = Σ x·W1, then z1 = x_W1 + b1), and so do sums that are needed once a sample but stand in
-something computed for every unit. Then each definition goes into the earliest block that has what
-it needs. What is read only inside its block takes no memory for all samples: it becomes a row or a
-local variable. An array that is no longer needed hands its memory on.
+The samples are gone through in blocks, so that what is computed for them stays in cache and memory
+does not grow with their number. `totals` are sums over all samples that the first block needs
+already (Σ w of sample weights); `before` needs weights alone and is needed in every block;
+`blocks` is what is done for a block of samples; `after` is what waits for the last: penalties and
+what is added to sums.
+
+A small network has no products: all of it is one loop over the samples. In a larger one each
+definition goes into the earliest block that has what it needs. `split` has made definitions of
+these forms, `memory` says where each array lives, `costs` has the figures that decide.
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
-from typing import Literal
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
-from sympy import Add, Expr, Indexed, Mul, Sum, Symbol
+from sympy import Expr, Indexed
 from sympy.concrete.expr_with_limits import ExprWithLimits
 
-from symgrad.compiler.share import name_for
-from symgrad.language.indices import (
-    SAMPLE,
-    bounds,
-    free_indices,
-    operands,
-    product,
-    rebuild,
-    reduction_like,
-)
+from symgrad.compiler import costs
+from symgrad.compiler.split import matrices, over_samples, split, sums_over_samples
+from symgrad.language.indices import SAMPLE
 from symgrad.language.notation import undistributed
 from symgrad.language.order import factors as factors_of
 from symgrad.language.order import terms as terms_of
-from symgrad.language.program import Definition, Program, array, indices_of, name_of, prune, reads
-
-# A matrix product goes to BLAS from this many multiplications a sample on. Below, a call costs more
-# than the work: a 2-8-1 network with 4 samples took 0.5 µs in loops and 1.9 µs with np.dot.
-BLAS_FROM = 256
-
-# Where an array lives: one element at a time, one sample's elements, all samples', or given memory.
-Storage = Literal["local", "row", "full", "output"]
+from symgrad.language.program import Definition, Program, name_of, prune, reads
 
 
 @dataclass(frozen=True)
@@ -72,157 +61,102 @@ Block = Product | Rows | Nest
 
 @dataclass(frozen=True)
 class Schedule:
-    """The blocks of a program in the order to run them, and where each array lives.
-
-    `takes_over[v] = u` says that v is written into the memory of u, which is not read afterwards.
-    """
+    """The blocks of a program in the order to run them; `chunks` as in `costs.chunks_from`."""
 
     program: Program
+    totals: tuple[Definition, ...]
+    before: tuple[Nest, ...]
     blocks: tuple[Block, ...]
-    storage: dict[str, Storage]
-    takes_over: dict[str, str]
+    after: tuple[Nest, ...]
+    chunks: tuple[int, ...]
 
-    def memory(self, name: str) -> str:
-        """The array whose memory `name` lives in, itself in most cases."""
-        while name in self.takes_over:
-            name = self.takes_over[name]
-        return name
+    @property
+    def in_order(self) -> tuple[Block, ...]:
+        return (*(Rows((d,)) for d in self.totals), *self.before, *self.blocks, *self.after)
 
 
 @undistributed
 def schedule(program: Program, outputs: Iterable[str]) -> Schedule:
     """A schedule that computes `outputs` and nothing else of `program`."""
-    program = split(prune(program, outputs))
-    blocks = _blocks(program)
-    storage = _storage(program, blocks)
-    return Schedule(program, blocks, storage, _handovers(program, blocks, storage))
+    program = prune(program, outputs)
+    program = split(program, products=worth_products(program))
+    needed = _needed_for_a_sample(program)
+    totals = tuple(
+        d for d in program.definitions if sums_over_samples(d) and d.name in needed
+    )
+    assert all(name_of(r) in program.given for d in totals for r in reads(d.value)), totals
+    rest = [d for d in program.definitions if not over_samples(d)]
+    blocks = _blocks(program, [d for d in program.definitions if over_samples(d)], totals)
+    return Schedule(
+        program,
+        totals,
+        before=tuple(Nest(d) for d in rest if d.name in needed),
+        blocks=blocks,
+        after=tuple(Nest(d) for d in rest if d.name in _needed_at_the_end(program)),
+        chunks=costs.chunks_from(program),
+    )
 
 
-# Splitting
+def worth_products(program: Program) -> bool:
+    """Whether the largest matrix product of a program is worth a call of BLAS."""
+    whole = split(program, products=True)
+    return any(
+        matrices(whole, d) and costs.multiplications(whole, d) >= costs.PRODUCT_FROM
+        for d in whole.definitions
+    )
 
 
-def split(program: Program) -> Program:
-    """Definitions in the forms that blocks have; each value is Σ c·reduction + rest."""
-    return _Splitting(program).run()
+def _needed_for_a_sample(program: Program) -> set[str]:
+    """What is read while a sample is computed, directly or by way of what is read."""
+    needed: set[str] = set()
+    for definition in reversed(program.definitions):
+        if over_samples(definition):
+            needed |= {name_of(read) for read in _reads_of_a_sample(definition)}
+        elif definition.name in needed:
+            needed |= {name_of(read) for read in reads(definition.value)}
+    return needed
 
 
-class _Splitting:
-    def __init__(self, program: Program) -> None:
-        self.program = program
-        self.taken = {*program.given, *program.by_name}
-        self.definitions: list[Definition] = []
-        self.named: dict[Expr, Expr] = {}
-
-    def run(self) -> Program:
-        for definition in self.program.definitions:
-            self.definitions.append(self._split(definition))
-        return self.program.with_definitions(self.definitions)
-
-    def _split(self, definition: Definition) -> Definition:
-        terms = terms_of(definition.value)
-        if matrices(self.program, definition):
-            return definition
-        return replace(definition, value=Add(*(self._term(term, definition) for term in terms)))
-
-    def _term(self, term: Expr, definition: Definition) -> Expr:
-        """A term with the reductions in it named, unless it is c·Σ body and needed as often."""
-        factors = factors_of(term)
-        sums = [factor for factor in factors if isinstance(factor, ExprWithLimits)]
-        others = [factor for factor in factors if not isinstance(factor, ExprWithLimits)]
-        alone = len(sums) == 1 and not any(map(_has_reduction, others))
-        if alone and isinstance(sums[0], Sum) and self._belongs(sums[0], definition):
-            body = self._inside(sums[0].function, definition)
-            whole = reduction_like(sums[0], body, bounds(sums[0]))
-            part = Definition(definition.target, whole)
-            if matrices(self.program, part):
-                whole = self._define(whole, definition)
-            return product([*others, whole])
-        if alone and term == sums[0] == definition.value:
-            return reduction_like(
-                sums[0], self._inside(sums[0].function, definition), bounds(sums[0])
-            )
-        return self._inside(term, definition)
-
-    def _belongs(self, reduction: Expr, definition: Definition) -> bool:
-        """Whether it is needed for every element of the target, not once for many of them."""
-        return free_indices(reduction) == set(definition.indices) or not definition.indices
-
-    def _inside(self, value: Expr, definition: Definition) -> Expr:
-        """`value` with every reduction in it defined apart."""
-        parts = [self._inside(part, definition) for part in operands(value)]
-        if parts and tuple(parts) != operands(value):
-            value = rebuild(value, parts)
-        return self._define(value, definition) if isinstance(value, ExprWithLimits) else value
-
-    def _define(self, value: Expr, user: Definition) -> Expr:
-        if value not in self.named:
-            name = stem = _product_name(value) or name_for(value, user.name)
-            while name in self.taken:
-                name = f"{name}_" if name != stem else f"{stem}_of_{user.name}"
-            self.taken.add(name)
-            order = [i for i in user.indices if i in free_indices(value)]
-            rest = sorted(free_indices(value) - set(order), key=lambda index: index.name)
-            self.named[value] = array(name, *order, *rest)
-            self.definitions.append(Definition(self.named[value], value))
-        return self.named[value]
+def _needed_at_the_end(program: Program) -> set[str]:
+    """What outputs without samples are, and what is added to sums over samples."""
+    needed = set(program.outputs)
+    for definition in reversed(program.definitions):
+        names = {name_of(read) for read in reads(definition.value)}
+        if sums_over_samples(definition):
+            needed |= names - {name_of(read) for read in _reads_of_a_sample(definition)}
+        elif definition.name in needed and not over_samples(definition):
+            needed |= names
+    return needed
 
 
-def _has_reduction(value: Expr) -> bool:
-    return isinstance(value, ExprWithLimits) or any(map(_has_reduction, operands(value)))
+def _reads_of_a_sample(definition: Definition) -> Iterator[Expr]:
+    """What a sample's part in a definition reads: of a sum over samples, what is in the sum."""
+    if SAMPLE in definition.indices:
+        yield from reads(definition.value)
+        return
+    for term in terms_of(definition.value):
+        for factor in factors_of(term):
+            if isinstance(factor, ExprWithLimits) or definition.indices:
+                yield from reads(factor)
 
 
-def _product_name(value: Expr) -> str | None:
-    """x_W1 for Σ x·W1."""
-    factors = operands(value.function) if isinstance(value, Sum) else ()
-    if isinstance(getattr(value, "function", None), Mul) and all(
-        isinstance(f, Indexed) for f in factors
-    ):
-        return "_".join(map(name_of, operands(value.function)))
-    return None
-
-
-def matrices(program: Program, definition: Definition) -> tuple[Indexed, Indexed] | None:
-    """The two matrices whose product the definition is, if it is worth a call of BLAS."""
-    value, target = definition.value, definition.target
-    if not isinstance(value, Sum) or len(bounds(value)) != 1 or len(indices_of(target)) != 2:
-        return None
-    ((index, _),) = bounds(value).items()
-    factors = factors_of(value.function)
-    if len(factors) != 2 or not all(
-        isinstance(f, Indexed) and len(f.indices) == 2 for f in factors
-    ):
-        return None
-    rows, columns = indices_of(target)
-    for left, right in (factors, factors[::-1]):
-        if set(left.indices) == {rows, index} and set(right.indices) == {index, columns}:
-            units = [i for i in (rows, columns, index) if i != SAMPLE]
-            work = product(program.extent(i) for i in units)
-            return (left, right) if work >= BLAS_FROM else None
-    return None
-
-
-# Blocks
-
-
-def _blocks(program: Program) -> tuple[Block, ...]:
+def _blocks(
+    program: Program, definitions: list[Definition], totals: Iterable[Definition]
+) -> tuple[Block, ...]:
     """Each definition in the earliest block that has what it needs."""
-    first: list[Block] = []  # what needs nothing but weights: penalties
     blocks: list[Block] = []
     made_in: dict[str, int] = {}
-    totals: set[str] = set()  # what is complete only after a loop over the samples
-    for definition in program.definitions:
-        needs = [name_of(read) for read in reads(definition.value)]
-        ready = max((made_in[name] for name in needs if name in made_in), default=-1)
+    products = worth_products(program)
+    for definition in definitions:
+        if definition in totals:
+            continue
+        needs = [made_in[name] for r in reads(definition.value) if (name := name_of(r)) in made_in]
         place = len(blocks)
-        if (pair := matrices(program, definition)) is not None:
+        if products and (pair := matrices(program, definition)) is not None:
             blocks.append(_product(definition, *pair))
-        elif not over_samples(definition):
-            (blocks if ready >= 0 else first).append(Nest(definition))
-            place = place if ready >= 0 else -1
         else:
-            waits = any(name in totals and made_in[name] == ready for name in needs)
             # what waits for nothing, as -t[n,i]/N does, stays where it stands in the program
-            start = ready + waits if ready >= 0 else len(blocks) - 1
+            start = max(needs, default=len(blocks) - 1)
             for candidate in range(max(start, 0), len(blocks)):
                 block = blocks[candidate]
                 if isinstance(block, Rows):
@@ -231,167 +165,10 @@ def _blocks(program: Program) -> tuple[Block, ...]:
                     break
             else:
                 blocks.append(Rows((definition,)))
-            if sums_over_samples(definition):
-                totals.add(definition.name)
         made_in[definition.name] = place
-    return (*first, *blocks)
-
-
-def over_samples(definition: Definition) -> bool:
-    """Whether a loop over the samples computes it: it has samples, or sums over them."""
-    return SAMPLE in definition.indices or any(
-        SAMPLE in bounds(factor)
-        for term in terms_of(definition.value)
-        for factor in factors_of(term)
-        if isinstance(factor, ExprWithLimits)
-    )
+    return tuple(blocks)
 
 
 def _product(definition: Definition, left: Indexed, right: Indexed) -> Product:
     rows, columns = definition.indices
     return Product(definition, left, right, (left.indices[0] != rows, right.indices[1] != columns))
-
-
-def loops(definitions: Iterable[Definition]) -> Iterator[list[Definition]]:
-    """The definitions of a block of rows, in groups that share one loop over units.
-
-    A definition joins the group before it if both run over the same units and it reads what the
-    group computes at the same place only.
-    """
-    group: list[Definition] = []
-    for definition in definitions:
-        if group and not _joins(definition, group):
-            yield group
-            group = []
-        group.append(definition)
-    if group:
-        yield group
-
-
-def _joins(definition: Definition, group: list[Definition]) -> bool:
-    """Whether the definition can be computed element by element together with the group."""
-    places = {member.name: member.indices for member in group}
-    if definition.indices[-1:] == (SAMPLE,) or not definition.indices:
-        return False
-    if _units(definition) != _units(group[0]):
-        return False
-    return all(
-        indices_of(read) == places[name_of(read)]
-        for read in reads(definition.value)
-        if name_of(read) in places
-    )
-
-
-def _units(definition: Definition) -> tuple[Symbol, ...]:
-    return tuple(index for index in definition.indices if index != SAMPLE)
-
-
-# Memory
-
-
-def _storage(program: Program, blocks: tuple[Block, ...]) -> dict[str, Storage]:
-    """The smallest place that each definition's readers leave it."""
-    storage: dict[str, Storage] = {}
-    readers: dict[str, set[tuple[int, int]]] = {}
-    homes: dict[str, tuple[int, int]] = {}
-    for number, block in enumerate(blocks):
-        for place, group in enumerate(_groups(block)):
-            for definition in group:
-                homes[definition.name] = (number, place)
-                for read in reads(definition.value):
-                    readers.setdefault(name_of(read), set()).add((number, place))
-    for definition in program.definitions:
-        name, home = definition.name, homes[definition.name]
-        read_in = readers.get(name, set())
-        if name in program.outputs:
-            storage[name] = "output"
-        elif not definition.indices or isinstance(blocks[home[0]], Product):
-            storage[name] = "full" if definition.indices else "local"
-        elif SAMPLE not in definition.indices:
-            storage[name] = "full"
-        elif read_in <= {home} or (
-            read_in and definition.indices == (SAMPLE,) and _within(read_in, home)
-        ):
-            storage[name] = "local"
-        elif _within(read_in, home):
-            storage[name] = "row"
-        else:
-            storage[name] = "full"
-    return storage
-
-
-def _within(read_in: set[tuple[int, int]], home: tuple[int, int]) -> bool:
-    return all(block == home[0] for block, _ in read_in)
-
-
-def _handovers(
-    program: Program, blocks: tuple[Block, ...], storage: dict[str, Storage]
-) -> dict[str, str]:
-    """Which arrays are written where another was that is read for the last time just then."""
-    groups = [(block, group) for block in blocks for group in _groups(block)]
-    last_read = {
-        name_of(read): place
-        for place, (_, group) in enumerate(groups)
-        for definition in group
-        for read in reads(definition.value)
-    }
-    taken_over: dict[str, str] = {}
-    gone: set[str] = set()
-    for place, (block, group) in enumerate(groups):
-        if isinstance(block, Product):
-            continue
-        for definition in group:
-            if storage[definition.name] not in ("full", "output") or not definition.indices:
-                continue
-            if sums_over_samples(definition):
-                continue  # it is begun before the loop that still reads the other array
-            for name in _read_through(definition, group, storage):
-                if (
-                    storage.get(name) == "full"
-                    and name not in gone
-                    and last_read[name] == place
-                    and program.by_name[name].indices == definition.indices
-                    and _read_in_place(group, name, definition)
-                ):
-                    gone.add(name)
-                    if storage[definition.name] == "output":
-                        taken_over[name] = definition.name
-                    else:
-                        taken_over[definition.name] = name
-                    break
-    return taken_over
-
-
-def sums_over_samples(definition: Definition) -> bool:
-    """Whether it is summed over the samples, begun before a loop and complete after it."""
-    return SAMPLE not in definition.indices and over_samples(definition)
-
-
-def _groups(block: Block) -> list[list[Definition]]:
-    """The definitions of a block by the loops over units that they share."""
-    return list(loops(block.definitions)) if isinstance(block, Rows) else [[block.definition]]
-
-
-def _read_through(
-    definition: Definition, group: list[Definition], storage: dict[str, Storage]
-) -> list[str]:
-    """The arrays that a definition reads, also by way of the local variables of its loop."""
-    local = {member.name: member for member in group if storage[member.name] == "local"}
-    names = [name_of(read) for read in reads(definition.value)]
-    for name in names:
-        if name in local:
-            names += [
-                name_of(read) for read in reads(local[name].value) if name_of(read) not in names
-            ]
-    return names
-
-
-def _read_in_place(group: list[Definition], name: str, writer: Definition) -> bool:
-    """Whether a loop reads an array only at the element that it is at, and not after `writer`."""
-    place = group.index(writer)
-    return all(
-        indices_of(read) == writer.indices and number <= place
-        for number, definition in enumerate(group)
-        for read in reads(definition.value)
-        if name_of(read) == name
-    )

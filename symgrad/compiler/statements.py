@@ -1,6 +1,6 @@
 """A schedule as statements: comments, lines, and loops with a body.
 
-    statement ::= Comment(text) | Line(source) | Loop(index, extent, statement*)
+    statement ::= Comment(text) | Line(source) | Loop(index, extent, statement*) | First(statement*)
 
 Every definition's statements stand under its equation.
 """
@@ -11,14 +11,17 @@ from dataclasses import dataclass
 from sympy import Add, Expr, Indexed, Integer, Sum, Symbol
 from sympy.concrete.expr_with_limits import ExprWithLimits
 
+from symgrad.compiler import costs
 from symgrad.compiler.code import Printer
-from symgrad.compiler.schedule import Block, Nest, Product, Rows, Schedule, loops
+from symgrad.compiler.memory import Memory, loops
+from symgrad.compiler.schedule import Block, Nest, Product, Rows, Schedule
+from symgrad.compiler.split import sums_over_samples
 from symgrad.language.functions import Peak
 from symgrad.language.indices import SAMPLE, SAMPLES, axis, bounds, product
 from symgrad.language.notation import undistributed
 from symgrad.language.order import factors as factors_of
 from symgrad.language.order import terms as terms_of
-from symgrad.language.program import Definition, indices_of, name_of
+from symgrad.language.program import Definition, indices_of, name_of, reads
 from symgrad.language.unicode import equation
 
 
@@ -39,71 +42,152 @@ class Loop:
     body: "tuple[Statement, ...]"
 
 
-Statement = Comment | Line | Loop
+@dataclass(frozen=True)
+class First:
+    """What is done only for the first block of samples."""
+
+    body: "tuple[Statement, ...]"
+
+
+Statement = Comment | Line | Loop | First
+
+
+@dataclass(frozen=True)
+class Part:
+    """Statements that stand in one emitted function; what they read and write, whether they have
+    scratch memory, and how many units the loops have that LLVM is not to unroll, by name."""
+
+    statements: tuple[Statement, ...]
+    reads: frozenset[str]
+    writes: frozenset[str]
+    extents: dict[str, int]
+    uses_samples: bool
+    in_scratch: bool
 
 
 @dataclass(frozen=True)
 class Body:
-    """The statements of one emitted function, the functions of the module that they call, and
-    whether they divide by the number of samples."""
+    """The parts of a schedule, by when they run, and the functions of the module that they call."""
 
-    statements: tuple[Statement, ...]
+    totals: Part
+    before: Part
+    block: Part
+    after: Part
     functions: frozenset[str]
-    uses_samples: bool
 
 
 @undistributed
-def statements(schedule: Schedule, single: bool) -> Body:
+def statements(schedule: Schedule, places: Memory, single: bool) -> Body:
     """The statements that run `schedule`; `single` is whether in float32."""
-    return _Writer(schedule, single).run()
+    return _Writer(schedule, places, single).run()
 
 
 class _Writer:
-    def __init__(self, schedule: Schedule, single: bool) -> None:
-        self.schedule = schedule
+    def __init__(self, schedule: Schedule, places: Memory, single: bool) -> None:
+        self.schedule, self.places = schedule, places
         self.program = schedule.program
         self.single = single
         self.printer = Printer(single, self._element)
         self.dtype = "np.float32" if single else "np.float64"
         self.section = ""
+        self.samples = "rows"  # how many samples a loop goes through
+        self.extents: dict[str, int] = {}
 
     def run(self) -> Body:
-        blocks = [s for block in self.schedule.blocks for s in self._block(block)]
-        uses = any(definition.value.has(SAMPLES) for definition in self.program.definitions)
-        return Body((*self._memory(), *blocks), frozenset(self.printer.functions), uses)
+        plan = self.schedule
+        sums = [d for block in plan.blocks for d in _definitions(block) if sums_over_samples(d)]
+        scalars = [d for d in sums if not d.indices]
+        self.samples = "samples"
+        totals = self._part(list(plan.totals), [s for d in plan.totals for s in self._total(d)])
+        self.samples = "rows"
+        before = self._part_of(plan.before, [])
+        block = self._part_of(plan.blocks, [*self._local(), *self._begun(sums)])
+        after = self._part(
+            [*(nest.definition for nest in plan.after), *scalars],
+            [
+                *self._own(plan.after),
+                *(s for nest in plan.after for s in self._block(nest)),
+                *(s for d in scalars for s in self._end(d)),
+            ],
+        )
+        return Body(totals, before, block, after, frozenset(self.printer.functions))
+
+    def _part_of(self, blocks: tuple[Block, ...], opening: list[Statement]) -> Part:
+        definitions = [d for block in blocks for d in _definitions(block)]
+        body = [*opening, *(s for block in blocks for s in self._block(block))]
+        return self._part(definitions, body, in_scratch=True)
+
+    def _part(
+        self, definitions: list[Definition], body: list[Statement], in_scratch: bool = False
+    ) -> Part:
+        extents, self.extents = self.extents, {}
+        return Part(
+            tuple(body),
+            frozenset(name_of(read) for d in definitions for read in reads(d.value)),
+            frozenset(d.name for d in definitions),
+            dict(sorted(extents.items())),
+            any(d.value.has(SAMPLES) for d in definitions),
+            in_scratch,
+        )
 
     # Memory
 
-    def _memory(self) -> Iterable[Statement]:
-        """Allocations: first what is new, then the names of what takes over another's memory."""
-        storage = self.schedule.storage
-        for definition in self.program.definitions:
-            name = definition.name
-            if storage[name] in ("row", "full") and name not in self.schedule.takes_over:
-                yield Line(f"{name} = np.empty({self._shape(definition)}, {self.dtype})")
-        for definition in self.program.definitions:
-            if definition.name in self.schedule.takes_over:
-                memory = self.schedule.memory(definition.name)
-                yield Line(
-                    f"{definition.name} = {memory}  # in the same memory, one after the other"
-                )
+    def _local(self) -> Iterable[Statement]:
+        """Small arrays for one sample, and the names of what takes over another's memory."""
+        for definition in self._in_blocks():
+            if self.places.storage[definition.name] == "row":
+                sizes = costs.size(self.program, definition.indices)
+                shape = self._stored(definition.name, definition.indices)
+                call = f"_local({sizes})"
+                if len(shape) > 1:
+                    extents = ", ".join(str(self.program.extent(i)) for i in shape)
+                    call = f"_view({call}, 0, ({extents}))"
+                yield Line(f"{definition.name} = {call}")
+        for definition in self._in_blocks():
+            yield from self._handed_over(definition)
 
-    def _shape(self, definition: Definition) -> str:
-        indices = self._stored(definition.name, definition.indices)
-        sizes = [self._extent(index) for index in indices]
-        return sizes[0] if len(sizes) == 1 else f"({', '.join(sizes)})"
+    def _own(self, nests: tuple[Nest, ...]) -> Iterable[Statement]:
+        """Memory for what is computed at the end and is no output."""
+        for nest in nests:
+            definition = nest.definition
+            name = definition.name
+            if self.places.storage[name] == "whole" and name not in self.places.takes_over:
+                extents = [str(self.program.extent(i)) for i in definition.indices]
+                shape = extents[0] if len(extents) == 1 else f"({', '.join(extents)})"
+                yield Line(f"{name} = np.empty({shape}, {self.dtype})")
+        for nest in nests:
+            yield from self._handed_over(nest.definition)
+            for read in dict.fromkeys(map(name_of, reads(nest.definition.value))):
+                if read in self.program.by_name and sums_over_samples(self.program.by_name[read]):
+                    yield from self._handed_over(self.program.by_name[read])
+
+    def _handed_over(self, definition: Definition) -> Iterable[Statement]:
+        if definition.name in self.places.takes_over:
+            memory = self.places.place(definition.name)
+            yield Line(f"{definition.name} = {memory}  # in the same memory, one after the other")
+
+    def _in_blocks(self) -> Iterable[Definition]:
+        return (d for block in self.schedule.blocks for d in _definitions(block))
 
     def _stored(self, name: str, indices: tuple[Symbol, ...]) -> tuple[Symbol, ...]:
         """The indices that an element is found by in memory: a row has those of one sample."""
-        row = self.schedule.storage.get(name) == "row"
+        row = self.places.storage.get(name) == "row"
         return tuple(index for index in indices if not (row and index == SAMPLE))
 
-    def _extent(self, index: Symbol) -> str:
-        return "samples" if axis(index) == "n" else str(self.program.extent(index))
+    def _extent(self, index: Symbol, unrolled: int = costs.OPAQUE_FROM - 1) -> str:
+        """How often a loop runs: a number where LLVM may unroll it, else a name."""
+        if index == SAMPLE or axis(index) == "n":
+            return self.samples
+        extent = int(self.program.extent(index))
+        if extent <= unrolled:
+            return str(extent)
+        name = f"units{axis(index)}"
+        self.extents[name] = extent
+        return name
 
     def _element(self, read: Indexed) -> str:
         name = name_of(read)
-        if self.schedule.storage.get(name) == "local":
+        if self.places.storage.get(name) == "local":
             return name
         return f"{name}[{', '.join(i.name for i in self._stored(name, indices_of(read)))}]"
 
@@ -133,8 +217,9 @@ class _Writer:
             name_of(matrix) + (".T" if transposed else "")
             for matrix, transposed in zip((block.left, block.right), block.transposed, strict=True)
         )
+        keep = "keep" if sums_over_samples(block.definition) else self.printer.constant(Integer(0))
         yield self._comment(block.definition)
-        yield Line(f"np.dot({left}, {right}, {block.definition.name})")
+        yield Line(f"_product({left}, {right}, {block.definition.name}, {keep}, at_once)")
 
     def _nest(self, definition: Definition) -> Iterable[Statement]:
         if definition.indices:
@@ -143,16 +228,11 @@ class _Writer:
             yield from self._scalar(definition)
 
     def _rows(self, definitions: tuple[Definition, ...]) -> Iterable[Statement]:
-        """One loop over the samples; sums over samples are begun before it and ended after it."""
-        summed = [d for d in definitions if SAMPLE not in d.indices]
-        for definition in summed:
-            yield from self._begin(definition)
+        """One loop over samples."""
         body: list[Statement] = []
         for group in loops(definitions):
             body += self._group(group)
-        yield Loop("n", "samples", tuple(body))
-        for definition in summed:
-            yield from self._end(definition)
+        yield Loop("n", self.samples, tuple(body))
 
     def _group(self, group: list[Definition]) -> Iterable[Statement]:
         units = [tuple(i for i in d.indices if i != SAMPLE) for d in group]
@@ -164,7 +244,12 @@ class _Writer:
             )
         yield from self._around(units[0], inner)
 
-    def _around(self, indices: tuple[Symbol, ...], body: Iterable[Statement]) -> list[Statement]:
+    def _around(
+        self,
+        indices: tuple[Symbol, ...],
+        body: Iterable[Statement],
+        unrolled: int = costs.OPAQUE_FROM - 1,
+    ) -> list[Statement]:
         """`body` in a loop for each index; comments that open it move out to the outermost loop."""
         body = list(body)
         if not indices:
@@ -172,7 +257,7 @@ class _Writer:
         comments = [s for s in body if isinstance(s, Comment)]
         inner = tuple(s for s in body if not isinstance(s, Comment))
         for index in reversed(indices):
-            inner = (Loop(index.name, self._extent(index), inner),)
+            inner = (Loop(index.name, self._extent(index, unrolled), inner),)
         return [*comments, *inner]
 
     # Definitions
@@ -188,16 +273,21 @@ class _Writer:
         if not sums:
             yield Line(f"{target} = {self.printer.source(value)}")
             return
-        total = definition.name if self.schedule.storage[definition.name] == "local" else "total"
+        total = definition.name if self.places.storage[definition.name] == "local" else "total"
         yield Line(f"{total} = {self.printer.source(rest)}")
+        nested = any(index != SAMPLE for index in definition.indices)
         for factor, reduction in sums:
-            yield from self._accumulate(total, product([factor, reduction.function]), reduction)
+            body = product([factor, reduction.function])
+            yield from self._accumulate(total, body, reduction, nested)
         if total != target:
             yield Line(f"{target} = {total}")
 
-    def _accumulate(self, total: str, body: Expr, reduction: Sum) -> Iterable[Statement]:
+    def _accumulate(
+        self, total: str, body: Expr, reduction: Sum, nested: bool = False
+    ) -> Iterable[Statement]:
         indices = tuple(index for index in reversed(bounds(reduction)) if index != SAMPLE)
-        yield from self._around(indices, [Line(self._added(total, body))])
+        unrolled = costs.UNROLLED if nested else costs.OPAQUE_FROM - 1
+        yield from self._around(indices, [Line(self._added(total, body))], unrolled)
 
     def _added(self, total: str, body: Expr) -> str:
         coefficient, _ = body.as_coeff_Mul()
@@ -215,17 +305,16 @@ class _Writer:
 
     # Sums over samples
 
-    def _begin(self, definition: Definition) -> Iterable[Statement]:
-        if not definition.indices:
-            yield Line(f"{definition.name}_sum = 0.0")
-            return
-        _, rest = _sums_and_rest(definition.value)
-        if rest == 0:
-            yield Line(f"{definition.name}[:] = {self.printer.constant(Integer(0))}")
-            return
-        line = Line(f"{self._target(definition)} = {self.printer.source(rest)}")
-        yield Comment(equation(Definition(definition.target, rest)) + " + …")
-        yield from self._around(definition.indices, [line])
+    def _begun(self, sums: list[Definition]) -> Iterable[Statement]:
+        """Sums begin at 0 in the first block; products begin by themselves."""
+        in_products = {b.definition.name for b in self.schedule.blocks if isinstance(b, Product)}
+        zeroed: list[Statement] = []
+        for definition in sums:
+            if definition.indices and definition.name not in in_products:
+                line = Line(f"{self._target(definition)} = {self.printer.constant(Integer(0))}")
+                zeroed += self._around(definition.indices, [line])
+        if zeroed:
+            yield First(tuple(zeroed))
 
     def _add(self, definition: Definition) -> Iterable[Statement]:
         """A sample's part in a sum over samples."""
@@ -239,10 +328,15 @@ class _Writer:
                     total = f"{definition.name}_sum"
                     yield from self._accumulate(total, reduction.function, reduction)
 
+    def _total(self, definition: Definition) -> Iterable[Statement]:
+        """A sum over all samples that is needed before the first is computed."""
+        yield self._comment(definition)
+        yield Line(f"{definition.name}_sum = 0.0")
+        yield Loop("n", self.samples, tuple(self._add(definition)))
+        yield from self._end(definition)
+
     def _end(self, definition: Definition) -> Iterable[Statement]:
         """A scalar, summed in double precision, takes its factor and what else is in it."""
-        if definition.indices:
-            return
         sums, rest = _sums_and_rest(definition.value)
         ((factor, _),) = [pair for pair in sums if SAMPLE in bounds(pair[1])]
         total = Symbol(f"{definition.name}_sum", real=True)
@@ -263,6 +357,10 @@ class _Writer:
         """Losses stay double; what a float32 computation goes on with is made float32."""
         double = definition.name == "E" or definition.name.startswith("R") or not self.single
         return value if double else f"F({value})"
+
+
+def _definitions(block: Block) -> tuple[Definition, ...]:
+    return block.definitions if isinstance(block, Rows) else (block.definition,)
 
 
 def section(definition: Definition) -> str:

@@ -1,0 +1,116 @@
+"""What computing costs: the one place for the figures that a schedule is decided by.
+
+They were measured on x86-64 with AVX-512, in float32, and are used as ratios: a machine that is
+twice as fast at everything is scheduled the same. Nothing here looks at the machine that compiles,
+so that the same spec gives the same source anywhere.
+"""
+
+from math import prod
+
+from sympy import Symbol
+
+from symgrad.compiler.split import matrices, over_samples, sums_over_samples
+from symgrad.language.count import of_definition
+from symgrad.language.indices import SAMPLE, free_indices
+from symgrad.language.program import Definition, Program
+
+# BLAS computes matrix products from this many multiplications a sample on. Below, calls cost more
+# than the work (30 to 40 ns each): a 2-8-1 network with 4 samples takes 0.15 µs in loops, and
+# 0.5 µs in products and passes over arrays. 16 inputs to 16 units are 0.04 µs in BLAS, 0.04 in a
+# loop over one sample and 0.7 in loops over sixteen.
+PRODUCT_FROM = 96
+
+# A product of at most this many multiplications stays on one thread in OpenBLAS; larger ones are
+# cut into pieces of this size where symgrad's own threads share the samples out.
+ONE_THREAD = 1 << 18
+
+# Pieces are no thinner than this; OpenBLAS needs 16 rows to be near its full speed.
+THINNEST = 16
+
+# Arrays that are computed together should stay in a core's cache.
+CACHE_BYTES = 1 << 18
+
+# How many samples are computed together: enough that a product is worth its call, and where the
+# gradient is larger than the cache, enough that adding to it does not cost more than computing it.
+ROWS = (64, 512)
+
+# Nanoseconds: of an operation inside a product, of one elsewhere, of adding one number of a part of
+# the gradient to the whole, and the least work that is worth handing to another thread.
+PRODUCT_NS = 1 / 100
+LOOP_NS = 1 / 8
+ADD_NS = 1 / 4
+THREAD_NS = 12_000
+
+# No more parts than this, however many samples: each has a gradient of its own.
+MOST_CHUNKS = 16
+
+# A loop over so many units or more is left to run at run time; LLVM would otherwise unroll it
+# before it vectorises, and then not vectorise.
+OPAQUE_FROM = 8
+
+# Sums of at most so many terms within a loop over units are unrolled, so that the loop outside is
+# the one that is vectorised.
+UNROLLED = 16
+
+# Numbers in arrays of one sample that lie on the stack.
+STACK = 1 << 10
+
+
+def block_rows(numbers_a_sample: int, weights: int, itemsize: int) -> int:
+    """How many samples are computed together where each needs so many numbers in memory."""
+    least, most = ROWS
+    rows = least
+    while rows < most and (
+        2 * rows * numbers_a_sample * itemsize <= CACHE_BYTES
+        or (weights * itemsize > CACHE_BYTES and rows < 4 * least)
+    ):
+        rows *= 2
+    return rows
+
+
+def chunks_from(program: Program) -> tuple[int, ...]:
+    """How many samples are computed in 2, 4, 8, … parts, each with a gradient of its own.
+
+    With c parts on as many threads the work takes 1/c, and adding up takes c; the sum is least
+    where c² is the ratio of the two. Fewer where a part would not be worth a thread.
+    """
+    sums = sum(size(program, d.indices) for d in program.definitions if sums_over_samples(d))
+    thresholds = []
+    chunks = 2
+    while chunks <= MOST_CHUNKS:
+        least = max(chunks * chunks * sums * ADD_NS, chunks * THREAD_NS) / nanoseconds(program)
+        thresholds.append(_round(least))
+        chunks *= 2
+    return tuple(thresholds)
+
+
+def nanoseconds(program: Program) -> float:
+    """What the definitions over samples cost, for one sample among many."""
+    products = any(
+        matrices(program, d) and multiplications(program, d) >= PRODUCT_FROM
+        for d in program.definitions
+    )
+    return sum(
+        of_definition(program, definition)
+        * (PRODUCT_NS if products and matrices(program, definition) else LOOP_NS)
+        for definition in program.definitions
+        if over_samples(definition)
+    )
+
+
+def multiplications(program: Program, definition: Definition) -> int:
+    """Multiplications that a product of matrices takes for one sample."""
+    indices = {*definition.indices, *free_indices(definition.value.function)}
+    return size(program, tuple(indices))
+
+
+def _round(samples: float) -> int:
+    """A whole number of two digits, for reading."""
+    number = max(2, int(samples))
+    scale = 10 ** max(len(str(number)) - 2, 0)
+    return -(-number // scale) * scale
+
+
+def size(program: Program, indices: tuple[Symbol, ...]) -> int:
+    """Numbers that an array of these indices holds, of one sample."""
+    return prod(int(program.extent(index)) for index in indices if index != SAMPLE)

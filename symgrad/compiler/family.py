@@ -1,0 +1,151 @@
+"""family: what the templates need to know of one schedule, as plain data.
+
+A schedule becomes a family of emitted functions: for a block of samples, for a chunk of blocks, for
+all samples one chunk after the other or on threads, and for what waits for the last sample. Which
+arguments each takes follows from what its statements read and write.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from symgrad.compiler import costs
+from symgrad.compiler.memory import Memory, memory
+from symgrad.compiler.schedule import Product, Schedule
+from symgrad.compiler.split import sums_over_samples
+from symgrad.compiler.statements import Comment, First, Line, Loop, Part, Statement, statements
+from symgrad.language.indices import SAMPLE
+from symgrad.language.program import Program
+
+Layout = Mapping[str, tuple[int, tuple[int, ...]]]
+
+# What the functions of a family do.
+SAYS = {
+    "prediction": "Writes the output of a chunk of samples.",
+    "loss": "The sum of the losses of a chunk of samples.",
+    "gradient": "The gradient of a chunk of samples; returns the sum of their losses.",
+}
+
+
+def family(name: str, schedule: Schedule, layout: Layout, single: bool) -> dict[str, Any]:
+    """The functions that compute a prediction, the loss, or the loss and its gradient."""
+    places = memory(schedule, itemsize=4 if single else 8)
+    body = statements(schedule, places, single)
+    program = schedule.program
+    gathers = any(output.startswith("d_") for output in program.outputs)
+    sums = "E" in program.outputs
+    products = any(isinstance(block, Product) for block in schedule.blocks)
+    data = ["x", *(i for i in ("t", "w") if i in body.block.reads), *(["y"] * (not sums))]
+    scalars = ["N"] * body.block.uses_samples
+    scalars += [d.name for d in schedule.totals if d.name in body.block.reads]
+    target = ["gradient"] * gathers
+    limit = ["at_once"] * products
+    end = ["theta", *(["N"] * body.after.uses_samples)]
+    end += [d.name for d in schedule.totals if d.name in body.after.reads]
+    cut = [f"{name}[start:end]" for name in data]
+    chunk = ["theta", *cut, *scalars, *(["into"] * gathers)]
+    in_blocks = bool(places.size)
+    opening, block = _opening(body.block, schedule, places, layout)
+    mark = "s" if in_blocks else ""
+    return {
+        "name": name,
+        "says": SAYS[name],
+        "arguments": {
+            "chunk": ", ".join(["theta", *(name + mark for name in data), *scalars, *target, *limit]),
+            "all": ", ".join(["theta", *data, *scalars, *target]),
+            "end": ", ".join([*end, *target, "E_sum"]),
+        },
+        "call": {
+            "turn": ", ".join([*chunk, *limit]),
+            "threads": ", ".join([*chunk, *([str(costs.ONE_THREAD)] * products)]),
+        },
+        "names": {
+            "one": ", ".join(data),
+            "cut": ", ".join(f"{name}s[start:end]" for name in data),
+        },
+        "before": _part(body.before, schedule, places, layout),
+        "opening": opening,
+        "block": block,
+        "totals": _part(body.totals, schedule, places, layout),
+        "after": _part(body.after, schedule, places, layout),
+        "functions": body.functions,
+        "uses_samples": any(part.uses_samples for part in (body.block, body.after, body.totals)),
+        "gathers": gathers,
+        "keeps": _keeps(schedule),
+        "sums": sums,
+        "products": products,
+        "scratch": places.size,
+        "in_blocks": in_blocks,
+        "rows": places.rows,
+        "chunks": schedule.chunks,
+    }
+
+
+def _opening(
+    part: Part, schedule: Schedule, places: Memory, layout: Layout
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What stands before the loop over blocks, and what is in it: views that depend on the block."""
+    whole = _part(part, schedule, places, layout)
+    if not places.size:
+        opened = [s for s in part.statements if isinstance(s, First)]
+        plain = [s for first in opened for s in first.body]
+        plain += [s for s in part.statements if s not in opened]
+        whole["statements"] = [_statement(statement) for statement in plain]
+    inside = [view for view in whole["views"] if "rows" in view["source"]]
+    outside = [view for view in whole["views"] if "rows" not in view["source"]]
+    return (
+        {"extents": whole["extents"], "views": outside, "statements": []},
+        {"extents": [], "views": inside, "statements": whole["statements"]},
+    )
+
+
+def _keeps(schedule: Schedule) -> bool:
+    """Whether a matrix product adds to what it has added for earlier blocks."""
+    return any(
+        isinstance(block, Product) and sums_over_samples(block.definition)
+        for block in schedule.blocks
+    )
+
+
+def _part(part: Part, schedule: Schedule, places: Memory, layout: Layout) -> dict[str, Any]:
+    return {
+        "extents": list(part.extents.items()),
+        "views": list(_views(part, schedule.program, places, layout)),
+        "statements": [_statement(statement) for statement in part.statements],
+    }
+
+
+def _views(
+    part: Part, program: Program, places: Memory, layout: Layout
+) -> Iterator[dict[str, str]]:
+    """The arrays that lie in theta, in the gradient and in scratch memory, as they are needed."""
+    names = {places.place(name) for name in (*part.reads, *part.writes)}
+    for vector, mark in (("theta", ""), ("gradient", "d_")):
+        for name, (offset, shape) in layout.items():
+            if mark + name in names:
+                yield _view(mark + name, vector, offset, [str(extent) for extent in shape])
+    if part.in_scratch:
+        for definition in program.definitions:
+            if definition.name in names and definition.name in places.offsets:
+                shape = [
+                    "rows" if index == SAMPLE else str(program.extent(index))
+                    for index in definition.indices
+                ]
+                yield _view(definition.name, "scratch", places.offsets[definition.name], shape)
+
+
+def _view(name: str, vector: str, start: int, shape: list[str]) -> dict[str, str]:
+    extents = ", ".join(shape) + "," * (len(shape) == 1)
+    return {"name": name, "source": f"_view({vector}, {start}, ({extents}))"}
+
+
+def _statement(statement: Statement) -> dict[str, Any]:
+    match statement:
+        case Comment(text):
+            return {"kind": "comment", "text": text}
+        case Line(source):
+            return {"kind": "line", "source": source}
+        case First(body):
+            head = "if start == 0"
+        case Loop(index, extent, body):
+            head = f"for {index} in range({extent})"
+    return {"kind": "block", "head": head, "body": [_statement(inner) for inner in body]}
