@@ -7,8 +7,8 @@
     Nest         loops over weights alone
 
 The samples are gone through in blocks, so that what is computed for them stays in cache and memory
-does not grow with their number. `totals` are sums over all samples that the first block needs
-already (Σ w of sample weights); `before` needs weights alone and is needed in every block;
+does not grow with their number. `totals` are sums over all samples that the first block or
+the end needs (Σ w of sample weights); `before` needs weights alone and is needed in every block;
 `blocks` is what is done for a block of samples; `after` is what waits for the last: penalties and
 what is added to sums.
 
@@ -82,7 +82,9 @@ def schedule(program: Program, outputs: Iterable[str]) -> Schedule:
     program = split(program, products=worth_products(program))
     needed = _needed_for_a_sample(program)
     totals = tuple(
-        d for d in program.definitions if sums_over_samples(d) and d.name in needed
+        d
+        for d in program.definitions
+        if sums_over_samples(d) and not d.indices and d.name not in program.outputs
     )
     assert all(name_of(r) in program.given for d in totals for r in reads(d.value)), totals
     rest = [d for d in program.definitions if not over_samples(d)]
