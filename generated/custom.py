@@ -19,10 +19,12 @@ The one expression, its shared parts named:
     e[n]             = 2.25·Σ_i3 (sqrt(part_of_e[n,i3]) - 1)
     E                = Σ_n e[n]/N
 
-and its derivative by all 370 weights at once is `loss_and_gradient_into`.
+and its derivative by all 370 weights at once is `_gradient_of_chunk`: read it first.
 Operations for one sample: the loss 813, loss and gradient 1857.
 
 x is of shape (samples, 3), t of shape (samples, 2), theta holds all weights, see PARAMETERS.
+Samples are computed in blocks, and many samples in several chunks of blocks, each of which sums
+apart; how many depends on their number alone, so that results do not depend on threads.
 A function of your own under @njit(cache=True) keeps the code it was compiled with: after emitting
 this file anew, touch yours.
 """
@@ -30,9 +32,14 @@ this file anew, touch yours.
 import functools
 import inspect
 import math
+import os
 
 import numba as nb
 import numpy as np
+from llvmlite import binding, ir
+from numba.core import cgutils
+from numba.extending import get_cython_function_address, lower_builtin, type_callable
+from numba.np.arrayobj import make_array, populate_array
 
 SPEC = {'name': 'custom',
  'dtype': 'float64',
@@ -84,7 +91,17 @@ def _jit(function, **options):
 
 def _elementary(function):
     """A function of numbers, compiled apart so that sums inside it are not reordered."""
-    return _jit(function)
+    return _jit(function, fastmath={"contract"})
+
+
+def _inner(function):
+    """A part of the functions below, compiled with the first that calls it."""
+    return _jit(function, nogil=True, fastmath=_FASTMATH)
+
+
+def _threaded(function):
+    """The same, with its prange on as many threads as Numba has."""
+    return _jit(function, nogil=True, fastmath=_FASTMATH, parallel=True)
 
 
 @_elementary
@@ -97,49 +114,707 @@ def square(u):
     return u * u
 
 
+@_inner
+def _prediction_of_chunk(theta, xs, ys, at_once):
+    """Writes the output of a chunk of samples."""
+    scratch = np.empty(16384, _DTYPE)  # for 512 samples at a time
+    units1 = _extent(16)
+    units2 = _extent(16)
+    W1 = _view(theta, 0, (3, 16))
+    b1 = _view(theta, 48, (16,))
+    W2 = _view(theta, 64, (16, 16))
+    b2 = _view(theta, 320, (16,))
+    W3 = _view(theta, 336, (16, 2))
+    b3 = _view(theta, 368, (2,))
+    for start in range(0, xs.shape[0], 512):
+        end = min(start + 512, xs.shape[0])
+        rows = end - start
+        x, y = xs[start:end], ys[start:end]
+        x_W1 = _view(scratch, 0, (rows, 16))
+        a1_W2 = _view(scratch, 8192, (rows, 16))
+        a1 = x_W1  # in the same memory, one after the other
+        a2 = a1_W2  # in the same memory, one after the other
+        a2_W3 = y  # in the same memory, one after the other
+        # layer 1, forward: x_W1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1]
+        _product(x, W1, x_W1, 0.0, at_once)
+        for n in range(rows):
+            # z1[n,i1] = x_W1[n,i1] + b1[i1]
+            # a1[n,i1] = z1[n,i1]·sigmoid(1.5·z1[n,i1])
+            for i1 in range(units1):
+                z1 = x_W1[n, i1] + b1[i1]
+                a1[n, i1] = z1 * sigmoid(1.5 * z1)
+        # layer 2, forward: a1_W2[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2]
+        _product(a1, W2, a1_W2, 0.0, at_once)
+        for n in range(rows):
+            # z2[n,i2] = a1_W2[n,i2] + b2[i2]
+            # a2[n,i2] = 0.1·z2[n,i2] + exp(-¼·z2[n,i2]²)
+            for i2 in range(units2):
+                z2 = a1_W2[n, i2] + b2[i2]
+                a2[n, i2] = 0.1 * z2 + np.exp((-0.25) * (z2 * z2))
+        # layer 3, forward: a2_W3[n,i3] = Σ_i2 a2[n,i2]·W3[i2,i3]
+        _product(a2, W3, a2_W3, 0.0, at_once)
+        for n in range(rows):
+            # y[n,i3] = a2_W3[n,i3] + b3[i3]
+            for i3 in range(2):
+                y[n, i3] = a2_W3[n, i3] + b3[i3]
+
+
+@_threaded
+def _prediction_on_threads(theta, x, y):
+    """The same of all samples: each thread takes some chunks, and their sums are added in order."""
+    chunks = _chunks(x.shape[0], (910, 1900, 3700, 7300))
+    for chunk in nb.prange(chunks):
+        start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
+        _prediction_of_chunk(theta, x[start:end], y[start:end], 262144)
+
+
+@_inner
+def _loss_of_chunk(theta, xs, ts, N, at_once):
+    """The sum of the losses of a chunk of samples."""
+    scratch = np.empty(16384, _DTYPE)  # for 512 samples at a time
+    units1 = _extent(16)
+    units2 = _extent(16)
+    W1 = _view(theta, 0, (3, 16))
+    b1 = _view(theta, 48, (16,))
+    W2 = _view(theta, 64, (16, 16))
+    b2 = _view(theta, 320, (16,))
+    W3 = _view(theta, 336, (16, 2))
+    b3 = _view(theta, 368, (2,))
+    E_sum = 0.0
+    for start in range(0, xs.shape[0], 512):
+        end = min(start + 512, xs.shape[0])
+        rows = end - start
+        x, t = xs[start:end], ts[start:end]
+        x_W1 = _view(scratch, 0, (rows, 16))
+        a1_W2 = _view(scratch, 8192, (rows, 16))
+        a2_W3 = _view(scratch, 0, (rows, 2))
+        y = _local(2)
+        a1 = x_W1  # in the same memory, one after the other
+        a2 = a1_W2  # in the same memory, one after the other
+        # layer 1, forward: x_W1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1]
+        _product(x, W1, x_W1, 0.0, at_once)
+        for n in range(rows):
+            # z1[n,i1] = x_W1[n,i1] + b1[i1]
+            # a1[n,i1] = z1[n,i1]·sigmoid(1.5·z1[n,i1])
+            for i1 in range(units1):
+                z1 = x_W1[n, i1] + b1[i1]
+                a1[n, i1] = z1 * sigmoid(1.5 * z1)
+        # layer 2, forward: a1_W2[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2]
+        _product(a1, W2, a1_W2, 0.0, at_once)
+        for n in range(rows):
+            # z2[n,i2] = a1_W2[n,i2] + b2[i2]
+            # a2[n,i2] = 0.1·z2[n,i2] + exp(-¼·z2[n,i2]²)
+            for i2 in range(units2):
+                z2 = a1_W2[n, i2] + b2[i2]
+                a2[n, i2] = 0.1 * z2 + np.exp((-0.25) * (z2 * z2))
+        # layer 3, forward: a2_W3[n,i3] = Σ_i2 a2[n,i2]·W3[i2,i3]
+        _product(a2, W3, a2_W3, 0.0, at_once)
+        for n in range(rows):
+            # y[n,i3] = a2_W3[n,i3] + b3[i3]
+            for i3 in range(2):
+                y[i3] = a2_W3[n, i3] + b3[i3]
+            # loss: e[n] = 2.25·Σ_i3 (sqrt(1 + (4/9)·(y[n,i3] - t[n,i3])²) - 1)
+            e = 0.0
+            for i3 in range(2):
+                e += 2.25 * (np.sqrt(1.0 + 0.4444444444444444 * square(y[i3] - t[n, i3])) - 1.0)
+            # E = Σ_n e[n]/N
+            E_sum += e
+    return E_sum
+
+
+@_threaded
+def _loss_on_threads(theta, x, t, N):
+    """The same of all samples: each thread takes some chunks, and their sums are added in order."""
+    chunks = _chunks(x.shape[0], (850, 1700, 3400, 6800))
+    sums = np.empty(chunks)
+    for chunk in nb.prange(chunks):
+        start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
+        sums[chunk] = _loss_of_chunk(theta, x[start:end], t[start:end], N, 262144)
+    E_sum = 0.0
+    for chunk in range(chunks):
+        E_sum += sums[chunk]
+    return E_sum
+
+
+@_inner
+def _loss_at_the_end(theta, N, E_sum):
+    """The loss E from the sum over samples."""
+    E = E_sum / N
+    return E
+
+
+@_inner
+def _gradient_of_chunk(theta, xs, ts, N, gradient, at_once):
+    """The gradient of a chunk of samples; returns the sum of their losses."""
+    scratch = np.empty(25088, _DTYPE)  # for 256 samples at a time
+    units1 = _extent(16)
+    units2 = _extent(16)
+    W1 = _view(theta, 0, (3, 16))
+    b1 = _view(theta, 48, (16,))
+    W2 = _view(theta, 64, (16, 16))
+    b2 = _view(theta, 320, (16,))
+    W3 = _view(theta, 336, (16, 2))
+    b3 = _view(theta, 368, (2,))
+    d_W1 = _view(gradient, 0, (3, 16))
+    d_b1 = _view(gradient, 48, (16,))
+    d_W2 = _view(gradient, 64, (16, 16))
+    d_b2 = _view(gradient, 320, (16,))
+    d_W3 = _view(gradient, 336, (16, 2))
+    d_b3 = _view(gradient, 368, (2,))
+    E_sum = 0.0
+    for start in range(0, xs.shape[0], 256):
+        end = min(start + 256, xs.shape[0])
+        rows = end - start
+        x, t = xs[start:end], ts[start:end]
+        keep = 0.0 if start == 0 else 1.0
+        x_W1 = _view(scratch, 0, (rows, 16))
+        part_of_a1 = _view(scratch, 8192, (rows, 16))
+        a1 = _view(scratch, 4096, (rows, 16))
+        a1_W2 = _view(scratch, 12288, (rows, 16))
+        part_of_a2 = _view(scratch, 20480, (rows, 16))
+        a2 = _view(scratch, 16384, (rows, 16))
+        a2_W3 = _view(scratch, 24576, (rows, 2))
+        d_y = _view(scratch, 24576, (rows, 2))
+        d_a2 = _view(scratch, 16384, (rows, 16))
+        d_a1 = _view(scratch, 4096, (rows, 16))
+        y_minus_t = _local(2)
+        part_of_e = _local(2)
+        z1 = x_W1  # in the same memory, one after the other
+        z2 = a1_W2  # in the same memory, one after the other
+        d_z2 = d_a2  # in the same memory, one after the other
+        d_z1 = d_a1  # in the same memory, one after the other
+        if start == 0:
+            for i3 in range(2):
+                d_b3[i3] = 0.0
+            for i2 in range(units2):
+                d_b2[i2] = 0.0
+            for i1 in range(units1):
+                d_b1[i1] = 0.0
+        # layer 1, forward: x_W1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1]
+        _product(x, W1, x_W1, 0.0, at_once)
+        for n in range(rows):
+            # z1[n,i1] = x_W1[n,i1] + b1[i1]
+            # part_of_a1[n,i1] = sigmoid(1.5·z1[n,i1])
+            # a1[n,i1] = part_of_a1[n,i1]·z1[n,i1]
+            for i1 in range(units1):
+                z1[n, i1] = x_W1[n, i1] + b1[i1]
+                part_of_a1[n, i1] = sigmoid(1.5 * z1[n, i1])
+                a1[n, i1] = part_of_a1[n, i1] * z1[n, i1]
+        # layer 2, forward: a1_W2[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2]
+        _product(a1, W2, a1_W2, 0.0, at_once)
+        for n in range(rows):
+            # z2[n,i2] = a1_W2[n,i2] + b2[i2]
+            # part_of_a2[n,i2] = exp(-¼·z2[n,i2]²)
+            # a2[n,i2] = 0.1·z2[n,i2] + part_of_a2[n,i2]
+            for i2 in range(units2):
+                z2[n, i2] = a1_W2[n, i2] + b2[i2]
+                part_of_a2[n, i2] = np.exp((-0.25) * (z2[n, i2] * z2[n, i2]))
+                a2[n, i2] = 0.1 * z2[n, i2] + part_of_a2[n, i2]
+        # layer 3, forward: a2_W3[n,i3] = Σ_i2 a2[n,i2]·W3[i2,i3]
+        _product(a2, W3, a2_W3, 0.0, at_once)
+        for n in range(rows):
+            # y[n,i3] = a2_W3[n,i3] + b3[i3]
+            # y_minus_t[n,i3] = y[n,i3] - t[n,i3]
+            # part_of_e[n,i3] = 1 + (4/9)·y_minus_t[n,i3]²
+            for i3 in range(2):
+                y = a2_W3[n, i3] + b3[i3]
+                y_minus_t[i3] = y - t[n, i3]
+                part_of_e[i3] = 1.0 + 0.4444444444444444 * (y_minus_t[i3] * y_minus_t[i3])
+            # loss: e[n] = 2.25·Σ_i3 (sqrt(part_of_e[n,i3]) - 1)
+            e = 0.0
+            for i3 in range(2):
+                e += 2.25 * (np.sqrt(part_of_e[i3]) - 1.0)
+            # E = Σ_n e[n]/N
+            E_sum += e
+            # layer 3, backward: d_y[n,i3] = y_minus_t[n,i3]/(N·sqrt(part_of_e[n,i3]))
+            # d_b3[i3] = Σ_n d_y[n,i3]
+            for i3 in range(2):
+                d_y[n, i3] = y_minus_t[i3] / N / np.sqrt(part_of_e[i3])
+                d_b3[i3] += d_y[n, i3]
+        # d_W3[i2,i3] = Σ_n a2[n,i2]·d_y[n,i3]
+        _product(a2.T, d_y, d_W3, keep, at_once)
+        # layer 2, backward: d_a2[n,i2] = Σ_i3 d_y[n,i3]·W3[i2,i3]
+        _product(d_y, W3.T, d_a2, 0.0, at_once)
+        for n in range(rows):
+            # d_z2[n,i2] = d_a2[n,i2]·(0.1 - ½·part_of_a2[n,i2]·z2[n,i2])
+            # d_b2[i2] = Σ_n d_z2[n,i2]
+            for i2 in range(units2):
+                d_z2[n, i2] = d_a2[n, i2] * (0.1 - 0.5 * part_of_a2[n, i2] * z2[n, i2])
+                d_b2[i2] += d_z2[n, i2]
+        # d_W2[i1,i2] = Σ_n a1[n,i1]·d_z2[n,i2]
+        _product(a1.T, d_z2, d_W2, keep, at_once)
+        # layer 1, backward: d_a1[n,i1] = Σ_i2 d_z2[n,i2]·W2[i1,i2]
+        _product(d_z2, W2.T, d_a1, 0.0, at_once)
+        for n in range(rows):
+            # d_z1[n,i1] = d_a1[n,i1]·(1.5·part_of_a1[n,i1]·z1[n,i1]·(1 - part_of_a1[n,i1]) + part_of_a1[n,i1])
+            # d_b1[i1] = Σ_n d_z1[n,i1]
+            for i1 in range(units1):
+                d_z1[n, i1] = d_a1[n, i1] * (1.5 * part_of_a1[n, i1] * z1[n, i1] * (1.0 - part_of_a1[n, i1]) + part_of_a1[n, i1])
+                d_b1[i1] += d_z1[n, i1]
+        # d_W1[i0,i1] = Σ_n x[n,i0]·d_z1[n,i1]
+        _product(x.T, d_z1, d_W1, keep, at_once)
+    return E_sum
+
+
+@_threaded
+def _gradient_on_threads(theta, x, t, N, gradient):
+    """The same of all samples: each thread takes some chunks, and their sums are added in order."""
+    chunks = _chunks(x.shape[0], (420, 840, 1700, 3400))
+    parts = np.empty((chunks, 370), _DTYPE)
+    sums = np.empty(chunks)
+    for chunk in nb.prange(chunks):
+        start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
+        into = parts[chunk] if chunk else gradient
+        sums[chunk] = _gradient_of_chunk(theta, x[start:end], t[start:end], N, into, 262144)
+    for chunk in range(1, chunks):
+        for k in range(370):
+            gradient[k] += parts[chunk, k]
+    E_sum = 0.0
+    for chunk in range(chunks):
+        E_sum += sums[chunk]
+    return E_sum
+
+
+@_inner
+def _gradient_at_the_end(theta, N, gradient, E_sum):
+    """The loss E, and the gradient with what waits for all samples, from the sum over samples."""
+    E = E_sum / N
+    return E
+
+
+@_elementary
+def _chunks(samples, least):
+    """In how many chunks so many samples are computed: 1, and twice as many from each of `least` on."""
+    chunks = 1
+    for few in least:
+        if samples >= few:
+            chunks *= 2
+    return chunks
+
+
+@_elementary
+def _check(theta, x, t=None, gradient=None):
+    """The shapes of what is given: compiled code would read and write beyond other ones."""
+    if theta.shape[0] != 370:
+        raise ValueError("theta must be of shape (370,), came one of length", theta.shape[0])
+    if x.shape[1] != 3:
+        raise ValueError("x must be of shape (samples, 3), came one of width", x.shape[1])
+    if x.shape[0] == 0:
+        raise ValueError("x must hold at least one sample, came", x.shape[0])
+    if t is not None:
+        if t.shape[1] != 2:
+            raise ValueError("t must be of shape (samples, 2), came one of width", t.shape[1])
+        if t.shape[0] != x.shape[0]:
+            raise ValueError("t must have as many samples as x, came", t.shape[0], "and", x.shape[0])
+    if gradient is not None:
+        if gradient.shape[0] != 370:
+            raise ValueError("gradient must be of shape (370,), came one of length", gradient.shape[0])
+        if _overlap(gradient, theta):
+            raise ValueError("gradient must not overlap theta in memory")
+        if _overlap(gradient, x):
+            raise ValueError("gradient must not overlap x in memory")
+        if _overlap(gradient, t):
+            raise ValueError("gradient must not overlap t in memory")
+
+
+def predict(theta, x):
+    """The network's output y, of shape (samples, 2), for x of shape (samples, 3)."""
+    _check(theta, x)
+    y = np.empty((x.shape[0], 2), _DTYPE)
+    chunks = _chunks(x.shape[0], (910, 1900, 3700, 7300))
+    at_once = 1 << 62 if chunks == 1 else 262144
+    for chunk in range(chunks):
+        start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
+        _prediction_of_chunk(theta, x[start:end], y[start:end], at_once)
+    return y
+
+
+def loss(theta, x, t):
+    """The loss E, a float, for x of shape (samples, 3) and t of shape (samples, 2)."""
+    _check(theta, x, t)
+    N = float(x.shape[0])
+    chunks = _chunks(x.shape[0], (850, 1700, 3400, 6800))
+    at_once = 1 << 62 if chunks == 1 else 262144
+    E_sum = 0.0
+    for chunk in range(chunks):
+        start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
+        E_sum += _loss_of_chunk(theta, x[start:end], t[start:end], N, at_once)
+    return _loss_at_the_end(theta, N, E_sum)
+
+
+def loss_and_gradient_into(theta, x, t, gradient):
+    """The loss E; its derivative by every weight is written into `gradient`, laid out like theta."""
+    _check(theta, x, t, gradient)
+    N = float(x.shape[0])
+    chunks = _chunks(x.shape[0], (420, 840, 1700, 3400))
+    at_once = 1 << 62 if chunks == 1 else 262144
+    part = np.empty(370, _DTYPE) if chunks > 1 else gradient
+    E_sum = 0.0
+    for chunk in range(chunks):
+        start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
+        into = part if chunk else gradient
+        E_sum += _gradient_of_chunk(theta, x[start:end], t[start:end], N, into, at_once)
+        if chunk:
+            for k in range(370):
+                gradient[k] += part[k]
+    return _gradient_at_the_end(theta, N, gradient, E_sum)
+
+
+def step(theta, x, t, rate):
+    """One step of gradient descent: theta -= rate·gradient, in place. Returns the loss before it."""
+    gradient = np.empty(370, _DTYPE)
+    E = loss_and_gradient_into(theta, x, t, gradient)
+    for k in range(370):
+        theta[k] -= rate * gradient[k]
+    return E
+
+
+def _threaded_predict(theta, x):
+    """The network's output y, of shape (samples, 2), for x of shape (samples, 3), on several threads."""
+    _check(theta, x)
+    y = np.empty((x.shape[0], 2), _DTYPE)
+    _prediction_on_threads(theta, x, y)
+    return y
+
+
+def _threaded_loss(theta, x, t):
+    """The loss E, a float, for x of shape (samples, 3) and t of shape (samples, 2), on several threads."""
+    _check(theta, x, t)
+    N = float(x.shape[0])
+    E_sum = _loss_on_threads(theta, x, t, N)
+    return _loss_at_the_end(theta, N, E_sum)
+
+
+def _threaded_loss_and_gradient_into(theta, x, t, gradient):
+    """The loss E; its derivative by every weight is written into `gradient`, laid out like theta, on several threads."""
+    _check(theta, x, t, gradient)
+    N = float(x.shape[0])
+    E_sum = _gradient_on_threads(theta, x, t, N, gradient)
+    return _gradient_at_the_end(theta, N, gradient, E_sum)
+
+
+def _threaded_step(theta, x, t, rate):
+    """One step of gradient descent: theta -= rate·gradient, in place, on several threads. Returns the loss before it."""
+    gradient = np.empty(370, _DTYPE)
+    E = _threaded_loss_and_gradient_into(theta, x, t, gradient)
+    for k in range(370):
+        theta[k] -= rate * gradient[k]
+    return E
+
+
+def loss_and_gradient(theta, x, t):
+    """The loss E and its derivative by every weight, an array like theta."""
+    gradient = np.empty(370, _DTYPE)
+    return loss_and_gradient_into(theta, x, t, gradient), gradient
+
+
+def init(seed=0):
+    """Random weights: He for relu-like layers, Glorot for others, both uniform; biases are zero.
+
+    He et al. 2015, arXiv:1502.01852; Glorot and Bengio 2010.
+    """
+    random = np.random.default_rng(seed)
+    weights = {name: np.zeros(shape) for name, (_, shape) in PARAMETERS.items()}
+    weights["W1"] = random.uniform(-1.0, 1.0, PARAMETERS["W1"][1]) * 0.5619514869490163
+    weights["W2"] = random.uniform(-1.0, 1.0, PARAMETERS["W2"][1]) * 0.4330127018922193
+    weights["W3"] = random.uniform(-1.0, 1.0, PARAMETERS["W3"][1]) * 0.5773502691896257
+    return pack(weights)
+
+
+def pack(weights):
+    """The flat vector theta from arrays by name, of the shapes in PARAMETERS."""
+    if set(weights) != set(PARAMETERS):
+        raise ValueError(f"the arrays {', '.join(PARAMETERS)} are needed, came {', '.join(weights)}")
+    theta = np.empty(SIZE, _DTYPE)
+    for name, array in unpack(theta).items():
+        if np.shape(weights[name]) != array.shape:
+            raise ValueError(f"{name} must be of shape {array.shape}, came {np.shape(weights[name])}")
+        array[...] = weights[name]
+    return theta
+
+
+def unpack(theta):
+    """Views into the flat vector theta, by name."""
+    if np.shape(theta) != (SIZE,):
+        raise ValueError(f"theta must be of shape {(SIZE,)}, came {np.shape(theta)}")
+    views = {}
+    for name, (offset, shape) in PARAMETERS.items():
+        views[name] = theta[offset : offset + int(np.prod(shape))].reshape(shape)
+    return views
+
+
+_number = nb.from_dtype(_NATIVE)
+_vector = nb.types.Array(_number, 1, "C", readonly=True)
+_matrix = nb.types.Array(_number, 2, "C", readonly=True)
+_written = nb.types.Array(_number, 1, "C")
+
+
+def _view(vector, start, shape):
+    """The numbers of `vector` from `start` on as an array of this shape, row by row; no copy."""
+    return vector[start : start + int(np.prod(shape))].reshape(shape)
+
+
+def _extent(number):
+    """`number`, unknown to LLVM: a loop that runs so often is vectorised, and not unrolled before."""
+    return number
+
+
+def _local(size):
+    """A small array on the stack: it costs no allocation, and LLVM knows that nothing else is there."""
+    return np.empty(size, _DTYPE)
+
+
+def _overlap(one, other):
+    """Whether two arrays have bytes in common."""
+    return np.may_share_memory(one, other)
+
+
+@type_callable(_view)
+def _(context):
+    def typer(vector, start, shape):
+        return nb.types.Array(vector.dtype, len(shape), "C", readonly=not vector.mutable)
+
+    return typer
+
+
+@lower_builtin(_view, nb.types.Array, nb.types.Integer, nb.types.BaseTuple)
+def _(context, builder, signature, arguments):
+    vector = make_array(signature.args[0])(context, builder, arguments[0])
+    start = context.cast(builder, arguments[1], signature.args[1], nb.intp)
+    extents = cgutils.unpack_tuple(builder, arguments[2])
+    return _array(context, builder, signature, builder.gep(vector.data, [start]), extents)
+
+
+@type_callable(_extent)
+def _(context):
+    return lambda number: nb.intp
+
+
+@lower_builtin(_extent, nb.types.Integer)
+def _(context, builder, signature, arguments):
+    number = context.cast(builder, arguments[0], signature.args[0], nb.intp)
+    return builder.asm(ir.FunctionType(number.type, [number.type]), "", "=r,0", [number], True)
+
+
+@type_callable(_local)
+def _(context):
+    def typer(size):
+        return nb.types.Array(_number, 1, "C") if isinstance(size, nb.types.IntegerLiteral) else None
+
+    return typer
+
+
+@lower_builtin(_local, nb.types.IntegerLiteral)
+def _(context, builder, signature, arguments):
+    size, number = signature.args[0].literal_value, context.get_data_type(_number)
+    memory = cgutils.alloca_once(builder, ir.ArrayType(number, size))
+    memory.align = 64
+    data = builder.bitcast(memory, number.as_pointer())
+    return _array(context, builder, signature, data, [context.get_constant(nb.intp, size)])
+
+
+@type_callable(_overlap)
+def _(context):
+    return lambda one, other: nb.boolean
+
+
+@lower_builtin(_overlap, nb.types.Array, nb.types.Array)
+def _(context, builder, signature, arguments):
+    def ends(place):
+        array = make_array(signature.args[place])(context, builder, arguments[place])
+        start = builder.ptrtoint(array.data, array.nitems.type)
+        return start, builder.add(start, builder.mul(array.nitems, array.itemsize))
+
+    (start, end), (other_start, other_end) = ends(0), ends(1)
+    before = builder.icmp_unsigned("<", start, other_end)
+    return builder.and_(before, builder.icmp_unsigned("<", other_start, end))
+
+
+def _array(context, builder, signature, data, extents):
+    """An array of this data and these extents, row by row."""
+    array = make_array(signature.return_type)(context, builder)
+    size = context.get_constant(nb.intp, context.get_abi_sizeof(context.get_data_type(_number)))
+    strides = [size]
+    for extent in reversed(extents[1:]):
+        strides.insert(0, builder.mul(strides[0], extent))
+    populate_array(array, data, extents, strides, size, None)
+    return array._getvalue()
+
+
+_PLAIN, _FLIPPED = ord("N"), ord("T")  # BLAS's letters for a matrix as it is in memory, and transposed
+
+
+def _product(left, right, into, keep, at_once):
+    """into = keep·into + left·right, by BLAS; at most `at_once` multiplications a call."""
+    np.copyto(into, left @ right + (keep * into if keep else 0))
+
+
+def _in_pieces(left, right, m, n, k, a, lda, b, ldb, keep, c, ldc, at_once):
+    """The product of m × k and k × n numbers at addresses a and b, cut along its longest side.
+
+    BLAS computes a product of few multiplications on one thread: so symgrad's own threads can
+    compute products side by side. `left` and `right` say whether a matrix is transposed.
+    """
+    longest = max(m, n, k)
+    step = max(16, at_once // max(1, m * n * k // longest))
+    along_m, along_n, along_k = (1, 0, 0) if longest == m else (0, 1, 0) if longest == n else (0, 0, 1)
+    a_step = 8 * (along_m * (lda if left == _PLAIN else 1) + along_k * (1 if left == _PLAIN else lda))
+    b_step = 8 * (along_n * (1 if right == _PLAIN else ldb) + along_k * (ldb if right == _PLAIN else 1))
+    c_step = 8 * (along_m * ldc + along_n)
+    for start in range(0, longest, step):
+        missing = longest - min(step, longest - start)
+        _blas(
+            left, right, m - along_m * missing, n - along_n * missing, k - along_k * missing,
+            a + start * a_step, lda, b + start * b_step, ldb,
+            1.0 if along_k and start else keep, c + start * c_step, ldc,
+        )  # fmt: skip
+
+
+def _blas(left, right, m, n, k, a, lda, b, ldb, keep, c, ldc):
+    """One call of BLAS's gemm, which numbers matrices column by column: C' = B'A' is C = AB."""
+
+
+@type_callable(_product)
+def _(context):
+    return lambda left, right, into, keep, at_once: nb.void
+
+
+@lower_builtin(_product, nb.types.Array, nb.types.Array, nb.types.Array, nb.types.Float, nb.types.Integer)
+def _(context, builder, signature, arguments):
+    def matrix(place):
+        kind = signature.args[place]
+        array = make_array(kind)(context, builder, arguments[place])
+        rows, columns = cgutils.unpack_tuple(builder, array.shape)
+        flipped = kind.layout == "F" and kind.ndim == 2
+        flag = context.get_constant(nb.intp, _FLIPPED if flipped else _PLAIN)
+        return flag, rows, columns, builder.ptrtoint(array.data, rows.type), rows if flipped else columns
+
+    left, m, k, a, lda = matrix(0)
+    right, _, n, b, ldb = matrix(1)
+    _, _, _, c, ldc = matrix(2)
+    keep, at_once = arguments[3:]
+    numbers = [left, right, m, n, k, a, lda, b, ldb, keep, c, ldc, at_once]
+    kinds = [_number if value is keep else nb.intp for value in numbers]
+    return context.compile_internal(builder, _in_pieces, nb.void(*kinds), numbers)
+
+
+@type_callable(_blas)
+def _(context):
+    return lambda left, right, m, n, k, a, lda, b, ldb, keep, c, ldc: nb.void
+
+
+@lower_builtin(_blas, *[nb.types.Integer] * 9, nb.types.Float, *[nb.types.Integer] * 2)
+def _(context, builder, signature, arguments):
+    left, right, m, n, k, a, lda, b, ldb, keep, c, ldc = arguments
+    builder.function.attributes.add("noinline")  # a call costs less than its code at every product
+    byte, short, pointer = ir.IntType(8), ir.IntType(32), ir.IntType(8).as_pointer()
+
+    def at(value):
+        return builder.bitcast(cgutils.alloca_once_value(builder, value), pointer)
+
+    def number(value):
+        return at(builder.trunc(value, short))
+
+    def matrix(address):
+        return builder.inttoptr(address, pointer)
+
+    kind = ir.FunctionType(ir.VoidType(), [pointer] * 13)
+    gemm = cgutils.get_or_insert_function(builder.module, kind, _GEMM)
+    one = at(context.get_constant(_number, 1.0))
+    builder.call(gemm, [
+        at(builder.trunc(right, byte)), at(builder.trunc(left, byte)), number(n), number(m), number(k),
+        one, matrix(b), number(ldb), matrix(a), number(lda), at(keep), matrix(c), number(ldc),
+    ])  # fmt: skip
+    return context.get_dummy_value()
+
+
+_GEMM = "symgrad_dgemm"
+
+
+def _link():
+    """Where compiled code finds BLAS: in SciPy."""
+    address = get_cython_function_address("scipy.linalg.cython_blas", "dgemm")
+    binding.add_symbol(_GEMM, address)
+
+
+_forked = False
+
+
+def _in_child():
+    """A process that was forked cannot go on with the threads of the one before it."""
+    global _forked
+    _forked = True
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_in_child)
+
+
+@functools.cache
+def _several_threads():
+    """Whether Numba has several threads, of a kind that several threads may use at once."""
+    return nb.get_num_threads() > 1 and nb.threading_layer() in ("omp", "tbb")
+
+
 class Compiled:
     """A function for arrays of exactly the types in its signature, compiled at its first call.
 
     Call it from Python; or from a function of your own under @njit, or hand it to one as an
-    argument: there it is compiled in and runs without Python, on one thread.
+    argument: there it is compiled in and runs without Python, on one thread. From `many` samples
+    on, a call from Python runs on several, with the same result to the bit.
     """
 
-    def __init__(self, body, *signature):
-        self.body, self.signature = body, signature
-        self.arrays = sum(isinstance(kind, nb.types.Array) for kind in signature)
-        self.dispatcher = self.run = None
+    def __init__(self, body, on_threads, many, *signature):
+        self.body, self.on_threads, self.many, self.signature = body, on_threads, many, signature
+        self.dispatcher = self.threaded = None
+        self.run = self.first
         functools.update_wrapper(self, body)
 
     def compile(self):
         """The compiled function, a Numba dispatcher that takes this signature and no other."""
         if self.dispatcher is None:
-            dispatcher = _jit(self.body, nogil=True, fastmath=_FASTMATH)
-            dispatcher.compile(self.signature)
-            dispatcher.disable_compile()
-            self.dispatcher = dispatcher
+            self.dispatcher = self.dispatched(self.body)
         return self.dispatcher
+
+    def dispatched(self, body):
+        _link()
+        dispatcher = _jit(body, nogil=True, fastmath=_FASTMATH)
+        dispatcher.compile(self.signature)
+        dispatcher.disable_compile()
+        return dispatcher
 
     @property
     def _numba_type_(self):
         return nb.types.Dispatcher(self.compile())
 
-    def prepare(self):
-        """What a call from Python runs."""
+    def first(self, *arguments):
+        """The first call with few samples; those after it go to compiled code at once."""
         self.run = self.compile()
-        return self.run
+        return self.run(*arguments)
 
-    def __call__(self, *arguments, **named):
-        if named:
-            arguments = inspect.signature(self.body).bind(*arguments, **named).args
+    def otherwise(self, *arguments):
+        """A call with many samples, or with what compiled code does not take as it is.
+
+        Numba's dispatcher may overlook another order of bytes, so that dtypes are compared before.
+        """
+        pairs = zip(arguments, self.signature, strict=True)
+        arrays = [array for array, kind in pairs if isinstance(kind, nb.types.Array)]
         try:
-            for argument in arguments[: self.arrays]:
-                if argument.dtype != _NATIVE:  # Numba itself overlooks another order of bytes
-                    return self.mismatched(arguments)
-            return (self.run or self.prepare())(*arguments)
-        except (TypeError, AttributeError):  # other types than in the signature
-            return self.mismatched(arguments)
+            if all(array.dtype == _NATIVE for array in arrays):
+                return self.on_several(arguments)
         except ValueError as error:
             raise _in_words(error) from None
+        except (TypeError, AttributeError):
+            pass
+        return self.mismatched(arguments)
+
+    def on_several(self, arguments):
+        """A call on several threads, where there are many samples and several threads."""
+        if len(arguments[1]) < self.many or _forked or not _several_threads():
+            return self.compile()(*arguments)
+        if self.threaded is None:
+            self.threaded = self.dispatched(self.on_threads)
+        return self.threaded(*arguments)
 
     def mismatched(self, arguments):
         """What works in place does not convert: it says what is wrong."""
@@ -161,7 +836,7 @@ class Converting(Compiled):
         given = inspect.signature(self.body).bind(*arguments).arguments
         converted = [_converted(name, value) for name, value in given.items()]
         try:
-            result = (self.run or self.prepare())(*converted)
+            result = self.on_several(converted)
         except ValueError as error:
             raise _in_words(error) from None
         if isinstance(result, tuple) and np.asarray(given["theta"]).dtype == np.float64:
@@ -169,12 +844,62 @@ class Converting(Compiled):
         return result
 
 
-class Composed(Converting):
+class Predict(Converting):
+    def __call__(self, theta, x):
+        try:
+            if theta.dtype is x.dtype is _NATIVE and len(x) < self.many:
+                return self.run(theta, x)
+        except ValueError as error:
+            raise _in_words(error) from None
+        except (TypeError, AttributeError):  # other types than in the signature
+            pass
+        return self.otherwise(theta, x)
+
+
+class Loss(Converting):
+    def __call__(self, theta, x, t):
+        try:
+            if theta.dtype is x.dtype is t.dtype is _NATIVE and len(x) < self.many:
+                return self.run(theta, x, t)
+        except ValueError as error:
+            raise _in_words(error) from None
+        except (TypeError, AttributeError):  # other types than in the signature
+            pass
+        return self.otherwise(theta, x, t)
+
+
+class LossAndGradient(Loss):
     """One that only calls compiled functions: Python runs it as it stands."""
 
-    def prepare(self):
-        self.run = self.body
-        return self.run
+    def first(self, *arguments):
+        return self.body(*arguments)
+
+    def on_several(self, arguments):
+        return self.body(*arguments)
+
+
+class LossAndGradientInto(Compiled):
+    def __call__(self, theta, x, t, gradient):
+        try:
+            if theta.dtype is x.dtype is t.dtype is gradient.dtype is _NATIVE and len(x) < self.many:
+                return self.run(theta, x, t, gradient)
+        except ValueError as error:
+            raise _in_words(error) from None
+        except (TypeError, AttributeError):  # other types than in the signature
+            pass
+        return self.otherwise(theta, x, t, gradient)
+
+
+class Step(Compiled):
+    def __call__(self, theta, x, t, rate):
+        try:
+            if theta.dtype is x.dtype is t.dtype is _NATIVE and len(x) < self.many:
+                return self.run(theta, x, t, rate)
+        except ValueError as error:
+            raise _in_words(error) from None
+        except (TypeError, AttributeError):  # other types than in the signature
+            pass
+        return self.otherwise(theta, x, t, rate)
 
 
 def _in_words(error):
@@ -211,286 +936,10 @@ def _mismatch(name, value, kind):
     return f"{wanted}, came one of shape {value.shape}: {', '.join(what)}"
 
 
-@_elementary
-def _check(theta, x, t=None, gradient=None):
-    """The shapes of what is given: compiled code would read and write beyond other ones."""
-    if theta.shape[0] != 370:
-        raise ValueError("theta must be of shape (370,), came one of length", theta.shape[0])
-    if x.shape[1] != 3:
-        raise ValueError("x must be of shape (samples, 3), came one of width", x.shape[1])
-    if x.shape[0] == 0:
-        raise ValueError("x must hold at least one sample, came", x.shape[0])
-    if t is not None:
-        if t.shape[1] != 2:
-            raise ValueError("t must be of shape (samples, 2), came one of width", t.shape[1])
-        if t.shape[0] != x.shape[0]:
-            raise ValueError("t must have as many samples as x, came", t.shape[0], "and", x.shape[0])
-    if gradient is not None:
-        if gradient.shape[0] != 370:
-            raise ValueError("gradient must be of shape (370,), came one of length", gradient.shape[0])
-        start, end = gradient.ctypes.data, gradient.ctypes.data + gradient.nbytes
-        if start < theta.ctypes.data + theta.nbytes and theta.ctypes.data < end:
-            raise ValueError("gradient must not overlap theta in memory")
-        if start < x.ctypes.data + x.nbytes and x.ctypes.data < end:
-            raise ValueError("gradient must not overlap x in memory")
-        if start < t.ctypes.data + t.nbytes and t.ctypes.data < end:
-            raise ValueError("gradient must not overlap t in memory")
-
-
-def predict(theta, x):
-    """The network's output y, of shape (samples, 2), for x of shape (samples, 3)."""
-    _check(theta, x)
-    samples = x.shape[0]
-    y = np.empty((samples, 2), np.float64)
-    W1 = theta[0:48].reshape((3, 16))
-    b1 = theta[48:64]
-    W2 = theta[64:320].reshape((16, 16))
-    b2 = theta[320:336]
-    W3 = theta[336:368].reshape((16, 2))
-    b3 = theta[368:370]
-    a1 = np.empty((samples, 16), np.float64)
-    a1_W2 = np.empty((samples, 16), np.float64)
-    a2 = np.empty(16, np.float64)
-    for n in range(samples):
-        # layer 1, forward: z1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1] + b1[i1]
-        # a1[n,i1] = z1[n,i1]·sigmoid(1.5·z1[n,i1])
-        for i1 in range(16):
-            z1 = b1[i1]
-            for i0 in range(3):
-                z1 += x[n, i0] * W1[i0, i1]
-            a1[n, i1] = z1 * sigmoid(1.5 * z1)
-    # layer 2, forward: a1_W2[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2]
-    np.dot(a1, W2, a1_W2)
-    for n in range(samples):
-        # z2[n,i2] = a1_W2[n,i2] + b2[i2]
-        # a2[n,i2] = 0.1·z2[n,i2] + exp(-¼·z2[n,i2]²)
-        for i2 in range(16):
-            z2 = a1_W2[n, i2] + b2[i2]
-            a2[i2] = 0.1 * z2 + np.exp((-0.25) * (z2 * z2))
-        # layer 3, forward: y[n,i3] = Σ_i2 a2[n,i2]·W3[i2,i3] + b3[i3]
-        for i3 in range(2):
-            total = b3[i3]
-            for i2 in range(16):
-                total += a2[i2] * W3[i2, i3]
-            y[n, i3] = total
-    return y
-
-
-def loss(theta, x, t):
-    """The loss E, a float, for x of shape (samples, 3) and t of shape (samples, 2)."""
-    _check(theta, x, t)
-    samples = x.shape[0]
-    N = float(samples)
-    W1 = theta[0:48].reshape((3, 16))
-    b1 = theta[48:64]
-    W2 = theta[64:320].reshape((16, 16))
-    b2 = theta[320:336]
-    W3 = theta[336:368].reshape((16, 2))
-    b3 = theta[368:370]
-    a1 = np.empty((samples, 16), np.float64)
-    a1_W2 = np.empty((samples, 16), np.float64)
-    a2 = np.empty(16, np.float64)
-    y = np.empty(2, np.float64)
-    for n in range(samples):
-        # layer 1, forward: z1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1] + b1[i1]
-        # a1[n,i1] = z1[n,i1]·sigmoid(1.5·z1[n,i1])
-        for i1 in range(16):
-            z1 = b1[i1]
-            for i0 in range(3):
-                z1 += x[n, i0] * W1[i0, i1]
-            a1[n, i1] = z1 * sigmoid(1.5 * z1)
-    # layer 2, forward: a1_W2[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2]
-    np.dot(a1, W2, a1_W2)
-    E_sum = 0.0
-    for n in range(samples):
-        # z2[n,i2] = a1_W2[n,i2] + b2[i2]
-        # a2[n,i2] = 0.1·z2[n,i2] + exp(-¼·z2[n,i2]²)
-        for i2 in range(16):
-            z2 = a1_W2[n, i2] + b2[i2]
-            a2[i2] = 0.1 * z2 + np.exp((-0.25) * (z2 * z2))
-        # layer 3, forward: y[n,i3] = Σ_i2 a2[n,i2]·W3[i2,i3] + b3[i3]
-        for i3 in range(2):
-            total = b3[i3]
-            for i2 in range(16):
-                total += a2[i2] * W3[i2, i3]
-            y[i3] = total
-        # loss: e[n] = 2.25·Σ_i3 (sqrt(1 + (4/9)·(y[n,i3] - t[n,i3])²) - 1)
-        e = 0.0
-        for i3 in range(2):
-            e += 2.25 * (np.sqrt(1.0 + 0.4444444444444444 * square(y[i3] - t[n, i3])) - 1.0)
-        # E = Σ_n e[n]/N
-        E_sum += e
-    E = E_sum / N
-    return E
-
-
-def loss_and_gradient_into(theta, x, t, gradient):
-    """The loss E; its derivative by every weight is written into `gradient`, laid out like theta."""
-    _check(theta, x, t, gradient)
-    samples = x.shape[0]
-    N = float(samples)
-    W1 = theta[0:48].reshape((3, 16))
-    b1 = theta[48:64]
-    W2 = theta[64:320].reshape((16, 16))
-    b2 = theta[320:336]
-    W3 = theta[336:368].reshape((16, 2))
-    b3 = theta[368:370]
-    d_W1 = gradient[0:48].reshape((3, 16))
-    d_b1 = gradient[48:64]
-    d_W2 = gradient[64:320].reshape((16, 16))
-    d_b2 = gradient[320:336]
-    d_W3 = gradient[336:368].reshape((16, 2))
-    d_b3 = gradient[368:370]
-    z1 = np.empty((samples, 16), np.float64)
-    part_of_a1 = np.empty((samples, 16), np.float64)
-    a1 = np.empty((samples, 16), np.float64)
-    a1_W2 = np.empty((samples, 16), np.float64)
-    z2 = np.empty(16, np.float64)
-    part_of_a2 = np.empty(16, np.float64)
-    a2 = np.empty(16, np.float64)
-    y_minus_t = np.empty(2, np.float64)
-    part_of_e = np.empty(2, np.float64)
-    d_y = np.empty(2, np.float64)
-    d_z2 = np.empty((samples, 16), np.float64)
-    d_a1 = np.empty((samples, 16), np.float64)
-    d_z1 = np.empty(16, np.float64)
-    for n in range(samples):
-        # layer 1, forward: z1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1] + b1[i1]
-        # part_of_a1[n,i1] = sigmoid(1.5·z1[n,i1])
-        # a1[n,i1] = part_of_a1[n,i1]·z1[n,i1]
-        for i1 in range(16):
-            total = b1[i1]
-            for i0 in range(3):
-                total += x[n, i0] * W1[i0, i1]
-            z1[n, i1] = total
-            part_of_a1[n, i1] = sigmoid(1.5 * z1[n, i1])
-            a1[n, i1] = part_of_a1[n, i1] * z1[n, i1]
-    # layer 2, forward: a1_W2[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2]
-    np.dot(a1, W2, a1_W2)
-    E_sum = 0.0
-    d_W3[:] = 0.0
-    d_b3[:] = 0.0
-    d_b2[:] = 0.0
-    for n in range(samples):
-        # z2[n,i2] = a1_W2[n,i2] + b2[i2]
-        # part_of_a2[n,i2] = exp(-¼·z2[n,i2]²)
-        # a2[n,i2] = 0.1·z2[n,i2] + part_of_a2[n,i2]
-        for i2 in range(16):
-            z2[i2] = a1_W2[n, i2] + b2[i2]
-            part_of_a2[i2] = np.exp((-0.25) * (z2[i2] * z2[i2]))
-            a2[i2] = 0.1 * z2[i2] + part_of_a2[i2]
-        # layer 3, forward: y[n,i3] = Σ_i2 a2[n,i2]·W3[i2,i3] + b3[i3]
-        # y_minus_t[n,i3] = y[n,i3] - t[n,i3]
-        # part_of_e[n,i3] = 1 + (4/9)·y_minus_t[n,i3]²
-        for i3 in range(2):
-            y = b3[i3]
-            for i2 in range(16):
-                y += a2[i2] * W3[i2, i3]
-            y_minus_t[i3] = y - t[n, i3]
-            part_of_e[i3] = 1.0 + 0.4444444444444444 * (y_minus_t[i3] * y_minus_t[i3])
-        # loss: e[n] = 2.25·Σ_i3 (sqrt(part_of_e[n,i3]) - 1)
-        e = 0.0
-        for i3 in range(2):
-            e += 2.25 * (np.sqrt(part_of_e[i3]) - 1.0)
-        # E = Σ_n e[n]/N
-        E_sum += e
-        # layer 3, backward: d_y[n,i3] = y_minus_t[n,i3]/(N·sqrt(part_of_e[n,i3]))
-        for i3 in range(2):
-            d_y[i3] = y_minus_t[i3] / N / np.sqrt(part_of_e[i3])
-        # d_W3[i2,i3] = Σ_n a2[n,i2]·d_y[n,i3]
-        for i2 in range(16):
-            for i3 in range(2):
-                d_W3[i2, i3] += a2[i2] * d_y[i3]
-        # d_b3[i3] = Σ_n d_y[n,i3]
-        for i3 in range(2):
-            d_b3[i3] += d_y[i3]
-        # layer 2, backward: d_a2[n,i2] = Σ_i3 d_y[n,i3]·W3[i2,i3]
-        # d_z2[n,i2] = d_a2[n,i2]·(0.1 - ½·part_of_a2[n,i2]·z2[n,i2])
-        # d_b2[i2] = Σ_n d_z2[n,i2]
-        for i2 in range(16):
-            d_a2 = 0.0
-            for i3 in range(2):
-                d_a2 += d_y[i3] * W3[i2, i3]
-            d_z2[n, i2] = d_a2 * (0.1 - 0.5 * part_of_a2[i2] * z2[i2])
-            d_b2[i2] += d_z2[n, i2]
-    E = E_sum / N
-    # d_W2[i1,i2] = Σ_n a1[n,i1]·d_z2[n,i2]
-    np.dot(a1.T, d_z2, d_W2)
-    # layer 1, backward: d_a1[n,i1] = Σ_i2 d_z2[n,i2]·W2[i1,i2]
-    np.dot(d_z2, W2.T, d_a1)
-    d_W1[:] = 0.0
-    d_b1[:] = 0.0
-    for n in range(samples):
-        # d_z1[n,i1] = d_a1[n,i1]·(1.5·part_of_a1[n,i1]·z1[n,i1]·(1 - part_of_a1[n,i1]) + part_of_a1[n,i1])
-        for i1 in range(16):
-            d_z1[i1] = d_a1[n, i1] * (1.5 * part_of_a1[n, i1] * z1[n, i1] * (1.0 - part_of_a1[n, i1]) + part_of_a1[n, i1])
-        # d_W1[i0,i1] = Σ_n x[n,i0]·d_z1[n,i1]
-        for i0 in range(3):
-            for i1 in range(16):
-                d_W1[i0, i1] += x[n, i0] * d_z1[i1]
-        # d_b1[i1] = Σ_n d_z1[n,i1]
-        for i1 in range(16):
-            d_b1[i1] += d_z1[i1]
-    return E
-
-
-def loss_and_gradient(theta, x, t):
-    """The loss E and its derivative by every weight, an array like theta."""
-    gradient = np.empty(370, np.float64)
-    return loss_and_gradient_into(theta, x, t, gradient), gradient
-
-
-def step(theta, x, t, rate):
-    """One step of gradient descent: theta -= rate·gradient, in place. Returns the loss before it."""
-    gradient = np.empty(370, np.float64)
-    E = loss_and_gradient_into(theta, x, t, gradient)
-    for k in range(370):
-        theta[k] -= rate * gradient[k]
-    return E
-
-
-_number = nb.from_dtype(_NATIVE)
-_vector = nb.types.Array(_number, 1, "C", readonly=True)
-_matrix = nb.types.Array(_number, 2, "C", readonly=True)
-_written = nb.types.Array(_number, 1, "C")
-
-predict = Converting(predict, _vector, _matrix)
-loss = Converting(loss, _vector, _matrix, _matrix)
-loss_and_gradient_into = Compiled(loss_and_gradient_into, _vector, _matrix, _matrix, _written)
-loss_and_gradient = Composed(loss_and_gradient, _vector, _matrix, _matrix)
-step = Compiled(step, _written, _matrix, _matrix, nb.float64)
-
-
-def init(seed=0):
-    """Random weights: He for relu-like layers, Glorot for others, both uniform; biases are zero.
-
-    He et al. 2015, arXiv:1502.01852; Glorot and Bengio 2010.
-    """
-    random = np.random.default_rng(seed)
-    weights = {name: np.zeros(shape) for name, (_, shape) in PARAMETERS.items()}
-    weights["W1"] = random.uniform(-1.0, 1.0, PARAMETERS["W1"][1]) * 0.5619514869490163
-    weights["W2"] = random.uniform(-1.0, 1.0, PARAMETERS["W2"][1]) * 0.4330127018922193
-    weights["W3"] = random.uniform(-1.0, 1.0, PARAMETERS["W3"][1]) * 0.5773502691896257
-    return pack(weights)
-
-
-def pack(weights):
-    """The flat vector theta from arrays by name, of the shapes in PARAMETERS."""
-    if set(weights) != set(PARAMETERS):
-        raise ValueError(f"the arrays {', '.join(PARAMETERS)} are needed, came {', '.join(weights)}")
-    theta = np.empty(SIZE, _DTYPE)
-    for name, array in unpack(theta).items():
-        if np.shape(weights[name]) != array.shape:
-            raise ValueError(f"{name} must be of shape {array.shape}, came {np.shape(weights[name])}")
-        array[...] = weights[name]
-    return theta
-
-
-def unpack(theta):
-    """Views into the flat vector theta, by name."""
-    if np.shape(theta) != (SIZE,):
-        raise ValueError(f"theta must be of shape {(SIZE,)}, came {np.shape(theta)}")
-    views = {}
-    for name, (offset, shape) in PARAMETERS.items():
-        views[name] = theta[offset : offset + int(np.prod(shape))].reshape(shape)
-    return views
+predict = Predict(predict, _threaded_predict, 910, _vector, _matrix)
+loss = Loss(loss, _threaded_loss, 850, _vector, _matrix, _matrix)
+loss_and_gradient_into = LossAndGradientInto(
+    loss_and_gradient_into, _threaded_loss_and_gradient_into, 420, _vector, _matrix, _matrix, _written
+)
+loss_and_gradient = LossAndGradient(loss_and_gradient, None, float("inf"), _vector, _matrix, _matrix)
+step = Step(step, _threaded_step, 420, _written, _matrix, _matrix, nb.float64)

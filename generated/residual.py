@@ -28,10 +28,12 @@ The one expression, its shared parts named:
     R4               = 1e-05·Σ_i3,i4 |W4[i3,i4]|
     E                = Σ_n e[n]·w[n]/w_total + R1 + R2 + R3 + R4
 
-and its derivative by all 2401 weights at once is `loss_and_gradient_into`.
+and its derivative by all 2401 weights at once is `_gradient_of_chunk`: read it first.
 Operations for one sample: the loss 9576, loss and gradient 23435.
 
 x is of shape (samples, 8), t of shape (samples, 1), theta holds all weights, see PARAMETERS.
+Samples are computed in blocks, and many samples in several chunks of blocks, each of which sums
+apart; how many depends on their number alone, so that results do not depend on threads.
 A function of your own under @njit(cache=True) keeps the code it was compiled with: after emitting
 this file anew, touch yours.
 """
@@ -39,9 +41,14 @@ this file anew, touch yours.
 import functools
 import inspect
 import math
+import os
 
 import numba as nb
 import numpy as np
+from llvmlite import binding, ir
+from numba.core import cgutils
+from numba.extending import get_cython_function_address, lower_builtin, type_callable
+from numba.np.arrayobj import make_array, populate_array
 
 SPEC = {'name': 'residual',
  'dtype': 'float32',
@@ -90,7 +97,17 @@ def _jit(function, **options):
 
 def _elementary(function):
     """A function of numbers, compiled apart so that sums inside it are not reordered."""
-    return _jit(function)
+    return _jit(function, fastmath={"contract"})
+
+
+def _inner(function):
+    """A part of the functions below, compiled with the first that calls it."""
+    return _jit(function, nogil=True, fastmath=_FASTMATH)
+
+
+def _threaded(function):
+    """The same, with its prange on as many threads as Numba has."""
+    return _jit(function, nogil=True, fastmath=_FASTMATH, parallel=True)
 
 
 @_elementary
@@ -118,118 +135,426 @@ def silu(z):
     return z / (F(1.0) + np.exp(-z))
 
 
-class Compiled:
-    """A function for arrays of exactly the types in its signature, compiled at its first call.
-
-    Call it from Python; or from a function of your own under @njit, or hand it to one as an
-    argument: there it is compiled in and runs without Python, on one thread.
-    """
-
-    def __init__(self, body, *signature):
-        self.body, self.signature = body, signature
-        self.arrays = sum(isinstance(kind, nb.types.Array) for kind in signature)
-        self.dispatcher = self.run = None
-        functools.update_wrapper(self, body)
-
-    def compile(self):
-        """The compiled function, a Numba dispatcher that takes this signature and no other."""
-        if self.dispatcher is None:
-            dispatcher = _jit(self.body, nogil=True, fastmath=_FASTMATH)
-            dispatcher.compile(self.signature)
-            dispatcher.disable_compile()
-            self.dispatcher = dispatcher
-        return self.dispatcher
-
-    @property
-    def _numba_type_(self):
-        return nb.types.Dispatcher(self.compile())
-
-    def prepare(self):
-        """What a call from Python runs."""
-        self.run = self.compile()
-        return self.run
-
-    def __call__(self, *arguments, **named):
-        if named:
-            arguments = inspect.signature(self.body).bind(*arguments, **named).args
-        try:
-            for argument in arguments[: self.arrays]:
-                if argument.dtype != _NATIVE:  # Numba itself overlooks another order of bytes
-                    return self.mismatched(arguments)
-            return (self.run or self.prepare())(*arguments)
-        except (TypeError, AttributeError):  # other types than in the signature
-            return self.mismatched(arguments)
-        except ValueError as error:
-            raise _in_words(error) from None
-
-    def mismatched(self, arguments):
-        """What works in place does not convert: it says what is wrong."""
-        given = inspect.signature(self.body).bind(*arguments).arguments
-        wrong = filter(None, map(_mismatch, given, given.values(), self.signature))
-        raise TypeError("; ".join(wrong)) from None
-
-    def __reduce__(self):
-        return self.__name__
-
-    def __repr__(self):
-        return f"<{__name__}.{self.__name__}{inspect.signature(self.body)}>"
+@_inner
+def _prediction_of_chunk(theta, xs, ys, at_once):
+    """Writes the output of a chunk of samples."""
+    scratch = np.empty(32768, _DTYPE)  # for 512 samples at a time
+    units1 = _extent(32)
+    units2 = _extent(32)
+    units3 = _extent(32)
+    W1 = _view(theta, 0, (8, 32))
+    W2 = _view(theta, 256, (32, 32))
+    b2 = _view(theta, 1280, (32,))
+    W3 = _view(theta, 1312, (32, 32))
+    b3 = _view(theta, 2336, (32,))
+    W4 = _view(theta, 2368, (32, 1))
+    b4 = _view(theta, 2400, (1,))
+    for start in range(0, xs.shape[0], 512):
+        end = min(start + 512, xs.shape[0])
+        rows = end - start
+        x, y = xs[start:end], ys[start:end]
+        z1 = _view(scratch, 0, (rows, 32))
+        a1_W2 = _view(scratch, 16384, (rows, 32))
+        a2_W3 = _view(scratch, 0, (rows, 32))
+        a1 = z1  # in the same memory, one after the other
+        a2 = a1_W2  # in the same memory, one after the other
+        a3 = a2_W3  # in the same memory, one after the other
+        a3_W4 = y  # in the same memory, one after the other
+        # layer 1, forward: z1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1]
+        _product(x, W1, z1, F(0.0), at_once)
+        for n in range(rows):
+            # a1[n,i1] = silu(z1[n,i1])
+            for i1 in range(units1):
+                a1[n, i1] = silu(z1[n, i1])
+        # layer 2, forward: a1_W2[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2]
+        _product(a1, W2, a1_W2, F(0.0), at_once)
+        for n in range(rows):
+            # z2[n,i2] = a1_W2[n,i2] + b2[i2]
+            # a2[n,i2] = silu(z2[n,i2]) + a1[n,i2]
+            for i2 in range(units2):
+                z2 = a1_W2[n, i2] + b2[i2]
+                a2[n, i2] = silu(z2) + a1[n, i2]
+        # layer 3, forward: a2_W3[n,i3] = Σ_i2 a2[n,i2]·W3[i2,i3]
+        _product(a2, W3, a2_W3, F(0.0), at_once)
+        for n in range(rows):
+            # z3[n,i3] = a2_W3[n,i3] + b3[i3]
+            # a3[n,i3] = silu(z3[n,i3]) + a2[n,i3]
+            for i3 in range(units3):
+                z3 = a2_W3[n, i3] + b3[i3]
+                a3[n, i3] = silu(z3) + a2[n, i3]
+        # layer 4, forward: a3_W4[n,i4] = Σ_i3 a3[n,i3]·W4[i3,i4]
+        _product(a3, W4, a3_W4, F(0.0), at_once)
+        for n in range(rows):
+            # y[n,i4] = a3_W4[n,i4] + b4[i4]
+            for i4 in range(1):
+                y[n, i4] = a3_W4[n, i4] + b4[i4]
 
 
-class Converting(Compiled):
-    """A compiled function that, called from Python, takes any array-like."""
-
-    def mismatched(self, arguments):
-        given = inspect.signature(self.body).bind(*arguments).arguments
-        converted = [_converted(name, value) for name, value in given.items()]
-        try:
-            result = (self.run or self.prepare())(*converted)
-        except ValueError as error:
-            raise _in_words(error) from None
-        if isinstance(result, tuple) and np.asarray(given["theta"]).dtype == np.float64:
-            return result[0], result[1].astype(np.float64)  # as SciPy's minimisers want it
-        return result
+@_threaded
+def _prediction_on_threads(theta, x, y):
+    """The same of all samples: each thread takes some chunks, and their sums are added in order."""
+    chunks = _chunks(x.shape[0], (330, 650, 1300, 2600))
+    for chunk in nb.prange(chunks):
+        start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
+        _prediction_of_chunk(theta, x[start:end], y[start:end], 262144)
 
 
-class Composed(Converting):
-    """One that only calls compiled functions: Python runs it as it stands."""
+@_inner
+def _loss_of_chunk(theta, xs, ts, ws, N, w_total, at_once):
+    """The sum of the losses of a chunk of samples."""
+    scratch = np.empty(32768, _DTYPE)  # for 512 samples at a time
+    units1 = _extent(32)
+    units2 = _extent(32)
+    units3 = _extent(32)
+    W1 = _view(theta, 0, (8, 32))
+    W2 = _view(theta, 256, (32, 32))
+    b2 = _view(theta, 1280, (32,))
+    W3 = _view(theta, 1312, (32, 32))
+    b3 = _view(theta, 2336, (32,))
+    W4 = _view(theta, 2368, (32, 1))
+    b4 = _view(theta, 2400, (1,))
+    E_sum = 0.0
+    for start in range(0, xs.shape[0], 512):
+        end = min(start + 512, xs.shape[0])
+        rows = end - start
+        x, t, w = xs[start:end], ts[start:end], ws[start:end]
+        z1 = _view(scratch, 0, (rows, 32))
+        a1_W2 = _view(scratch, 16384, (rows, 32))
+        a2_W3 = _view(scratch, 0, (rows, 32))
+        a3_W4 = _view(scratch, 16384, (rows, 1))
+        y = _local(1)
+        a1 = z1  # in the same memory, one after the other
+        a2 = a1_W2  # in the same memory, one after the other
+        a3 = a2_W3  # in the same memory, one after the other
+        # layer 1, forward: z1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1]
+        _product(x, W1, z1, F(0.0), at_once)
+        for n in range(rows):
+            # a1[n,i1] = silu(z1[n,i1])
+            for i1 in range(units1):
+                a1[n, i1] = silu(z1[n, i1])
+        # layer 2, forward: a1_W2[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2]
+        _product(a1, W2, a1_W2, F(0.0), at_once)
+        for n in range(rows):
+            # z2[n,i2] = a1_W2[n,i2] + b2[i2]
+            # a2[n,i2] = silu(z2[n,i2]) + a1[n,i2]
+            for i2 in range(units2):
+                z2 = a1_W2[n, i2] + b2[i2]
+                a2[n, i2] = silu(z2) + a1[n, i2]
+        # layer 3, forward: a2_W3[n,i3] = Σ_i2 a2[n,i2]·W3[i2,i3]
+        _product(a2, W3, a2_W3, F(0.0), at_once)
+        for n in range(rows):
+            # z3[n,i3] = a2_W3[n,i3] + b3[i3]
+            # a3[n,i3] = silu(z3[n,i3]) + a2[n,i3]
+            for i3 in range(units3):
+                z3 = a2_W3[n, i3] + b3[i3]
+                a3[n, i3] = silu(z3) + a2[n, i3]
+        # layer 4, forward: a3_W4[n,i4] = Σ_i3 a3[n,i3]·W4[i3,i4]
+        _product(a3, W4, a3_W4, F(0.0), at_once)
+        for n in range(rows):
+            # y[n,i4] = a3_W4[n,i4] + b4[i4]
+            for i4 in range(1):
+                y[i4] = a3_W4[n, i4] + b4[i4]
+            # loss: e[n] = Σ_i4 huber(y[n,i4] - t[n,i4])
+            e = F(0.0)
+            for i4 in range(1):
+                e += huber(y[i4] - t[n, i4])
+            # E = Σ_n e[n]·w[n]/w_total + R1 + R2 + R3 + R4
+            E_sum += e * w[n]
+    return E_sum
 
-    def prepare(self):
-        self.run = self.body
-        return self.run
+
+@_threaded
+def _loss_on_threads(theta, x, t, w, N, w_total):
+    """The same of all samples: each thread takes some chunks, and their sums are added in order."""
+    chunks = _chunks(x.shape[0], (320, 650, 1300, 2600))
+    sums = np.empty(chunks)
+    for chunk in nb.prange(chunks):
+        start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
+        sums[chunk] = _loss_of_chunk(theta, x[start:end], t[start:end], w[start:end], N, w_total, 262144)
+    E_sum = 0.0
+    for chunk in range(chunks):
+        E_sum += sums[chunk]
+    return E_sum
 
 
-def _in_words(error):
-    """Compiled code hands over the parts of a message, not the text."""
-    return ValueError(" ".join(map(str, error.args)))
+@_inner
+def _loss_at_the_end(theta, N, w_total, E_sum):
+    """The loss E from the sum over samples."""
+    units0 = _extent(8)
+    units1 = _extent(32)
+    units2 = _extent(32)
+    units3 = _extent(32)
+    W1 = _view(theta, 0, (8, 32))
+    W2 = _view(theta, 256, (32, 32))
+    W3 = _view(theta, 1312, (32, 32))
+    W4 = _view(theta, 2368, (32, 1))
+    # R1 = 1e-05·Σ_i0,i1 |W1[i0,i1]|
+    R1_sum = 0.0
+    for i0 in range(units0):
+        for i1 in range(units1):
+            R1_sum += F(1e-05) * abs(W1[i0, i1])
+    R1 = R1_sum
+    # R2 = 1e-05·Σ_i1,i2 |W2[i1,i2]|
+    R2_sum = 0.0
+    for i1 in range(units1):
+        for i2 in range(units2):
+            R2_sum += F(1e-05) * abs(W2[i1, i2])
+    R2 = R2_sum
+    # R3 = 1e-05·Σ_i2,i3 |W3[i2,i3]|
+    R3_sum = 0.0
+    for i2 in range(units2):
+        for i3 in range(units3):
+            R3_sum += F(1e-05) * abs(W3[i2, i3])
+    R3 = R3_sum
+    # R4 = 1e-05·Σ_i3,i4 |W4[i3,i4]|
+    R4_sum = 0.0
+    for i3 in range(units3):
+        for i4 in range(1):
+            R4_sum += F(1e-05) * abs(W4[i3, i4])
+    R4 = R4_sum
+    E = E_sum / w_total + R1 + R2 + R3 + R4
+    return E
 
 
-def _converted(name, value):
-    """An array-like as the array that compiled code takes; refused where it holds no numbers."""
-    try:
-        array = np.asarray(value)
-    except ValueError as error:
-        raise ValueError(f"{name} must be of shape {_SHAPES[name]}: {error}") from None
-    if array.dtype.kind not in "biuf":
-        raise TypeError(f"{name} must hold real numbers, came {array.dtype}")
-    if array.ndim != _AXES[name]:
-        raise ValueError(f"{name} must be of shape {_SHAPES[name]}, came {array.shape}")
-    return np.require(array, _DTYPE, "C")
+@_inner
+def _gradient_of_chunk(theta, xs, ts, ws, N, w_total, gradient, at_once):
+    """The gradient of a chunk of samples; returns the sum of their losses."""
+    scratch = np.empty(32896, _DTYPE)  # for 128 samples at a time
+    units1 = _extent(32)
+    units2 = _extent(32)
+    units3 = _extent(32)
+    W1 = _view(theta, 0, (8, 32))
+    W2 = _view(theta, 256, (32, 32))
+    b2 = _view(theta, 1280, (32,))
+    W3 = _view(theta, 1312, (32, 32))
+    b3 = _view(theta, 2336, (32,))
+    W4 = _view(theta, 2368, (32, 1))
+    b4 = _view(theta, 2400, (1,))
+    d_W1 = _view(gradient, 0, (8, 32))
+    d_W2 = _view(gradient, 256, (32, 32))
+    d_b2 = _view(gradient, 1280, (32,))
+    d_W3 = _view(gradient, 1312, (32, 32))
+    d_b3 = _view(gradient, 2336, (32,))
+    d_W4 = _view(gradient, 2368, (32, 1))
+    d_b4 = _view(gradient, 2400, (1,))
+    E_sum = 0.0
+    for start in range(0, xs.shape[0], 128):
+        end = min(start + 128, xs.shape[0])
+        rows = end - start
+        x, t, w = xs[start:end], ts[start:end], ws[start:end]
+        keep = F(0.0) if start == 0 else F(1.0)
+        z1 = _view(scratch, 0, (rows, 32))
+        sigmoid_z1 = _view(scratch, 4096, (rows, 32))
+        a1_W2 = _view(scratch, 8192, (rows, 32))
+        silu_z2 = _view(scratch, 16384, (rows, 32))
+        a2 = _view(scratch, 12288, (rows, 32))
+        a2_W3 = _view(scratch, 20480, (rows, 32))
+        silu_z3 = _view(scratch, 28672, (rows, 32))
+        a3 = _view(scratch, 24576, (rows, 32))
+        a3_W4 = _view(scratch, 32768, (rows, 1))
+        d_y = _view(scratch, 32768, (rows, 1))
+        d_a3 = _view(scratch, 24576, (rows, 32))
+        d_z3_W3 = _view(scratch, 12288, (rows, 32))
+        d_z2_W2 = _view(scratch, 8192, (rows, 32))
+        y_minus_t = _local(1)
+        a1 = z1  # in the same memory, one after the other
+        sigmoid_z2 = a1_W2  # in the same memory, one after the other
+        sigmoid_z3 = a2_W3  # in the same memory, one after the other
+        a3_d_y = d_W4  # in the same memory, one after the other
+        d_z3 = silu_z3  # in the same memory, one after the other
+        a2_d_z3 = d_W3  # in the same memory, one after the other
+        d_a2 = d_z3_W3  # in the same memory, one after the other
+        d_z2 = silu_z2  # in the same memory, one after the other
+        a1_d_z2 = d_W2  # in the same memory, one after the other
+        d_z1 = z1  # in the same memory, one after the other
+        x_d_z1 = d_W1  # in the same memory, one after the other
+        if start == 0:
+            for i4 in range(1):
+                d_b4[i4] = F(0.0)
+            for i3 in range(units3):
+                d_b3[i3] = F(0.0)
+            for i2 in range(units2):
+                d_b2[i2] = F(0.0)
+        # layer 1, forward: z1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1]
+        _product(x, W1, z1, F(0.0), at_once)
+        for n in range(rows):
+            # sigmoid_z1[n,i1] = sigmoid(z1[n,i1])
+            # a1[n,i1] = sigmoid_z1[n,i1]·z1[n,i1]
+            for i1 in range(units1):
+                sigmoid_z1[n, i1] = sigmoid(z1[n, i1])
+                a1[n, i1] = sigmoid_z1[n, i1] * z1[n, i1]
+        # layer 2, forward: a1_W2[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2]
+        _product(a1, W2, a1_W2, F(0.0), at_once)
+        for n in range(rows):
+            # z2[n,i2] = a1_W2[n,i2] + b2[i2]
+            # sigmoid_z2[n,i2] = sigmoid(z2[n,i2])
+            # silu_z2[n,i2] = sigmoid_z2[n,i2]·z2[n,i2]
+            # a2[n,i2] = a1[n,i2] + silu_z2[n,i2]
+            for i2 in range(units2):
+                z2 = a1_W2[n, i2] + b2[i2]
+                sigmoid_z2[n, i2] = sigmoid(z2)
+                silu_z2[n, i2] = sigmoid_z2[n, i2] * z2
+                a2[n, i2] = a1[n, i2] + silu_z2[n, i2]
+        # layer 3, forward: a2_W3[n,i3] = Σ_i2 a2[n,i2]·W3[i2,i3]
+        _product(a2, W3, a2_W3, F(0.0), at_once)
+        for n in range(rows):
+            # z3[n,i3] = a2_W3[n,i3] + b3[i3]
+            # sigmoid_z3[n,i3] = sigmoid(z3[n,i3])
+            # silu_z3[n,i3] = sigmoid_z3[n,i3]·z3[n,i3]
+            # a3[n,i3] = a2[n,i3] + silu_z3[n,i3]
+            for i3 in range(units3):
+                z3 = a2_W3[n, i3] + b3[i3]
+                sigmoid_z3[n, i3] = sigmoid(z3)
+                silu_z3[n, i3] = sigmoid_z3[n, i3] * z3
+                a3[n, i3] = a2[n, i3] + silu_z3[n, i3]
+        # layer 4, forward: a3_W4[n,i4] = Σ_i3 a3[n,i3]·W4[i3,i4]
+        _product(a3, W4, a3_W4, F(0.0), at_once)
+        for n in range(rows):
+            # y[n,i4] = a3_W4[n,i4] + b4[i4]
+            # y_minus_t[n,i4] = y[n,i4] - t[n,i4]
+            for i4 in range(1):
+                y = a3_W4[n, i4] + b4[i4]
+                y_minus_t[i4] = y - t[n, i4]
+            # loss: e[n] = Σ_i4 huber(y_minus_t[n,i4])
+            e = F(0.0)
+            for i4 in range(1):
+                e += huber(y_minus_t[i4])
+            # E = Σ_n e[n]·w[n]/w_total + R1 + R2 + R3 + R4
+            E_sum += e * w[n]
+            # loss, backward: d_e[n] = w[n]/w_total
+            d_e = w[n] / w_total
+            # layer 4, backward: d_y[n,i4] = d_e[n]·clip(y_minus_t[n,i4])
+            # d_b4[i4] = Σ_n d_y[n,i4]
+            for i4 in range(1):
+                d_y[n, i4] = d_e * clip(y_minus_t[i4])
+                d_b4[i4] += d_y[n, i4]
+        # a3_d_y[i3,i4] = Σ_n a3[n,i3]·d_y[n,i4]
+        _product(a3.T, d_y, a3_d_y, keep, at_once)
+        # layer 3, backward: d_a3[n,i3] = Σ_i4 d_y[n,i4]·W4[i3,i4]
+        _product(d_y, W4.T, d_a3, F(0.0), at_once)
+        for n in range(rows):
+            # d_z3[n,i3] = d_a3[n,i3]·(silu_z3[n,i3]·(1 - sigmoid_z3[n,i3]) + sigmoid_z3[n,i3])
+            # d_b3[i3] = Σ_n d_z3[n,i3]
+            for i3 in range(units3):
+                d_z3[n, i3] = d_a3[n, i3] * (silu_z3[n, i3] * (F(1.0) - sigmoid_z3[n, i3]) + sigmoid_z3[n, i3])
+                d_b3[i3] += d_z3[n, i3]
+        # a2_d_z3[i2,i3] = Σ_n a2[n,i2]·d_z3[n,i3]
+        _product(a2.T, d_z3, a2_d_z3, keep, at_once)
+        # layer 2, backward: d_z3_W3[n,i2] = Σ_i3 d_z3[n,i3]·W3[i2,i3]
+        _product(d_z3, W3.T, d_z3_W3, F(0.0), at_once)
+        for n in range(rows):
+            # d_a2[n,i2] = d_a3[n,i2] + d_z3_W3[n,i2]
+            # d_z2[n,i2] = d_a2[n,i2]·(silu_z2[n,i2]·(1 - sigmoid_z2[n,i2]) + sigmoid_z2[n,i2])
+            # d_b2[i2] = Σ_n d_z2[n,i2]
+            for i2 in range(units2):
+                d_a2[n, i2] = d_a3[n, i2] + d_z3_W3[n, i2]
+                d_z2[n, i2] = d_a2[n, i2] * (silu_z2[n, i2] * (F(1.0) - sigmoid_z2[n, i2]) + sigmoid_z2[n, i2])
+                d_b2[i2] += d_z2[n, i2]
+        # a1_d_z2[i1,i2] = Σ_n a1[n,i1]·d_z2[n,i2]
+        _product(a1.T, d_z2, a1_d_z2, keep, at_once)
+        # layer 1, backward: d_z2_W2[n,i1] = Σ_i2 d_z2[n,i2]·W2[i1,i2]
+        _product(d_z2, W2.T, d_z2_W2, F(0.0), at_once)
+        for n in range(rows):
+            # d_a1[n,i1] = d_a2[n,i1] + d_z2_W2[n,i1]
+            # d_z1[n,i1] = d_a1[n,i1]·(a1[n,i1]·(1 - sigmoid_z1[n,i1]) + sigmoid_z1[n,i1])
+            for i1 in range(units1):
+                d_a1 = d_a2[n, i1] + d_z2_W2[n, i1]
+                d_z1[n, i1] = d_a1 * (a1[n, i1] * (F(1.0) - sigmoid_z1[n, i1]) + sigmoid_z1[n, i1])
+        # x_d_z1[i0,i1] = Σ_n x[n,i0]·d_z1[n,i1]
+        _product(x.T, d_z1, x_d_z1, keep, at_once)
+    return E_sum
 
 
-def _mismatch(name, value, kind):
-    """What is wrong with an argument that must be used in place; None if nothing is."""
-    if name == "rate":
-        number = isinstance(value, (int, float, np.integer, np.floating))
-        return None if number else f"rate must be a number, came {type(value).__name__}"
-    wanted = f"{name} must be a C-contiguous {_NATIVE} array of shape {_SHAPES[name]}"
-    if not isinstance(value, np.ndarray):
-        return f"{wanted}, came {type(value).__name__}"
-    what = [str(value.dtype)]
-    what += [] if value.flags.c_contiguous else ["not C-contiguous"]
-    what += [] if value.flags.writeable or not kind.mutable else ["read-only"]
-    if len(what) == 1 and value.dtype == _NATIVE and value.ndim == _AXES[name]:
-        return None
-    return f"{wanted}, came one of shape {value.shape}: {', '.join(what)}"
+@_threaded
+def _gradient_on_threads(theta, x, t, w, N, w_total, gradient):
+    """The same of all samples: each thread takes some chunks, and their sums are added in order."""
+    chunks = _chunks(x.shape[0], (120, 240, 470, 930))
+    parts = np.empty((chunks, 2401), _DTYPE)
+    sums = np.empty(chunks)
+    for chunk in nb.prange(chunks):
+        start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
+        into = parts[chunk] if chunk else gradient
+        sums[chunk] = _gradient_of_chunk(theta, x[start:end], t[start:end], w[start:end], N, w_total, into, 262144)
+    for chunk in range(1, chunks):
+        for k in range(2401):
+            gradient[k] += parts[chunk, k]
+    E_sum = 0.0
+    for chunk in range(chunks):
+        E_sum += sums[chunk]
+    return E_sum
+
+
+@_inner
+def _gradient_at_the_end(theta, N, w_total, gradient, E_sum):
+    """The loss E, and the gradient with what waits for all samples, from the sum over samples."""
+    units0 = _extent(8)
+    units1 = _extent(32)
+    units2 = _extent(32)
+    units3 = _extent(32)
+    W1 = _view(theta, 0, (8, 32))
+    W2 = _view(theta, 256, (32, 32))
+    W3 = _view(theta, 1312, (32, 32))
+    W4 = _view(theta, 2368, (32, 1))
+    d_W1 = _view(gradient, 0, (8, 32))
+    d_W2 = _view(gradient, 256, (32, 32))
+    d_W3 = _view(gradient, 1312, (32, 32))
+    d_W4 = _view(gradient, 2368, (32, 1))
+    a3_d_y = d_W4  # in the same memory, one after the other
+    a2_d_z3 = d_W3  # in the same memory, one after the other
+    a1_d_z2 = d_W2  # in the same memory, one after the other
+    x_d_z1 = d_W1  # in the same memory, one after the other
+    # loss: R1 = 1e-05·Σ_i0,i1 |W1[i0,i1]|
+    R1_sum = 0.0
+    for i0 in range(units0):
+        for i1 in range(units1):
+            R1_sum += F(1e-05) * abs(W1[i0, i1])
+    R1 = R1_sum
+    # R2 = 1e-05·Σ_i1,i2 |W2[i1,i2]|
+    R2_sum = 0.0
+    for i1 in range(units1):
+        for i2 in range(units2):
+            R2_sum += F(1e-05) * abs(W2[i1, i2])
+    R2 = R2_sum
+    # R3 = 1e-05·Σ_i2,i3 |W3[i2,i3]|
+    R3_sum = 0.0
+    for i2 in range(units2):
+        for i3 in range(units3):
+            R3_sum += F(1e-05) * abs(W3[i2, i3])
+    R3 = R3_sum
+    # R4 = 1e-05·Σ_i3,i4 |W4[i3,i4]|
+    R4_sum = 0.0
+    for i3 in range(units3):
+        for i4 in range(1):
+            R4_sum += F(1e-05) * abs(W4[i3, i4])
+    R4 = R4_sum
+    # layer 4, backward: d_W4[i3,i4] = 1e-05·sign(W4[i3,i4]) + a3_d_y[i3,i4]
+    for i3 in range(units3):
+        for i4 in range(1):
+            d_W4[i3, i4] = F(1e-05) * sign(W4[i3, i4]) + a3_d_y[i3, i4]
+    # layer 3, backward: d_W3[i2,i3] = 1e-05·sign(W3[i2,i3]) + a2_d_z3[i2,i3]
+    for i2 in range(units2):
+        for i3 in range(units3):
+            d_W3[i2, i3] = F(1e-05) * sign(W3[i2, i3]) + a2_d_z3[i2, i3]
+    # layer 2, backward: d_W2[i1,i2] = 1e-05·sign(W2[i1,i2]) + a1_d_z2[i1,i2]
+    for i1 in range(units1):
+        for i2 in range(units2):
+            d_W2[i1, i2] = F(1e-05) * sign(W2[i1, i2]) + a1_d_z2[i1, i2]
+    # layer 1, backward: d_W1[i0,i1] = 1e-05·sign(W1[i0,i1]) + x_d_z1[i0,i1]
+    for i0 in range(units0):
+        for i1 in range(units1):
+            d_W1[i0, i1] = F(1e-05) * sign(W1[i0, i1]) + x_d_z1[i0, i1]
+    E = E_sum / w_total + R1 + R2 + R3 + R4
+    return E
+
+
+@_elementary
+def _chunks(samples, least):
+    """In how many chunks so many samples are computed: 1, and twice as many from each of `least` on."""
+    chunks = 1
+    for few in least:
+        if samples >= few:
+            chunks *= 2
+    return chunks
 
 
 @_elementary
@@ -252,368 +577,129 @@ def _check(theta, x, t=None, w=None, gradient=None):
     if gradient is not None:
         if gradient.shape[0] != 2401:
             raise ValueError("gradient must be of shape (2401,), came one of length", gradient.shape[0])
-        start, end = gradient.ctypes.data, gradient.ctypes.data + gradient.nbytes
-        if start < theta.ctypes.data + theta.nbytes and theta.ctypes.data < end:
+        if _overlap(gradient, theta):
             raise ValueError("gradient must not overlap theta in memory")
-        if start < x.ctypes.data + x.nbytes and x.ctypes.data < end:
+        if _overlap(gradient, x):
             raise ValueError("gradient must not overlap x in memory")
-        if start < t.ctypes.data + t.nbytes and t.ctypes.data < end:
+        if _overlap(gradient, t):
             raise ValueError("gradient must not overlap t in memory")
-        if start < w.ctypes.data + w.nbytes and w.ctypes.data < end:
+        if _overlap(gradient, w):
             raise ValueError("gradient must not overlap w in memory")
 
 
 def predict(theta, x):
     """The network's output y, of shape (samples, 1), for x of shape (samples, 8)."""
     _check(theta, x)
-    samples = x.shape[0]
-    y = np.empty((samples, 1), np.float32)
-    W1 = theta[0:256].reshape((8, 32))
-    W2 = theta[256:1280].reshape((32, 32))
-    b2 = theta[1280:1312]
-    W3 = theta[1312:2336].reshape((32, 32))
-    b3 = theta[2336:2368]
-    W4 = theta[2368:2400].reshape((32, 1))
-    b4 = theta[2400:2401]
-    z1 = np.empty((samples, 32), np.float32)
-    a1_W2 = np.empty((samples, 32), np.float32)
-    a2_W3 = np.empty((samples, 32), np.float32)
-    a3 = np.empty(32, np.float32)
-    a1 = z1  # in the same memory, one after the other
-    a2 = a1_W2  # in the same memory, one after the other
-    # layer 1, forward: z1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1]
-    np.dot(x, W1, z1)
-    for n in range(samples):
-        # a1[n,i1] = silu(z1[n,i1])
-        for i1 in range(32):
-            a1[n, i1] = silu(z1[n, i1])
-    # layer 2, forward: a1_W2[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2]
-    np.dot(a1, W2, a1_W2)
-    for n in range(samples):
-        # z2[n,i2] = a1_W2[n,i2] + b2[i2]
-        # a2[n,i2] = silu(z2[n,i2]) + a1[n,i2]
-        for i2 in range(32):
-            z2 = a1_W2[n, i2] + b2[i2]
-            a2[n, i2] = silu(z2) + a1[n, i2]
-    # layer 3, forward: a2_W3[n,i3] = Σ_i2 a2[n,i2]·W3[i2,i3]
-    np.dot(a2, W3, a2_W3)
-    for n in range(samples):
-        # z3[n,i3] = a2_W3[n,i3] + b3[i3]
-        # a3[n,i3] = silu(z3[n,i3]) + a2[n,i3]
-        for i3 in range(32):
-            z3 = a2_W3[n, i3] + b3[i3]
-            a3[i3] = silu(z3) + a2[n, i3]
-        # layer 4, forward: y[n,i4] = Σ_i3 a3[n,i3]·W4[i3,i4] + b4[i4]
-        for i4 in range(1):
-            total = b4[i4]
-            for i3 in range(32):
-                total += a3[i3] * W4[i3, i4]
-            y[n, i4] = total
+    y = np.empty((x.shape[0], 1), _DTYPE)
+    chunks = _chunks(x.shape[0], (330, 650, 1300, 2600))
+    at_once = 1 << 62 if chunks == 1 else 262144
+    for chunk in range(chunks):
+        start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
+        _prediction_of_chunk(theta, x[start:end], y[start:end], at_once)
     return y
 
 
 def loss(theta, x, t, w):
     """The loss E, a float, for x of shape (samples, 8) and t of shape (samples, 1)."""
     _check(theta, x, t, w)
+    N = F(x.shape[0])
     samples = x.shape[0]
-    N = F(samples)
-    W1 = theta[0:256].reshape((8, 32))
-    W2 = theta[256:1280].reshape((32, 32))
-    b2 = theta[1280:1312]
-    W3 = theta[1312:2336].reshape((32, 32))
-    b3 = theta[2336:2368]
-    W4 = theta[2368:2400].reshape((32, 1))
-    b4 = theta[2400:2401]
-    z1 = np.empty((samples, 32), np.float32)
-    a1_W2 = np.empty((samples, 32), np.float32)
-    a2_W3 = np.empty((samples, 32), np.float32)
-    a3 = np.empty(32, np.float32)
-    y = np.empty(1, np.float32)
-    e = np.empty(samples, np.float32)
-    a1 = z1  # in the same memory, one after the other
-    a2 = a1_W2  # in the same memory, one after the other
-    # loss: R1 = 1e-05·Σ_i0,i1 |W1[i0,i1]|
-    R1_sum = 0.0
-    for i0 in range(8):
-        for i1 in range(32):
-            R1_sum += F(1e-05) * abs(W1[i0, i1])
-    R1 = R1_sum
-    # R2 = 1e-05·Σ_i1,i2 |W2[i1,i2]|
-    R2_sum = 0.0
-    for i1 in range(32):
-        for i2 in range(32):
-            R2_sum += F(1e-05) * abs(W2[i1, i2])
-    R2 = R2_sum
-    # R3 = 1e-05·Σ_i2,i3 |W3[i2,i3]|
-    R3_sum = 0.0
-    for i2 in range(32):
-        for i3 in range(32):
-            R3_sum += F(1e-05) * abs(W3[i2, i3])
-    R3 = R3_sum
-    # R4 = 1e-05·Σ_i3,i4 |W4[i3,i4]|
-    R4_sum = 0.0
-    for i3 in range(32):
-        for i4 in range(1):
-            R4_sum += F(1e-05) * abs(W4[i3, i4])
-    R4 = R4_sum
-    # layer 1, forward: z1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1]
-    np.dot(x, W1, z1)
-    for n in range(samples):
-        # a1[n,i1] = silu(z1[n,i1])
-        for i1 in range(32):
-            a1[n, i1] = silu(z1[n, i1])
-    # layer 2, forward: a1_W2[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2]
-    np.dot(a1, W2, a1_W2)
-    for n in range(samples):
-        # z2[n,i2] = a1_W2[n,i2] + b2[i2]
-        # a2[n,i2] = silu(z2[n,i2]) + a1[n,i2]
-        for i2 in range(32):
-            z2 = a1_W2[n, i2] + b2[i2]
-            a2[n, i2] = silu(z2) + a1[n, i2]
-    # layer 3, forward: a2_W3[n,i3] = Σ_i2 a2[n,i2]·W3[i2,i3]
-    np.dot(a2, W3, a2_W3)
+    # loss: w_total = Σ_n w[n]
     w_total_sum = 0.0
     for n in range(samples):
-        # z3[n,i3] = a2_W3[n,i3] + b3[i3]
-        # a3[n,i3] = silu(z3[n,i3]) + a2[n,i3]
-        for i3 in range(32):
-            z3 = a2_W3[n, i3] + b3[i3]
-            a3[i3] = silu(z3) + a2[n, i3]
-        # layer 4, forward: y[n,i4] = Σ_i3 a3[n,i3]·W4[i3,i4] + b4[i4]
-        for i4 in range(1):
-            total = b4[i4]
-            for i3 in range(32):
-                total += a3[i3] * W4[i3, i4]
-            y[i4] = total
-        # loss: e[n] = Σ_i4 huber(y[n,i4] - t[n,i4])
-        total = F(0.0)
-        for i4 in range(1):
-            total += huber(y[i4] - t[n, i4])
-        e[n] = total
-        # w_total = Σ_n w[n]
         w_total_sum += w[n]
     w_total = F(w_total_sum)
+    chunks = _chunks(x.shape[0], (320, 650, 1300, 2600))
+    at_once = 1 << 62 if chunks == 1 else 262144
     E_sum = 0.0
-    for n in range(samples):
-        # E = Σ_n e[n]·w[n]/w_total + R1 + R2 + R3 + R4
-        E_sum += e[n] * w[n]
-    E = E_sum / w_total + R1 + R2 + R3 + R4
-    return E
+    for chunk in range(chunks):
+        start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
+        E_sum += _loss_of_chunk(theta, x[start:end], t[start:end], w[start:end], N, w_total, at_once)
+    return _loss_at_the_end(theta, N, w_total, E_sum)
 
 
 def loss_and_gradient_into(theta, x, t, w, gradient):
     """The loss E; its derivative by every weight is written into `gradient`, laid out like theta."""
     _check(theta, x, t, w, gradient)
+    N = F(x.shape[0])
     samples = x.shape[0]
-    N = F(samples)
-    W1 = theta[0:256].reshape((8, 32))
-    W2 = theta[256:1280].reshape((32, 32))
-    b2 = theta[1280:1312]
-    W3 = theta[1312:2336].reshape((32, 32))
-    b3 = theta[2336:2368]
-    W4 = theta[2368:2400].reshape((32, 1))
-    b4 = theta[2400:2401]
-    d_W1 = gradient[0:256].reshape((8, 32))
-    d_W2 = gradient[256:1280].reshape((32, 32))
-    d_b2 = gradient[1280:1312]
-    d_W3 = gradient[1312:2336].reshape((32, 32))
-    d_b3 = gradient[2336:2368]
-    d_W4 = gradient[2368:2400].reshape((32, 1))
-    d_b4 = gradient[2400:2401]
-    z1 = np.empty((samples, 32), np.float32)
-    sigmoid_z1 = np.empty((samples, 32), np.float32)
-    a1_W2 = np.empty((samples, 32), np.float32)
-    silu_z2 = np.empty((samples, 32), np.float32)
-    a2 = np.empty((samples, 32), np.float32)
-    a2_W3 = np.empty((samples, 32), np.float32)
-    silu_z3 = np.empty((samples, 32), np.float32)
-    a3 = np.empty((samples, 32), np.float32)
-    y_minus_t = np.empty((samples, 1), np.float32)
-    e = np.empty(samples, np.float32)
-    d_y = np.empty(1, np.float32)
-    d_a3 = np.empty((samples, 32), np.float32)
-    d_z3_W3 = np.empty((samples, 32), np.float32)
-    d_z2_W2 = np.empty((samples, 32), np.float32)
-    a1 = z1  # in the same memory, one after the other
-    sigmoid_z2 = a1_W2  # in the same memory, one after the other
-    sigmoid_z3 = a2_W3  # in the same memory, one after the other
-    d_z3 = silu_z3  # in the same memory, one after the other
-    a2_d_z3 = d_W3  # in the same memory, one after the other
-    d_a2 = d_z3_W3  # in the same memory, one after the other
-    d_z2 = silu_z2  # in the same memory, one after the other
-    a1_d_z2 = d_W2  # in the same memory, one after the other
-    d_z1 = z1  # in the same memory, one after the other
-    x_d_z1 = d_W1  # in the same memory, one after the other
-    # loss: R1 = 1e-05·Σ_i0,i1 |W1[i0,i1]|
-    R1_sum = 0.0
-    for i0 in range(8):
-        for i1 in range(32):
-            R1_sum += F(1e-05) * abs(W1[i0, i1])
-    R1 = R1_sum
-    # R2 = 1e-05·Σ_i1,i2 |W2[i1,i2]|
-    R2_sum = 0.0
-    for i1 in range(32):
-        for i2 in range(32):
-            R2_sum += F(1e-05) * abs(W2[i1, i2])
-    R2 = R2_sum
-    # R3 = 1e-05·Σ_i2,i3 |W3[i2,i3]|
-    R3_sum = 0.0
-    for i2 in range(32):
-        for i3 in range(32):
-            R3_sum += F(1e-05) * abs(W3[i2, i3])
-    R3 = R3_sum
-    # R4 = 1e-05·Σ_i3,i4 |W4[i3,i4]|
-    R4_sum = 0.0
-    for i3 in range(32):
-        for i4 in range(1):
-            R4_sum += F(1e-05) * abs(W4[i3, i4])
-    R4 = R4_sum
-    # layer 1, forward: z1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1]
-    np.dot(x, W1, z1)
-    for n in range(samples):
-        # sigmoid_z1[n,i1] = sigmoid(z1[n,i1])
-        # a1[n,i1] = sigmoid_z1[n,i1]·z1[n,i1]
-        for i1 in range(32):
-            sigmoid_z1[n, i1] = sigmoid(z1[n, i1])
-            a1[n, i1] = sigmoid_z1[n, i1] * z1[n, i1]
-    # layer 2, forward: a1_W2[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2]
-    np.dot(a1, W2, a1_W2)
-    for n in range(samples):
-        # z2[n,i2] = a1_W2[n,i2] + b2[i2]
-        # sigmoid_z2[n,i2] = sigmoid(z2[n,i2])
-        # silu_z2[n,i2] = sigmoid_z2[n,i2]·z2[n,i2]
-        # a2[n,i2] = a1[n,i2] + silu_z2[n,i2]
-        for i2 in range(32):
-            z2 = a1_W2[n, i2] + b2[i2]
-            sigmoid_z2[n, i2] = sigmoid(z2)
-            silu_z2[n, i2] = sigmoid_z2[n, i2] * z2
-            a2[n, i2] = a1[n, i2] + silu_z2[n, i2]
-    # layer 3, forward: a2_W3[n,i3] = Σ_i2 a2[n,i2]·W3[i2,i3]
-    np.dot(a2, W3, a2_W3)
+    # loss: w_total = Σ_n w[n]
     w_total_sum = 0.0
     for n in range(samples):
-        # z3[n,i3] = a2_W3[n,i3] + b3[i3]
-        # sigmoid_z3[n,i3] = sigmoid(z3[n,i3])
-        # silu_z3[n,i3] = sigmoid_z3[n,i3]·z3[n,i3]
-        # a3[n,i3] = a2[n,i3] + silu_z3[n,i3]
-        for i3 in range(32):
-            z3 = a2_W3[n, i3] + b3[i3]
-            sigmoid_z3[n, i3] = sigmoid(z3)
-            silu_z3[n, i3] = sigmoid_z3[n, i3] * z3
-            a3[n, i3] = a2[n, i3] + silu_z3[n, i3]
-        # layer 4, forward: y[n,i4] = Σ_i3 a3[n,i3]·W4[i3,i4] + b4[i4]
-        # y_minus_t[n,i4] = y[n,i4] - t[n,i4]
-        for i4 in range(1):
-            y = b4[i4]
-            for i3 in range(32):
-                y += a3[n, i3] * W4[i3, i4]
-            y_minus_t[n, i4] = y - t[n, i4]
-        # loss: e[n] = Σ_i4 huber(y_minus_t[n,i4])
-        total = F(0.0)
-        for i4 in range(1):
-            total += huber(y_minus_t[n, i4])
-        e[n] = total
-        # w_total = Σ_n w[n]
         w_total_sum += w[n]
     w_total = F(w_total_sum)
+    chunks = _chunks(x.shape[0], (120, 240, 470, 930))
+    at_once = 1 << 62 if chunks == 1 else 262144
+    part = np.empty(2401, _DTYPE) if chunks > 1 else gradient
     E_sum = 0.0
-    # d_W4[i3,i4] = 1e-05·sign(W4[i3,i4]) + …
-    for i3 in range(32):
-        for i4 in range(1):
-            d_W4[i3, i4] = F(1e-05) * sign(W4[i3, i4])
-    d_b4[:] = F(0.0)
-    d_b3[:] = F(0.0)
-    for n in range(samples):
-        # E = Σ_n e[n]·w[n]/w_total + R1 + R2 + R3 + R4
-        E_sum += e[n] * w[n]
-        # loss, backward: d_e[n] = w[n]/w_total
-        d_e = w[n] / w_total
-        # layer 4, backward: d_y[n,i4] = d_e[n]·clip(y_minus_t[n,i4])
-        for i4 in range(1):
-            d_y[i4] = d_e * clip(y_minus_t[n, i4])
-        # d_W4[i3,i4] = 1e-05·sign(W4[i3,i4]) + Σ_n a3[n,i3]·d_y[n,i4]
-        for i3 in range(32):
-            for i4 in range(1):
-                d_W4[i3, i4] += a3[n, i3] * d_y[i4]
-        # d_b4[i4] = Σ_n d_y[n,i4]
-        for i4 in range(1):
-            d_b4[i4] += d_y[i4]
-        # layer 3, backward: d_a3[n,i3] = Σ_i4 d_y[n,i4]·W4[i3,i4]
-        # d_z3[n,i3] = d_a3[n,i3]·(silu_z3[n,i3]·(1 - sigmoid_z3[n,i3]) + sigmoid_z3[n,i3])
-        # d_b3[i3] = Σ_n d_z3[n,i3]
-        for i3 in range(32):
-            total = F(0.0)
-            for i4 in range(1):
-                total += d_y[i4] * W4[i3, i4]
-            d_a3[n, i3] = total
-            d_z3[n, i3] = d_a3[n, i3] * (silu_z3[n, i3] * (F(1.0) - sigmoid_z3[n, i3]) + sigmoid_z3[n, i3])
-            d_b3[i3] += d_z3[n, i3]
-    E = E_sum / w_total + R1 + R2 + R3 + R4
-    # a2_d_z3[i2,i3] = Σ_n a2[n,i2]·d_z3[n,i3]
-    np.dot(a2.T, d_z3, a2_d_z3)
-    # d_W3[i2,i3] = 1e-05·sign(W3[i2,i3]) + a2_d_z3[i2,i3]
-    for i2 in range(32):
-        for i3 in range(32):
-            d_W3[i2, i3] = F(1e-05) * sign(W3[i2, i3]) + a2_d_z3[i2, i3]
-    # layer 2, backward: d_z3_W3[n,i2] = Σ_i3 d_z3[n,i3]·W3[i2,i3]
-    np.dot(d_z3, W3.T, d_z3_W3)
-    d_b2[:] = F(0.0)
-    for n in range(samples):
-        # d_a2[n,i2] = d_a3[n,i2] + d_z3_W3[n,i2]
-        # d_z2[n,i2] = d_a2[n,i2]·(silu_z2[n,i2]·(1 - sigmoid_z2[n,i2]) + sigmoid_z2[n,i2])
-        # d_b2[i2] = Σ_n d_z2[n,i2]
-        for i2 in range(32):
-            d_a2[n, i2] = d_a3[n, i2] + d_z3_W3[n, i2]
-            d_z2[n, i2] = d_a2[n, i2] * (silu_z2[n, i2] * (F(1.0) - sigmoid_z2[n, i2]) + sigmoid_z2[n, i2])
-            d_b2[i2] += d_z2[n, i2]
-    # a1_d_z2[i1,i2] = Σ_n a1[n,i1]·d_z2[n,i2]
-    np.dot(a1.T, d_z2, a1_d_z2)
-    # d_W2[i1,i2] = 1e-05·sign(W2[i1,i2]) + a1_d_z2[i1,i2]
-    for i1 in range(32):
-        for i2 in range(32):
-            d_W2[i1, i2] = F(1e-05) * sign(W2[i1, i2]) + a1_d_z2[i1, i2]
-    # layer 1, backward: d_z2_W2[n,i1] = Σ_i2 d_z2[n,i2]·W2[i1,i2]
-    np.dot(d_z2, W2.T, d_z2_W2)
-    for n in range(samples):
-        # d_a1[n,i1] = d_a2[n,i1] + d_z2_W2[n,i1]
-        # d_z1[n,i1] = d_a1[n,i1]·(a1[n,i1]·(1 - sigmoid_z1[n,i1]) + sigmoid_z1[n,i1])
-        for i1 in range(32):
-            d_a1 = d_a2[n, i1] + d_z2_W2[n, i1]
-            d_z1[n, i1] = d_a1 * (a1[n, i1] * (F(1.0) - sigmoid_z1[n, i1]) + sigmoid_z1[n, i1])
-    # x_d_z1[i0,i1] = Σ_n x[n,i0]·d_z1[n,i1]
-    np.dot(x.T, d_z1, x_d_z1)
-    # d_W1[i0,i1] = 1e-05·sign(W1[i0,i1]) + x_d_z1[i0,i1]
-    for i0 in range(8):
-        for i1 in range(32):
-            d_W1[i0, i1] = F(1e-05) * sign(W1[i0, i1]) + x_d_z1[i0, i1]
-    return E
-
-
-def loss_and_gradient(theta, x, t, w):
-    """The loss E and its derivative by every weight, an array like theta."""
-    gradient = np.empty(2401, np.float32)
-    return loss_and_gradient_into(theta, x, t, w, gradient), gradient
+    for chunk in range(chunks):
+        start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
+        into = part if chunk else gradient
+        E_sum += _gradient_of_chunk(theta, x[start:end], t[start:end], w[start:end], N, w_total, into, at_once)
+        if chunk:
+            for k in range(2401):
+                gradient[k] += part[k]
+    return _gradient_at_the_end(theta, N, w_total, gradient, E_sum)
 
 
 def step(theta, x, t, w, rate):
     """One step of gradient descent: theta -= rate·gradient, in place. Returns the loss before it."""
-    gradient = np.empty(2401, np.float32)
+    gradient = np.empty(2401, _DTYPE)
     E = loss_and_gradient_into(theta, x, t, w, gradient)
     for k in range(2401):
         theta[k] -= F(rate) * gradient[k]
     return E
 
 
-_number = nb.from_dtype(_NATIVE)
-_vector = nb.types.Array(_number, 1, "C", readonly=True)
-_matrix = nb.types.Array(_number, 2, "C", readonly=True)
-_written = nb.types.Array(_number, 1, "C")
+def _threaded_predict(theta, x):
+    """The network's output y, of shape (samples, 1), for x of shape (samples, 8), on several threads."""
+    _check(theta, x)
+    y = np.empty((x.shape[0], 1), _DTYPE)
+    _prediction_on_threads(theta, x, y)
+    return y
 
-predict = Converting(predict, _vector, _matrix)
-loss = Converting(loss, _vector, _matrix, _matrix, _vector)
-loss_and_gradient_into = Compiled(loss_and_gradient_into, _vector, _matrix, _matrix, _vector, _written)
-loss_and_gradient = Composed(loss_and_gradient, _vector, _matrix, _matrix, _vector)
-step = Compiled(step, _written, _matrix, _matrix, _vector, nb.float64)
+
+def _threaded_loss(theta, x, t, w):
+    """The loss E, a float, for x of shape (samples, 8) and t of shape (samples, 1), on several threads."""
+    _check(theta, x, t, w)
+    N = F(x.shape[0])
+    samples = x.shape[0]
+    # loss: w_total = Σ_n w[n]
+    w_total_sum = 0.0
+    for n in range(samples):
+        w_total_sum += w[n]
+    w_total = F(w_total_sum)
+    E_sum = _loss_on_threads(theta, x, t, w, N, w_total)
+    return _loss_at_the_end(theta, N, w_total, E_sum)
+
+
+def _threaded_loss_and_gradient_into(theta, x, t, w, gradient):
+    """The loss E; its derivative by every weight is written into `gradient`, laid out like theta, on several threads."""
+    _check(theta, x, t, w, gradient)
+    N = F(x.shape[0])
+    samples = x.shape[0]
+    # loss: w_total = Σ_n w[n]
+    w_total_sum = 0.0
+    for n in range(samples):
+        w_total_sum += w[n]
+    w_total = F(w_total_sum)
+    E_sum = _gradient_on_threads(theta, x, t, w, N, w_total, gradient)
+    return _gradient_at_the_end(theta, N, w_total, gradient, E_sum)
+
+
+def _threaded_step(theta, x, t, w, rate):
+    """One step of gradient descent: theta -= rate·gradient, in place, on several threads. Returns the loss before it."""
+    gradient = np.empty(2401, _DTYPE)
+    E = _threaded_loss_and_gradient_into(theta, x, t, w, gradient)
+    for k in range(2401):
+        theta[k] -= F(rate) * gradient[k]
+    return E
+
+
+def loss_and_gradient(theta, x, t, w):
+    """The loss E and its derivative by every weight, an array like theta."""
+    gradient = np.empty(2401, _DTYPE)
+    return loss_and_gradient_into(theta, x, t, w, gradient), gradient
 
 
 def init(seed=0):
@@ -650,3 +736,405 @@ def unpack(theta):
     for name, (offset, shape) in PARAMETERS.items():
         views[name] = theta[offset : offset + int(np.prod(shape))].reshape(shape)
     return views
+
+
+_number = nb.from_dtype(_NATIVE)
+_vector = nb.types.Array(_number, 1, "C", readonly=True)
+_matrix = nb.types.Array(_number, 2, "C", readonly=True)
+_written = nb.types.Array(_number, 1, "C")
+
+
+def _view(vector, start, shape):
+    """The numbers of `vector` from `start` on as an array of this shape, row by row; no copy."""
+    return vector[start : start + int(np.prod(shape))].reshape(shape)
+
+
+def _extent(number):
+    """`number`, unknown to LLVM: a loop that runs so often is vectorised, and not unrolled before."""
+    return number
+
+
+def _local(size):
+    """A small array on the stack: it costs no allocation, and LLVM knows that nothing else is there."""
+    return np.empty(size, _DTYPE)
+
+
+def _overlap(one, other):
+    """Whether two arrays have bytes in common."""
+    return np.may_share_memory(one, other)
+
+
+@type_callable(_view)
+def _(context):
+    def typer(vector, start, shape):
+        return nb.types.Array(vector.dtype, len(shape), "C", readonly=not vector.mutable)
+
+    return typer
+
+
+@lower_builtin(_view, nb.types.Array, nb.types.Integer, nb.types.BaseTuple)
+def _(context, builder, signature, arguments):
+    vector = make_array(signature.args[0])(context, builder, arguments[0])
+    start = context.cast(builder, arguments[1], signature.args[1], nb.intp)
+    extents = cgutils.unpack_tuple(builder, arguments[2])
+    return _array(context, builder, signature, builder.gep(vector.data, [start]), extents)
+
+
+@type_callable(_extent)
+def _(context):
+    return lambda number: nb.intp
+
+
+@lower_builtin(_extent, nb.types.Integer)
+def _(context, builder, signature, arguments):
+    number = context.cast(builder, arguments[0], signature.args[0], nb.intp)
+    return builder.asm(ir.FunctionType(number.type, [number.type]), "", "=r,0", [number], True)
+
+
+@type_callable(_local)
+def _(context):
+    def typer(size):
+        return nb.types.Array(_number, 1, "C") if isinstance(size, nb.types.IntegerLiteral) else None
+
+    return typer
+
+
+@lower_builtin(_local, nb.types.IntegerLiteral)
+def _(context, builder, signature, arguments):
+    size, number = signature.args[0].literal_value, context.get_data_type(_number)
+    memory = cgutils.alloca_once(builder, ir.ArrayType(number, size))
+    memory.align = 64
+    data = builder.bitcast(memory, number.as_pointer())
+    return _array(context, builder, signature, data, [context.get_constant(nb.intp, size)])
+
+
+@type_callable(_overlap)
+def _(context):
+    return lambda one, other: nb.boolean
+
+
+@lower_builtin(_overlap, nb.types.Array, nb.types.Array)
+def _(context, builder, signature, arguments):
+    def ends(place):
+        array = make_array(signature.args[place])(context, builder, arguments[place])
+        start = builder.ptrtoint(array.data, array.nitems.type)
+        return start, builder.add(start, builder.mul(array.nitems, array.itemsize))
+
+    (start, end), (other_start, other_end) = ends(0), ends(1)
+    before = builder.icmp_unsigned("<", start, other_end)
+    return builder.and_(before, builder.icmp_unsigned("<", other_start, end))
+
+
+def _array(context, builder, signature, data, extents):
+    """An array of this data and these extents, row by row."""
+    array = make_array(signature.return_type)(context, builder)
+    size = context.get_constant(nb.intp, context.get_abi_sizeof(context.get_data_type(_number)))
+    strides = [size]
+    for extent in reversed(extents[1:]):
+        strides.insert(0, builder.mul(strides[0], extent))
+    populate_array(array, data, extents, strides, size, None)
+    return array._getvalue()
+
+
+_PLAIN, _FLIPPED = ord("N"), ord("T")  # BLAS's letters for a matrix as it is in memory, and transposed
+
+
+def _product(left, right, into, keep, at_once):
+    """into = keep·into + left·right, by BLAS; at most `at_once` multiplications a call."""
+    np.copyto(into, left @ right + (keep * into if keep else 0))
+
+
+def _in_pieces(left, right, m, n, k, a, lda, b, ldb, keep, c, ldc, at_once):
+    """The product of m × k and k × n numbers at addresses a and b, cut along its longest side.
+
+    BLAS computes a product of few multiplications on one thread: so symgrad's own threads can
+    compute products side by side. `left` and `right` say whether a matrix is transposed.
+    """
+    longest = max(m, n, k)
+    step = max(16, at_once // max(1, m * n * k // longest))
+    along_m, along_n, along_k = (1, 0, 0) if longest == m else (0, 1, 0) if longest == n else (0, 0, 1)
+    a_step = 4 * (along_m * (lda if left == _PLAIN else 1) + along_k * (1 if left == _PLAIN else lda))
+    b_step = 4 * (along_n * (1 if right == _PLAIN else ldb) + along_k * (ldb if right == _PLAIN else 1))
+    c_step = 4 * (along_m * ldc + along_n)
+    for start in range(0, longest, step):
+        missing = longest - min(step, longest - start)
+        _blas(
+            left, right, m - along_m * missing, n - along_n * missing, k - along_k * missing,
+            a + start * a_step, lda, b + start * b_step, ldb,
+            F(1.0) if along_k and start else keep, c + start * c_step, ldc,
+        )  # fmt: skip
+
+
+def _blas(left, right, m, n, k, a, lda, b, ldb, keep, c, ldc):
+    """One call of BLAS's gemm, which numbers matrices column by column: C' = B'A' is C = AB."""
+
+
+@type_callable(_product)
+def _(context):
+    return lambda left, right, into, keep, at_once: nb.void
+
+
+@lower_builtin(_product, nb.types.Array, nb.types.Array, nb.types.Array, nb.types.Float, nb.types.Integer)
+def _(context, builder, signature, arguments):
+    def matrix(place):
+        kind = signature.args[place]
+        array = make_array(kind)(context, builder, arguments[place])
+        rows, columns = cgutils.unpack_tuple(builder, array.shape)
+        flipped = kind.layout == "F" and kind.ndim == 2
+        flag = context.get_constant(nb.intp, _FLIPPED if flipped else _PLAIN)
+        return flag, rows, columns, builder.ptrtoint(array.data, rows.type), rows if flipped else columns
+
+    left, m, k, a, lda = matrix(0)
+    right, _, n, b, ldb = matrix(1)
+    _, _, _, c, ldc = matrix(2)
+    keep, at_once = arguments[3:]
+    numbers = [left, right, m, n, k, a, lda, b, ldb, keep, c, ldc, at_once]
+    kinds = [_number if value is keep else nb.intp for value in numbers]
+    return context.compile_internal(builder, _in_pieces, nb.void(*kinds), numbers)
+
+
+@type_callable(_blas)
+def _(context):
+    return lambda left, right, m, n, k, a, lda, b, ldb, keep, c, ldc: nb.void
+
+
+@lower_builtin(_blas, *[nb.types.Integer] * 9, nb.types.Float, *[nb.types.Integer] * 2)
+def _(context, builder, signature, arguments):
+    left, right, m, n, k, a, lda, b, ldb, keep, c, ldc = arguments
+    builder.function.attributes.add("noinline")  # a call costs less than its code at every product
+    byte, short, pointer = ir.IntType(8), ir.IntType(32), ir.IntType(8).as_pointer()
+
+    def at(value):
+        return builder.bitcast(cgutils.alloca_once_value(builder, value), pointer)
+
+    def number(value):
+        return at(builder.trunc(value, short))
+
+    def matrix(address):
+        return builder.inttoptr(address, pointer)
+
+    kind = ir.FunctionType(ir.VoidType(), [pointer] * 13)
+    gemm = cgutils.get_or_insert_function(builder.module, kind, _GEMM)
+    one = at(context.get_constant(_number, 1.0))
+    builder.call(gemm, [
+        at(builder.trunc(right, byte)), at(builder.trunc(left, byte)), number(n), number(m), number(k),
+        one, matrix(b), number(ldb), matrix(a), number(lda), at(keep), matrix(c), number(ldc),
+    ])  # fmt: skip
+    return context.get_dummy_value()
+
+
+_GEMM = "symgrad_sgemm"
+
+
+def _link():
+    """Where compiled code finds BLAS: in SciPy."""
+    address = get_cython_function_address("scipy.linalg.cython_blas", "sgemm")
+    binding.add_symbol(_GEMM, address)
+
+
+_forked = False
+
+
+def _in_child():
+    """A process that was forked cannot go on with the threads of the one before it."""
+    global _forked
+    _forked = True
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_in_child)
+
+
+@functools.cache
+def _several_threads():
+    """Whether Numba has several threads, of a kind that several threads may use at once."""
+    return nb.get_num_threads() > 1 and nb.threading_layer() in ("omp", "tbb")
+
+
+class Compiled:
+    """A function for arrays of exactly the types in its signature, compiled at its first call.
+
+    Call it from Python; or from a function of your own under @njit, or hand it to one as an
+    argument: there it is compiled in and runs without Python, on one thread. From `many` samples
+    on, a call from Python runs on several, with the same result to the bit.
+    """
+
+    def __init__(self, body, on_threads, many, *signature):
+        self.body, self.on_threads, self.many, self.signature = body, on_threads, many, signature
+        self.dispatcher = self.threaded = None
+        self.run = self.first
+        functools.update_wrapper(self, body)
+
+    def compile(self):
+        """The compiled function, a Numba dispatcher that takes this signature and no other."""
+        if self.dispatcher is None:
+            self.dispatcher = self.dispatched(self.body)
+        return self.dispatcher
+
+    def dispatched(self, body):
+        _link()
+        dispatcher = _jit(body, nogil=True, fastmath=_FASTMATH)
+        dispatcher.compile(self.signature)
+        dispatcher.disable_compile()
+        return dispatcher
+
+    @property
+    def _numba_type_(self):
+        return nb.types.Dispatcher(self.compile())
+
+    def first(self, *arguments):
+        """The first call with few samples; those after it go to compiled code at once."""
+        self.run = self.compile()
+        return self.run(*arguments)
+
+    def otherwise(self, *arguments):
+        """A call with many samples, or with what compiled code does not take as it is.
+
+        Numba's dispatcher may overlook another order of bytes, so that dtypes are compared before.
+        """
+        pairs = zip(arguments, self.signature, strict=True)
+        arrays = [array for array, kind in pairs if isinstance(kind, nb.types.Array)]
+        try:
+            if all(array.dtype == _NATIVE for array in arrays):
+                return self.on_several(arguments)
+        except ValueError as error:
+            raise _in_words(error) from None
+        except (TypeError, AttributeError):
+            pass
+        return self.mismatched(arguments)
+
+    def on_several(self, arguments):
+        """A call on several threads, where there are many samples and several threads."""
+        if len(arguments[1]) < self.many or _forked or not _several_threads():
+            return self.compile()(*arguments)
+        if self.threaded is None:
+            self.threaded = self.dispatched(self.on_threads)
+        return self.threaded(*arguments)
+
+    def mismatched(self, arguments):
+        """What works in place does not convert: it says what is wrong."""
+        given = inspect.signature(self.body).bind(*arguments).arguments
+        wrong = filter(None, map(_mismatch, given, given.values(), self.signature))
+        raise TypeError("; ".join(wrong)) from None
+
+    def __reduce__(self):
+        return self.__name__
+
+    def __repr__(self):
+        return f"<{__name__}.{self.__name__}{inspect.signature(self.body)}>"
+
+
+class Converting(Compiled):
+    """A compiled function that, called from Python, takes any array-like."""
+
+    def mismatched(self, arguments):
+        given = inspect.signature(self.body).bind(*arguments).arguments
+        converted = [_converted(name, value) for name, value in given.items()]
+        try:
+            result = self.on_several(converted)
+        except ValueError as error:
+            raise _in_words(error) from None
+        if isinstance(result, tuple) and np.asarray(given["theta"]).dtype == np.float64:
+            return result[0], result[1].astype(np.float64)  # as SciPy's minimisers want it
+        return result
+
+
+class Predict(Converting):
+    def __call__(self, theta, x):
+        try:
+            if theta.dtype is x.dtype is _NATIVE and len(x) < self.many:
+                return self.run(theta, x)
+        except ValueError as error:
+            raise _in_words(error) from None
+        except (TypeError, AttributeError):  # other types than in the signature
+            pass
+        return self.otherwise(theta, x)
+
+
+class Loss(Converting):
+    def __call__(self, theta, x, t, w):
+        try:
+            if theta.dtype is x.dtype is t.dtype is w.dtype is _NATIVE and len(x) < self.many:
+                return self.run(theta, x, t, w)
+        except ValueError as error:
+            raise _in_words(error) from None
+        except (TypeError, AttributeError):  # other types than in the signature
+            pass
+        return self.otherwise(theta, x, t, w)
+
+
+class LossAndGradient(Loss):
+    """One that only calls compiled functions: Python runs it as it stands."""
+
+    def first(self, *arguments):
+        return self.body(*arguments)
+
+    def on_several(self, arguments):
+        return self.body(*arguments)
+
+
+class LossAndGradientInto(Compiled):
+    def __call__(self, theta, x, t, w, gradient):
+        try:
+            if theta.dtype is x.dtype is t.dtype is w.dtype is gradient.dtype is _NATIVE and len(x) < self.many:
+                return self.run(theta, x, t, w, gradient)
+        except ValueError as error:
+            raise _in_words(error) from None
+        except (TypeError, AttributeError):  # other types than in the signature
+            pass
+        return self.otherwise(theta, x, t, w, gradient)
+
+
+class Step(Compiled):
+    def __call__(self, theta, x, t, w, rate):
+        try:
+            if theta.dtype is x.dtype is t.dtype is w.dtype is _NATIVE and len(x) < self.many:
+                return self.run(theta, x, t, w, rate)
+        except ValueError as error:
+            raise _in_words(error) from None
+        except (TypeError, AttributeError):  # other types than in the signature
+            pass
+        return self.otherwise(theta, x, t, w, rate)
+
+
+def _in_words(error):
+    """Compiled code hands over the parts of a message, not the text."""
+    return ValueError(" ".join(map(str, error.args)))
+
+
+def _converted(name, value):
+    """An array-like as the array that compiled code takes; refused where it holds no numbers."""
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name} must be of shape {_SHAPES[name]}: {error}") from None
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"{name} must hold real numbers, came {array.dtype}")
+    if array.ndim != _AXES[name]:
+        raise ValueError(f"{name} must be of shape {_SHAPES[name]}, came {array.shape}")
+    return np.require(array, _DTYPE, "C")
+
+
+def _mismatch(name, value, kind):
+    """What is wrong with an argument that must be used in place; None if nothing is."""
+    if name == "rate":
+        number = isinstance(value, (int, float, np.integer, np.floating))
+        return None if number else f"rate must be a number, came {type(value).__name__}"
+    wanted = f"{name} must be a C-contiguous {_NATIVE} array of shape {_SHAPES[name]}"
+    if not isinstance(value, np.ndarray):
+        return f"{wanted}, came {type(value).__name__}"
+    what = [str(value.dtype)]
+    what += [] if value.flags.c_contiguous else ["not C-contiguous"]
+    what += [] if value.flags.writeable or not kind.mutable else ["read-only"]
+    if len(what) == 1 and value.dtype == _NATIVE and value.ndim == _AXES[name]:
+        return None
+    return f"{wanted}, came one of shape {value.shape}: {', '.join(what)}"
+
+
+predict = Predict(predict, _threaded_predict, 330, _vector, _matrix)
+loss = Loss(loss, _threaded_loss, 320, _vector, _matrix, _matrix, _vector)
+loss_and_gradient_into = LossAndGradientInto(
+    loss_and_gradient_into, _threaded_loss_and_gradient_into, 120, _vector, _matrix, _matrix, _vector, _written
+)
+loss_and_gradient = LossAndGradient(loss_and_gradient, None, float("inf"), _vector, _matrix, _matrix, _vector)
+step = Step(step, _threaded_step, 120, _written, _matrix, _matrix, _vector, nb.float64)

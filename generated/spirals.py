@@ -17,10 +17,12 @@ The one expression, its shared parts named:
     e[n]     = Σ_i4 ((1 - t[n,i4])·softplus(z4[n,i4]) + t[n,i4]·softplus(-z4[n,i4]))
     E        = Σ_n e[n]/N
 
-and its derivative by all 1297 weights at once is `loss_and_gradient_into`.
+and its derivative by all 1297 weights at once is `_gradient_of_chunk`: read it first.
 Operations for one sample: the loss 2526, loss and gradient 6176.
 
 x is of shape (samples, 2), t of shape (samples, 1), theta holds all weights, see PARAMETERS.
+Samples are computed in blocks, and many samples in several chunks of blocks, each of which sums
+apart; how many depends on their number alone, so that results do not depend on threads.
 A function of your own under @njit(cache=True) keeps the code it was compiled with: after emitting
 this file anew, touch yours.
 """
@@ -28,9 +30,14 @@ this file anew, touch yours.
 import functools
 import inspect
 import math
+import os
 
 import numba as nb
 import numpy as np
+from llvmlite import binding, ir
+from numba.core import cgutils
+from numba.extending import get_cython_function_address, lower_builtin, type_callable
+from numba.np.arrayobj import make_array, populate_array
 
 SPEC = {'name': 'spirals',
  'dtype': 'float64',
@@ -78,7 +85,17 @@ def _jit(function, **options):
 
 def _elementary(function):
     """A function of numbers, compiled apart so that sums inside it are not reordered."""
-    return _jit(function)
+    return _jit(function, fastmath={"contract"})
+
+
+def _inner(function):
+    """A part of the functions below, compiled with the first that calls it."""
+    return _jit(function, nogil=True, fastmath=_FASTMATH)
+
+
+def _threaded(function):
+    """The same, with its prange on as many threads as Numba has."""
+    return _jit(function, nogil=True, fastmath=_FASTMATH, parallel=True)
 
 
 @_elementary
@@ -92,118 +109,332 @@ def softplus(z):
     return (z if z > 0.0 else 0.0) + np.log1p(np.exp(-abs(z)))
 
 
-class Compiled:
-    """A function for arrays of exactly the types in its signature, compiled at its first call.
-
-    Call it from Python; or from a function of your own under @njit, or hand it to one as an
-    argument: there it is compiled in and runs without Python, on one thread.
-    """
-
-    def __init__(self, body, *signature):
-        self.body, self.signature = body, signature
-        self.arrays = sum(isinstance(kind, nb.types.Array) for kind in signature)
-        self.dispatcher = self.run = None
-        functools.update_wrapper(self, body)
-
-    def compile(self):
-        """The compiled function, a Numba dispatcher that takes this signature and no other."""
-        if self.dispatcher is None:
-            dispatcher = _jit(self.body, nogil=True, fastmath=_FASTMATH)
-            dispatcher.compile(self.signature)
-            dispatcher.disable_compile()
-            self.dispatcher = dispatcher
-        return self.dispatcher
-
-    @property
-    def _numba_type_(self):
-        return nb.types.Dispatcher(self.compile())
-
-    def prepare(self):
-        """What a call from Python runs."""
-        self.run = self.compile()
-        return self.run
-
-    def __call__(self, *arguments, **named):
-        if named:
-            arguments = inspect.signature(self.body).bind(*arguments, **named).args
-        try:
-            for argument in arguments[: self.arrays]:
-                if argument.dtype != _NATIVE:  # Numba itself overlooks another order of bytes
-                    return self.mismatched(arguments)
-            return (self.run or self.prepare())(*arguments)
-        except (TypeError, AttributeError):  # other types than in the signature
-            return self.mismatched(arguments)
-        except ValueError as error:
-            raise _in_words(error) from None
-
-    def mismatched(self, arguments):
-        """What works in place does not convert: it says what is wrong."""
-        given = inspect.signature(self.body).bind(*arguments).arguments
-        wrong = filter(None, map(_mismatch, given, given.values(), self.signature))
-        raise TypeError("; ".join(wrong)) from None
-
-    def __reduce__(self):
-        return self.__name__
-
-    def __repr__(self):
-        return f"<{__name__}.{self.__name__}{inspect.signature(self.body)}>"
-
-
-class Converting(Compiled):
-    """A compiled function that, called from Python, takes any array-like."""
-
-    def mismatched(self, arguments):
-        given = inspect.signature(self.body).bind(*arguments).arguments
-        converted = [_converted(name, value) for name, value in given.items()]
-        try:
-            result = (self.run or self.prepare())(*converted)
-        except ValueError as error:
-            raise _in_words(error) from None
-        if isinstance(result, tuple) and np.asarray(given["theta"]).dtype == np.float64:
-            return result[0], result[1].astype(np.float64)  # as SciPy's minimisers want it
-        return result
+@_inner
+def _prediction_of_chunk(theta, xs, ys, at_once):
+    """Writes the output of a chunk of samples."""
+    scratch = np.empty(24576, _DTYPE)  # for 512 samples at a time
+    units1 = _extent(24)
+    units2 = _extent(24)
+    units3 = _extent(24)
+    W1 = _view(theta, 0, (2, 24))
+    b1 = _view(theta, 48, (24,))
+    W2 = _view(theta, 72, (24, 24))
+    b2 = _view(theta, 648, (24,))
+    W3 = _view(theta, 672, (24, 24))
+    b3 = _view(theta, 1248, (24,))
+    W4 = _view(theta, 1272, (24, 1))
+    b4 = _view(theta, 1296, (1,))
+    for start in range(0, xs.shape[0], 512):
+        end = min(start + 512, xs.shape[0])
+        rows = end - start
+        x, y = xs[start:end], ys[start:end]
+        x_W1 = _view(scratch, 0, (rows, 24))
+        a1_W2 = _view(scratch, 12288, (rows, 24))
+        a2_W3 = _view(scratch, 0, (rows, 24))
+        a1 = x_W1  # in the same memory, one after the other
+        a2 = a1_W2  # in the same memory, one after the other
+        a3 = a2_W3  # in the same memory, one after the other
+        a3_W4 = y  # in the same memory, one after the other
+        # layer 1, forward: x_W1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1]
+        _product(x, W1, x_W1, 0.0, at_once)
+        for n in range(rows):
+            # z1[n,i1] = x_W1[n,i1] + b1[i1]
+            # a1[n,i1] = sin(z1[n,i1])
+            for i1 in range(units1):
+                z1 = x_W1[n, i1] + b1[i1]
+                a1[n, i1] = np.sin(z1)
+        # layer 2, forward: a1_W2[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2]
+        _product(a1, W2, a1_W2, 0.0, at_once)
+        for n in range(rows):
+            # z2[n,i2] = a1_W2[n,i2] + b2[i2]
+            # a2[n,i2] = sin(z2[n,i2])
+            for i2 in range(units2):
+                z2 = a1_W2[n, i2] + b2[i2]
+                a2[n, i2] = np.sin(z2)
+        # layer 3, forward: a2_W3[n,i3] = Σ_i2 a2[n,i2]·W3[i2,i3]
+        _product(a2, W3, a2_W3, 0.0, at_once)
+        for n in range(rows):
+            # z3[n,i3] = a2_W3[n,i3] + b3[i3]
+            # a3[n,i3] = sin(z3[n,i3])
+            for i3 in range(units3):
+                z3 = a2_W3[n, i3] + b3[i3]
+                a3[n, i3] = np.sin(z3)
+        # layer 4, forward: a3_W4[n,i4] = Σ_i3 a3[n,i3]·W4[i3,i4]
+        _product(a3, W4, a3_W4, 0.0, at_once)
+        for n in range(rows):
+            # z4[n,i4] = a3_W4[n,i4] + b4[i4]
+            # y[n,i4] = sigmoid(z4[n,i4])
+            for i4 in range(1):
+                z4 = a3_W4[n, i4] + b4[i4]
+                y[n, i4] = sigmoid(z4)
 
 
-class Composed(Converting):
-    """One that only calls compiled functions: Python runs it as it stands."""
-
-    def prepare(self):
-        self.run = self.body
-        return self.run
-
-
-def _in_words(error):
-    """Compiled code hands over the parts of a message, not the text."""
-    return ValueError(" ".join(map(str, error.args)))
+@_threaded
+def _prediction_on_threads(theta, x, y):
+    """The same of all samples: each thread takes some chunks, and their sums are added in order."""
+    chunks = _chunks(x.shape[0], (580, 1200, 2300, 4600))
+    for chunk in nb.prange(chunks):
+        start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
+        _prediction_of_chunk(theta, x[start:end], y[start:end], 262144)
 
 
-def _converted(name, value):
-    """An array-like as the array that compiled code takes; refused where it holds no numbers."""
-    try:
-        array = np.asarray(value)
-    except ValueError as error:
-        raise ValueError(f"{name} must be of shape {_SHAPES[name]}: {error}") from None
-    if array.dtype.kind not in "biuf":
-        raise TypeError(f"{name} must hold real numbers, came {array.dtype}")
-    if array.ndim != _AXES[name]:
-        raise ValueError(f"{name} must be of shape {_SHAPES[name]}, came {array.shape}")
-    return np.require(array, _DTYPE, "C")
+@_inner
+def _loss_of_chunk(theta, xs, ts, N, at_once):
+    """The sum of the losses of a chunk of samples."""
+    scratch = np.empty(24576, _DTYPE)  # for 512 samples at a time
+    units1 = _extent(24)
+    units2 = _extent(24)
+    units3 = _extent(24)
+    W1 = _view(theta, 0, (2, 24))
+    b1 = _view(theta, 48, (24,))
+    W2 = _view(theta, 72, (24, 24))
+    b2 = _view(theta, 648, (24,))
+    W3 = _view(theta, 672, (24, 24))
+    b3 = _view(theta, 1248, (24,))
+    W4 = _view(theta, 1272, (24, 1))
+    b4 = _view(theta, 1296, (1,))
+    E_sum = 0.0
+    for start in range(0, xs.shape[0], 512):
+        end = min(start + 512, xs.shape[0])
+        rows = end - start
+        x, t = xs[start:end], ts[start:end]
+        x_W1 = _view(scratch, 0, (rows, 24))
+        a1_W2 = _view(scratch, 12288, (rows, 24))
+        a2_W3 = _view(scratch, 0, (rows, 24))
+        a3_W4 = _view(scratch, 12288, (rows, 1))
+        z4 = _local(1)
+        a1 = x_W1  # in the same memory, one after the other
+        a2 = a1_W2  # in the same memory, one after the other
+        a3 = a2_W3  # in the same memory, one after the other
+        # layer 1, forward: x_W1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1]
+        _product(x, W1, x_W1, 0.0, at_once)
+        for n in range(rows):
+            # z1[n,i1] = x_W1[n,i1] + b1[i1]
+            # a1[n,i1] = sin(z1[n,i1])
+            for i1 in range(units1):
+                z1 = x_W1[n, i1] + b1[i1]
+                a1[n, i1] = np.sin(z1)
+        # layer 2, forward: a1_W2[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2]
+        _product(a1, W2, a1_W2, 0.0, at_once)
+        for n in range(rows):
+            # z2[n,i2] = a1_W2[n,i2] + b2[i2]
+            # a2[n,i2] = sin(z2[n,i2])
+            for i2 in range(units2):
+                z2 = a1_W2[n, i2] + b2[i2]
+                a2[n, i2] = np.sin(z2)
+        # layer 3, forward: a2_W3[n,i3] = Σ_i2 a2[n,i2]·W3[i2,i3]
+        _product(a2, W3, a2_W3, 0.0, at_once)
+        for n in range(rows):
+            # z3[n,i3] = a2_W3[n,i3] + b3[i3]
+            # a3[n,i3] = sin(z3[n,i3])
+            for i3 in range(units3):
+                z3 = a2_W3[n, i3] + b3[i3]
+                a3[n, i3] = np.sin(z3)
+        # layer 4, forward: a3_W4[n,i4] = Σ_i3 a3[n,i3]·W4[i3,i4]
+        _product(a3, W4, a3_W4, 0.0, at_once)
+        for n in range(rows):
+            # z4[n,i4] = a3_W4[n,i4] + b4[i4]
+            for i4 in range(1):
+                z4[i4] = a3_W4[n, i4] + b4[i4]
+            # loss: e[n] = Σ_i4 ((1 - t[n,i4])·softplus(z4[n,i4]) + t[n,i4]·softplus(-z4[n,i4]))
+            e = 0.0
+            for i4 in range(1):
+                e += (1.0 - t[n, i4]) * softplus(z4[i4]) + t[n, i4] * softplus(-z4[i4])
+            # E = Σ_n e[n]/N
+            E_sum += e
+    return E_sum
 
 
-def _mismatch(name, value, kind):
-    """What is wrong with an argument that must be used in place; None if nothing is."""
-    if name == "rate":
-        number = isinstance(value, (int, float, np.integer, np.floating))
-        return None if number else f"rate must be a number, came {type(value).__name__}"
-    wanted = f"{name} must be a C-contiguous {_NATIVE} array of shape {_SHAPES[name]}"
-    if not isinstance(value, np.ndarray):
-        return f"{wanted}, came {type(value).__name__}"
-    what = [str(value.dtype)]
-    what += [] if value.flags.c_contiguous else ["not C-contiguous"]
-    what += [] if value.flags.writeable or not kind.mutable else ["read-only"]
-    if len(what) == 1 and value.dtype == _NATIVE and value.ndim == _AXES[name]:
-        return None
-    return f"{wanted}, came one of shape {value.shape}: {', '.join(what)}"
+@_threaded
+def _loss_on_threads(theta, x, t, N):
+    """The same of all samples: each thread takes some chunks, and their sums are added in order."""
+    chunks = _chunks(x.shape[0], (570, 1200, 2300, 4600))
+    sums = np.empty(chunks)
+    for chunk in nb.prange(chunks):
+        start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
+        sums[chunk] = _loss_of_chunk(theta, x[start:end], t[start:end], N, 262144)
+    E_sum = 0.0
+    for chunk in range(chunks):
+        E_sum += sums[chunk]
+    return E_sum
+
+
+@_inner
+def _loss_at_the_end(theta, N, E_sum):
+    """The loss E from the sum over samples."""
+    E = E_sum / N
+    return E
+
+
+@_inner
+def _gradient_of_chunk(theta, xs, ts, N, gradient, at_once):
+    """The gradient of a chunk of samples; returns the sum of their losses."""
+    scratch = np.empty(18560, _DTYPE)  # for 128 samples at a time
+    units1 = _extent(24)
+    units2 = _extent(24)
+    units3 = _extent(24)
+    W1 = _view(theta, 0, (2, 24))
+    b1 = _view(theta, 48, (24,))
+    W2 = _view(theta, 72, (24, 24))
+    b2 = _view(theta, 648, (24,))
+    W3 = _view(theta, 672, (24, 24))
+    b3 = _view(theta, 1248, (24,))
+    W4 = _view(theta, 1272, (24, 1))
+    b4 = _view(theta, 1296, (1,))
+    d_W1 = _view(gradient, 0, (2, 24))
+    d_b1 = _view(gradient, 48, (24,))
+    d_W2 = _view(gradient, 72, (24, 24))
+    d_b2 = _view(gradient, 648, (24,))
+    d_W3 = _view(gradient, 672, (24, 24))
+    d_b3 = _view(gradient, 1248, (24,))
+    d_W4 = _view(gradient, 1272, (24, 1))
+    d_b4 = _view(gradient, 1296, (1,))
+    E_sum = 0.0
+    for start in range(0, xs.shape[0], 128):
+        end = min(start + 128, xs.shape[0])
+        rows = end - start
+        x, t = xs[start:end], ts[start:end]
+        keep = 0.0 if start == 0 else 1.0
+        x_W1 = _view(scratch, 0, (rows, 24))
+        a1 = _view(scratch, 3072, (rows, 24))
+        a1_W2 = _view(scratch, 6144, (rows, 24))
+        a2 = _view(scratch, 9216, (rows, 24))
+        a2_W3 = _view(scratch, 12288, (rows, 24))
+        a3 = _view(scratch, 15360, (rows, 24))
+        a3_W4 = _view(scratch, 18432, (rows, 1))
+        d_z4 = _view(scratch, 18432, (rows, 1))
+        d_a3 = _view(scratch, 15360, (rows, 24))
+        d_a2 = _view(scratch, 9216, (rows, 24))
+        d_a1 = _view(scratch, 3072, (rows, 24))
+        z4 = _local(1)
+        y = _local(1)
+        z1 = x_W1  # in the same memory, one after the other
+        z2 = a1_W2  # in the same memory, one after the other
+        z3 = a2_W3  # in the same memory, one after the other
+        d_z3 = d_a3  # in the same memory, one after the other
+        d_z2 = d_a2  # in the same memory, one after the other
+        d_z1 = d_a1  # in the same memory, one after the other
+        if start == 0:
+            for i4 in range(1):
+                d_b4[i4] = 0.0
+            for i3 in range(units3):
+                d_b3[i3] = 0.0
+            for i2 in range(units2):
+                d_b2[i2] = 0.0
+            for i1 in range(units1):
+                d_b1[i1] = 0.0
+        # layer 1, forward: x_W1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1]
+        _product(x, W1, x_W1, 0.0, at_once)
+        for n in range(rows):
+            # z1[n,i1] = x_W1[n,i1] + b1[i1]
+            # a1[n,i1] = sin(z1[n,i1])
+            for i1 in range(units1):
+                z1[n, i1] = x_W1[n, i1] + b1[i1]
+                a1[n, i1] = np.sin(z1[n, i1])
+        # layer 2, forward: a1_W2[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2]
+        _product(a1, W2, a1_W2, 0.0, at_once)
+        for n in range(rows):
+            # z2[n,i2] = a1_W2[n,i2] + b2[i2]
+            # a2[n,i2] = sin(z2[n,i2])
+            for i2 in range(units2):
+                z2[n, i2] = a1_W2[n, i2] + b2[i2]
+                a2[n, i2] = np.sin(z2[n, i2])
+        # layer 3, forward: a2_W3[n,i3] = Σ_i2 a2[n,i2]·W3[i2,i3]
+        _product(a2, W3, a2_W3, 0.0, at_once)
+        for n in range(rows):
+            # z3[n,i3] = a2_W3[n,i3] + b3[i3]
+            # a3[n,i3] = sin(z3[n,i3])
+            for i3 in range(units3):
+                z3[n, i3] = a2_W3[n, i3] + b3[i3]
+                a3[n, i3] = np.sin(z3[n, i3])
+        # layer 4, forward: a3_W4[n,i4] = Σ_i3 a3[n,i3]·W4[i3,i4]
+        _product(a3, W4, a3_W4, 0.0, at_once)
+        for n in range(rows):
+            # z4[n,i4] = a3_W4[n,i4] + b4[i4]
+            # y[n,i4] = sigmoid(z4[n,i4])
+            for i4 in range(1):
+                z4[i4] = a3_W4[n, i4] + b4[i4]
+                y[i4] = sigmoid(z4[i4])
+            # loss: e[n] = Σ_i4 ((1 - t[n,i4])·softplus(z4[n,i4]) + t[n,i4]·softplus(-z4[n,i4]))
+            e = 0.0
+            for i4 in range(1):
+                e += (1.0 - t[n, i4]) * softplus(z4[i4]) + t[n, i4] * softplus(-z4[i4])
+            # E = Σ_n e[n]/N
+            E_sum += e
+            # layer 4, backward: d_z4[n,i4] = (y[n,i4] - t[n,i4])/N
+            # d_b4[i4] = Σ_n d_z4[n,i4]
+            for i4 in range(1):
+                d_z4[n, i4] = (y[i4] - t[n, i4]) / N
+                d_b4[i4] += d_z4[n, i4]
+        # d_W4[i3,i4] = Σ_n a3[n,i3]·d_z4[n,i4]
+        _product(a3.T, d_z4, d_W4, keep, at_once)
+        # layer 3, backward: d_a3[n,i3] = Σ_i4 d_z4[n,i4]·W4[i3,i4]
+        _product(d_z4, W4.T, d_a3, 0.0, at_once)
+        for n in range(rows):
+            # d_z3[n,i3] = d_a3[n,i3]·cos(z3[n,i3])
+            # d_b3[i3] = Σ_n d_z3[n,i3]
+            for i3 in range(units3):
+                d_z3[n, i3] = d_a3[n, i3] * np.cos(z3[n, i3])
+                d_b3[i3] += d_z3[n, i3]
+        # d_W3[i2,i3] = Σ_n a2[n,i2]·d_z3[n,i3]
+        _product(a2.T, d_z3, d_W3, keep, at_once)
+        # layer 2, backward: d_a2[n,i2] = Σ_i3 d_z3[n,i3]·W3[i2,i3]
+        _product(d_z3, W3.T, d_a2, 0.0, at_once)
+        for n in range(rows):
+            # d_z2[n,i2] = d_a2[n,i2]·cos(z2[n,i2])
+            # d_b2[i2] = Σ_n d_z2[n,i2]
+            for i2 in range(units2):
+                d_z2[n, i2] = d_a2[n, i2] * np.cos(z2[n, i2])
+                d_b2[i2] += d_z2[n, i2]
+        # d_W2[i1,i2] = Σ_n a1[n,i1]·d_z2[n,i2]
+        _product(a1.T, d_z2, d_W2, keep, at_once)
+        # layer 1, backward: d_a1[n,i1] = Σ_i2 d_z2[n,i2]·W2[i1,i2]
+        _product(d_z2, W2.T, d_a1, 0.0, at_once)
+        for n in range(rows):
+            # d_z1[n,i1] = d_a1[n,i1]·cos(z1[n,i1])
+            # d_b1[i1] = Σ_n d_z1[n,i1]
+            for i1 in range(units1):
+                d_z1[n, i1] = d_a1[n, i1] * np.cos(z1[n, i1])
+                d_b1[i1] += d_z1[n, i1]
+        # d_W1[i0,i1] = Σ_n x[n,i0]·d_z1[n,i1]
+        _product(x.T, d_z1, d_W1, keep, at_once)
+    return E_sum
+
+
+@_threaded
+def _gradient_on_threads(theta, x, t, N, gradient):
+    """The same of all samples: each thread takes some chunks, and their sums are added in order."""
+    chunks = _chunks(x.shape[0], (250, 500, 1000, 2100))
+    parts = np.empty((chunks, 1297), _DTYPE)
+    sums = np.empty(chunks)
+    for chunk in nb.prange(chunks):
+        start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
+        into = parts[chunk] if chunk else gradient
+        sums[chunk] = _gradient_of_chunk(theta, x[start:end], t[start:end], N, into, 262144)
+    for chunk in range(1, chunks):
+        for k in range(1297):
+            gradient[k] += parts[chunk, k]
+    E_sum = 0.0
+    for chunk in range(chunks):
+        E_sum += sums[chunk]
+    return E_sum
+
+
+@_inner
+def _gradient_at_the_end(theta, N, gradient, E_sum):
+    """The loss E, and the gradient with what waits for all samples, from the sum over samples."""
+    E = E_sum / N
+    return E
+
+
+@_elementary
+def _chunks(samples, least):
+    """In how many chunks so many samples are computed: 1, and twice as many from each of `least` on."""
+    chunks = 1
+    for few in least:
+        if samples >= few:
+            chunks *= 2
+    return chunks
 
 
 @_elementary
@@ -223,283 +454,103 @@ def _check(theta, x, t=None, gradient=None):
     if gradient is not None:
         if gradient.shape[0] != 1297:
             raise ValueError("gradient must be of shape (1297,), came one of length", gradient.shape[0])
-        start, end = gradient.ctypes.data, gradient.ctypes.data + gradient.nbytes
-        if start < theta.ctypes.data + theta.nbytes and theta.ctypes.data < end:
+        if _overlap(gradient, theta):
             raise ValueError("gradient must not overlap theta in memory")
-        if start < x.ctypes.data + x.nbytes and x.ctypes.data < end:
+        if _overlap(gradient, x):
             raise ValueError("gradient must not overlap x in memory")
-        if start < t.ctypes.data + t.nbytes and t.ctypes.data < end:
+        if _overlap(gradient, t):
             raise ValueError("gradient must not overlap t in memory")
 
 
 def predict(theta, x):
     """The network's output y, of shape (samples, 1), for x of shape (samples, 2)."""
     _check(theta, x)
-    samples = x.shape[0]
-    y = np.empty((samples, 1), np.float64)
-    W1 = theta[0:48].reshape((2, 24))
-    b1 = theta[48:72]
-    W2 = theta[72:648].reshape((24, 24))
-    b2 = theta[648:672]
-    W3 = theta[672:1248].reshape((24, 24))
-    b3 = theta[1248:1272]
-    W4 = theta[1272:1296].reshape((24, 1))
-    b4 = theta[1296:1297]
-    a1 = np.empty((samples, 24), np.float64)
-    a1_W2 = np.empty((samples, 24), np.float64)
-    a2_W3 = np.empty((samples, 24), np.float64)
-    a3 = np.empty(24, np.float64)
-    a2 = a1_W2  # in the same memory, one after the other
-    for n in range(samples):
-        # layer 1, forward: z1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1] + b1[i1]
-        # a1[n,i1] = sin(z1[n,i1])
-        for i1 in range(24):
-            z1 = b1[i1]
-            for i0 in range(2):
-                z1 += x[n, i0] * W1[i0, i1]
-            a1[n, i1] = np.sin(z1)
-    # layer 2, forward: a1_W2[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2]
-    np.dot(a1, W2, a1_W2)
-    for n in range(samples):
-        # z2[n,i2] = a1_W2[n,i2] + b2[i2]
-        # a2[n,i2] = sin(z2[n,i2])
-        for i2 in range(24):
-            z2 = a1_W2[n, i2] + b2[i2]
-            a2[n, i2] = np.sin(z2)
-    # layer 3, forward: a2_W3[n,i3] = Σ_i2 a2[n,i2]·W3[i2,i3]
-    np.dot(a2, W3, a2_W3)
-    for n in range(samples):
-        # z3[n,i3] = a2_W3[n,i3] + b3[i3]
-        # a3[n,i3] = sin(z3[n,i3])
-        for i3 in range(24):
-            z3 = a2_W3[n, i3] + b3[i3]
-            a3[i3] = np.sin(z3)
-        # layer 4, forward: z4[n,i4] = Σ_i3 a3[n,i3]·W4[i3,i4] + b4[i4]
-        # y[n,i4] = sigmoid(z4[n,i4])
-        for i4 in range(1):
-            z4 = b4[i4]
-            for i3 in range(24):
-                z4 += a3[i3] * W4[i3, i4]
-            y[n, i4] = sigmoid(z4)
+    y = np.empty((x.shape[0], 1), _DTYPE)
+    chunks = _chunks(x.shape[0], (580, 1200, 2300, 4600))
+    at_once = 1 << 62 if chunks == 1 else 262144
+    for chunk in range(chunks):
+        start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
+        _prediction_of_chunk(theta, x[start:end], y[start:end], at_once)
     return y
 
 
 def loss(theta, x, t):
     """The loss E, a float, for x of shape (samples, 2) and t of shape (samples, 1)."""
     _check(theta, x, t)
-    samples = x.shape[0]
-    N = float(samples)
-    W1 = theta[0:48].reshape((2, 24))
-    b1 = theta[48:72]
-    W2 = theta[72:648].reshape((24, 24))
-    b2 = theta[648:672]
-    W3 = theta[672:1248].reshape((24, 24))
-    b3 = theta[1248:1272]
-    W4 = theta[1272:1296].reshape((24, 1))
-    b4 = theta[1296:1297]
-    a1 = np.empty((samples, 24), np.float64)
-    a1_W2 = np.empty((samples, 24), np.float64)
-    a2_W3 = np.empty((samples, 24), np.float64)
-    a3 = np.empty(24, np.float64)
-    z4 = np.empty(1, np.float64)
-    a2 = a1_W2  # in the same memory, one after the other
-    for n in range(samples):
-        # layer 1, forward: z1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1] + b1[i1]
-        # a1[n,i1] = sin(z1[n,i1])
-        for i1 in range(24):
-            z1 = b1[i1]
-            for i0 in range(2):
-                z1 += x[n, i0] * W1[i0, i1]
-            a1[n, i1] = np.sin(z1)
-    # layer 2, forward: a1_W2[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2]
-    np.dot(a1, W2, a1_W2)
-    for n in range(samples):
-        # z2[n,i2] = a1_W2[n,i2] + b2[i2]
-        # a2[n,i2] = sin(z2[n,i2])
-        for i2 in range(24):
-            z2 = a1_W2[n, i2] + b2[i2]
-            a2[n, i2] = np.sin(z2)
-    # layer 3, forward: a2_W3[n,i3] = Σ_i2 a2[n,i2]·W3[i2,i3]
-    np.dot(a2, W3, a2_W3)
+    N = float(x.shape[0])
+    chunks = _chunks(x.shape[0], (570, 1200, 2300, 4600))
+    at_once = 1 << 62 if chunks == 1 else 262144
     E_sum = 0.0
-    for n in range(samples):
-        # z3[n,i3] = a2_W3[n,i3] + b3[i3]
-        # a3[n,i3] = sin(z3[n,i3])
-        for i3 in range(24):
-            z3 = a2_W3[n, i3] + b3[i3]
-            a3[i3] = np.sin(z3)
-        # layer 4, forward: z4[n,i4] = Σ_i3 a3[n,i3]·W4[i3,i4] + b4[i4]
-        for i4 in range(1):
-            total = b4[i4]
-            for i3 in range(24):
-                total += a3[i3] * W4[i3, i4]
-            z4[i4] = total
-        # loss: e[n] = Σ_i4 ((1 - t[n,i4])·softplus(z4[n,i4]) + t[n,i4]·softplus(-z4[n,i4]))
-        e = 0.0
-        for i4 in range(1):
-            e += (1.0 - t[n, i4]) * softplus(z4[i4]) + t[n, i4] * softplus(-z4[i4])
-        # E = Σ_n e[n]/N
-        E_sum += e
-    E = E_sum / N
-    return E
+    for chunk in range(chunks):
+        start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
+        E_sum += _loss_of_chunk(theta, x[start:end], t[start:end], N, at_once)
+    return _loss_at_the_end(theta, N, E_sum)
 
 
 def loss_and_gradient_into(theta, x, t, gradient):
     """The loss E; its derivative by every weight is written into `gradient`, laid out like theta."""
     _check(theta, x, t, gradient)
-    samples = x.shape[0]
-    N = float(samples)
-    W1 = theta[0:48].reshape((2, 24))
-    b1 = theta[48:72]
-    W2 = theta[72:648].reshape((24, 24))
-    b2 = theta[648:672]
-    W3 = theta[672:1248].reshape((24, 24))
-    b3 = theta[1248:1272]
-    W4 = theta[1272:1296].reshape((24, 1))
-    b4 = theta[1296:1297]
-    d_W1 = gradient[0:48].reshape((2, 24))
-    d_b1 = gradient[48:72]
-    d_W2 = gradient[72:648].reshape((24, 24))
-    d_b2 = gradient[648:672]
-    d_W3 = gradient[672:1248].reshape((24, 24))
-    d_b3 = gradient[1248:1272]
-    d_W4 = gradient[1272:1296].reshape((24, 1))
-    d_b4 = gradient[1296:1297]
-    z1 = np.empty((samples, 24), np.float64)
-    a1 = np.empty((samples, 24), np.float64)
-    a1_W2 = np.empty((samples, 24), np.float64)
-    a2 = np.empty((samples, 24), np.float64)
-    a2_W3 = np.empty((samples, 24), np.float64)
-    z3 = np.empty(24, np.float64)
-    a3 = np.empty(24, np.float64)
-    z4 = np.empty(1, np.float64)
-    y = np.empty(1, np.float64)
-    d_z4 = np.empty(1, np.float64)
-    d_z3 = np.empty((samples, 24), np.float64)
-    d_a2 = np.empty((samples, 24), np.float64)
-    d_a1 = np.empty((samples, 24), np.float64)
-    d_z1 = np.empty(24, np.float64)
-    z2 = a1_W2  # in the same memory, one after the other
-    d_z2 = d_a2  # in the same memory, one after the other
-    for n in range(samples):
-        # layer 1, forward: z1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1] + b1[i1]
-        # a1[n,i1] = sin(z1[n,i1])
-        for i1 in range(24):
-            total = b1[i1]
-            for i0 in range(2):
-                total += x[n, i0] * W1[i0, i1]
-            z1[n, i1] = total
-            a1[n, i1] = np.sin(z1[n, i1])
-    # layer 2, forward: a1_W2[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2]
-    np.dot(a1, W2, a1_W2)
-    for n in range(samples):
-        # z2[n,i2] = a1_W2[n,i2] + b2[i2]
-        # a2[n,i2] = sin(z2[n,i2])
-        for i2 in range(24):
-            z2[n, i2] = a1_W2[n, i2] + b2[i2]
-            a2[n, i2] = np.sin(z2[n, i2])
-    # layer 3, forward: a2_W3[n,i3] = Σ_i2 a2[n,i2]·W3[i2,i3]
-    np.dot(a2, W3, a2_W3)
+    N = float(x.shape[0])
+    chunks = _chunks(x.shape[0], (250, 500, 1000, 2100))
+    at_once = 1 << 62 if chunks == 1 else 262144
+    part = np.empty(1297, _DTYPE) if chunks > 1 else gradient
     E_sum = 0.0
-    d_W4[:] = 0.0
-    d_b4[:] = 0.0
-    d_b3[:] = 0.0
-    for n in range(samples):
-        # z3[n,i3] = a2_W3[n,i3] + b3[i3]
-        # a3[n,i3] = sin(z3[n,i3])
-        for i3 in range(24):
-            z3[i3] = a2_W3[n, i3] + b3[i3]
-            a3[i3] = np.sin(z3[i3])
-        # layer 4, forward: z4[n,i4] = Σ_i3 a3[n,i3]·W4[i3,i4] + b4[i4]
-        # y[n,i4] = sigmoid(z4[n,i4])
-        for i4 in range(1):
-            total = b4[i4]
-            for i3 in range(24):
-                total += a3[i3] * W4[i3, i4]
-            z4[i4] = total
-            y[i4] = sigmoid(z4[i4])
-        # loss: e[n] = Σ_i4 ((1 - t[n,i4])·softplus(z4[n,i4]) + t[n,i4]·softplus(-z4[n,i4]))
-        e = 0.0
-        for i4 in range(1):
-            e += (1.0 - t[n, i4]) * softplus(z4[i4]) + t[n, i4] * softplus(-z4[i4])
-        # E = Σ_n e[n]/N
-        E_sum += e
-        # layer 4, backward: d_z4[n,i4] = (y[n,i4] - t[n,i4])/N
-        for i4 in range(1):
-            d_z4[i4] = (y[i4] - t[n, i4]) / N
-        # d_W4[i3,i4] = Σ_n a3[n,i3]·d_z4[n,i4]
-        for i3 in range(24):
-            for i4 in range(1):
-                d_W4[i3, i4] += a3[i3] * d_z4[i4]
-        # d_b4[i4] = Σ_n d_z4[n,i4]
-        for i4 in range(1):
-            d_b4[i4] += d_z4[i4]
-        # layer 3, backward: d_a3[n,i3] = Σ_i4 d_z4[n,i4]·W4[i3,i4]
-        # d_z3[n,i3] = d_a3[n,i3]·cos(z3[n,i3])
-        # d_b3[i3] = Σ_n d_z3[n,i3]
-        for i3 in range(24):
-            d_a3 = 0.0
-            for i4 in range(1):
-                d_a3 += d_z4[i4] * W4[i3, i4]
-            d_z3[n, i3] = d_a3 * np.cos(z3[i3])
-            d_b3[i3] += d_z3[n, i3]
-    E = E_sum / N
-    # d_W3[i2,i3] = Σ_n a2[n,i2]·d_z3[n,i3]
-    np.dot(a2.T, d_z3, d_W3)
-    # layer 2, backward: d_a2[n,i2] = Σ_i3 d_z3[n,i3]·W3[i2,i3]
-    np.dot(d_z3, W3.T, d_a2)
-    d_b2[:] = 0.0
-    for n in range(samples):
-        # d_z2[n,i2] = d_a2[n,i2]·cos(z2[n,i2])
-        # d_b2[i2] = Σ_n d_z2[n,i2]
-        for i2 in range(24):
-            d_z2[n, i2] = d_a2[n, i2] * np.cos(z2[n, i2])
-            d_b2[i2] += d_z2[n, i2]
-    # d_W2[i1,i2] = Σ_n a1[n,i1]·d_z2[n,i2]
-    np.dot(a1.T, d_z2, d_W2)
-    # layer 1, backward: d_a1[n,i1] = Σ_i2 d_z2[n,i2]·W2[i1,i2]
-    np.dot(d_z2, W2.T, d_a1)
-    d_W1[:] = 0.0
-    d_b1[:] = 0.0
-    for n in range(samples):
-        # d_z1[n,i1] = d_a1[n,i1]·cos(z1[n,i1])
-        for i1 in range(24):
-            d_z1[i1] = d_a1[n, i1] * np.cos(z1[n, i1])
-        # d_W1[i0,i1] = Σ_n x[n,i0]·d_z1[n,i1]
-        for i0 in range(2):
-            for i1 in range(24):
-                d_W1[i0, i1] += x[n, i0] * d_z1[i1]
-        # d_b1[i1] = Σ_n d_z1[n,i1]
-        for i1 in range(24):
-            d_b1[i1] += d_z1[i1]
-    return E
-
-
-def loss_and_gradient(theta, x, t):
-    """The loss E and its derivative by every weight, an array like theta."""
-    gradient = np.empty(1297, np.float64)
-    return loss_and_gradient_into(theta, x, t, gradient), gradient
+    for chunk in range(chunks):
+        start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
+        into = part if chunk else gradient
+        E_sum += _gradient_of_chunk(theta, x[start:end], t[start:end], N, into, at_once)
+        if chunk:
+            for k in range(1297):
+                gradient[k] += part[k]
+    return _gradient_at_the_end(theta, N, gradient, E_sum)
 
 
 def step(theta, x, t, rate):
     """One step of gradient descent: theta -= rate·gradient, in place. Returns the loss before it."""
-    gradient = np.empty(1297, np.float64)
+    gradient = np.empty(1297, _DTYPE)
     E = loss_and_gradient_into(theta, x, t, gradient)
     for k in range(1297):
         theta[k] -= rate * gradient[k]
     return E
 
 
-_number = nb.from_dtype(_NATIVE)
-_vector = nb.types.Array(_number, 1, "C", readonly=True)
-_matrix = nb.types.Array(_number, 2, "C", readonly=True)
-_written = nb.types.Array(_number, 1, "C")
+def _threaded_predict(theta, x):
+    """The network's output y, of shape (samples, 1), for x of shape (samples, 2), on several threads."""
+    _check(theta, x)
+    y = np.empty((x.shape[0], 1), _DTYPE)
+    _prediction_on_threads(theta, x, y)
+    return y
 
-predict = Converting(predict, _vector, _matrix)
-loss = Converting(loss, _vector, _matrix, _matrix)
-loss_and_gradient_into = Compiled(loss_and_gradient_into, _vector, _matrix, _matrix, _written)
-loss_and_gradient = Composed(loss_and_gradient, _vector, _matrix, _matrix)
-step = Compiled(step, _written, _matrix, _matrix, nb.float64)
+
+def _threaded_loss(theta, x, t):
+    """The loss E, a float, for x of shape (samples, 2) and t of shape (samples, 1), on several threads."""
+    _check(theta, x, t)
+    N = float(x.shape[0])
+    E_sum = _loss_on_threads(theta, x, t, N)
+    return _loss_at_the_end(theta, N, E_sum)
+
+
+def _threaded_loss_and_gradient_into(theta, x, t, gradient):
+    """The loss E; its derivative by every weight is written into `gradient`, laid out like theta, on several threads."""
+    _check(theta, x, t, gradient)
+    N = float(x.shape[0])
+    E_sum = _gradient_on_threads(theta, x, t, N, gradient)
+    return _gradient_at_the_end(theta, N, gradient, E_sum)
+
+
+def _threaded_step(theta, x, t, rate):
+    """One step of gradient descent: theta -= rate·gradient, in place, on several threads. Returns the loss before it."""
+    gradient = np.empty(1297, _DTYPE)
+    E = _threaded_loss_and_gradient_into(theta, x, t, gradient)
+    for k in range(1297):
+        theta[k] -= rate * gradient[k]
+    return E
+
+
+def loss_and_gradient(theta, x, t):
+    """The loss E and its derivative by every weight, an array like theta."""
+    gradient = np.empty(1297, _DTYPE)
+    return loss_and_gradient_into(theta, x, t, gradient), gradient
 
 
 def init(seed=0):
@@ -536,3 +587,405 @@ def unpack(theta):
     for name, (offset, shape) in PARAMETERS.items():
         views[name] = theta[offset : offset + int(np.prod(shape))].reshape(shape)
     return views
+
+
+_number = nb.from_dtype(_NATIVE)
+_vector = nb.types.Array(_number, 1, "C", readonly=True)
+_matrix = nb.types.Array(_number, 2, "C", readonly=True)
+_written = nb.types.Array(_number, 1, "C")
+
+
+def _view(vector, start, shape):
+    """The numbers of `vector` from `start` on as an array of this shape, row by row; no copy."""
+    return vector[start : start + int(np.prod(shape))].reshape(shape)
+
+
+def _extent(number):
+    """`number`, unknown to LLVM: a loop that runs so often is vectorised, and not unrolled before."""
+    return number
+
+
+def _local(size):
+    """A small array on the stack: it costs no allocation, and LLVM knows that nothing else is there."""
+    return np.empty(size, _DTYPE)
+
+
+def _overlap(one, other):
+    """Whether two arrays have bytes in common."""
+    return np.may_share_memory(one, other)
+
+
+@type_callable(_view)
+def _(context):
+    def typer(vector, start, shape):
+        return nb.types.Array(vector.dtype, len(shape), "C", readonly=not vector.mutable)
+
+    return typer
+
+
+@lower_builtin(_view, nb.types.Array, nb.types.Integer, nb.types.BaseTuple)
+def _(context, builder, signature, arguments):
+    vector = make_array(signature.args[0])(context, builder, arguments[0])
+    start = context.cast(builder, arguments[1], signature.args[1], nb.intp)
+    extents = cgutils.unpack_tuple(builder, arguments[2])
+    return _array(context, builder, signature, builder.gep(vector.data, [start]), extents)
+
+
+@type_callable(_extent)
+def _(context):
+    return lambda number: nb.intp
+
+
+@lower_builtin(_extent, nb.types.Integer)
+def _(context, builder, signature, arguments):
+    number = context.cast(builder, arguments[0], signature.args[0], nb.intp)
+    return builder.asm(ir.FunctionType(number.type, [number.type]), "", "=r,0", [number], True)
+
+
+@type_callable(_local)
+def _(context):
+    def typer(size):
+        return nb.types.Array(_number, 1, "C") if isinstance(size, nb.types.IntegerLiteral) else None
+
+    return typer
+
+
+@lower_builtin(_local, nb.types.IntegerLiteral)
+def _(context, builder, signature, arguments):
+    size, number = signature.args[0].literal_value, context.get_data_type(_number)
+    memory = cgutils.alloca_once(builder, ir.ArrayType(number, size))
+    memory.align = 64
+    data = builder.bitcast(memory, number.as_pointer())
+    return _array(context, builder, signature, data, [context.get_constant(nb.intp, size)])
+
+
+@type_callable(_overlap)
+def _(context):
+    return lambda one, other: nb.boolean
+
+
+@lower_builtin(_overlap, nb.types.Array, nb.types.Array)
+def _(context, builder, signature, arguments):
+    def ends(place):
+        array = make_array(signature.args[place])(context, builder, arguments[place])
+        start = builder.ptrtoint(array.data, array.nitems.type)
+        return start, builder.add(start, builder.mul(array.nitems, array.itemsize))
+
+    (start, end), (other_start, other_end) = ends(0), ends(1)
+    before = builder.icmp_unsigned("<", start, other_end)
+    return builder.and_(before, builder.icmp_unsigned("<", other_start, end))
+
+
+def _array(context, builder, signature, data, extents):
+    """An array of this data and these extents, row by row."""
+    array = make_array(signature.return_type)(context, builder)
+    size = context.get_constant(nb.intp, context.get_abi_sizeof(context.get_data_type(_number)))
+    strides = [size]
+    for extent in reversed(extents[1:]):
+        strides.insert(0, builder.mul(strides[0], extent))
+    populate_array(array, data, extents, strides, size, None)
+    return array._getvalue()
+
+
+_PLAIN, _FLIPPED = ord("N"), ord("T")  # BLAS's letters for a matrix as it is in memory, and transposed
+
+
+def _product(left, right, into, keep, at_once):
+    """into = keep·into + left·right, by BLAS; at most `at_once` multiplications a call."""
+    np.copyto(into, left @ right + (keep * into if keep else 0))
+
+
+def _in_pieces(left, right, m, n, k, a, lda, b, ldb, keep, c, ldc, at_once):
+    """The product of m × k and k × n numbers at addresses a and b, cut along its longest side.
+
+    BLAS computes a product of few multiplications on one thread: so symgrad's own threads can
+    compute products side by side. `left` and `right` say whether a matrix is transposed.
+    """
+    longest = max(m, n, k)
+    step = max(16, at_once // max(1, m * n * k // longest))
+    along_m, along_n, along_k = (1, 0, 0) if longest == m else (0, 1, 0) if longest == n else (0, 0, 1)
+    a_step = 8 * (along_m * (lda if left == _PLAIN else 1) + along_k * (1 if left == _PLAIN else lda))
+    b_step = 8 * (along_n * (1 if right == _PLAIN else ldb) + along_k * (ldb if right == _PLAIN else 1))
+    c_step = 8 * (along_m * ldc + along_n)
+    for start in range(0, longest, step):
+        missing = longest - min(step, longest - start)
+        _blas(
+            left, right, m - along_m * missing, n - along_n * missing, k - along_k * missing,
+            a + start * a_step, lda, b + start * b_step, ldb,
+            1.0 if along_k and start else keep, c + start * c_step, ldc,
+        )  # fmt: skip
+
+
+def _blas(left, right, m, n, k, a, lda, b, ldb, keep, c, ldc):
+    """One call of BLAS's gemm, which numbers matrices column by column: C' = B'A' is C = AB."""
+
+
+@type_callable(_product)
+def _(context):
+    return lambda left, right, into, keep, at_once: nb.void
+
+
+@lower_builtin(_product, nb.types.Array, nb.types.Array, nb.types.Array, nb.types.Float, nb.types.Integer)
+def _(context, builder, signature, arguments):
+    def matrix(place):
+        kind = signature.args[place]
+        array = make_array(kind)(context, builder, arguments[place])
+        rows, columns = cgutils.unpack_tuple(builder, array.shape)
+        flipped = kind.layout == "F" and kind.ndim == 2
+        flag = context.get_constant(nb.intp, _FLIPPED if flipped else _PLAIN)
+        return flag, rows, columns, builder.ptrtoint(array.data, rows.type), rows if flipped else columns
+
+    left, m, k, a, lda = matrix(0)
+    right, _, n, b, ldb = matrix(1)
+    _, _, _, c, ldc = matrix(2)
+    keep, at_once = arguments[3:]
+    numbers = [left, right, m, n, k, a, lda, b, ldb, keep, c, ldc, at_once]
+    kinds = [_number if value is keep else nb.intp for value in numbers]
+    return context.compile_internal(builder, _in_pieces, nb.void(*kinds), numbers)
+
+
+@type_callable(_blas)
+def _(context):
+    return lambda left, right, m, n, k, a, lda, b, ldb, keep, c, ldc: nb.void
+
+
+@lower_builtin(_blas, *[nb.types.Integer] * 9, nb.types.Float, *[nb.types.Integer] * 2)
+def _(context, builder, signature, arguments):
+    left, right, m, n, k, a, lda, b, ldb, keep, c, ldc = arguments
+    builder.function.attributes.add("noinline")  # a call costs less than its code at every product
+    byte, short, pointer = ir.IntType(8), ir.IntType(32), ir.IntType(8).as_pointer()
+
+    def at(value):
+        return builder.bitcast(cgutils.alloca_once_value(builder, value), pointer)
+
+    def number(value):
+        return at(builder.trunc(value, short))
+
+    def matrix(address):
+        return builder.inttoptr(address, pointer)
+
+    kind = ir.FunctionType(ir.VoidType(), [pointer] * 13)
+    gemm = cgutils.get_or_insert_function(builder.module, kind, _GEMM)
+    one = at(context.get_constant(_number, 1.0))
+    builder.call(gemm, [
+        at(builder.trunc(right, byte)), at(builder.trunc(left, byte)), number(n), number(m), number(k),
+        one, matrix(b), number(ldb), matrix(a), number(lda), at(keep), matrix(c), number(ldc),
+    ])  # fmt: skip
+    return context.get_dummy_value()
+
+
+_GEMM = "symgrad_dgemm"
+
+
+def _link():
+    """Where compiled code finds BLAS: in SciPy."""
+    address = get_cython_function_address("scipy.linalg.cython_blas", "dgemm")
+    binding.add_symbol(_GEMM, address)
+
+
+_forked = False
+
+
+def _in_child():
+    """A process that was forked cannot go on with the threads of the one before it."""
+    global _forked
+    _forked = True
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_in_child)
+
+
+@functools.cache
+def _several_threads():
+    """Whether Numba has several threads, of a kind that several threads may use at once."""
+    return nb.get_num_threads() > 1 and nb.threading_layer() in ("omp", "tbb")
+
+
+class Compiled:
+    """A function for arrays of exactly the types in its signature, compiled at its first call.
+
+    Call it from Python; or from a function of your own under @njit, or hand it to one as an
+    argument: there it is compiled in and runs without Python, on one thread. From `many` samples
+    on, a call from Python runs on several, with the same result to the bit.
+    """
+
+    def __init__(self, body, on_threads, many, *signature):
+        self.body, self.on_threads, self.many, self.signature = body, on_threads, many, signature
+        self.dispatcher = self.threaded = None
+        self.run = self.first
+        functools.update_wrapper(self, body)
+
+    def compile(self):
+        """The compiled function, a Numba dispatcher that takes this signature and no other."""
+        if self.dispatcher is None:
+            self.dispatcher = self.dispatched(self.body)
+        return self.dispatcher
+
+    def dispatched(self, body):
+        _link()
+        dispatcher = _jit(body, nogil=True, fastmath=_FASTMATH)
+        dispatcher.compile(self.signature)
+        dispatcher.disable_compile()
+        return dispatcher
+
+    @property
+    def _numba_type_(self):
+        return nb.types.Dispatcher(self.compile())
+
+    def first(self, *arguments):
+        """The first call with few samples; those after it go to compiled code at once."""
+        self.run = self.compile()
+        return self.run(*arguments)
+
+    def otherwise(self, *arguments):
+        """A call with many samples, or with what compiled code does not take as it is.
+
+        Numba's dispatcher may overlook another order of bytes, so that dtypes are compared before.
+        """
+        pairs = zip(arguments, self.signature, strict=True)
+        arrays = [array for array, kind in pairs if isinstance(kind, nb.types.Array)]
+        try:
+            if all(array.dtype == _NATIVE for array in arrays):
+                return self.on_several(arguments)
+        except ValueError as error:
+            raise _in_words(error) from None
+        except (TypeError, AttributeError):
+            pass
+        return self.mismatched(arguments)
+
+    def on_several(self, arguments):
+        """A call on several threads, where there are many samples and several threads."""
+        if len(arguments[1]) < self.many or _forked or not _several_threads():
+            return self.compile()(*arguments)
+        if self.threaded is None:
+            self.threaded = self.dispatched(self.on_threads)
+        return self.threaded(*arguments)
+
+    def mismatched(self, arguments):
+        """What works in place does not convert: it says what is wrong."""
+        given = inspect.signature(self.body).bind(*arguments).arguments
+        wrong = filter(None, map(_mismatch, given, given.values(), self.signature))
+        raise TypeError("; ".join(wrong)) from None
+
+    def __reduce__(self):
+        return self.__name__
+
+    def __repr__(self):
+        return f"<{__name__}.{self.__name__}{inspect.signature(self.body)}>"
+
+
+class Converting(Compiled):
+    """A compiled function that, called from Python, takes any array-like."""
+
+    def mismatched(self, arguments):
+        given = inspect.signature(self.body).bind(*arguments).arguments
+        converted = [_converted(name, value) for name, value in given.items()]
+        try:
+            result = self.on_several(converted)
+        except ValueError as error:
+            raise _in_words(error) from None
+        if isinstance(result, tuple) and np.asarray(given["theta"]).dtype == np.float64:
+            return result[0], result[1].astype(np.float64)  # as SciPy's minimisers want it
+        return result
+
+
+class Predict(Converting):
+    def __call__(self, theta, x):
+        try:
+            if theta.dtype is x.dtype is _NATIVE and len(x) < self.many:
+                return self.run(theta, x)
+        except ValueError as error:
+            raise _in_words(error) from None
+        except (TypeError, AttributeError):  # other types than in the signature
+            pass
+        return self.otherwise(theta, x)
+
+
+class Loss(Converting):
+    def __call__(self, theta, x, t):
+        try:
+            if theta.dtype is x.dtype is t.dtype is _NATIVE and len(x) < self.many:
+                return self.run(theta, x, t)
+        except ValueError as error:
+            raise _in_words(error) from None
+        except (TypeError, AttributeError):  # other types than in the signature
+            pass
+        return self.otherwise(theta, x, t)
+
+
+class LossAndGradient(Loss):
+    """One that only calls compiled functions: Python runs it as it stands."""
+
+    def first(self, *arguments):
+        return self.body(*arguments)
+
+    def on_several(self, arguments):
+        return self.body(*arguments)
+
+
+class LossAndGradientInto(Compiled):
+    def __call__(self, theta, x, t, gradient):
+        try:
+            if theta.dtype is x.dtype is t.dtype is gradient.dtype is _NATIVE and len(x) < self.many:
+                return self.run(theta, x, t, gradient)
+        except ValueError as error:
+            raise _in_words(error) from None
+        except (TypeError, AttributeError):  # other types than in the signature
+            pass
+        return self.otherwise(theta, x, t, gradient)
+
+
+class Step(Compiled):
+    def __call__(self, theta, x, t, rate):
+        try:
+            if theta.dtype is x.dtype is t.dtype is _NATIVE and len(x) < self.many:
+                return self.run(theta, x, t, rate)
+        except ValueError as error:
+            raise _in_words(error) from None
+        except (TypeError, AttributeError):  # other types than in the signature
+            pass
+        return self.otherwise(theta, x, t, rate)
+
+
+def _in_words(error):
+    """Compiled code hands over the parts of a message, not the text."""
+    return ValueError(" ".join(map(str, error.args)))
+
+
+def _converted(name, value):
+    """An array-like as the array that compiled code takes; refused where it holds no numbers."""
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name} must be of shape {_SHAPES[name]}: {error}") from None
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"{name} must hold real numbers, came {array.dtype}")
+    if array.ndim != _AXES[name]:
+        raise ValueError(f"{name} must be of shape {_SHAPES[name]}, came {array.shape}")
+    return np.require(array, _DTYPE, "C")
+
+
+def _mismatch(name, value, kind):
+    """What is wrong with an argument that must be used in place; None if nothing is."""
+    if name == "rate":
+        number = isinstance(value, (int, float, np.integer, np.floating))
+        return None if number else f"rate must be a number, came {type(value).__name__}"
+    wanted = f"{name} must be a C-contiguous {_NATIVE} array of shape {_SHAPES[name]}"
+    if not isinstance(value, np.ndarray):
+        return f"{wanted}, came {type(value).__name__}"
+    what = [str(value.dtype)]
+    what += [] if value.flags.c_contiguous else ["not C-contiguous"]
+    what += [] if value.flags.writeable or not kind.mutable else ["read-only"]
+    if len(what) == 1 and value.dtype == _NATIVE and value.ndim == _AXES[name]:
+        return None
+    return f"{wanted}, came one of shape {value.shape}: {', '.join(what)}"
+
+
+predict = Predict(predict, _threaded_predict, 580, _vector, _matrix)
+loss = Loss(loss, _threaded_loss, 570, _vector, _matrix, _matrix)
+loss_and_gradient_into = LossAndGradientInto(
+    loss_and_gradient_into, _threaded_loss_and_gradient_into, 250, _vector, _matrix, _matrix, _written
+)
+loss_and_gradient = LossAndGradient(loss_and_gradient, None, float("inf"), _vector, _matrix, _matrix)
+step = Step(step, _threaded_step, 250, _written, _matrix, _matrix, nb.float64)

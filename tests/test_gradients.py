@@ -96,7 +96,7 @@ def test_every_option(interpret, only_numbers, options, width, dtype):
     """Wide layers take another way, through matrix products."""
     spec = net([width] * 4, ["silu", "relu", "tanh"], dtype=dtype, **options)
     source = passes(spec).source
-    assert ("np.dot(" in source) == (width > 3)
+    assert ("_product(" in source) == (width > 3)
     assert_gradient(spec, interpret(source))
 
 

@@ -50,7 +50,7 @@ def family(name: str, schedule: Schedule, layout: Layout, single: bool) -> dict[
         "name": name,
         "says": SAYS[name],
         "arguments": {
-            "chunk": ", ".join(["theta", *(name + mark for name in data), *scalars, *target, *limit]),
+            "chunk": ", ".join(["theta", *(d + mark for d in data), *scalars, *target, *limit]),
             "all": ", ".join(["theta", *data, *scalars, *target]),
             "end": ", ".join([*end, *target, "E_sum"]),
         },
@@ -83,12 +83,10 @@ def family(name: str, schedule: Schedule, layout: Layout, single: bool) -> dict[
 def _opening(
     part: Part, schedule: Schedule, places: Memory, layout: Layout
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What stands before the loop over blocks, and what is in it: views that depend on the block."""
+    """What stands before the loop over blocks, and what in it: views of a block's arrays."""
     whole = _part(part, schedule, places, layout)
     if not places.size:
-        opened = [s for s in part.statements if isinstance(s, First)]
-        plain = [s for first in opened for s in first.body]
-        plain += [s for s in part.statements if s not in opened]
+        plain = [s for each in part.statements for s in _unconditional(each)]
         whole["statements"] = [_statement(statement) for statement in plain]
     inside = [view for view in whole["views"] if "rows" in view["source"]]
     outside = [view for view in whole["views"] if "rows" not in view["source"]]
@@ -104,6 +102,11 @@ def _keeps(schedule: Schedule) -> bool:
         isinstance(block, Product) and sums_over_samples(block.definition)
         for block in schedule.blocks
     )
+
+
+def _unconditional(statement: Statement) -> tuple[Statement, ...]:
+    """What is done for the first block, where there is one block."""
+    return statement.body if isinstance(statement, First) else (statement,)
 
 
 def _part(part: Part, schedule: Schedule, places: Memory, layout: Layout) -> dict[str, Any]:
@@ -126,11 +129,11 @@ def _views(
     if part.in_scratch:
         for definition in program.definitions:
             if definition.name in names and definition.name in places.offsets:
-                shape = [
+                extents = [
                     "rows" if index == SAMPLE else str(program.extent(index))
                     for index in definition.indices
                 ]
-                yield _view(definition.name, "scratch", places.offsets[definition.name], shape)
+                yield _view(definition.name, "scratch", places.offsets[definition.name], extents)
 
 
 def _view(name: str, vector: str, start: int, shape: list[str]) -> dict[str, str]:

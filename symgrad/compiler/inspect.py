@@ -1,7 +1,7 @@
 """inspect: every stage of the compiler as text: unicode, LaTeX, SymPy code, JSON."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from sympy import Expr, Indexed, Symbol
@@ -9,7 +9,8 @@ from sympy.printing.str import StrPrinter
 
 from symgrad.compiler.compile import Compiled
 from symgrad.compiler.differentiate import DerivativeGraph, Edge
-from symgrad.compiler.schedule import Nest, Product, Rows, Schedule
+from symgrad.compiler.memory import memory
+from symgrad.compiler.schedule import Block, Nest, Product, Rows, Schedule, definitions_of
 from symgrad.compiler.spec import Spec
 from symgrad.errors import SymgradError
 from symgrad.language import latex, unicode
@@ -37,7 +38,7 @@ def view(compiled: Compiled, stage: str = "gradient", format: str = "unicode") -
         return _graph(value, format)
     if isinstance(value, Program):
         return _program(value, format)
-    return _schedules(value, format)
+    return _schedules(value, 4 if compiled.spec.dtype == "float32" else 8, format)
 
 
 def _program(program: Program, format: str) -> str:
@@ -105,43 +106,47 @@ def _graph(graph: DerivativeGraph, format: str) -> str:
     return "\n".join(f"{left:<{width}} = {right}" for left, right in rows)
 
 
-def _schedules(schedules: dict[str, Schedule], format: str) -> str:
+def _schedules(schedules: Mapping[str, Schedule], itemsize: int, format: str) -> str:
+    blocks = {name: _blocks(schedule, itemsize) for name, schedule in schedules.items()}
     if format == "json":
-        return json.dumps(
-            {name: _blocks(schedule) for name, schedule in schedules.items()},
-            indent=2,
-            ensure_ascii=False,
-        )
+        return json.dumps(blocks, indent=2, ensure_ascii=False)
     if format == "sympy":
         raise SymgradError("a schedule is no expression; look at it with --format unicode or json")
     lines = []
-    for name, schedule in schedules.items():
+    for name in schedules:
         lines.append(f"{name}:")
-        for block in _blocks(schedule):
-            lines.append(f"  {block['kind']}")
+        for block in blocks[name]:
+            lines.append(f"  {block['kind']}, {block['when']}")
             lines += [f"    {row['equation']}   [{row['storage']}]" for row in block["definitions"]]
     return "\n".join(lines)
 
 
-def _blocks(schedule: Schedule) -> list[dict[str, Any]]:
+def _blocks(schedule: Schedule, itemsize: int) -> list[dict[str, Any]]:
     kinds = {Product: "matrix product", Rows: "loop over samples", Nest: "loops over weights"}
+    places = memory(schedule, itemsize)
+    parts: list[tuple[str, tuple[Block, ...]]] = [
+        ("at the beginning", tuple(Rows((total,)) for total in schedule.totals)),
+        ("before the blocks", schedule.before),
+        (f"for {places.rows} samples at a time", schedule.blocks),
+        ("at the end", schedule.after),
+    ]
     result = []
-    for block in schedule.blocks:
-        definitions = block.definitions if isinstance(block, Rows) else (block.definition,)
-        rows = []
-        for definition in definitions:
-            storage: str = schedule.storage[definition.name]
-            memory = schedule.memory(definition.name)
-            if memory != definition.name:
-                storage = f"in the memory of {memory}"
-            rows.append(
-                {
-                    "name": definition.name,
-                    "equation": unicode.equation(definition),
-                    "storage": storage,
-                }
-            )
-        result.append({"kind": kinds[type(block)], "definitions": rows})
+    for when, blocks in parts:
+        for block in blocks:
+            rows = []
+            for definition in definitions_of(block):
+                storage: str = places.storage[definition.name]
+                place = places.place(definition.name)
+                if place != definition.name:
+                    storage = f"in the memory of {place}"
+                rows.append(
+                    {
+                        "name": definition.name,
+                        "equation": unicode.equation(definition),
+                        "storage": storage,
+                    }
+                )
+            result.append({"kind": kinds[type(block)], "when": when, "definitions": rows})
     return result
 
 

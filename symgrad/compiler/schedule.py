@@ -17,7 +17,7 @@ definition goes into the earliest block that has what it needs. `split` has made
 these forms, `memory` says where each array lives, `costs` has the figures that decide.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from sympy import Expr, Indexed
@@ -57,6 +57,10 @@ class Nest:
 
 
 Block = Product | Rows | Nest
+
+
+def definitions_of(block: Block) -> tuple[Definition, ...]:
+    return block.definitions if isinstance(block, Rows) else (block.definition,)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from sympy.concrete.expr_with_limits import ExprWithLimits
 from symgrad.compiler import costs
 from symgrad.compiler.code import Printer
 from symgrad.compiler.memory import Memory, loops
-from symgrad.compiler.schedule import Block, Nest, Product, Rows, Schedule
+from symgrad.compiler.schedule import Block, Nest, Product, Rows, Schedule, definitions_of
 from symgrad.compiler.split import sums_over_samples
 from symgrad.language.functions import Peak
 from symgrad.language.indices import SAMPLE, SAMPLES, axis, bounds, product
@@ -95,7 +95,7 @@ class _Writer:
 
     def run(self) -> Body:
         plan = self.schedule
-        sums = [d for block in plan.blocks for d in _definitions(block) if sums_over_samples(d)]
+        sums = [d for block in plan.blocks for d in definitions_of(block) if sums_over_samples(d)]
         scalars = [d for d in sums if not d.indices]
         self.samples = "samples"
         totals = self._part(list(plan.totals), [s for d in plan.totals for s in self._total(d)])
@@ -113,7 +113,7 @@ class _Writer:
         return Body(totals, before, block, after, frozenset(self.printer.functions))
 
     def _part_of(self, blocks: tuple[Block, ...], opening: list[Statement]) -> Part:
-        definitions = [d for block in blocks for d in _definitions(block)]
+        definitions = [d for block in blocks for d in definitions_of(block)]
         body = [*opening, *(s for block in blocks for s in self._block(block))]
         return self._part(definitions, body, in_scratch=True)
 
@@ -167,7 +167,7 @@ class _Writer:
             yield Line(f"{definition.name} = {memory}  # in the same memory, one after the other")
 
     def _in_blocks(self) -> Iterable[Definition]:
-        return (d for block in self.schedule.blocks for d in _definitions(block))
+        return (d for block in self.schedule.blocks for d in definitions_of(block))
 
     def _stored(self, name: str, indices: tuple[Symbol, ...]) -> tuple[Symbol, ...]:
         """The indices that an element is found by in memory: a row has those of one sample."""
@@ -357,10 +357,6 @@ class _Writer:
         """Losses stay double; what a float32 computation goes on with is made float32."""
         double = definition.name == "E" or definition.name.startswith("R") or not self.single
         return value if double else f"F({value})"
-
-
-def _definitions(block: Block) -> tuple[Definition, ...]:
-    return block.definitions if isinstance(block, Rows) else (block.definition,)
 
 
 def section(definition: Definition) -> str:
