@@ -15,6 +15,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, meta
 
 from symgrad import __version__
+from symgrad.compiler.elementary import numbers, with_callees
 from symgrad.compiler.schedule import Schedule
 from symgrad.compiler.spec import Spec
 from symgrad.compiler.statements import Body, Comment, Line, Statement, statements
@@ -67,7 +68,8 @@ def emit(spec: Spec, program: Program, schedules: Mapping[str, Schedule], order:
         "axes": plain({"theta": 1, "x": 2, "t": 2} | weights | {"gradient": 1}),
         "spec": plain(spec.normalised()),
         "parameters": plain(layout),
-        "functions": sorted(set().union(*(body.functions for body in bodies.values()))),
+        "functions": with_callees(set().union(*(b.functions for b in bodies.values())), single),
+        "elementary": numbers(single),
         "bodies": {
             name: _body(body, views(schedules[name], layout)) for name, body in bodies.items()
         },
