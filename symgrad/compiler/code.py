@@ -12,10 +12,6 @@ from symgrad.language.program import name_of
 # how tightly source text holds together: in a sum, a product, a power or a call
 SUM, PRODUCT, ATOM = range(3)
 
-# SymPy's functions as NumPy has them for scalars; the others are emitted as functions of the
-# module.
-_NUMPY = {"exp", "log", "sin", "cos", "sinh", "cosh", "tanh"}
-
 
 @dataclass
 class Printer:
@@ -99,10 +95,6 @@ class Printer:
         name = type(call).__name__
         if isinstance(call, Abs):
             return f"abs({self.source(call.args[0])})"
-        if name in _NUMPY:
-            return f"np.{name}({self.source(call.args[0])})"
-        if name == "atan":
-            return f"np.arctan({self.source(call.args[0])})"
         return self._own(name, *map(self.source, operands(call)))
 
     def _own(self, name: str, *arguments: str) -> str:

@@ -15,6 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, meta
 
 from symgrad import __version__
 from symgrad.compiler import costs
+from symgrad.compiler.elementary import numbers, with_callees
 from symgrad.compiler.family import family
 from symgrad.compiler.schedule import Schedule
 from symgrad.compiler.spec import Spec
@@ -62,7 +63,8 @@ def emit(spec: Spec, program: Program, schedules: Mapping[str, Schedule], order:
         "axes": plain({"theta": 1, "x": 2, "t": 2} | weights | {"gradient": 1}),
         "spec": plain(spec.normalised()),
         "parameters": plain(layout),
-        "functions": sorted(set().union(*(each["functions"] for each in families))),
+        "functions": with_callees(set().union(*(each["functions"] for each in families)), single),
+        "elementary": numbers(single),
         "families": families,
         "prediction": families[0],
         "loss": families[1],
