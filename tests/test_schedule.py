@@ -1,6 +1,7 @@
-"""schedule: what is computed when, where it lives, and that no memory is taken too early.
+"""split, schedule and memory: what is computed when, where it lives, and that nothing is taken too
+early.
 
-Schedules are run as plain Python here: without Numba, in arrays that begin as NaN.
+Emitted functions are run as plain Python here: without Numba, and in arrays that begin as NaN.
 """
 
 from functools import cache
@@ -10,13 +11,14 @@ from random import Random
 import nets
 import numpy as np
 import pytest
-import scipy.special
 from test_factor import random_net
 
-from symgrad.compiler import schedule as scheduling
-from symgrad.compiler.schedule import Nest, Product, Rows, loops, matrices, over_samples, schedule
-from symgrad.compiler.statements import Comment, Line, statements
-from symgrad.language import functions as f
+from symgrad.compiler import costs, memory as memories
+from symgrad.compiler.compile import passes
+from symgrad.compiler.emit import emit, parameters
+from symgrad.compiler.memory import groups, memory
+from symgrad.compiler.schedule import Nest, Product, Rows, definitions_of, schedule
+from symgrad.compiler.split import matrices, over_samples, sums_over_samples
 from symgrad.language.evaluate import Floats, evaluate
 from symgrad.language.indices import SAMPLE
 from symgrad.language.program import indices_of, name_of, prune, reads
@@ -31,26 +33,11 @@ def made(spec, what="gradient", order="loss-first"):
     return schedule(steps.shared, ("y",) if what == "predict" else ("E",))
 
 
-def definitions_of(block):
-    return block.definitions if isinstance(block, Rows) else (block.definition,)
-
-
 def in_order(plan):
-    return [definition for block in plan.blocks for definition in definitions_of(block)]
+    return [definition for block in plan.in_order for definition in definitions_of(block)]
 
 
-# Running a schedule as it stands
-
-
-def source(body, indent=""):
-    for statement in body:
-        if isinstance(statement, Comment):
-            yield f"{indent}# {statement.text}"
-        elif isinstance(statement, Line):
-            yield indent + statement.source
-        else:
-            yield f"{indent}for {statement.index} in range({statement.extent}):"
-            yield from source(statement.body, indent + "    ")
+# Running what is emitted as it stands
 
 
 class Poisoned:
@@ -59,56 +46,49 @@ class Poisoned:
     def __getattr__(self, name):
         return getattr(np, name)
 
-    def empty(self, shape, dtype):
+    def empty(self, shape, dtype=float):
         return np.full(shape, np.nan, dtype)
 
 
-def elementary(name):
-    """An elementary function of the emitted module, on one number."""
-    if name == "square":
-        return lambda u: u * u
-    if name == "power":
-        return lambda u, exponent: u**exponent
-    function = next(g for g in f.TABLE if g.__name__ == name)
-    rule = f.TABLE[function]
-    known = {"erf": scipy.special.erf, "sign": np.sign}
-    if name in known:
-        return known[name]
-    symbols = [f.placeholder("u"), f.placeholder("v")][: len(rule.partials)]
-
-    def compute(*arguments):
-        numbers = {s.name: float(a) for s, a in zip(symbols, arguments, strict=True)}
-        return float(nets.scalar(function(*symbols), numbers))
-
-    return compute
-
-
-def run(plan, given, outputs_into):
-    """The arrays after the statements of `plan` have run; `outputs_into` holds its outputs."""
-    body = statements(plan, single=False)
-    samples = given["x"].shape[0]
-    names = {"np": Poisoned(), "samples": samples, "N": float(samples), **given, **outputs_into}
-    names |= {name: elementary(name) for name in body.functions}
-    exec("\n".join(source(body.statements)), names)
-    return names
+def run(module, what, given, layout):
+    """What a module computes, by name: y; or E and the derivatives, each both ways."""
+    module.np = Poisoned()
+    theta = np.concatenate([np.ravel(given[name]) for name in layout])
+    data = [given[name] for name in ("x", "t", "w") if name in given]
+    if what == "predict":
+        return [{"y": getattr(module, way).body(theta, data[0])} for way in ("predict",)] + [
+            {"y": module._threaded_predict(theta, data[0])}
+        ]
+    if what == "loss":
+        return [{"E": module.loss.body(theta, *data)}, {"E": module._threaded_loss(theta, *data)}]
+    results = []
+    for function in (module.loss_and_gradient_into.body, module._threaded_loss_and_gradient_into):
+        gradient = np.full(theta.shape, np.nan)
+        result = {"E": function(theta, *data, gradient)}
+        for name, (start, shape) in layout.items():
+            values = gradient[start : start + int(np.prod(shape))]
+            result[f"d_{name}"] = values.reshape(shape)
+        results.append(result)
+    return results
 
 
-def check_run(spec, what, order="loss-first", seed=0):
-    plan = made(spec, what, order)
-    given = nets.floats(plan.program, seed)
-    expected = evaluate(plan.program, given, Floats())
-    outputs = {
-        name: np.full(np.shape(expected[name]), np.nan)
-        for name in plan.program.outputs
-        if np.shape(expected[name])
-    }
-    before = {name: values.copy() for name, values in given.items()}
-    after = run(plan, given, outputs)
-    for name in plan.program.outputs:
-        assert np.isfinite(expected[name]).all()
-        np.testing.assert_allclose(after[name], expected[name], rtol=1e-9, atol=1e-12, err_msg=name)
-    for name, values in before.items():
-        np.testing.assert_array_equal(given[name], values, err_msg=f"{name} is overwritten")
+@pytest.fixture
+def check_run(interpret):
+    def check(spec, what, order="loss-first", seed=0, samples=7):
+        program = passes(spec, order).gradient
+        given = nets.floats(program, seed, samples)
+        expected = evaluate(program, given, Floats())
+        before = {name: values.copy() for name, values in given.items()}
+        module = interpret(passes(spec, order).source)
+        in_turn, on_threads = run(module, what, given, parameters(program))
+        for name, values in in_turn.items():
+            assert np.isfinite(expected[name]).all()
+            np.testing.assert_allclose(values, expected[name], 1e-9, 1e-12, err_msg=name)
+            np.testing.assert_array_equal(values, on_threads[name], err_msg=name)
+        for name, values in before.items():
+            np.testing.assert_array_equal(given[name], values, err_msg=f"{name} is overwritten")
+
+    return check
 
 
 WHAT = ["predict", "loss", "gradient"]
@@ -117,8 +97,18 @@ WHAT = ["predict", "loss", "gradient"]
 @pytest.fixture(params=["by the size", "always", "never"])
 def blas(request, monkeypatch):
     """Products of matrices in loops, in BLAS, and as the sizes have it."""
-    limit = {"by the size": scheduling.BLAS_FROM, "always": 1, "never": 10**9}[request.param]
-    monkeypatch.setattr(scheduling, "BLAS_FROM", limit)
+    limit = {"by the size": costs.PRODUCT_FROM, "always": 1, "never": 10**9}[request.param]
+    monkeypatch.setattr(costs, "PRODUCT_FROM", limit)
+
+
+@pytest.fixture(params=["one block", "blocks and chunks"])
+def cut(request, monkeypatch):
+    """Samples computed all together, and in several blocks of several chunks."""
+    if request.param == "blocks and chunks":
+        monkeypatch.setattr(costs, "ROWS", (2, 2))
+        monkeypatch.setattr(costs, "THREAD_NS", 1e-9)
+        monkeypatch.setattr(costs, "ADD_NS", 1e-9)
+        monkeypatch.setattr(costs, "MOST_CHUNKS", 2)
 
 
 NETS = {
@@ -143,40 +133,44 @@ named_nets = pytest.mark.parametrize("spec", NETS.values(), ids=NETS.keys())
 
 @pytest.mark.parametrize("what", WHAT)
 @named_nets
-def test_schedules_compute_what_their_programs_do(spec, what, blas):
+def test_schedules_compute_what_their_programs_do(spec, what, blas, cut, check_run):
     check_run(spec, what)
 
 
 @pytest.mark.parametrize("order", ["weights-first", "cheapest"])
 @pytest.mark.parametrize("name", ["plain", "softmax", "residual", "penalties", "sample weights"])
-def test_schedules_of_other_orders(name, order, blas):
+def test_schedules_of_other_orders(name, order, blas, cut, check_run):
     check_run(NETS[name], "gradient", order)
 
 
 @pytest.mark.parametrize("seed", range(500, 516))
-def test_random_schedules_compute_what_their_programs_do(seed, blas):
+def test_random_schedules_compute_what_their_programs_do(seed, blas, cut, check_run):
     for what in WHAT:
         check_run(random_net(Random(seed)), what, seed=seed)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(1000, 1200))
-def test_many_random_schedules_compute_what_their_programs_do(seed, blas):
+def test_many_random_schedules_compute_what_their_programs_do(seed, blas, cut, check_run):
     for what in WHAT:
         check_run(random_net(Random(seed), layers=4), what, seed=seed)
 
 
-def test_a_handover_that_comes_too_early_is_found():
+def test_a_handover_that_comes_too_early_is_found(interpret, monkeypatch):
     """The negative control: a2 written where a1 is still to be read, for the derivative by W2."""
-    plan = made(nets.net([20, 16, 16, 17], ["sigmoid", "tanh", "identity"]))
-    given = nets.floats(plan.program)
-    expected = evaluate(plan.program, given, Floats())
+    spec = nets.net([20, 16, 16, 17], ["sigmoid", "tanh", "identity"])
+    stages = passes(spec)
+    given = nets.floats(stages.gradient)
+    expected = evaluate(stages.gradient, given, Floats())
     for broken in (False, True):
         if broken:
-            plan.takes_over["a2"] = plan.memory("a1")
-        outputs = {n: np.empty(np.shape(expected[n])) for n in plan.program.outputs if n != "E"}
-        after = run(plan, given, outputs)
-        assert np.allclose(after["d_W2"], expected["d_W2"]) is not broken
+            handovers = memories._handovers
+            monkeypatch.setattr(
+                memories, "_handovers", lambda *a: handovers(*a) | {"a2": "x_W1", "a1_W2": "x_W1"}
+            )
+        source = emit(spec, stages.gradient, stages.schedule, "loss-first")
+        result, _ = run(interpret(source), "gradient", given, parameters(stages.gradient))
+        assert np.allclose(result["d_W2"], expected["d_W2"]) is not broken
 
 
 # What holds of every schedule
@@ -188,11 +182,11 @@ PLANS = [(seed, what) for seed in range(12) for what in WHAT] + [
 
 
 def plan_of(which, what):
-    return remembered(which, what, scheduling.BLAS_FROM)
+    return remembered(which, what, costs.PRODUCT_FROM)
 
 
 @cache
-def remembered(which, what, blas_from):
+def remembered(which, what, product_from):
     return made(NETS[which] if isinstance(which, str) else random_net(Random(which)), what)
 
 
@@ -201,10 +195,17 @@ def test_each_definition_is_scheduled_once_after_what_it_reads(which, what, blas
     plan = plan_of(which, what)
     verify(plan.program)
     names = [d.name for d in in_order(plan)]
-    assert sorted(names) == sorted(d.name for d in plan.program.definitions)
-    assert len(set(names)) == len(names)
+    assert set(names) == {d.name for d in plan.program.definitions}
+    again = {name for name in names if names.count(name) > 1}  # needed before and at the end
+    assert again == {d.name for d in plan.program.definitions if not over_samples(d)} & {
+        nest.definition.name for nest in plan.before
+    } & {nest.definition.name for nest in plan.after}
     done = set(plan.program.given)
     for definition in in_order(plan):
+        if sums_over_samples(definition):  # what is no sum in it is added at the end
+            done |= {name_of(read) for read in reads(definition.value)} & {
+                nest.definition.name for nest in plan.after
+            }
         assert {name_of(read) for read in reads(definition.value)} <= done, definition
         done.add(definition.name)
 
@@ -217,7 +218,7 @@ def test_nothing_is_scheduled_that_the_outputs_do_not_need(which, what, blas):
 
 @pytest.mark.parametrize(("which", "what"), PLANS)
 def test_a_loop_over_samples_reads_what_it_computes_at_its_own_sample(which, what, blas):
-    for block in plan_of(which, what).blocks:
+    for block in plan_of(which, what).in_order:
         if not isinstance(block, Rows):
             continue
         computed = {d.name: d for d in block.definitions}
@@ -232,7 +233,7 @@ def test_a_loop_over_samples_reads_what_it_computes_at_its_own_sample(which, wha
 @pytest.mark.parametrize(("which", "what"), PLANS)
 def test_blocks_hold_what_they_are_for(which, what, blas):
     plan = plan_of(which, what)
-    for block in plan.blocks:
+    for block in plan.in_order:
         if isinstance(block, Product):
             pair = matrices(plan.program, block.definition)
             assert pair == (block.left, block.right)
@@ -251,9 +252,8 @@ def test_blocks_hold_what_they_are_for(which, what, blas):
 def places(plan):
     """Where each definition is computed: block and loop; and where each is read."""
     homes, readers = {}, {}
-    for number, block in enumerate(plan.blocks):
-        groups = loops(block.definitions) if isinstance(block, Rows) else [[block.definition]]
-        for place, group in enumerate(groups):
+    for number, block in enumerate(plan.in_order):
+        for place, group in enumerate(groups(block)):
             for definition in group:
                 homes[definition.name] = (number, place)
                 for read in reads(definition.value):
@@ -264,9 +264,10 @@ def places(plan):
 @pytest.mark.parametrize(("which", "what"), PLANS)
 def test_storage_is_large_enough_for_its_readers_and_no_larger(which, what, blas):
     plan = plan_of(which, what)
+    storages = memory(plan, 8).storage
     homes, readers = places(plan)
     for definition in plan.program.definitions:
-        name, storage = definition.name, plan.storage[definition.name]
+        name, storage = definition.name, storages[definition.name]
         block, _ = home = homes[name]
         blocks = {b for b, _ in readers.get(name, set())}
         if name in plan.program.outputs:
@@ -278,36 +279,66 @@ def test_storage_is_large_enough_for_its_readers_and_no_larger(which, what, blas
             assert readers[name] <= {home} or a_sample_s
         elif storage == "row":  # one sample at a time
             assert blocks <= {block} and SAMPLE in definition.indices
-            assert not readers[name] <= {home} and isinstance(plan.blocks[block], Rows)
+            assert not readers[name] <= {home} and isinstance(plan.in_order[block], Rows)
+        elif SAMPLE not in definition.indices:
+            assert storage == "whole"
         else:
-            needed = not blocks <= {block} or SAMPLE not in definition.indices
-            assert storage == "full" and (needed or isinstance(plan.blocks[block], Product))
+            needed = not blocks <= {block} or isinstance(plan.in_order[block], Product)
+            assert storage == "block" and needed
 
 
 @pytest.mark.parametrize(("which", "what"), PLANS)
 def test_memory_is_taken_over_only_from_what_is_not_read_again(which, what, blas):
     plan = plan_of(which, what)
+    where = memory(plan, 8)
     homes, readers = places(plan)
     lives: dict[str, list[str]] = {}
     for name in homes:
-        lives.setdefault(plan.memory(name), []).append(name)
-    for memory, names in lives.items():
+        lives.setdefault(where.place(name), []).append(name)
+    for place, names in lives.items():
         names.sort(key=lambda name: homes[name])
         for first, second in pairwise(names):
-            assert max(readers[first]) <= homes[second], (memory, first, second)
+            assert max(readers[first]) <= homes[second], (place, first, second)
             assert plan.program.shape(plan.program.by_name[first].target) == plan.program.shape(
                 plan.program.by_name[second].target
             )
             assert first not in plan.program.outputs
         if len(names) > 1:
-            assert {plan.storage[name] for name in names} <= {"full", "output"}
+            assert {where.storage[name] for name in names} <= {"block", "whole", "output"}
+
+
+@pytest.mark.parametrize(("which", "what"), PLANS)
+def test_scratch_memory_is_shared_only_by_what_is_not_needed_at_once(which, what, blas):
+    plan = plan_of(which, what)
+    where = memory(plan, 8)
+    homes, readers = places(plan)
+    spans = {}
+    for name, start in where.offsets.items():
+        definition = plan.program.by_name[name]
+        size = costs.size(plan.program, definition.indices)
+        size *= where.rows if SAMPLE in definition.indices else 1
+        users = [each for each in homes if where.place(each) == name]
+        # by block: samples take turns in a loop, so that its last line comes before its first
+        times = [time[0] for each in users for time in (homes[each], *readers.get(each, ()))]
+        assert 0 <= start and start + size <= where.size
+        spans[name] = (start, start + size, min(times), max(times))
+    for one, (start, end, born, dead) in spans.items():
+        for other, (other_start, other_end, other_born, other_dead) in spans.items():
+            if one < other and start < other_end and other_start < end:
+                assert dead < other_born or other_dead < born, (one, other)
 
 
 def test_large_networks_reuse_memory():
-    plan = made(NETS["large"])
-    assert plan.takes_over
-    taken = [plan.memory(name) for name in plan.takes_over]
-    assert set(taken) <= set(plan.storage)
+    where = memory(made(NETS["large"]), 8)
+    assert where.takes_over
+    assert {where.place(name) for name in where.takes_over} <= set(where.storage)
+
+
+@pytest.mark.parametrize("layers", [4, 16])
+def test_memory_does_not_grow_with_the_samples_and_little_with_depth(layers):
+    """What every layer leaves for the way back, and a few arrays more that are shared."""
+    where = memory(made(nets.net([16] * (layers + 1), ["tanh"] * layers)), 8)
+    assert where.size <= where.rows * 16 * (layers + 3)
 
 
 # What becomes of particular programs
@@ -315,7 +346,7 @@ def test_large_networks_reuse_memory():
 
 def kinds(plan):
     return [
-        (type(block).__name__, [d.name for d in definitions_of(block)]) for block in plan.blocks
+        (type(block).__name__, [d.name for d in definitions_of(block)]) for block in plan.in_order
     ]
 
 
@@ -350,15 +381,15 @@ def test_the_matrix_products_of_a_large_network_s_gradient():
     }
 
 
-def test_penalties_come_first_and_need_no_sample():
+def test_penalties_need_no_sample_and_come_last():
     plan = made(nets.net([2, 3, 1], ["tanh", "identity"], l2=0.5), "loss")
-    assert kinds(plan)[:2] == [("Nest", ["R1"]), ("Nest", ["R2"])]
+    assert kinds(plan)[-2:] == [("Nest", ["R1"]), ("Nest", ["R2"])]
 
 
 def test_a_sum_needed_once_a_sample_is_not_computed_for_every_unit():
     plan = made(nets.with_formula("z/sum(abs(z))"), "predict")
     (norm,) = [d for d in plan.program.definitions if d.indices == (SAMPLE,)]
-    assert plan.storage[norm.name] == "local"
+    assert memory(plan, 8).storage[norm.name] == "local"
 
 
 def test_the_wanted_outputs_are_the_only_ones():

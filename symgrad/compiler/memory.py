@@ -18,7 +18,7 @@ from typing import Literal
 from sympy import Symbol
 
 from symgrad.compiler import costs
-from symgrad.compiler.schedule import Block, Product, Rows, Schedule
+from symgrad.compiler.schedule import Block, Product, Rows, Schedule, definitions_of
 from symgrad.compiler.split import sums_over_samples
 from symgrad.language.indices import SAMPLE
 from symgrad.language.program import Definition, Program, indices_of, name_of, reads
@@ -224,21 +224,19 @@ def _read_in_place(group: list[Definition], name: str, writer: Definition) -> bo
 
 
 def _lifetimes(schedule: Schedule, places: Memory) -> dict[str, tuple[int, int]]:
-    """When each array in scratch memory is first written and last read, by place in the order.
+    """The first and the last block that each array in scratch memory is needed in.
 
-    What is computed once, before the blocks, is read in every one of them and shares with nothing.
+    Not narrower: in a loop over samples, what is done last for one sample comes before what is done
+    first for the next.
     """
     spans: dict[str, tuple[int, int]] = {}
-    place = 0
-    for block in (*schedule.before, *schedule.blocks):
-        for group in groups(block):
-            place += 1
-            for definition in group:
-                for name in (definition.name, *map(name_of, reads(definition.value))):
-                    home = places.place(name)
-                    if places.storage.get(home) in ("block", "whole"):
-                        first, _ = spans.get(home, (place, place))
-                        spans[home] = (first, place)
+    for number, block in enumerate((*schedule.before, *schedule.blocks)):
+        for definition in definitions_of(block):
+            for name in (definition.name, *map(name_of, reads(definition.value))):
+                home = places.place(name)
+                if places.storage.get(home) in ("block", "whole"):
+                    first, _ = spans.get(home, (number, number))
+                    spans[home] = (first, number)
     return spans
 
 
