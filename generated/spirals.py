@@ -29,7 +29,6 @@ this file anew, touch yours.
 
 import functools
 import inspect
-import math
 import os
 
 import numba as nb
@@ -84,8 +83,8 @@ def _jit(function, **options):
 
 
 def _elementary(function):
-    """A function of numbers, compiled apart so that sums inside it are not reordered."""
-    return _jit(function, fastmath={"contract"})
+    """A function of numbers, compiled apart so that sums inside it are not reordered, then inlined."""
+    return _jit(function, fastmath={"contract"}, forceinline=True)
 
 
 def _inner(function):
@@ -99,14 +98,129 @@ def _threaded(function):
 
 
 @_elementary
+def quarter_turns(u):
+    """(k, r) with u = k·π/2 + r, |r| <= π/4, k in the last two bits; for |u| up to 2^20."""
+    shifted = u * 0.6366197723675814 + 6755399441055744.0
+    k = shifted - 6755399441055744.0
+    r = u
+    r = r - k * 1.5707963267341256
+    r = r - k * 6.077100506303966e-11
+    r = r - k * 2.0222662487111665e-21
+    r = r - k * 8.4784276603689e-32
+    return np.float64(shifted).view(np.int64), r
+
+
+@_elementary
+def cos(u):
+    """By quarter turns and polynomials of r²; from 2^20 on by NumPy, and then slow. Within 4 ulp."""
+    if abs(u) > 1048576.0:
+        return np.cos(u)
+    k, r = quarter_turns(u)
+    k = k + 1
+    s = r * r
+    p = -7.388451991600837e-13
+    p = p * s + 1.6054297670582932e-10
+    p = p * s + -2.5052070861090204e-08
+    p = p * s + 2.7557319073894843e-06
+    p = p * s + -0.0001984126984096247
+    p = p * s + 0.008333333333333042
+    p = p * s + -0.16666666666666666
+    q = -1.1358733295463443e-11
+    q = q * s + 2.0875705121788823e-09
+    q = q * s + -2.7557314215326843e-07
+    q = q * s + 2.4801587288997515e-05
+    q = q * s + -0.0013888888888873338
+    q = q * s + 0.041666666666666595
+    q = q * s + -0.5
+    result = q * s + 1.0 if k & 1 else r * s * p + r
+    return -result if k & 2 else result
+
+
+@_elementary
+def exp_times(y, u, v):
+    """y·exp(u + v), v small: y·exp(r)·2^k with |r| < 0.35, and 2^k in two halves: rounded but once
+    where the result is below the smallest normal number. Within 4 ulp."""
+    shifted = (u + v) * 1.4426950408889634 + 6755399441057790.0  # its last bits hold k + 2046
+    k = shifted - 6755399441057790.0
+    r = ((u - k * 0.6931471805598903) + v) - k * 5.497923018708371e-14
+    p = 2.500739020369554e-08
+    p = p * r + 2.7630190716793994e-07
+    p = p * r + 2.755755788593732e-06
+    p = p * r + 2.4801493180627818e-05
+    p = p * r + 0.00019841269546916706
+    p = p * r + 0.0013888888943693934
+    p = p * r + 0.00833333333346996
+    p = p * r + 0.04166666666652881
+    p = p * r + 0.16666666666666466
+    p = p * r + 0.5000000000000011
+    p = p * r + 1.0
+    p = p * r + 1.0
+    whole = np.float64(shifted).view(np.int64)
+    first = whole >> 1
+    return y * p * np.int64(first << 52).view(np.float64) * np.int64((whole - first) << 52).view(np.float64)
+
+
+@_elementary
+def exp(u):
+    """Within 4 ulp."""
+    u = min(max(u, -1400.0), 1400.0)
+    return exp_times(1.0, u, -0.0)
+
+
+@_elementary
 def sigmoid(z):
-    return 1.0 / (1.0 + np.exp(-z))
+    """1/(1 + exp(-z)), without overflow. Within 4 ulp."""
+    q = exp(-abs(z))
+    return (q if z < 0.0 else 1.0) / (q + 1.0)
+
+
+@_elementary
+def sin(u):
+    """By quarter turns and polynomials of r²; from 2^20 on by NumPy, and then slow. Within 4 ulp."""
+    if abs(u) > 1048576.0:
+        return np.sin(u)
+    k, r = quarter_turns(u)
+    s = r * r
+    p = -7.388451991600837e-13
+    p = p * s + 1.6054297670582932e-10
+    p = p * s + -2.5052070861090204e-08
+    p = p * s + 2.7557319073894843e-06
+    p = p * s + -0.0001984126984096247
+    p = p * s + 0.008333333333333042
+    p = p * s + -0.16666666666666666
+    q = -1.1358733295463443e-11
+    q = q * s + 2.0875705121788823e-09
+    q = q * s + -2.7557314215326843e-07
+    q = q * s + 2.4801587288997515e-05
+    q = q * s + -0.0013888888888873338
+    q = q * s + 0.041666666666666595
+    q = q * s + -0.5
+    result = q * s + 1.0 if k & 1 else r * s * p + r
+    return -result if k & 2 else result
+
+
+@_elementary
+def log1p_unit(f):
+    """log(1 + f) for 0 <= f <= 1, by t = 2f/(2 + f). Within 4 ulp."""
+    t = f / (0.5 * f + 1.0)
+    s = t * t
+    p = 8.111962717350096e-08
+    p = p * s + 1.5914308439875722e-07
+    p = p * s + 9.23557983040946e-07
+    p = p * s + 4.059167130038669e-06
+    p = p * s + 1.8782411960474642e-05
+    p = p * s + 8.877804835078268e-05
+    p = p * s + 0.0004340278117009496
+    p = p * s + 0.0022321428553143128
+    p = p * s + 0.012500000000048722
+    p = p * s + 0.08333333333333288
+    return t + t * s * p
 
 
 @_elementary
 def softplus(z):
-    """log(1 + exp z), without overflow."""
-    return (z if z > 0.0 else 0.0) + np.log1p(np.exp(-abs(z)))
+    """log(1 + exp z), without overflow. Within 4 ulp."""
+    return max(z, 0.0) + log1p_unit(exp(-abs(z)))
 
 
 @_inner
@@ -142,7 +256,7 @@ def _prediction_of_chunk(theta, xs, ys, at_once):
             # a1[n,i1] = sin(z1[n,i1])
             for i1 in range(units1):
                 z1 = x_W1[n, i1] + b1[i1]
-                a1[n, i1] = np.sin(z1)
+                a1[n, i1] = sin(z1)
         # layer 2, forward: a1_W2[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2]
         _product(a1, W2, a1_W2, 0.0, at_once)
         for n in range(rows):
@@ -150,7 +264,7 @@ def _prediction_of_chunk(theta, xs, ys, at_once):
             # a2[n,i2] = sin(z2[n,i2])
             for i2 in range(units2):
                 z2 = a1_W2[n, i2] + b2[i2]
-                a2[n, i2] = np.sin(z2)
+                a2[n, i2] = sin(z2)
         # layer 3, forward: a2_W3[n,i3] = Σ_i2 a2[n,i2]·W3[i2,i3]
         _product(a2, W3, a2_W3, 0.0, at_once)
         for n in range(rows):
@@ -158,7 +272,7 @@ def _prediction_of_chunk(theta, xs, ys, at_once):
             # a3[n,i3] = sin(z3[n,i3])
             for i3 in range(units3):
                 z3 = a2_W3[n, i3] + b3[i3]
-                a3[n, i3] = np.sin(z3)
+                a3[n, i3] = sin(z3)
         # layer 4, forward: a3_W4[n,i4] = Σ_i3 a3[n,i3]·W4[i3,i4]
         _product(a3, W4, a3_W4, 0.0, at_once)
         for n in range(rows):
@@ -213,7 +327,7 @@ def _loss_of_chunk(theta, xs, ts, N, at_once):
             # a1[n,i1] = sin(z1[n,i1])
             for i1 in range(units1):
                 z1 = x_W1[n, i1] + b1[i1]
-                a1[n, i1] = np.sin(z1)
+                a1[n, i1] = sin(z1)
         # layer 2, forward: a1_W2[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2]
         _product(a1, W2, a1_W2, 0.0, at_once)
         for n in range(rows):
@@ -221,7 +335,7 @@ def _loss_of_chunk(theta, xs, ts, N, at_once):
             # a2[n,i2] = sin(z2[n,i2])
             for i2 in range(units2):
                 z2 = a1_W2[n, i2] + b2[i2]
-                a2[n, i2] = np.sin(z2)
+                a2[n, i2] = sin(z2)
         # layer 3, forward: a2_W3[n,i3] = Σ_i2 a2[n,i2]·W3[i2,i3]
         _product(a2, W3, a2_W3, 0.0, at_once)
         for n in range(rows):
@@ -229,7 +343,7 @@ def _loss_of_chunk(theta, xs, ts, N, at_once):
             # a3[n,i3] = sin(z3[n,i3])
             for i3 in range(units3):
                 z3 = a2_W3[n, i3] + b3[i3]
-                a3[n, i3] = np.sin(z3)
+                a3[n, i3] = sin(z3)
         # layer 4, forward: a3_W4[n,i4] = Σ_i3 a3[n,i3]·W4[i3,i4]
         _product(a3, W4, a3_W4, 0.0, at_once)
         for n in range(rows):
@@ -269,7 +383,7 @@ def _loss_at_the_end(theta, N, E_sum):
 @_inner
 def _gradient_of_chunk(theta, xs, ts, N, gradient, at_once):
     """The gradient of a chunk of samples; returns the sum of their losses."""
-    scratch = np.empty(18560, _DTYPE)  # for 128 samples at a time
+    scratch = np.empty(18688, _DTYPE)  # for 128 samples at a time
     units1 = _extent(24)
     units2 = _extent(24)
     units3 = _extent(24)
@@ -302,7 +416,7 @@ def _gradient_of_chunk(theta, xs, ts, N, gradient, at_once):
         a2_W3 = _view(scratch, 12288, (rows, 24))
         a3 = _view(scratch, 15360, (rows, 24))
         a3_W4 = _view(scratch, 18432, (rows, 1))
-        d_z4 = _view(scratch, 18432, (rows, 1))
+        d_z4 = _view(scratch, 18560, (rows, 1))
         d_a3 = _view(scratch, 15360, (rows, 24))
         d_a2 = _view(scratch, 9216, (rows, 24))
         d_a1 = _view(scratch, 3072, (rows, 24))
@@ -330,7 +444,7 @@ def _gradient_of_chunk(theta, xs, ts, N, gradient, at_once):
             # a1[n,i1] = sin(z1[n,i1])
             for i1 in range(units1):
                 z1[n, i1] = x_W1[n, i1] + b1[i1]
-                a1[n, i1] = np.sin(z1[n, i1])
+                a1[n, i1] = sin(z1[n, i1])
         # layer 2, forward: a1_W2[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2]
         _product(a1, W2, a1_W2, 0.0, at_once)
         for n in range(rows):
@@ -338,7 +452,7 @@ def _gradient_of_chunk(theta, xs, ts, N, gradient, at_once):
             # a2[n,i2] = sin(z2[n,i2])
             for i2 in range(units2):
                 z2[n, i2] = a1_W2[n, i2] + b2[i2]
-                a2[n, i2] = np.sin(z2[n, i2])
+                a2[n, i2] = sin(z2[n, i2])
         # layer 3, forward: a2_W3[n,i3] = Σ_i2 a2[n,i2]·W3[i2,i3]
         _product(a2, W3, a2_W3, 0.0, at_once)
         for n in range(rows):
@@ -346,7 +460,7 @@ def _gradient_of_chunk(theta, xs, ts, N, gradient, at_once):
             # a3[n,i3] = sin(z3[n,i3])
             for i3 in range(units3):
                 z3[n, i3] = a2_W3[n, i3] + b3[i3]
-                a3[n, i3] = np.sin(z3[n, i3])
+                a3[n, i3] = sin(z3[n, i3])
         # layer 4, forward: a3_W4[n,i4] = Σ_i3 a3[n,i3]·W4[i3,i4]
         _product(a3, W4, a3_W4, 0.0, at_once)
         for n in range(rows):
@@ -374,7 +488,7 @@ def _gradient_of_chunk(theta, xs, ts, N, gradient, at_once):
             # d_z3[n,i3] = d_a3[n,i3]·cos(z3[n,i3])
             # d_b3[i3] = Σ_n d_z3[n,i3]
             for i3 in range(units3):
-                d_z3[n, i3] = d_a3[n, i3] * np.cos(z3[n, i3])
+                d_z3[n, i3] = d_a3[n, i3] * cos(z3[n, i3])
                 d_b3[i3] += d_z3[n, i3]
         # d_W3[i2,i3] = Σ_n a2[n,i2]·d_z3[n,i3]
         _product(a2.T, d_z3, d_W3, keep, at_once)
@@ -384,7 +498,7 @@ def _gradient_of_chunk(theta, xs, ts, N, gradient, at_once):
             # d_z2[n,i2] = d_a2[n,i2]·cos(z2[n,i2])
             # d_b2[i2] = Σ_n d_z2[n,i2]
             for i2 in range(units2):
-                d_z2[n, i2] = d_a2[n, i2] * np.cos(z2[n, i2])
+                d_z2[n, i2] = d_a2[n, i2] * cos(z2[n, i2])
                 d_b2[i2] += d_z2[n, i2]
         # d_W2[i1,i2] = Σ_n a1[n,i1]·d_z2[n,i2]
         _product(a1.T, d_z2, d_W2, keep, at_once)
@@ -394,7 +508,7 @@ def _gradient_of_chunk(theta, xs, ts, N, gradient, at_once):
             # d_z1[n,i1] = d_a1[n,i1]·cos(z1[n,i1])
             # d_b1[i1] = Σ_n d_z1[n,i1]
             for i1 in range(units1):
-                d_z1[n, i1] = d_a1[n, i1] * np.cos(z1[n, i1])
+                d_z1[n, i1] = d_a1[n, i1] * cos(z1[n, i1])
                 d_b1[i1] += d_z1[n, i1]
         # d_W1[i0,i1] = Σ_n x[n,i0]·d_z1[n,i1]
         _product(x.T, d_z1, d_W1, keep, at_once)
@@ -427,7 +541,7 @@ def _gradient_at_the_end(theta, N, gradient, E_sum):
     return E
 
 
-@_elementary
+@_inner
 def _chunks(samples, least):
     """In how many chunks so many samples are computed: 1, and twice as many from each of `least` on."""
     chunks = 1
@@ -437,7 +551,7 @@ def _chunks(samples, least):
     return chunks
 
 
-@_elementary
+@_inner
 def _check(theta, x, t=None, gradient=None):
     """The shapes of what is given: compiled code would read and write beyond other ones."""
     if theta.shape[0] != 1297:

@@ -26,7 +26,6 @@ this file anew, touch yours.
 
 import functools
 import inspect
-import math
 import os
 
 import numba as nb
@@ -72,8 +71,8 @@ def _jit(function, **options):
 
 
 def _elementary(function):
-    """A function of numbers, compiled apart so that sums inside it are not reordered."""
-    return _jit(function, fastmath={"contract"})
+    """A function of numbers, compiled apart so that sums inside it are not reordered, then inlined."""
+    return _jit(function, fastmath={"contract"}, forceinline=True)
 
 
 def _inner(function):
@@ -89,6 +88,35 @@ def _threaded(function):
 @_elementary
 def square(u):
     return u * u
+
+
+@_elementary
+def expm1(u):
+    """exp(u) - 1: q·2^k + (2^k - 1), where q = exp(r) - 1. Within 4 ulp."""
+    u = min(max(u, -38.0), 710.0)
+    shifted = u * 1.4426950408889634 + 6755399441056766.0  # its last bits hold k + 1022
+    k = shifted - 6755399441056766.0
+    r = (u - k * 0.6931471805598903) - k * 5.497923018708371e-14
+    p = 2.5063857426912738e-08
+    p = p * r + 2.762587403167835e-07
+    p = p * r + 2.755736995364862e-06
+    p = p * r + 2.4801505640517722e-05
+    p = p * r + 0.0001984126976982265
+    p = p * r + 0.0013888888931371654
+    p = p * r + 0.008333333333360287
+    p = p * r + 0.0416666666665763
+    p = p * r + 0.1666666666666665
+    p = p * r + 0.5000000000000006
+    p = p * r + 1.0
+    scale = np.int64(np.float64(shifted).view(np.int64) << 52).view(np.float64)  # 2^(k - 1): 2^k may overflow
+    return 2.0 * (r * p * scale + (scale - 0.5))
+
+
+@_elementary
+def tanh(u):
+    """(exp 2u - 1)/(exp 2u + 1). Within 4 ulp."""
+    e = expm1(min(2.0 * u, 38.2))
+    return e / (e + 2.0)
 
 
 @_inner
@@ -107,7 +135,7 @@ def _prediction_of_chunk(theta, x, y):
             z1 = b1[i1]
             for i0 in range(2):
                 z1 += x[n, i0] * W1[i0, i1]
-            a1[i1] = np.tanh(z1)
+            a1[i1] = tanh(z1)
         # layer 2, forward: y[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2] + b2[i2]
         for i2 in range(1):
             total = b2[i2]
@@ -143,7 +171,7 @@ def _loss_of_chunk(theta, x, t, N):
             z1 = b1[i1]
             for i0 in range(2):
                 z1 += x[n, i0] * W1[i0, i1]
-            a1[i1] = np.tanh(z1)
+            a1[i1] = tanh(z1)
         # layer 2, forward: y[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2] + b2[i2]
         for i2 in range(1):
             total = b2[i2]
@@ -193,6 +221,10 @@ def _gradient_of_chunk(theta, x, t, N, gradient):
     d_b2 = _view(gradient, 8, (1,))
     E_sum = 0.0
     rows = x.shape[0]
+    a1 = _local(2)
+    y_minus_t = _local(1)
+    d_y = _local(1)
+    d_z1 = _local(2)
     for i1 in range(2):
         for i2 in range(1):
             d_W2[i1, i2] = 0.0
@@ -203,10 +235,6 @@ def _gradient_of_chunk(theta, x, t, N, gradient):
             d_W1[i0, i1] = 0.0
     for i1 in range(2):
         d_b1[i1] = 0.0
-    a1 = _local(2)
-    y_minus_t = _local(1)
-    d_y = _local(1)
-    d_z1 = _local(2)
     for n in range(rows):
         # layer 1, forward: z1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1] + b1[i1]
         # a1[n,i1] = tanh(z1[n,i1])
@@ -214,7 +242,7 @@ def _gradient_of_chunk(theta, x, t, N, gradient):
             z1 = b1[i1]
             for i0 in range(2):
                 z1 += x[n, i0] * W1[i0, i1]
-            a1[i1] = np.tanh(z1)
+            a1[i1] = tanh(z1)
         # layer 2, forward: y[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2] + b2[i2]
         # y_minus_t[n,i2] = y[n,i2] - t[n,i2]
         for i2 in range(1):
@@ -281,7 +309,7 @@ def _gradient_at_the_end(theta, N, gradient, E_sum):
     return E
 
 
-@_elementary
+@_inner
 def _chunks(samples, least):
     """In how many chunks so many samples are computed: 1, and twice as many from each of `least` on."""
     chunks = 1
@@ -291,7 +319,7 @@ def _chunks(samples, least):
     return chunks
 
 
-@_elementary
+@_inner
 def _check(theta, x, t=None, gradient=None):
     """The shapes of what is given: compiled code would read and write beyond other ones."""
     if theta.shape[0] != 9:
