@@ -27,7 +27,6 @@ this file anew, touch yours.
 
 import functools
 import inspect
-import math
 
 import numba as nb
 import numpy as np
@@ -77,19 +76,140 @@ def _jit(function, **options):
 
 
 def _elementary(function):
-    """A function of numbers, compiled apart so that sums inside it are not reordered."""
-    return _jit(function)
+    """A function of numbers, compiled apart so that sums inside it are not reordered, then inlined."""
+    return _jit(function, fastmath={"contract"}, forceinline=True)
+
+
+@_elementary
+def quarter_turns(u):
+    """(k, r) with u = k·π/2 + r, |r| <= π/4, k in the last two bits; for |u| up to 2^20."""
+    shifted = u * 0.6366197723675814 + 6755399441055744.0
+    k = shifted - 6755399441055744.0
+    r = u
+    r = r - k * 1.5707963267341256
+    r = r - k * 6.077100506303966e-11
+    r = r - k * 2.0222662487111665e-21
+    r = r - k * 8.4784276603689e-32
+    return np.float64(shifted).view(np.int64), r
+
+
+@_elementary
+def cos(u):
+    """By quarter turns and polynomials of r²; beyond 2^20 by the library, so that a loop over this is
+    not turned into vector instructions. Within 2 ulp."""
+    if abs(u) > 1048576.0:
+        return np.cos(np.full(1, u))[0]  # of a number it would be computed for every u, and then selected
+    k, r = quarter_turns(u)
+    k = k + 1
+    s = r * r
+    p = -7.388451991600837e-13
+    p = p * s + 1.6054297670582932e-10
+    p = p * s + -2.5052070861090204e-08
+    p = p * s + 2.7557319073894843e-06
+    p = p * s + -0.0001984126984096247
+    p = p * s + 0.008333333333333042
+    p = p * s + -0.16666666666666666
+    q = -1.1358733295463443e-11
+    q = q * s + 2.0875705121788823e-09
+    q = q * s + -2.7557314215326843e-07
+    q = q * s + 2.4801587288997515e-05
+    q = q * s + -0.0013888888888873338
+    q = q * s + 0.041666666666666595
+    q = q * s + -0.5
+    p = r * s * p + r
+    q = q * s + 1.0
+    result = q if k & 1 else p
+    return -result if k & 2 else result
+
+
+@_elementary
+def exp_times(y, u, v):
+    """y·exp(u + v), v small: y·exp(r)·2^k with |r| < 0.35, and 2^k in two halves: rounded but once
+    where the result is below the smallest normal number. Within 2 ulp."""
+    shifted = (u + v) * 1.4426950408889634 + 6755399441057790.0  # its last bits hold k + 2046
+    k = shifted - 6755399441057790.0
+    r = ((u - k * 0.6931471805598903) + v) - k * 5.497923018708371e-14
+    p = 2.500739020369554e-08
+    p = p * r + 2.7630190716793994e-07
+    p = p * r + 2.755755788593732e-06
+    p = p * r + 2.4801493180627818e-05
+    p = p * r + 0.00019841269546916706
+    p = p * r + 0.0013888888943693934
+    p = p * r + 0.00833333333346996
+    p = p * r + 0.04166666666652881
+    p = p * r + 0.16666666666666466
+    p = p * r + 0.5000000000000011
+    p = p * r + 1.0
+    p = p * r + 1.0
+    whole = np.float64(shifted).view(np.int64)
+    first = whole >> 1
+    return y * p * np.int64(first << 52).view(np.float64) * np.int64((whole - first) << 52).view(np.float64)
+
+
+@_elementary
+def exp(u):
+    """Within 1.5 ulp."""
+    u = min(max(u, -1400.0), 1400.0)
+    return exp_times(1.0, u, -0.0)
 
 
 @_elementary
 def sigmoid(z):
-    return 1.0 / (1.0 + np.exp(-z))
+    """1/(1 + exp(-z)), without overflow. Within 2.5 ulp."""
+    q = exp(-abs(z))
+    return (q if z < 0.0 else 1.0) / (q + 1.0)
+
+
+@_elementary
+def sin(u):
+    """By quarter turns and polynomials of r²; beyond 2^20 by the library, so that a loop over this is
+    not turned into vector instructions. Within 2 ulp."""
+    if abs(u) > 1048576.0:
+        return np.sin(np.full(1, u))[0]  # of a number it would be computed for every u, and then selected
+    k, r = quarter_turns(u)
+    s = r * r
+    p = -7.388451991600837e-13
+    p = p * s + 1.6054297670582932e-10
+    p = p * s + -2.5052070861090204e-08
+    p = p * s + 2.7557319073894843e-06
+    p = p * s + -0.0001984126984096247
+    p = p * s + 0.008333333333333042
+    p = p * s + -0.16666666666666666
+    q = -1.1358733295463443e-11
+    q = q * s + 2.0875705121788823e-09
+    q = q * s + -2.7557314215326843e-07
+    q = q * s + 2.4801587288997515e-05
+    q = q * s + -0.0013888888888873338
+    q = q * s + 0.041666666666666595
+    q = q * s + -0.5
+    p = r * s * p + r
+    q = q * s + 1.0
+    result = q if k & 1 else p
+    return -result if k & 2 else result
+
+
+@_elementary
+def log1p_unit(f):
+    """log(1 + f) for 0 <= f <= 1, by t = 2f/(2 + f). Within 2 ulp."""
+    t = f / (0.5 * f + 1.0)
+    s = t * t
+    p = 8.111962717350096e-08
+    p = p * s + 1.5914308439875722e-07
+    p = p * s + 9.23557983040946e-07
+    p = p * s + 4.059167130038669e-06
+    p = p * s + 1.8782411960474642e-05
+    p = p * s + 8.877804835078268e-05
+    p = p * s + 0.0004340278117009496
+    p = p * s + 0.0022321428553143128
+    p = p * s + 0.012500000000048722
+    p = p * s + 0.08333333333333288
+    return t + t * s * p
 
 
 @_elementary
 def softplus(z):
-    """log(1 + exp z), without overflow."""
-    return (z if z > 0.0 else 0.0) + np.log1p(np.exp(-abs(z)))
+    """log(1 + exp z), without overflow. Within 3 ulp."""
+    return max(z, 0.0) + log1p_unit(exp(-abs(z)))
 
 
 class Compiled:
@@ -206,7 +326,7 @@ def _mismatch(name, value, kind):
     return f"{wanted}, came one of shape {value.shape}: {', '.join(what)}"
 
 
-@_elementary
+@_jit
 def _check(theta, x, t=None, gradient=None):
     """The shapes of what is given: compiled code would read and write beyond other ones."""
     if theta.shape[0] != 1297:
@@ -257,7 +377,7 @@ def predict(theta, x):
             z1 = b1[i1]
             for i0 in range(2):
                 z1 += x[n, i0] * W1[i0, i1]
-            a1[n, i1] = np.sin(z1)
+            a1[n, i1] = sin(z1)
     # layer 2, forward: a1_W2[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2]
     np.dot(a1, W2, a1_W2)
     for n in range(samples):
@@ -265,7 +385,7 @@ def predict(theta, x):
         # a2[n,i2] = sin(z2[n,i2])
         for i2 in range(24):
             z2 = a1_W2[n, i2] + b2[i2]
-            a2[n, i2] = np.sin(z2)
+            a2[n, i2] = sin(z2)
     # layer 3, forward: a2_W3[n,i3] = Σ_i2 a2[n,i2]·W3[i2,i3]
     np.dot(a2, W3, a2_W3)
     for n in range(samples):
@@ -273,7 +393,7 @@ def predict(theta, x):
         # a3[n,i3] = sin(z3[n,i3])
         for i3 in range(24):
             z3 = a2_W3[n, i3] + b3[i3]
-            a3[i3] = np.sin(z3)
+            a3[i3] = sin(z3)
         # layer 4, forward: z4[n,i4] = Σ_i3 a3[n,i3]·W4[i3,i4] + b4[i4]
         # y[n,i4] = sigmoid(z4[n,i4])
         for i4 in range(1):
@@ -310,7 +430,7 @@ def loss(theta, x, t):
             z1 = b1[i1]
             for i0 in range(2):
                 z1 += x[n, i0] * W1[i0, i1]
-            a1[n, i1] = np.sin(z1)
+            a1[n, i1] = sin(z1)
     # layer 2, forward: a1_W2[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2]
     np.dot(a1, W2, a1_W2)
     for n in range(samples):
@@ -318,7 +438,7 @@ def loss(theta, x, t):
         # a2[n,i2] = sin(z2[n,i2])
         for i2 in range(24):
             z2 = a1_W2[n, i2] + b2[i2]
-            a2[n, i2] = np.sin(z2)
+            a2[n, i2] = sin(z2)
     # layer 3, forward: a2_W3[n,i3] = Σ_i2 a2[n,i2]·W3[i2,i3]
     np.dot(a2, W3, a2_W3)
     E_sum = 0.0
@@ -327,7 +447,7 @@ def loss(theta, x, t):
         # a3[n,i3] = sin(z3[n,i3])
         for i3 in range(24):
             z3 = a2_W3[n, i3] + b3[i3]
-            a3[i3] = np.sin(z3)
+            a3[i3] = sin(z3)
         # layer 4, forward: z4[n,i4] = Σ_i3 a3[n,i3]·W4[i3,i4] + b4[i4]
         for i4 in range(1):
             total = b4[i4]
@@ -389,7 +509,7 @@ def loss_and_gradient_into(theta, x, t, gradient):
             for i0 in range(2):
                 total += x[n, i0] * W1[i0, i1]
             z1[n, i1] = total
-            a1[n, i1] = np.sin(z1[n, i1])
+            a1[n, i1] = sin(z1[n, i1])
     # layer 2, forward: a1_W2[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2]
     np.dot(a1, W2, a1_W2)
     for n in range(samples):
@@ -397,7 +517,7 @@ def loss_and_gradient_into(theta, x, t, gradient):
         # a2[n,i2] = sin(z2[n,i2])
         for i2 in range(24):
             z2[n, i2] = a1_W2[n, i2] + b2[i2]
-            a2[n, i2] = np.sin(z2[n, i2])
+            a2[n, i2] = sin(z2[n, i2])
     # layer 3, forward: a2_W3[n,i3] = Σ_i2 a2[n,i2]·W3[i2,i3]
     np.dot(a2, W3, a2_W3)
     E_sum = 0.0
@@ -409,7 +529,7 @@ def loss_and_gradient_into(theta, x, t, gradient):
         # a3[n,i3] = sin(z3[n,i3])
         for i3 in range(24):
             z3[i3] = a2_W3[n, i3] + b3[i3]
-            a3[i3] = np.sin(z3[i3])
+            a3[i3] = sin(z3[i3])
         # layer 4, forward: z4[n,i4] = Σ_i3 a3[n,i3]·W4[i3,i4] + b4[i4]
         # y[n,i4] = sigmoid(z4[n,i4])
         for i4 in range(1):
@@ -441,7 +561,7 @@ def loss_and_gradient_into(theta, x, t, gradient):
             d_a3 = 0.0
             for i4 in range(1):
                 d_a3 += d_z4[i4] * W4[i3, i4]
-            d_z3[n, i3] = d_a3 * np.cos(z3[i3])
+            d_z3[n, i3] = d_a3 * cos(z3[i3])
             d_b3[i3] += d_z3[n, i3]
     E = E_sum / N
     # d_W3[i2,i3] = Σ_n a2[n,i2]·d_z3[n,i3]
@@ -453,7 +573,7 @@ def loss_and_gradient_into(theta, x, t, gradient):
         # d_z2[n,i2] = d_a2[n,i2]·cos(z2[n,i2])
         # d_b2[i2] = Σ_n d_z2[n,i2]
         for i2 in range(24):
-            d_z2[n, i2] = d_a2[n, i2] * np.cos(z2[n, i2])
+            d_z2[n, i2] = d_a2[n, i2] * cos(z2[n, i2])
             d_b2[i2] += d_z2[n, i2]
     # d_W2[i1,i2] = Σ_n a1[n,i1]·d_z2[n,i2]
     np.dot(a1.T, d_z2, d_W2)
@@ -464,7 +584,7 @@ def loss_and_gradient_into(theta, x, t, gradient):
     for n in range(samples):
         # d_z1[n,i1] = d_a1[n,i1]·cos(z1[n,i1])
         for i1 in range(24):
-            d_z1[i1] = d_a1[n, i1] * np.cos(z1[n, i1])
+            d_z1[i1] = d_a1[n, i1] * cos(z1[n, i1])
         # d_W1[i0,i1] = Σ_n x[n,i0]·d_z1[n,i1]
         for i0 in range(2):
             for i1 in range(24):

@@ -68,7 +68,7 @@ def emit(spec: Spec, program: Program, schedules: Mapping[str, Schedule], order:
         "axes": plain({"theta": 1, "x": 2, "t": 2} | weights | {"gradient": 1}),
         "spec": plain(spec.normalised()),
         "parameters": plain(layout),
-        "functions": with_callees(set().union(*(b.functions for b in bodies.values())), single),
+        "functions": with_callees(set().union(*(b.functions for b in bodies.values()))),
         "elementary": numbers(single),
         "bodies": {
             name: _body(body, views(schedules[name], layout)) for name, body in bodies.items()
