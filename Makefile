@@ -8,7 +8,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint sweep generated clean
+.PHONY: help demo test lint sweep generated coefficients clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -43,6 +43,9 @@ sweep: $(STAMP)  ## the slow tests
 
 generated: $(STAMP)  ## emit the modules of all example specs again
 	"$(BIN)/symgrad" compile specs/*.toml -o generated/
+
+coefficients: $(STAMP)  ## derive the coefficients of the elementary functions again: minutes
+	"$(BIN)/python" coefficients/derive.py
 
 clean:  ## remove the environment, caches and builds
 	rm -rf "$(VENV)" build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

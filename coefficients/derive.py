@@ -9,6 +9,7 @@ that they make up for the rounding. `make coefficients` runs this; a test does a
 import pprint
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import mpmath
@@ -85,11 +86,11 @@ FITS = {
         ("1",),
     ),
     "tanh": Fit(
-        "tanh(x)/x, in x²",
-        _root(mpmath.tanh, lambda: mpf(1)),
-        {"float32": (0, 82)},
-        {"float32": (4, 4)},
-        ("1",),
+        "(exp 2r - 1)/r",
+        lambda r: mpmath.expm1(2 * r) / r if r else mpf(2),
+        _both(-HALF_LN2 / 2, HALF_LN2 / 2),
+        {"float32": (5, 0), "float64": (10, 0)},
+        ("2",),
     ),
     "erf": Fit(
         "erf(x)/x, in x²",
@@ -229,10 +230,7 @@ class Exchange:
             if len(places) == number + 1:
                 del places[0 if abs(errors[places[0]]) < abs(errors[places[-1]]) else -1]
                 continue
-            pairs = [
-                max(abs(errors[a]), abs(errors[b]))
-                for a, b in zip(places, places[1:], strict=False)
-            ]
+            pairs = [max(abs(errors[a]), abs(errors[b])) for a, b in pairwise(places)]
             least = pairs.index(min(pairs))
             del places[least : least + 2]
         return places
@@ -253,8 +251,10 @@ def rounded(value: mpf, dtype: str) -> mpf:
 
 def literal(value: mpf, dtype: str) -> str:
     """The shortest decimal that is this number in its dtype."""
-    return repr(np.dtype(dtype).type(float(value)).item()) if dtype == "float64" else str(
-        np.float32(float(value))
+    return (
+        repr(np.dtype(dtype).type(float(value)).item())
+        if dtype == "float64"
+        else str(np.float32(float(value)))
     )
 
 
@@ -277,14 +277,12 @@ def derive(fit: Fit, dtype: str) -> tuple[list[mpf], list[mpf], mpf]:
     return exchange.solve(above, below, m, n)
 
 
-
 def table(names: Sequence[str] = tuple(FITS)) -> dict[str, dict[str, dict[str, object]]]:
     """What is written, by dtype and function; numbers as literals."""
     result: dict[str, dict[str, dict[str, object]]] = {"float32": {}, "float64": {}}
     with mpmath.workdps(DIGITS):
         for name in names:
-            for dtype in FITS[name].degrees:
-                approximations = result[dtype]
+            for dtype, approximations in result.items():
                 above, below, error = derive(FITS[name], dtype)
                 approximations[name] = {
                     "meaning": FITS[name].meaning,
@@ -306,8 +304,10 @@ def constants(dtype: str) -> dict[str, object]:
     ln2, half_pi = mpmath.log(2), mpmath.pi / 2
     found: dict[str, object] = {
         "log2_e": literal(rounded(1 / ln2, dtype), dtype),
+        "two_log2_e": literal(rounded(2 / ln2, dtype), dtype),
         "ln2": literal(rounded(ln2, dtype), dtype),
         "ln2_parts": parts(ln2, [bits - whole, bits], dtype),
+        "half_ln2_parts": parts(ln2 / 2, [bits - whole, bits], dtype),
         "half_pi": literal(rounded(half_pi, dtype), dtype),
         "sqrt_2": literal(rounded(mpmath.sqrt(2), dtype), dtype),
         "normal_peak": literal(rounded(1 / mpmath.sqrt(2 * mpmath.pi), dtype), dtype),
@@ -335,7 +335,7 @@ def parts(value: mpf, bits: Sequence[int], dtype: str) -> tuple[str, ...]:
     return tuple(result)
 
 
-HEADER = '''"""The coefficients of the elementary functions. Do not edit: `make coefficients` derives them.
+HEADER = '''"""The coefficients of the elementary functions. Written by `make coefficients`.
 
 Each approximation is P(x)/Q(x), best on its interval in relative error. `above` holds the
 coefficients of P from the constant one up, `below` those of Q; `error` is the largest relative
@@ -369,7 +369,7 @@ def source() -> str:
                 lines.append("            (")
                 lines += [f'                "{number}",' for number in each[side]]
                 lines.append("            ),")
-            lines.append(f'            {each["error"]},')
+            lines.append(f"            {each['error']},")
             lines.append("        ),")
         lines.append("    },")
     lines += ["}", "", "CONSTANTS: dict[str, dict[str, Any]] = {"]
@@ -377,7 +377,9 @@ def source() -> str:
         for dtype in ("float32", "float64"):
             lines.append(f'    "{dtype}": {{')
             for name, value in constants(dtype).items():
-                lines.append(f'        "{name}": {pprint.pformat(value)},'.replace("\'", '"'))
+                written = pprint.pformat(value, width=80).replace("\n", "\n            ")
+                break_ = "\n            " if "\n" in written else " "
+                lines.append(f'        "{name}":{break_}{written},'.replace("'", '"'))
             lines.append("    },")
     return "\n".join([*lines, "}", ""])
 

@@ -112,9 +112,10 @@ def quarter_turns(u):
 
 @_elementary
 def cos(u):
-    """By quarter turns and polynomials of r²; from 2^20 on by NumPy, and then slow. Within 4 ulp."""
+    """By quarter turns and polynomials of r²; beyond 2^20 by the library, so that a loop over this is
+    not turned into vector instructions. Within 2 ulp."""
     if abs(u) > 1048576.0:
-        return np.cos(u)
+        return np.cos(np.full(1, u))[0]  # of a number it would be computed for every u, and then selected
     k, r = quarter_turns(u)
     k = k + 1
     s = r * r
@@ -132,14 +133,16 @@ def cos(u):
     q = q * s + -0.0013888888888873338
     q = q * s + 0.041666666666666595
     q = q * s + -0.5
-    result = q * s + 1.0 if k & 1 else r * s * p + r
+    p = r * s * p + r
+    q = q * s + 1.0
+    result = q if k & 1 else p
     return -result if k & 2 else result
 
 
 @_elementary
 def exp_times(y, u, v):
     """y·exp(u + v), v small: y·exp(r)·2^k with |r| < 0.35, and 2^k in two halves: rounded but once
-    where the result is below the smallest normal number. Within 4 ulp."""
+    where the result is below the smallest normal number. Within 2 ulp."""
     shifted = (u + v) * 1.4426950408889634 + 6755399441057790.0  # its last bits hold k + 2046
     k = shifted - 6755399441057790.0
     r = ((u - k * 0.6931471805598903) + v) - k * 5.497923018708371e-14
@@ -162,23 +165,24 @@ def exp_times(y, u, v):
 
 @_elementary
 def exp(u):
-    """Within 4 ulp."""
+    """Within 1.5 ulp."""
     u = min(max(u, -1400.0), 1400.0)
     return exp_times(1.0, u, -0.0)
 
 
 @_elementary
 def sigmoid(z):
-    """1/(1 + exp(-z)), without overflow. Within 4 ulp."""
+    """1/(1 + exp(-z)), without overflow. Within 2.5 ulp."""
     q = exp(-abs(z))
     return (q if z < 0.0 else 1.0) / (q + 1.0)
 
 
 @_elementary
 def sin(u):
-    """By quarter turns and polynomials of r²; from 2^20 on by NumPy, and then slow. Within 4 ulp."""
+    """By quarter turns and polynomials of r²; beyond 2^20 by the library, so that a loop over this is
+    not turned into vector instructions. Within 2 ulp."""
     if abs(u) > 1048576.0:
-        return np.sin(u)
+        return np.sin(np.full(1, u))[0]  # of a number it would be computed for every u, and then selected
     k, r = quarter_turns(u)
     s = r * r
     p = -7.388451991600837e-13
@@ -195,13 +199,15 @@ def sin(u):
     q = q * s + -0.0013888888888873338
     q = q * s + 0.041666666666666595
     q = q * s + -0.5
-    result = q * s + 1.0 if k & 1 else r * s * p + r
+    p = r * s * p + r
+    q = q * s + 1.0
+    result = q if k & 1 else p
     return -result if k & 2 else result
 
 
 @_elementary
 def log1p_unit(f):
-    """log(1 + f) for 0 <= f <= 1, by t = 2f/(2 + f). Within 4 ulp."""
+    """log(1 + f) for 0 <= f <= 1, by t = 2f/(2 + f). Within 2 ulp."""
     t = f / (0.5 * f + 1.0)
     s = t * t
     p = 8.111962717350096e-08
@@ -219,7 +225,7 @@ def log1p_unit(f):
 
 @_elementary
 def softplus(z):
-    """log(1 + exp z), without overflow. Within 4 ulp."""
+    """log(1 + exp z), without overflow. Within 3 ulp."""
     return max(z, 0.0) + log1p_unit(exp(-abs(z)))
 
 

@@ -63,7 +63,7 @@ def emit(spec: Spec, program: Program, schedules: Mapping[str, Schedule], order:
         "axes": plain({"theta": 1, "x": 2, "t": 2} | weights | {"gradient": 1}),
         "spec": plain(spec.normalised()),
         "parameters": plain(layout),
-        "functions": with_callees(set().union(*(each["functions"] for each in families)), single),
+        "functions": with_callees(set().union(*(each["functions"] for each in families))),
         "elementary": numbers(single),
         "families": families,
         "prediction": families[0],
