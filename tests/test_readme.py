@@ -7,7 +7,7 @@ import numpy as np
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-MARK = "<!-- emitted: generated/xor.py, loss_and_gradient_into -->\n"
+MARK = "<!-- emitted: generated/xor.py, _gradient_of_chunk -->\n"
 
 
 def blocks() -> list[str]:
@@ -31,7 +31,7 @@ def test_the_examples_print_what_they_say(monkeypatch, capsys):
 def test_the_source_shown_is_the_source_emitted():
     shown = README.split(MARK)[1].removeprefix("```python\n").split("```")[0]
     source = (ROOT / "generated" / "xor.py").read_text(encoding="utf-8")
-    assert shown.startswith("def loss_and_gradient_into(") and shown.rstrip().endswith("return E")
+    assert shown.startswith("def _gradient_of_chunk(") and shown.rstrip().endswith("return E_sum")
     assert shown in source
 
 

@@ -66,7 +66,7 @@ ULP: dict[str, tuple[float, float]] = {
     "normal_pdf": (2.5, 2.5),
     "gelu": (3.5, 4),
     "erf": (2.5, 2),
-    "tanh_softplus": (3.5, 3.5),
+    "tanh_softplus": (4, 4),
     "mish": (4, 4),
     "gaussian": (1.5, 1.5),
     "xlogy": (3, 3),

@@ -53,6 +53,7 @@ def emit(spec: Spec, program: Program, schedules: Mapping[str, Schedule], order:
         "order": order,
         "dtype": spec.dtype,
         "single": single,
+        "letter": "s" if single else "d",  # of BLAS's functions
         "itemsize": 4 if single else 8,
         "weighted": spec.loss.sample_weights,
         "inputs": spec.inputs,
