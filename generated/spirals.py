@@ -27,9 +27,12 @@ A function of your own under @njit(cache=True) keeps the code it was compiled wi
 this file anew, touch yours.
 """
 
+import ctypes
 import functools
+import importlib.metadata
 import inspect
 import os
+import re
 
 import numba as nb
 import numpy as np
@@ -830,13 +833,14 @@ def _in_pieces(left, right, m, n, k, a, lda, b, ldb, keep, c, ldc, at_once):
     for start in range(0, longest, step):
         missing = longest - min(step, longest - start)
         _blas(
+            m * n * k > 262144 and step >= longest,
             left, right, m - along_m * missing, n - along_n * missing, k - along_k * missing,
             a + start * a_step, lda, b + start * b_step, ldb,
             1.0 if along_k and start else keep, c + start * c_step, ldc,
         )  # fmt: skip
 
 
-def _blas(left, right, m, n, k, a, lda, b, ldb, keep, c, ldc):
+def _blas(large, left, right, m, n, k, a, lda, b, ldb, keep, c, ldc):
     """One call of BLAS's gemm, which numbers matrices column by column: C' = B'A' is C = AB."""
 
 
@@ -866,12 +870,12 @@ def _(context, builder, signature, arguments):
 
 @type_callable(_blas)
 def _(context):
-    return lambda left, right, m, n, k, a, lda, b, ldb, keep, c, ldc: nb.void
+    return lambda large, left, right, m, n, k, a, lda, b, ldb, keep, c, ldc: nb.void
 
 
-@lower_builtin(_blas, *[nb.types.Integer] * 9, nb.types.Float, *[nb.types.Integer] * 2)
+@lower_builtin(_blas, nb.types.Boolean, *[nb.types.Integer] * 9, nb.types.Float, *[nb.types.Integer] * 2)
 def _(context, builder, signature, arguments):
-    left, right, m, n, k, a, lda, b, ldb, keep, c, ldc = arguments
+    large, left, right, m, n, k, a, lda, b, ldb, keep, c, ldc = arguments
     builder.function.attributes.add("noinline")  # a call costs less than its code at every product
     byte, short, pointer = ir.IntType(8), ir.IntType(32), ir.IntType(8).as_pointer()
 
@@ -885,22 +889,41 @@ def _(context, builder, signature, arguments):
         return builder.inttoptr(address, pointer)
 
     kind = ir.FunctionType(ir.VoidType(), [pointer] * 13)
-    gemm = cgutils.get_or_insert_function(builder.module, kind, _GEMM)
+    gemm, gemm_of_large = (
+        cgutils.get_or_insert_function(builder.module, kind, name) for name in (_GEMM, _GEMM_OF_LARGE)
+    )
     one = at(context.get_constant(_number, 1.0))
-    builder.call(gemm, [
+    builder.call(builder.select(large, gemm_of_large, gemm), [
         at(builder.trunc(right, byte)), at(builder.trunc(left, byte)), number(n), number(m), number(k),
         one, matrix(b), number(ldb), matrix(a), number(lda), at(keep), matrix(c), number(ldc),
     ])  # fmt: skip
     return context.get_dummy_value()
 
 
-_GEMM = "symgrad_dgemm"
+_GEMM, _GEMM_OF_LARGE = "symgrad_dgemm", "symgrad_dgemm_of_large"
 
 
+@functools.cache
 def _link():
-    """Where compiled code finds BLAS: in SciPy."""
-    address = get_cython_function_address("scipy.linalg.cython_blas", "dgemm")
-    binding.add_symbol(_GEMM, address)
+    """Where compiled code finds BLAS: in SciPy; for large products in Intel's MKL, where it is installed.
+
+    By name, so that code from Numba's file cache finds it as well. SYMGRAD_MKL=0 leaves MKL alone.
+    """
+    of_scipy = get_cython_function_address("scipy.linalg.cython_blas", "dgemm")
+    binding.add_symbol(_GEMM, of_scipy)
+    binding.add_symbol(_GEMM_OF_LARGE, _of_mkl() or of_scipy)
+
+
+def _of_mkl():
+    """The address of MKL's gemm, or None."""
+    if os.environ.get("SYMGRAD_MKL") == "0":
+        return None
+    try:
+        files = importlib.metadata.files("mkl") or []
+        library = next(f.locate() for f in files if re.match(r"(lib)?mkl_rt\b", f.name))
+        return ctypes.cast(ctypes.CDLL(str(library)).dgemm, ctypes.c_void_p).value
+    except (importlib.metadata.PackageNotFoundError, StopIteration, OSError, AttributeError):
+        return None
 
 
 _forked = False
