@@ -150,6 +150,13 @@ def square(u):
 
 
 @_inner
+def _zero(vector, start, size):
+    """Sums begin: `size` numbers of `vector` from `start` on are set to 0."""
+    for k in range(start, start + size):
+        vector[k] = 0.0
+
+
+@_inner
 def _prediction_of_chunk(theta, xs, ys, at_once):
     """Writes the output of a chunk of samples."""
     scratch = np.empty(16384, _DTYPE)  # for 512 samples at a time
@@ -319,12 +326,9 @@ def _gradient_of_chunk(theta, xs, ts, N, gradient, at_once):
         d_z2 = d_a2  # in the same memory, one after the other
         d_z1 = d_a1  # in the same memory, one after the other
         if start == 0:
-            for i3 in range(2):
-                d_b3[i3] = 0.0
-            for i2 in range(units2):
-                d_b2[i2] = 0.0
-            for i1 in range(units1):
-                d_b1[i1] = 0.0
+            _zero(gradient, 48, 16)
+            _zero(gradient, 320, 16)
+            _zero(gradient, 368, 2)
         # layer 1, forward: x_W1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1]
         _product(x, W1, x_W1, 0.0, at_once)
         for n in range(rows):

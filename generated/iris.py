@@ -166,6 +166,13 @@ def tanh(u):
 
 
 @_inner
+def _zero(vector, start, size):
+    """Sums begin: `size` numbers of `vector` from `start` on are set to 0."""
+    for k in range(start, start + size):
+        vector[k] = 0.0
+
+
+@_inner
 def _prediction_of_chunk(theta, x, y):
     """Writes the output of a chunk of samples."""
     units1 = _extent(8)
@@ -315,16 +322,7 @@ def _gradient_of_chunk(theta, x, t, N, gradient):
     d_log_y = _local(3)
     d_z2 = _local(3)
     d_z1 = _local(8)
-    for i1 in range(units1):
-        for i2 in range(3):
-            d_W2[i1, i2] = 0.0
-    for i2 in range(3):
-        d_b2[i2] = 0.0
-    for i0 in range(4):
-        for i1 in range(units1):
-            d_W1[i0, i1] = 0.0
-    for i1 in range(units1):
-        d_b1[i1] = 0.0
+    _zero(gradient, 0, 67)
     for n in range(rows):
         # layer 1, forward: z1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1] + b1[i1]
         # a1[n,i1] = tanh(z1[n,i1])

@@ -169,6 +169,13 @@ def silu(z):
 
 
 @_inner
+def _zero(vector, start, size):
+    """Sums begin: `size` numbers of `vector` from `start` on are set to 0."""
+    for k in range(start, start + size):
+        vector[k] = F(0.0)
+
+
+@_inner
 def _prediction_of_chunk(theta, xs, ys, at_once):
     """Writes the output of a chunk of samples."""
     scratch = np.empty(32768, _DTYPE)  # for 512 samples at a time
@@ -402,12 +409,9 @@ def _gradient_of_chunk(theta, xs, ts, ws, N, w_total, gradient, at_once):
         d_z1 = z1  # in the same memory, one after the other
         x_d_z1 = d_W1  # in the same memory, one after the other
         if start == 0:
-            for i4 in range(1):
-                d_b4[i4] = F(0.0)
-            for i3 in range(units3):
-                d_b3[i3] = F(0.0)
-            for i2 in range(units2):
-                d_b2[i2] = F(0.0)
+            _zero(gradient, 1280, 32)
+            _zero(gradient, 2336, 32)
+            _zero(gradient, 2400, 1)
         # layer 1, forward: z1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1]
         _product(x, W1, z1, F(0.0), at_once)
         for n in range(rows):

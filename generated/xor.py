@@ -114,6 +114,13 @@ def tanh(u):
 
 
 @_inner
+def _zero(vector, start, size):
+    """Sums begin: `size` numbers of `vector` from `start` on are set to 0."""
+    for k in range(start, start + size):
+        vector[k] = 0.0
+
+
+@_inner
 def _prediction_of_chunk(theta, x, y):
     """Writes the output of a chunk of samples."""
     W1 = _view(theta, 0, (2, 2))
@@ -219,16 +226,7 @@ def _gradient_of_chunk(theta, x, t, N, gradient):
     y_minus_t = _local(1)
     d_y = _local(1)
     d_z1 = _local(2)
-    for i1 in range(2):
-        for i2 in range(1):
-            d_W2[i1, i2] = 0.0
-    for i2 in range(1):
-        d_b2[i2] = 0.0
-    for i0 in range(2):
-        for i1 in range(2):
-            d_W1[i0, i1] = 0.0
-    for i1 in range(2):
-        d_b1[i1] = 0.0
+    _zero(gradient, 0, 9)
     for n in range(rows):
         # layer 1, forward: z1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1] + b1[i1]
         # a1[n,i1] = tanh(z1[n,i1])

@@ -52,6 +52,9 @@ OPAQUE_FROM = 8
 # the one that is vectorised.
 UNROLLED = 16
 
+# So many loops that differ in names only share one function, which is compiled once.
+ALIKE_FROM = 4
+
 # Numbers in arrays of one sample that lie on the stack.
 STACK = 1 << 10
 

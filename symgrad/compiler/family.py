@@ -6,6 +6,7 @@ arguments each takes follows from what its statements read and write.
 """
 
 from collections.abc import Iterator, Mapping
+from math import prod
 from typing import Any
 
 from symgrad.compiler import costs
@@ -29,7 +30,7 @@ SAYS = {
 def family(name: str, schedule: Schedule, layout: Layout, single: bool) -> dict[str, Any]:
     """The functions that compute a prediction, the loss, or the loss and its gradient."""
     places = memory(schedule, itemsize=4 if single else 8)
-    body = statements(schedule, places, single)
+    body = statements(schedule, places, single, name)
     program = schedule.program
     gathers = any(output.startswith("d_") for output in program.outputs)
     sums = "E" in program.outputs
@@ -68,6 +69,18 @@ def family(name: str, schedule: Schedule, layout: Layout, single: bool) -> dict[
         "totals": _part(body.totals, schedule, places, layout),
         "after": _part(body.after, schedule, places, layout),
         "functions": body.functions,
+        "alike": [
+            {
+                "name": each.name,
+                "arguments": ", ".join(["rows", *each.parameters]),
+                "first": each.first,
+                "others": ", ".join(each.others),
+                "statements": [
+                    one for s in each.body for one in _statement(s, places, layout)
+                ],
+            }
+            for each in body.alike
+        ],
         "uses_samples": any(part.uses_samples for part in (body.block, body.after, body.totals)),
         "gathers": gathers,
         "keeps": _keeps(schedule),
@@ -86,8 +99,9 @@ def _opening(
     """What stands before the loop over blocks, and what in it: views of a block's arrays."""
     whole = _part(part, schedule, places, layout)
     if not places.size:
-        plain = [s for each in part.statements for s in _unconditional(each)]
-        whole["statements"] = [_statement(statement) for statement in plain]
+        whole["statements"] = [
+            each for s in part.statements for each in _statement(s, places, layout, always=True)
+        ]
     inside = [view for view in whole["views"] if "rows" in view["source"]]
     outside = [view for view in whole["views"] if "rows" not in view["source"]]
     return (
@@ -104,16 +118,11 @@ def _keeps(schedule: Schedule) -> bool:
     )
 
 
-def _unconditional(statement: Statement) -> tuple[Statement, ...]:
-    """What is done for the first block, where there is one block."""
-    return statement.body if isinstance(statement, First) else (statement,)
-
-
 def _part(part: Part, schedule: Schedule, places: Memory, layout: Layout) -> dict[str, Any]:
     return {
         "extents": list(part.extents.items()),
         "views": list(_views(part, schedule.program, places, layout)),
-        "statements": [_statement(statement) for statement in part.statements],
+        "statements": [each for s in part.statements for each in _statement(s, places, layout)],
     }
 
 
@@ -141,14 +150,39 @@ def _view(name: str, vector: str, start: int, shape: list[str]) -> dict[str, str
     return {"name": name, "source": f"_view({vector}, {start}, ({extents}))"}
 
 
-def _statement(statement: Statement) -> dict[str, Any]:
+def _statement(
+    statement: Statement, places: Memory, layout: Layout, always: bool = False
+) -> Iterator[dict[str, Any]]:
+    """A statement as the templates take it; what is for the first block only, or `always`."""
     match statement:
         case Comment(text):
-            return {"kind": "comment", "text": text}
+            yield {"kind": "comment", "text": text}
         case Line(source):
-            return {"kind": "line", "source": source}
-        case First(body):
-            head = "if start == 0"
-        case Loop(index, extent, body):
-            head = f"for {index} in range({extent})"
-    return {"kind": "block", "head": head, "body": [_statement(inner) for inner in body]}
+            yield {"kind": "line", "source": source}
+        case First(names):
+            zeros: list[dict[str, Any]] = [
+                {"kind": "line", "source": f"_zero(gradient, {start}, {size})"}
+                for start, size in _ranges(names, places, layout)
+            ]
+            if always:
+                yield from zeros
+            else:
+                yield {"kind": "block", "head": "if start == 0", "body": zeros}
+        case Loop(index, extent, inner):
+            body = [each for s in inner for each in _statement(s, places, layout)]
+            yield {"kind": "block", "head": f"for {index} in range({extent})", "body": body}
+
+
+def _ranges(names: tuple[str, ...], places: Memory, layout: Layout) -> list[tuple[int, int]]:
+    """Where arrays lie in the gradient, those beside each other as one: starts and sizes."""
+    spans = sorted(
+        (offset, prod(shape))
+        for offset, shape in (layout[places.place(n).removeprefix("d_")] for n in names)
+    )
+    ranges: list[tuple[int, int]] = []
+    for start, size in spans:
+        if ranges and sum(ranges[-1]) == start:
+            ranges[-1] = (ranges[-1][0], ranges[-1][1] + size)
+        else:
+            ranges.append((start, size))
+    return ranges

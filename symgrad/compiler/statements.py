@@ -1,12 +1,15 @@
 """A schedule as statements: comments, lines, and loops with a body.
 
-    statement ::= Comment(text) | Line(source) | Loop(index, extent, statement*) | First(statement*)
+    statement ::= Comment(text) | Line(source) | Loop(index, extent, statement*) | First(name*)
 
-Every definition's statements stand under its equation.
+Every definition's statements stand under its equation. Loops of many layers that differ in names
+only become one function, which each layer calls: what they compute is compiled once.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 
 from sympy import Add, Expr, Indexed, Integer, Sum, Symbol
 from sympy.concrete.expr_with_limits import ExprWithLimits
@@ -44,9 +47,9 @@ class Loop:
 
 @dataclass(frozen=True)
 class First:
-    """What is done only for the first block of samples."""
+    """Sums over samples that begin at 0 when the first block is computed."""
 
-    body: "tuple[Statement, ...]"
+    names: tuple[str, ...]
 
 
 Statement = Comment | Line | Loop | First
@@ -66,25 +69,39 @@ class Part:
 
 
 @dataclass(frozen=True)
+class Alike:
+    """A function for loops that differ in names only: those of the first are its parameters."""
+
+    name: str
+    parameters: tuple[str, ...]
+    body: tuple[Statement, ...]
+    first: str
+    others: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Body:
-    """The parts of a schedule, by when they run, and the functions of the module that they call."""
+    """The parts of a schedule, by when they run, the functions of the module that they call, and
+    those for loops that are alike."""
 
     totals: Part
     before: Part
     block: Part
     after: Part
     functions: frozenset[str]
+    alike: tuple[Alike, ...]
 
 
 @undistributed
-def statements(schedule: Schedule, places: Memory, single: bool) -> Body:
-    """The statements that run `schedule`; `single` is whether in float32."""
-    return _Writer(schedule, places, single).run()
+def statements(schedule: Schedule, places: Memory, single: bool, family: str) -> Body:
+    """The statements that run `schedule`; `single` is whether in float32, and functions that are
+    shared among layers have a name that begins with `family`."""
+    return _Writer(schedule, places, single, family).run()
 
 
 class _Writer:
-    def __init__(self, schedule: Schedule, places: Memory, single: bool) -> None:
-        self.schedule, self.places = schedule, places
+    def __init__(self, schedule: Schedule, places: Memory, single: bool, family: str) -> None:
+        self.schedule, self.places, self.family = schedule, places, family
         self.program = schedule.program
         self.single = single
         self.printer = Printer(single, self._element)
@@ -100,8 +117,18 @@ class _Writer:
         self.samples = "samples"
         totals = self._part(list(plan.totals), [s for d in plan.totals for s in self._total(d)])
         self.samples = "rows"
-        before = self._part_of(plan.before, [])
-        block = self._part_of(plan.blocks, [*self._local(), *self._begun(sums)])
+        before = self._part(
+            [nest.definition for nest in plan.before],
+            [s for nest in plan.before for s in self._block(nest)],
+            in_scratch=True,
+        )
+        written = [(block, list(self._block(block))) for block in plan.blocks]
+        statements, alike = self._alike(written)
+        block = self._part(
+            [d for block in plan.blocks for d in definitions_of(block)],
+            [*self._local(), *self._begun(sums), *statements],
+            in_scratch=True,
+        )
         after = self._part(
             [*(nest.definition for nest in plan.after), *scalars],
             [
@@ -110,12 +137,7 @@ class _Writer:
                 *(s for d in scalars for s in self._end(d)),
             ],
         )
-        return Body(totals, before, block, after, frozenset(self.printer.functions))
-
-    def _part_of(self, blocks: tuple[Block, ...], opening: list[Statement]) -> Part:
-        definitions = [d for block in blocks for d in definitions_of(block)]
-        body = [*opening, *(s for block in blocks for s in self._block(block))]
-        return self._part(definitions, body, in_scratch=True)
+        return Body(totals, before, block, after, frozenset(self.printer.functions), alike)
 
     def _part(
         self, definitions: list[Definition], body: list[Statement], in_scratch: bool = False
@@ -308,13 +330,69 @@ class _Writer:
     def _begun(self, sums: list[Definition]) -> Iterable[Statement]:
         """Sums begin at 0 in the first block; products begin by themselves."""
         in_products = {b.definition.name for b in self.schedule.blocks if isinstance(b, Product)}
-        zeroed: list[Statement] = []
-        for definition in sums:
-            if definition.indices and definition.name not in in_products:
-                line = Line(f"{self._target(definition)} = {self.printer.constant(Integer(0))}")
-                zeroed += self._around(definition.indices, [line])
-        if zeroed:
-            yield First(tuple(zeroed))
+        names = [d.name for d in sums if d.indices and d.name not in in_products]
+        if names:
+            yield First(tuple(names))
+
+    # Loops that are alike
+
+    def _alike(
+        self, written: list[tuple[Block, list[Statement]]]
+    ) -> tuple[list[Statement], tuple[Alike, ...]]:
+        """The statements of all blocks, with calls for loops that many have in common."""
+        forms = [self._form(block, body) for block, body in written]
+        counts = Counter(form for form, _ in forms if form)
+        functions: dict[str, Alike] = {}
+        members: dict[str, list[str]] = {}
+        statements: list[Statement] = []
+        for (block, body), (form, parameters) in zip(written, forms, strict=True):
+            if counts[form] < costs.ALIKE_FROM:
+                statements += body
+                continue
+            (loop,) = (s for s in body if isinstance(s, Loop))
+            name = self._last(block)
+            if form not in functions:
+                used = {t for line in _lines(loop) for t in re.findall(r"[A-Za-z_]\w*", line)}
+                again = [
+                    Line(f"{other} = {self.places.place(other)}  # in the same memory")
+                    for other in sorted(used & self.places.takes_over.keys())
+                ]
+                function = f"_{self.family}_{name}"
+                functions[form] = Alike(function, parameters, (*again, loop), name, ())
+            else:
+                members.setdefault(form, []).append(name)
+            call = f"{functions[form].name}({', '.join(('rows', *parameters))})"
+            statements += [*_comments(loop), Line(call)]
+        return statements, tuple(
+            replace(each, others=tuple(members[form])) for form, each in functions.items()
+        )
+
+    def _last(self, block: Block) -> str:
+        """What a block is for: the last array that others read."""
+        kept = [d.name for d in definitions_of(block) if self.places.storage[d.name] != "local"]
+        return [name for name in kept if not sums_over_samples(self.program.by_name[name])][-1]
+
+    def _form(self, block: Block, body: list[Statement]) -> tuple[str, tuple[str, ...]]:
+        """A block of rows without its names, and the names from outside it; "" if it has a scalar
+        that is summed."""
+        definitions = definitions_of(block)
+        if not isinstance(block, Rows) or any(
+            not d.indices or d.indices == (SAMPLE,) for d in definitions
+        ):
+            return "", ()
+        numbers: dict[str, str] = {}
+        names = {*self.program.given, *self.program.by_name, *self.extents}
+        local = {name for name, storage in self.places.storage.items() if storage == "local"}
+
+        def numbered(match: re.Match[str]) -> str:
+            token = self.places.place(match[0])  # LLVM must see that two names are one array
+            renamed = token in names or re.fullmatch(r"[a-z]+\d+", token)
+            return numbers.setdefault(token, f"#{len(numbers)}") if renamed else token
+
+        text = "\n".join(line for statement in body for line in _lines(statement))
+        form = re.sub(r"[A-Za-z_]\w*", numbered, text)
+        outside = [name for name in numbers if name in names and name not in local]
+        return form, (*outside, *(["N"] if re.search(r"\bN\b", text) else []))
 
     def _add(self, definition: Definition) -> Iterable[Statement]:
         """A sample's part in a sum over samples."""
@@ -357,6 +435,23 @@ class _Writer:
         """Losses stay double; what a float32 computation goes on with is made float32."""
         double = definition.name == "E" or definition.name.startswith("R") or not self.single
         return value if double else f"F({value})"
+
+
+def _lines(statement: Statement) -> Iterator[str]:
+    """The source of a statement, without comments."""
+    if isinstance(statement, Line):
+        yield statement.source
+    elif isinstance(statement, Loop):
+        yield f"for {statement.index} in range({statement.extent})"
+        yield from (f" {line}" for inner in statement.body for line in _lines(inner))
+
+
+def _comments(loop: Loop) -> Iterator[Comment]:
+    for inner in loop.body:
+        if isinstance(inner, Comment):
+            yield inner
+        elif isinstance(inner, Loop):
+            yield from _comments(inner)
 
 
 def section(definition: Definition) -> str:
