@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from test_factor import random_net
 
-from symgrad.compiler import costs, memory as memories
+from symgrad.compiler import costs
+from symgrad.compiler import memory as memories
 from symgrad.compiler.compile import passes
 from symgrad.compiler.emit import emit, parameters
 from symgrad.compiler.memory import groups, memory
@@ -162,9 +163,9 @@ def test_a_handover_that_comes_too_early_is_found(interpret, monkeypatch):
     stages = passes(spec)
     given = nets.floats(stages.gradient)
     expected = evaluate(stages.gradient, given, Floats())
+    handovers = memories._handovers
     for broken in (False, True):
         if broken:
-            handovers = memories._handovers
             monkeypatch.setattr(
                 memories, "_handovers", lambda *a: handovers(*a) | {"a2": "x_W1", "a1_W2": "x_W1"}
             )
@@ -320,7 +321,7 @@ def test_scratch_memory_is_shared_only_by_what_is_not_needed_at_once(which, what
         users = [each for each in homes if where.place(each) == name]
         # by block: samples take turns in a loop, so that its last line comes before its first
         times = [time[0] for each in users for time in (homes[each], *readers.get(each, ()))]
-        assert 0 <= start and start + size <= where.size
+        assert start >= 0 and start + size <= where.size
         spans[name] = (start, start + size, min(times), max(times))
     for one, (start, end, born, dead) in spans.items():
         for other, (other_start, other_end, other_born, other_dead) in spans.items():

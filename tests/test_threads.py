@@ -1,0 +1,148 @@
+"""Blocks, chunks and threads: the same bits for any number of threads, in memory for one block."""
+
+import os
+import subprocess
+import sys
+from itertools import pairwise
+
+import nets
+import numba
+import numpy as np
+import pytest
+
+from symgrad.compiler import costs
+from symgrad.compiler.compile import passes
+
+SPECS = {
+    "loops": nets.net([3, 4, 2], ["tanh", "identity"], sample_weights=True, l2=0.1),
+    "products": nets.net([12, 20, 20, 3], ["relu", "silu", "softmax"], kind="cross_entropy"),
+}
+
+
+@pytest.fixture(scope="module", params=SPECS, ids=SPECS.keys())
+def case(request, build):
+    """A module, and data of so many samples that they are computed in four chunks."""
+    spec = SPECS[request.param]
+    module = build(spec)
+    samples = passes(spec).schedule["gradient"].chunks[1]
+    random = np.random.default_rng(0)
+    shapes = (samples, spec.inputs), (samples, spec.outputs)
+    data = [random.normal(size=shapes[0]), random.uniform(size=shapes[1])]
+    data += [random.uniform(0.5, 1.5, samples)] if spec.loss.sample_weights else []
+    return module, data
+
+
+@pytest.fixture
+def threads():
+    """Sets the number of Numba's threads, and sets it back."""
+    before = numba.get_num_threads()
+    yield numba.set_num_threads
+    numba.set_num_threads(before)
+
+
+def from_njit(module, theta, data, gradient):
+    function = module.loss_and_gradient_into
+    if len(data) == 3:
+        return numba.njit(lambda a, x, t, w, g: function(a, x, t, w, g))(theta, *data, gradient)
+    return numba.njit(lambda a, x, t, g: function(a, x, t, g))(theta, *data, gradient)
+
+
+def test_any_number_of_threads_gives_the_same_bits(case, threads):
+    module, data = case
+    theta = module.init(1)
+    expected = np.empty_like(theta)
+    loss = from_njit(module, theta, data, expected)  # on one thread, chunk by chunk
+    for number in range(1, numba.config.NUMBA_NUM_THREADS + 1):
+        threads(number)
+        gradient = np.full_like(theta, np.nan)
+        assert module.loss_and_gradient_into(theta, *data, gradient) == loss
+        np.testing.assert_array_equal(gradient, expected)
+        stepped = theta.copy()
+        assert module.step(stepped, *data, 0.5) == loss
+        np.testing.assert_array_equal(stepped, theta - 0.5 * expected)
+
+
+def test_many_samples_are_the_mean_of_few(case):
+    """Samples of a half alone and of the whole: chunks must neither drop nor repeat one."""
+    module, data = case
+    theta = module.init(1)
+    weights = data[2] if len(data) == 3 else np.ones(len(data[0]))
+    place = len(data[0]) // 3
+    parts = [slice(0, place), slice(place, None)]
+    penalty = module.loss(theta, *[d[:1] for d in data]) - module.loss(
+        theta, *[np.repeat(d[:1], 2, 0) for d in data]
+    )
+    assert penalty == pytest.approx(0, abs=1e-12)
+    shares = [weights[part].sum() / weights.sum() for part in parts]
+    results = [module.loss_and_gradient(theta, *[d[part] for d in data]) for part in parts]
+    loss, gradient = module.loss_and_gradient(theta, *data)
+    assert loss == pytest.approx(sum(s * r[0] for s, r in zip(shares, results, strict=True)))
+    mean = sum(s * r[1] for s, r in zip(shares, results, strict=True))
+    np.testing.assert_allclose(gradient, mean, rtol=1e-8, atol=1e-12)
+    outputs = [module.predict(theta, data[0][part]) for part in parts]
+    np.testing.assert_allclose(module.predict(theta, data[0]), np.vstack(outputs), rtol=1e-12)
+
+
+def test_a_forked_process_computes_on_one_thread(tmp_path):
+    """OpenMP's threads do not survive a fork: the child must not wait for them, or be ended."""
+    if not hasattr(os, "fork"):
+        pytest.skip("no fork here")
+    program = """
+import os, sys, numpy as np, symgrad
+module = symgrad.compile({"name": "forked", "dtype": "float64", "inputs": 3,
+    "layers": [{"units": 20, "activation": "tanh"}, {"units": 2}],
+    "loss": {"kind": "squared"}}).module
+x, t = np.ones((20000, 3)), np.zeros((20000, 2))
+theta = module.init(0)
+before = module.loss(theta, x, t)
+child = os.fork()
+if child == 0:
+    os._exit(0 if module.loss(theta, x, t) == before else 1)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300)
+    assert done.stdout.strip() == "0", done.stderr
+
+
+@pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS.keys())
+@pytest.mark.parametrize("what", ["predict", "loss", "gradient"])
+def test_more_chunks_for_more_samples(spec, what):
+    least = passes(spec).schedule[what].chunks
+    assert 2 ** len(least) == costs.MOST_CHUNKS
+    assert all(few < many for few, many in pairwise((1, *least)))
+
+
+def test_a_block_is_as_large_as_the_cache_allows():
+    rows = [costs.block_rows(numbers, 10, 4) for numbers in (1, 64, 256, 1024, 4096, 10**6)]
+    assert rows == sorted(rows, reverse=True)
+    assert rows[0] == costs.ROWS[1] and rows[-1] == costs.ROWS[0]
+    assert all(
+        2 * rows * numbers * 4 <= 2 * costs.CACHE_BYTES
+        for rows, numbers in zip(rows, (1, 64, 256, 1024), strict=False)
+    )
+
+
+def test_layers_of_a_kind_share_their_loops():
+    spec = nets.net([16] * 9, ["tanh"] * 8)
+    lines = [line.strip() for line in passes(spec).source.splitlines()]
+    computed = [line for line in lines if "= tanh(" in line and not line.startswith("#")]
+    equations = [line for line in lines if "= tanh(" in line and line.startswith("#")]
+    # in each of predict, loss and gradient: the last layer, which goes on with the output, and once
+    # the others, which each have their equation
+    assert len(computed) == 3 * 2 and len(equations) >= 3 * 8
+
+
+def test_layers_that_share_loops_compute_what_they_do_alone(interpret, monkeypatch):
+    spec = nets.net([5] * 7, ["tanh"] * 5 + ["identity"], residual=[2, 3, 4, 5])
+    random = np.random.default_rng(0)
+    x, t = random.normal(size=(4, 5)), random.normal(size=(4, 5))
+    results = []
+    for least in (2, 100):
+        monkeypatch.setattr(costs, "ALIKE_FROM", least)
+        monkeypatch.setattr(costs, "PRODUCT_FROM", 1)
+        module = interpret(passes(spec).source)
+        results.append(module.loss_and_gradient(module.init(0), x, t))
+    assert results[0][0] == results[1][0]
+    np.testing.assert_array_equal(results[0][1], results[1][1])
