@@ -1,0 +1,21 @@
+"""threads: the same call with BLAS on one thread, and on all."""
+
+from collections.abc import Callable
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from benchmarks.peers import Variant
+
+Value = Callable[[], tuple[float, np.ndarray]]
+
+
+def blas_threads(
+    call: Callable[[], object], value: Value, name: str = "", work: float = np.inf
+) -> list[Variant]:
+    """Both variants; the first alone where `work`, in multiplications, is too little for two."""
+    prefix = f"{name}, " if name else ""
+    one = Variant(f"{prefix}BLAS on 1 thread", call, value, lambda: threadpool_limits(1))
+    if work < 50_000:
+        return [one]
+    return [one, Variant(f"{prefix}BLAS on all", call, value, lambda: threadpool_limits(None))]
