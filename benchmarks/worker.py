@@ -39,12 +39,15 @@ class Worker:
         found = parse(row)
         start = perf_counter()
         try:
-            self.variants = getattr(self.module, how)(found.net, *numbers(found, dtype))
+            self.variants = list(getattr(self.module, how)(found.net, *numbers(found, dtype)))
         except NotPractical as reason:
             return {"impractical": str(reason)}
         answer: dict = {"seconds": perf_counter() - start, "variants": []}
         for number, variant in enumerate(self.variants):
             variant.begin()
+            if variant.value is None:
+                answer["variants"].append({"name": variant.name, "file": None})
+                continue
             E, gradient = variant.value()
             file = os.path.join(folder, f"{self.peer.key}-{number}.npy")
             np.save(file, np.concatenate([[E], np.asarray(gradient, np.float64)]))

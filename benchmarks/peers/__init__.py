@@ -2,12 +2,12 @@
 
 A peer is a module with
 
-    prepare(net, theta, x, t) -> [Variant, …]   one loss and full gradient, called from Python
-    inside(net, theta, x, t) -> [Variant, …]    if it can: CALLS of them from a compiled loop
+    prepare(net, theta, x, t)   yields Variants: one loss and full gradient, called from Python
+    inside(net, theta, x, t)    if it can, the same: CALLS of them, from a compiled loop
 
 where arrays are NumPy's, of the dtype that is wanted. Several variants are ways to use a peer that
-a user would have to choose from; the one that is fastest on a row is measured there.
-`prepare` raises `NotPractical`, saying why, where no one would use the peer.
+a user would have to choose from, the usual one first; the fastest on a row is measured there.
+Both raise `NotPractical`, saying why, where no one would use the peer.
 """
 
 from collections.abc import Callable
@@ -25,7 +25,7 @@ class Variant:
 
     name: str
     call: Callable[[], object]  # what is timed
-    value: Callable[[], tuple[float, np.ndarray]]  # loss and gradient, for the check
+    value: Callable[[], tuple[float, np.ndarray]] | None  # loss and gradient, for the check
     begin: Callable[[], object] = lambda: None  # run before timing: the number of threads, …
 
 
@@ -40,7 +40,7 @@ class Peer:
     module: str  # in this package
     packages: tuple[str, ...]  # whose versions are reported
     environment: tuple[tuple[str, str], ...] = ()
-    ours: bool = False  # symgrad in some setting; not a peer in the ratios
+    kind: str = "peer"  # or "ours", symgrad in some setting; or "bound", what nothing can beat
 
     @property
     def versions(self) -> dict[str, str]:
@@ -56,9 +56,9 @@ _ONE_THREAD = (
 )
 
 PEERS = [
-    Peer("symgrad", "symgrad", "emitted", ("numba", "scipy"), ours=True),
-    Peer("symgrad-1", "symgrad, one thread", "emitted", ("numba", "scipy"), _ONE_THREAD, ours=True),
-    Peer("symgrad-mkl", "symgrad with MKL", "emitted_mkl", ("numba", "mkl"), ours=True),
+    Peer("symgrad", "symgrad", "emitted", ("numba", "scipy"), kind="ours"),
+    Peer("symgrad-1", "symgrad, one thread", "emitted", ("numba", "scipy"), _ONE_THREAD, kind="ours"),
+    Peer("symgrad-mkl", "symgrad with MKL", "emitted_mkl", ("numba", "mkl"), kind="ours"),
     Peer("numpy", "NumPy by hand", "numpy_by_hand", ("numpy",)),
     Peer("numba", "Numba by hand", "numba_by_hand", ("numba", "scipy")),
     Peer("jax", "JAX jit", "jax_jit", ("jax", "jaxlib"), (("JAX_ENABLE_X64", "1"),)),
@@ -69,5 +69,7 @@ PEERS = [
     Peer("casadi", "CasADi", "casadi_generated", ("casadi",)),
     Peer("heyoka", "heyoka", "heyoka_cfunc", ("heyoka",)),
     Peer("wrenfold", "wrenfold", "wrenfold_generated", ("wrenfold",)),
+    Peer("limit", "products alone", "limit", ("numba", "scipy"), kind="bound"),
+    Peer("floor", "empty function", "floor", ("numba",), kind="bound"),
 ]
 BY_KEY = {peer.key: peer for peer in PEERS}

@@ -87,22 +87,20 @@ def compiled(function, dtype):
 
 def prepare(net, theta, x, t):
     N, dtype = len(x), theta.dtype.name
-    found, reasons = [], []
-    ways = {"matrices": by_matrices}
-    if net.size <= UNROLLED:
-        ways["unrolled, mapped"] = by_samples
+    ways, reasons = {"unrolled, mapped": by_samples, "matrices": by_matrices}, []
+    if net.size > UNROLLED:
+        del ways["unrolled, mapped"]
     for name, way in ways.items():
         try:
             function = compiled(way(net, N), dtype)
         except NotPractical as reason:
             reasons.append(f"{name}: {reason}")
         else:
-            found.append(shared_library.variant(name, function, theta, x, t))
-    if not found:
+            yield shared_library.variant(name, function, theta, x, t)
+    if len(reasons) == len(ways):
         raise NotPractical("; ".join(reasons))
-    return found
 
 
 def inside(net, theta, x, t):
     function = compiled(by_samples(net, len(x)), theta.dtype.name)
-    return shared_library.inside("unrolled", function, theta, x, t)
+    yield from shared_library.inside("unrolled", function, theta, x, t)

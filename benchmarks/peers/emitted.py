@@ -26,7 +26,7 @@ def prepare(net, theta, x, t):
         return float(call()), gradient.copy()
 
     value()
-    return [Variant("loss_and_gradient_into", call, value)]
+    yield Variant("loss_and_gradient_into", call, value)
 
 
 def inside(net, theta, x, t):
@@ -40,4 +40,4 @@ def inside(net, theta, x, t):
             theta[0] += small * gradient[0]
         return total
 
-    return [looped("loss_and_gradient_into", loop, theta, x, t, 1)]
+    yield looped("loss_and_gradient_into", loop, theta, x, t, 1)

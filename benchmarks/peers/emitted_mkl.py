@@ -12,7 +12,7 @@ ENVIRONMENT = {"SYMGRAD_BLAS": "mkl"}
 
 def prepare(net, theta, x, t):
     os.environ.update(ENVIRONMENT)
-    variants = emitted.prepare(net, theta, x, t)
+    variants = list(emitted.prepare(net, theta, x, t))
     if not any(pool["internal_api"] == "mkl" for pool in threadpool_info()):
         raise NotPractical("the emitted module does not use MKL here")
-    return variants
+    yield from variants

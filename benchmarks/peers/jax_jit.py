@@ -39,7 +39,5 @@ def prepare(net, theta, x, t):
         value()
         return Variant(name, call, value)
 
-    return [
-        variant("weights by layer", layered, weights),
-        variant("one vector", flat, theta),
-    ]
+    yield variant("weights by layer", layered, weights)
+    yield variant("one vector", flat, theta)

@@ -212,43 +212,34 @@ def prepare(net, theta, x, t):
     N, real, gradient = len(x), theta.dtype, np.empty_like(theta)
     work = N * net.size  # multiplications, about a third of them
     units = 2 * sum(net.widths[1:])  # activations and derivatives of one sample
-    scale = real.type(1 / N)
+    threads, scale = nb.config.NUMBA_NUM_THREADS, real.type(1 / N)
 
-    def variant(name, function, *rest):
-        arguments = (theta, x, t, gradient, *rest, scale)
-        call = partial(function, *arguments)
-        call()
+    def ready(function, *rest):
+        call = partial(function, theta, x, t, gradient, *rest, scale)
 
         def value():
             return float(call()) / N, gradient.copy()
 
-        return call, value, name
+        value()
+        return call, value
 
-    found = []
-    loops = with_loops(net, real) if net.size < 10_000 else None
-    if loops:
-        found.append(Variant(*_named(variant("loops", loops, np.empty(units, real)))))
+    def room(parts, samples):
+        return np.empty((parts, units * samples), real)
+
+    parts = np.empty((threads, net.size), real)  # of the gradient
+    splits = threads > 1 and N >= 32 and work > 500_000
+    if net.size < 10_000:
+        loops = with_loops(net, real)
+        yield Variant("loops", *ready(loops, room(1, 1)[0]))
+        if splits:
+            made = ready(by_parts(loops, threads), parts, room(threads, 1))
+            yield Variant("loops by parts", *made)
     if work > 1_000:
         products = with_products(net, real)
-        scratch = np.empty(units * N, real)
-        call, value, name = variant("products", products, scratch)
-        found += blas_threads(call, value, name, work)
-    threads = nb.config.NUMBA_NUM_THREADS
-    if threads > 1 and work > 50_000 and N >= 32:
-        gradients = np.empty((threads, net.size), real)
-        if loops:
-            scratches = np.empty((threads, units), real)
-            made = variant("loops by parts", by_parts(loops, threads), gradients, scratches)
-            found.append(Variant(*_named(made)))
-        scratches = np.empty((threads, units * (N // threads + 1)), real)
-        made = variant("products by parts", by_parts(products, threads), gradients, scratches)
-        found += blas_threads(*made)[:1]
-    return found
-
-
-def _named(made):
-    call, value, name = made
-    return name, call, value
+        yield from blas_threads(*ready(products, room(1, N)[0]), "products", work)
+        if splits and net.size < 50_000:  # beyond, BLAS has enough to share out by itself
+            made = ready(by_parts(products, threads), parts, room(threads, N // threads + 1))
+            yield from blas_threads(*made, "products by parts", work=0)
 
 
 def inside(net, theta, x, t):
@@ -264,7 +255,7 @@ def inside(net, theta, x, t):
             theta[0] += small * gradient[0]
         return total
 
-    return [looped("loops", loop, theta, x, t, np.empty(2 * sum(net.widths[1:]), real), N)]
+    yield looped("loops", loop, theta, x, t, np.empty(2 * sum(net.widths[1:]), real), N)
 
 
 def looped(name, loop, theta, x, t, *rest_and_divisor):

@@ -63,4 +63,4 @@ def prepare(net, theta, x, t):
     def value():
         return float(loss_and_gradient()), gradient.copy()
 
-    return blas_threads(loss_and_gradient, value, work=N * net.size)
+    yield from blas_threads(loss_and_gradient, value, work=N * net.size)

@@ -61,4 +61,4 @@ def inside(name, function, theta, x, t):
             theta[0] += small * gradient[0]
         return total
 
-    return [looped(name, loop, theta, x, t, 1)]
+    yield looped(name, loop, theta, x, t, 1)

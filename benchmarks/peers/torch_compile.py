@@ -23,8 +23,6 @@ def prepare(net, theta, x, t):
         return E, torch.autograd.grad(E, weights)
 
     as_one()
+    yield from on_threads("one graph", as_one, lambda: flattened(*as_one()), work)
     by_autograd()
-    return [
-        *on_threads("one graph", as_one, lambda: flattened(*as_one()), work),
-        *on_threads("autograd", by_autograd, lambda: flattened(*by_autograd()), work),
-    ]
+    yield from on_threads("autograd", by_autograd, lambda: flattened(*by_autograd()), work)

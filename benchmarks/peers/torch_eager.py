@@ -34,7 +34,7 @@ def loss_of(net):
 
 
 def flattened(E, gradient):
-    return float(E), np.concatenate([part.detach().numpy().ravel() for part in gradient])
+    return float(E.detach()), np.concatenate([part.detach().numpy().ravel() for part in gradient])
 
 
 def on_threads(name, call, value, work):
@@ -59,4 +59,4 @@ def prepare(net, theta, x, t):
     def value():
         return flattened(*call())
 
-    return on_threads("", call, value, len(x) * net.size)
+    yield from on_threads("", call, value, len(x) * net.size)
