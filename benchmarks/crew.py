@@ -161,6 +161,10 @@ class Crew:
     def versions(self) -> dict[str, str]:
         return {k: v for worker in self.present for k, v in worker.versions.items()}
 
+    @property
+    def missing(self) -> dict[str, str]:
+        return {worker.key: worker.missing for worker in self.workers.values() if worker.missing}
+
     def rest(self) -> None:
         """Returns when no worker runs any more; spinning threads fall asleep meanwhile."""
         until = monotonic() + 2

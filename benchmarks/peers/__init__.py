@@ -57,7 +57,9 @@ _ONE_THREAD = (
 
 PEERS = [
     Peer("symgrad", "symgrad", "emitted", ("numba", "scipy"), kind="ours"),
-    Peer("symgrad-1", "symgrad, one thread", "emitted", ("numba", "scipy"), _ONE_THREAD, kind="ours"),
+    Peer(
+        "symgrad-1", "symgrad, one thread", "emitted", ("numba", "scipy"), _ONE_THREAD, kind="ours"
+    ),
     Peer("symgrad-mkl", "symgrad with MKL", "emitted_mkl", ("numba", "mkl"), kind="ours"),
     Peer("numpy", "NumPy by hand", "numpy_by_hand", ("numpy",)),
     Peer("numba", "Numba by hand", "numba_by_hand", ("numba", "scipy")),

@@ -53,7 +53,9 @@ def prepare(net, theta, x, t):
         for start in range(0, N, BLOCK):
             sample = np.ascontiguousarray(data[start : start + BLOCK].T)
             shape = (net.size, sample.shape[1])
-            blocks.append((sample, np.empty(shape, dtype), np.empty((net.size + 1, shape[1]), dtype)))
+            blocks.append(
+                (sample, np.empty(shape, dtype), np.empty((net.size + 1, shape[1]), dtype))
+            )
         for number, (sample, _, _) in enumerate(blocks):
             if sample.shape == blocks[0][0].shape:  # blocks of a size use the same memory
                 blocks[number] = (sample, *blocks[0][1:])

@@ -1,4 +1,4 @@
-"""JAX: value_and_grad, jitted, inputs on the device; weights as arrays by layer, or as one vector."""
+"""JAX: value_and_grad, jitted, inputs on the device; weights by layer, or as one vector."""
 
 import jax
 import jax.numpy as jnp

@@ -15,7 +15,7 @@ def prepare(net, theta, x, t):
         a, d, spare = (np.empty((N, k), dtype) for _ in range(3))
         layers.append((W, bias, d_W, d_bias, a, d, spare))
     ones, column = np.ones(N, dtype), np.empty((N, 1), dtype)
-    *hidden, (W_out, b_out, d_W_out, d_b_out, y, d_y, spare_y) = layers
+    *hidden, (W_out, b_out, _, _, y, d_y, _) = layers
     inputs = [x, *(layer[4] for layer in hidden)]  # by layer, what it reads
     scale = dtype.type(1 / N)
     one, zero = dtype.type(1), dtype.type(0)

@@ -45,7 +45,9 @@ def generated(net):
     def one_sample(theta, x, t):
         a = [x[i] for i in range(net.widths[0])]
         for number, (m, k, w, b) in enumerate(net.layers, start=1):
-            a = [sum((a[i] * theta[w + i * k + j] for i in range(m)), theta[b + j]) for j in range(k)]
+            a = [
+                sum((a[i] * theta[w + i * k + j] for i in range(m)), theta[b + j]) for j in range(k)
+            ]
             if number < len(net.layers):
                 a = [sym.max(z, 0) if net.classifies else sym.tanh(z) for z in a]
         if net.classifies:
