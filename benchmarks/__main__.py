@@ -34,9 +34,10 @@ def arguments() -> argparse.Namespace:
         "--rows", help=f"of {', '.join(row.name for row in ROWS)}, or any like them"
     )
     parser.add_argument("--peers", help=f"of {', '.join(BY_KEY)}; symgrad is always there")
-    parser.add_argument("--sections", help=f"of {', '.join(SECTIONS)}; with --rows, gradients")
+    parser.add_argument("--sections", help=f"of {', '.join(SECTIONS)}; for parts, gradients")
     parser.add_argument("--dtypes", help="float32, float64 or both, the default")
     parser.add_argument("--quick", action="store_true", help="fewer rounds and points, float32")
+    parser.add_argument("--check", action="store_true", help="time nothing: do all agree?")
     parser.add_argument("--into", type=Path, help="a folder; results/ here, for parts build/")
     parser.add_argument("--render", action="store_true", help="only make the report again")
     return parser.parse_args()
@@ -44,11 +45,11 @@ def arguments() -> argparse.Namespace:
 
 def main() -> int:
     given = arguments()
-    partial = given.quick or given.rows or given.peers
+    partial = given.quick or given.check or given.rows or given.peers
     into = given.into or (Path("build/benchmarks") if partial else HERE / "results")
     into.mkdir(parents=True, exist_ok=True)
     if not given.render:
-        names = given.sections or ("gradients" if given.rows else ",".join(SECTIONS))
+        names = given.sections or ("gradients" if given.rows or given.check else ",".join(SECTIONS))
         options = choose(given)
         for name in names.split(","):
             start = perf_counter()
@@ -76,7 +77,7 @@ def main() -> int:
 
 
 def choose(given: argparse.Namespace) -> Options:
-    chosen: dict = {"quick": given.quick}
+    chosen: dict = {"quick": given.quick, "check": given.check}
     if given.rows:
         chosen["rows"] = tuple(map(parse, given.rows.split(",")))
     if given.peers:

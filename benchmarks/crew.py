@@ -187,13 +187,19 @@ class Crew:
     ) -> dict[str, Timing]:
         """Prepares all peers, checks them, and times them in turns.
 
-        Raises `Disagreement` where a loss or gradient is not the reference's.
+        Without rounds they are only checked. Raises `Disagreement` where a loss or gradient is
+        not the reference's.
         """
         asked = [w for w in self.present if keys is None or w.key in keys]
         found = {worker.key: Timing() for worker in asked}
         prepared = self._prepare(row, dtype, how, asked, found)
-        turns = [(worker, self._fastest(worker, prepared[worker.key], found)) for worker in asked
-                 if worker.key in prepared]  # fmt: skip
+        turns = []
+        if rounds:
+            turns = [
+                (worker, self._fastest(worker, prepared[worker.key], found))
+                for worker in asked
+                if worker.key in prepared
+            ]
         medians: dict[str, list[float]] = {}
         for _ in range(rounds):
             for worker, variant in turns:

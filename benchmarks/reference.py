@@ -61,9 +61,12 @@ def differences(
 
 def disagreement(net: Net, found: tuple, wanted: tuple) -> float:
     """How far a loss and gradient are from the reference, relative; by weight array, the worst."""
+    found_all = np.append(found[1], found[0])
+    if not np.isfinite(found_all).all():
+        return np.inf
     worst = abs(found[0] - wanted[0]) / abs(wanted[0])
     for _, units, w, b in net.layers:
         for part in (slice(w, b), slice(b, b + units)):
             difference = np.abs(found[1][part] - wanted[1][part]).max()
             worst = max(worst, difference / np.abs(wanted[1][part]).max())
-    return float(worst) if np.isfinite(worst) else np.inf
+    return float(worst)

@@ -24,7 +24,7 @@ def digits(value: float, count: int = 3) -> str:
     if value == 0:
         return "0"
     whole = len(str(int(abs(value)))) if abs(value) >= 1 else 0
-    return f"{value:.{max(0, count - max(whole, 1))}f}"
+    return f"{value:.{max(0, count - whole)}f}"
 
 
 def verdict(ratio: float | None, target: float | None, smaller: bool = False) -> str:

@@ -3,9 +3,16 @@
 from collections.abc import Callable
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from benchmarks.peers import Variant
+
+try:
+    from threadpoolctl import threadpool_limits
+except ImportError:  # then BLAS keeps its number of threads, whatever the variant is called
+
+    def threadpool_limits(limits: int | None) -> None:
+        pass
+
 
 Value = Callable[[], tuple[float, np.ndarray]]
 
