@@ -61,8 +61,7 @@ def differences(
 
 def disagreement(net: Net, found: tuple, wanted: tuple) -> float:
     """How far a loss and gradient are from the reference, relative; by weight array, the worst."""
-    found_all = np.append(found[1], found[0])
-    if not np.isfinite(found_all).all():
+    if not np.isfinite([found[0], *found[1]]).all():
         return np.inf
     worst = abs(found[0] - wanted[0]) / abs(wanted[0])
     for _, units, w, b in net.layers:

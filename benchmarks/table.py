@@ -23,8 +23,8 @@ def digits(value: float, count: int = 3) -> str:
     """The number with `count` digits, without an exponent."""
     if value == 0:
         return "0"
-    whole = len(str(int(abs(value)))) if abs(value) >= 1 else 0
-    return f"{value:.{max(0, count - whole)}f}"
+    exponent = int(f"{value:.{count - 1}e}".split("e")[1])  # once it is rounded
+    return f"{value:.{max(0, count - 1 - exponent)}f}"
 
 
 def verdict(ratio: float | None, target: float | None, smaller: bool = False) -> str:
