@@ -55,9 +55,11 @@ def process(*arguments: str, environment: dict[str, str]) -> dict:
 
 
 def caches(folder: str) -> dict[str, str]:
+    os.makedirs(folder, exist_ok=True)
     return {
         **os.environ,
         **ENVIRONMENT,
+        "TMPDIR": folder,
         "NUMBA_CACHE_DIR": f"{folder}/numba",
         "PYTENSOR_FLAGS": f"base_compiledir={folder}/pytensor",
         "TORCHINDUCTOR_CACHE_DIR": f"{folder}/inductor",

@@ -51,6 +51,7 @@ class Worker:
     def start(self) -> None:
         peer = BY_KEY[self.key]
         caches = {
+            "TMPDIR": str(self.scratch),  # whatever a peer writes goes with the crew
             "NUMBA_CACHE_DIR": str(self.scratch / "numba"),
             "PYTENSOR_FLAGS": f"base_compiledir={self.scratch / 'pytensor'}",
         }
@@ -121,6 +122,7 @@ class Timing:
     median: float | None = None  # the median of the rounds' medians
     spread: tuple[float, float] | None = None  # the rounds' least and largest median
     variant: str = ""
+    tried: dict[str, float] = field(default_factory=dict)  # all variants: the least time, briefly
     disagreement: float | None = None
     preparing: float | None = None  # seconds, building included
     reason: str = ""
@@ -257,6 +259,8 @@ class Crew:
                 answer = self._time(worker, number, 0.05, found)
                 best[number] = min(best[number], answer["least"] if answer else np.inf)
         chosen = int(np.argmin(best))
+        if len(names) > 1:
+            found[worker.key].tried = {n: t for n, t in zip(names, best, strict=True) if t < np.inf}
         found[worker.key].variant = names[chosen]
         return chosen
 

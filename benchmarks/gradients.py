@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import asdict
+from time import perf_counter
 
 from benchmarks.crew import Crew
 from benchmarks.options import Options
@@ -17,17 +18,27 @@ def run(options: Options, say: Callable[[str], None]) -> dict:
     with Crew(options.among(*KEYS), say) as crew:
         for dtype in options.dtypes:
             for row in options.rows:
-                say(f"  {row.name}, {dtype}")
+                start = perf_counter()
                 keys = set(KEYS)
                 if row.batch * row.net.size < GAINS:
                     keys.discard("symgrad-1")
-                rounds = options.rounds if dtype == "float32" else min(options.rounds, 5)
+                rounds = options.rounds if dtype == "float32" else min(options.rounds, 3)
                 found = crew.measure(row, dtype, rounds, options.seconds, keys=keys)
                 timings = {key: asdict(timing) for key, timing in found.items()}
                 results.append(
                     {"row": row.name, "dtype": dtype, "target": row.target, "timings": timings}
                 )
+                say(f"  {line(results[-1])}; {perf_counter() - start:.0f} s")
         return {"rows": results, "versions": crew.versions, "missing": crew.missing}
+
+
+def line(row: dict) -> str:
+    """A row in one line, for who waits."""
+    found = summary(row)
+    text = f"{row['row']}, {row['dtype']}: symgrad {duration(found['ours'])}"
+    if found["fastest"]:
+        text += f", {BY_KEY[found['fastest']].title} {duration(found['times'][found['fastest']])}"
+    return text
 
 
 def summary(row: dict) -> dict:

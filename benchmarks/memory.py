@@ -53,6 +53,7 @@ def run(options: Options, say: Callable[[str], None]) -> dict:
     with tempfile.TemporaryDirectory(prefix="symgrad-benchmarks-") as cache:
         environment = {
             **os.environ,
+            "TMPDIR": cache,
             "NUMBA_CACHE_DIR": cache,
             "MALLOC_MMAP_THRESHOLD_": "65536",
             "MALLOC_TRIM_THRESHOLD_": "65536",
