@@ -128,6 +128,16 @@ class Timing:
     reason: str = ""
 
 
+def busy() -> float:
+    """Seconds of processor time that everything on the machine has used; 0 where there is no /proc."""
+    try:
+        times = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]
+    except OSError:
+        return 0.0
+    user, nice, system, _idle, _wait, interrupts, soft, stolen = map(int, times)
+    return (user + nice + system + interrupts + soft + stolen) / os.sysconf("SC_CLK_TCK")
+
+
 class Disagreement(Exception):
     """Peers do not compute the same: nothing is measured."""
 
@@ -139,6 +149,7 @@ class Crew:
         self.folder = tempfile.TemporaryDirectory(prefix="symgrad-benchmarks-")
         self.workers = {key: Worker(key, Path(self.folder.name)) for key in keys}
         self.say = say
+        self.others = 0.0  # cores that other programs kept busy while the last row was measured
 
     def __enter__(self) -> "Crew":
         for worker in self.workers.values():
@@ -166,6 +177,12 @@ class Crew:
     @property
     def missing(self) -> dict[str, str]:
         return {worker.key: worker.missing for worker in self.workers.values() if worker.missing}
+
+    def _own(self) -> float:
+        """Seconds of processor time of the workers and of this process."""
+        spent = os.times()
+        ticks = sum(worker.ticks for worker in self.present)
+        return spent.user + spent.system + ticks / os.sysconf("SC_CLK_TCK")
 
     def rest(self) -> None:
         """Returns when no worker runs any more; spinning threads fall asleep meanwhile."""
@@ -203,11 +220,13 @@ class Crew:
                 if worker.key in prepared
             ]
         medians: dict[str, list[float]] = {}
+        start, before = monotonic(), busy() - self._own()
         for _ in range(rounds):
             for worker, variant in turns:
                 answer = self._time(worker, variant, seconds, found)
                 if answer:
                     medians.setdefault(worker.key, []).append(answer["median"])
+        self.others = max(0.0, busy() - self._own() - before) / max(monotonic() - start, 1e-3)
         for key, times in medians.items():
             if not found[key].reason:
                 found[key].median, found[key].spread = median(times), (min(times), max(times))

@@ -10,6 +10,7 @@ from benchmarks.peers import BY_KEY, PEERS
 from benchmarks.table import digits, duration, table, verdict
 
 KEYS = [peer.key for peer in PEERS if peer.key != "floor"]
+DISTURBED = 0.1  # cores kept busy by other programs; beyond, a row is marked
 GAINS = 50_000  # multiplications, about; below, threads gain nothing
 
 
@@ -26,7 +27,13 @@ def run(options: Options, say: Callable[[str], None]) -> dict:
                 found = crew.measure(row, dtype, rounds, options.seconds, keys=keys)
                 timings = {key: asdict(timing) for key, timing in found.items()}
                 results.append(
-                    {"row": row.name, "dtype": dtype, "target": row.target, "timings": timings}
+                    {
+                        "row": row.name,
+                        "dtype": dtype,
+                        "target": row.target,
+                        "others": crew.others,
+                        "timings": timings,
+                    }
                 )
                 say(f"  {line(results[-1])}; {perf_counter() - start:.0f} s")
         return {"rows": results, "versions": crew.versions, "missing": crew.missing}
@@ -38,6 +45,8 @@ def line(row: dict) -> str:
     text = f"{row['row']}, {row['dtype']}: symgrad {duration(found['ours'])}"
     if found["fastest"]:
         text += f", {BY_KEY[found['fastest']].title} {duration(found['times'][found['fastest']])}"
+    if row["others"] > DISTURBED:
+        text += f" (other programs kept {digits(row['others'], 2)} cores busy)"
     return text
 
 
@@ -118,6 +127,12 @@ def _notes(result: dict) -> str:
                     ]
                 )
     text = [f"- {title}: {why} ({', '.join(where)})" for (title, why), where in reasons.items()]
+    disturbed = [f"{r['row']} {r['dtype']}" for r in result["rows"] if r["others"] > DISTURBED]
+    if disturbed:
+        text.append(
+            f"- **Not to be trusted**: other programs kept more than {DISTURBED:g} of a core busy"
+            f" during {', '.join(disturbed)}"
+        )
     text += [f"- {BY_KEY[key].title} is missing: {why}" for key, why in result["missing"].items()]
     head = ["row", "who", "variant", "median", "rounds", "off by", "preparing"]
     details = f"<details><summary>All measurements</summary>\n\n{table(head, lines)}\n</details>\n"

@@ -122,6 +122,7 @@ def made_up(times, target, **rest):
         "row": "2-8-1x4",
         "dtype": "float32",
         "target": target,
+        "others": 0.0,
         "timings": {key: timing(time) for key, time in times.items()} | rest,
     }
 
