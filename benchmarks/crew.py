@@ -7,6 +7,7 @@ them alike. A turn begins when all workers sleep: thread pools spin for a while 
 import json
 import os
 import queue
+import signal
 import subprocess
 import sys
 import tempfile
@@ -64,6 +65,7 @@ class Worker:
             stderr=log,
             text=True,
             bufsize=1,
+            start_new_session=True,  # so that it can be stopped with the compilers it has started
             env={**os.environ, **ENVIRONMENT, **caches, **dict(peer.environment)},
         )
         log.close()
@@ -94,7 +96,7 @@ class Worker:
 
     def stop(self) -> None:
         if self.process is not None:
-            self.process.kill()
+            os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
             self.process = None
 
@@ -129,7 +131,7 @@ class Timing:
 
 
 def busy() -> float:
-    """Seconds of processor time that everything on the machine has used; 0 where there is no /proc."""
+    """Seconds of processor time of everything on the machine; 0 where there is no /proc."""
     try:
         times = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]
     except OSError:
