@@ -14,7 +14,6 @@ from pathlib import Path
 from time import perf_counter
 
 from benchmarks.nets import numbers, parse
-from benchmarks.peers import BY_KEY
 
 
 def source(row, dtype: str, file: str) -> tuple[float, float, float]:
@@ -42,6 +41,8 @@ def emitted(row, dtype: str, file: str) -> tuple[float, float, float]:
 
 
 def peer(row, dtype: str, key: str) -> tuple[float, float, float]:
+    from benchmarks.peers import BY_KEY
+
     given = numbers(row, dtype)
     start = perf_counter()
     module = importlib.import_module(f"benchmarks.peers.{BY_KEY[key].module}")
