@@ -12,7 +12,7 @@ from time import perf_counter
 from benchmarks import calls, compiling, gradients, growth, inside, memory
 from benchmarks.crew import Disagreement
 from benchmarks.machine import describe
-from benchmarks.nets import ROWS, parse
+from benchmarks.nets import QUICK, ROWS, parse
 from benchmarks.options import Options
 from benchmarks.peers import BY_KEY, PEERS
 from benchmarks.report import report
@@ -36,7 +36,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--peers", help=f"of {', '.join(BY_KEY)}; symgrad is always there")
     parser.add_argument("--sections", help=f"of {', '.join(SECTIONS)}; for parts, gradients")
     parser.add_argument("--dtypes", help="float32, float64 or both, the default")
-    parser.add_argument("--quick", action="store_true", help="fewer rounds and points, float32")
+    parser.add_argument("--quick", action="store_true", help="fewer rows and rounds, float32 only")
     parser.add_argument("--check", action="store_true", help="time nothing: do all agree?")
     parser.add_argument("--into", type=Path, help="a folder; results/ here, for parts build/")
     parser.add_argument("--render", action="store_true", help="only make the report again")
@@ -80,6 +80,8 @@ def choose(given: argparse.Namespace) -> Options:
     chosen: dict = {"quick": given.quick, "check": given.check}
     if given.rows:
         chosen["rows"] = tuple(map(parse, given.rows.split(",")))
+    elif given.quick:
+        chosen["rows"] = tuple(QUICK)
     if given.peers:
         unknown = set(given.peers.split(",")) - set(BY_KEY)
         if unknown:

@@ -28,6 +28,7 @@ ROWS: dict[str, tuple[float, float | None]] = {
     "64-layers-of-16x64": (15.0, None),
 }
 PEERS = ("jax", "torch-compile", "pytensor", "casadi", "heyoka")
+QUICK = ("jax", "casadi", "heyoka")  # those that build in seconds
 SECONDS = 90
 REPEATS = 3  # of symgrad; peers are run once
 
@@ -88,7 +89,7 @@ def run(options: Options, say: Callable[[str], None]) -> dict:
                 continue
             say(f"  {name}, compiling")
             results.append({"row": name, **_symgrad(name, folder, bare, repeats)})
-            for key in options.among(*PEERS):
+            for key in options.among(*(QUICK if options.quick else PEERS)):
                 results[-1][key] = _peer(name, key, folder, bare)
     return {"bare": bare, "rows": results}
 

@@ -129,3 +129,15 @@ INSIDE = [
     Row(Net((2, 8, 1)), 4, 0.4),
     Row(Net((10, 32, 32, 1)), 1, 0.65),
 ]
+
+# Enough to see where things stand: one of every kind.
+QUICK = [
+    parse(name)
+    for name in (
+        "2-8-1x4",
+        "10-32-32-1x64",
+        "10-32-32-1x1024",
+        "64-64-32-10x256",
+        "784-128-64-10x64",
+    )
+]
