@@ -26,6 +26,7 @@ from benchmarks.nets import Row, numbers
 from benchmarks.peers import BY_KEY
 
 BUILD_SECONDS = 90  # a peer whose code takes longer to make is not practical for a row
+CALL_SECONDS = 2  # a call that takes longer is not measured further
 ENVIRONMENT = {
     "JAX_PLATFORMS": "cpu",
     "TF_CPP_MIN_LOG_LEVEL": "3",
@@ -124,7 +125,7 @@ class Timing:
     median: float | None = None  # the median of the rounds' medians
     spread: tuple[float, float] | None = None  # the rounds' least and largest median
     variant: str = ""
-    tried: dict[str, float] = field(default_factory=dict)  # all variants: the least time, briefly
+    tried: dict[str, float] = field(default_factory=dict)  # all variants, briefly
     disagreement: float | None = None
     preparing: float | None = None  # seconds, building included
     reason: str = ""
@@ -256,7 +257,10 @@ class Crew:
             if "variants" not in answer:
                 found[key].reason = answer.get("impractical") or f"failed: {answer.get('error')}"
                 continue
-            worst = 0.0
+            worst, slow = 0.0, min(variant["seconds"] for variant in answer["variants"])
+            if slow > CALL_SECONDS:
+                found[key].reason = f"one call takes {slow:.1f} s"
+                continue
             for variant in answer["variants"]:
                 if variant["file"] is None:
                     continue
@@ -278,7 +282,7 @@ class Crew:
         for _ in range(2 if len(names) > 1 else 0):
             for number in range(len(names)):
                 answer = self._time(worker, number, 0.05, found)
-                best[number] = min(best[number], answer["least"] if answer else np.inf)
+                best[number] = min(best[number], answer["median"] if answer else np.inf)
         chosen = int(np.argmin(best))
         if len(names) > 1:
             found[worker.key].tried = {n: t for n, t in zip(names, best, strict=True) if t < np.inf}

@@ -3,7 +3,8 @@
 Reads requests from standard input, one JSON object a line, and answers each with one:
 
     {"action": "prepare", "row": …, "dtype": …, "how": "prepare" | "inside", "folder": …}
-        → {"variants": [{"name": …, "file": …}], "seconds": …}     the file: loss and gradient
+        → {"variants": [{"name": …, "file": …, "seconds": …}], "seconds": …}
+        where the file holds loss and gradient, and seconds are those of a call, and of preparing;
         or {"impractical": reason} or {"error": message}
     {"action": "time", "variant": k, "seconds": …} → {"median": …, "least": …, "samples": …}
     {"action": "release"} → {}
@@ -46,12 +47,14 @@ class Worker:
         for number, variant in enumerate(self.variants):
             variant.begin()
             if variant.value is None:
-                answer["variants"].append({"name": variant.name, "file": None})
+                answer["variants"].append({"name": variant.name, "file": None, "seconds": 0.0})
                 continue
+            start = perf_counter()
             E, gradient = variant.value()
+            seconds = perf_counter() - start
             file = os.path.join(folder, f"{self.peer.key}-{number}.npy")
             np.save(file, np.concatenate([[E], np.asarray(gradient, np.float64)]))
-            answer["variants"].append({"name": variant.name, "file": file})
+            answer["variants"].append({"name": variant.name, "file": file, "seconds": seconds})
         return answer
 
     def time(self, variant: int, seconds: float) -> dict:

@@ -21,7 +21,9 @@ def prepare(net, theta, x, t):
     else:
         E = 0.5 * ((z - t) ** 2).sum() / np.array(N, theta.dtype)
     outputs = [pytensor.Out(part, borrow=True) for part in (E, pytensor.grad(E, weights))]
-    for mode in ("NUMBA", "CVM"):
+    work = N * net.size
+    # in small networks the C back end's calls cost more than the work, many times over
+    for mode in ("NUMBA", "CVM") if work > 50_000 else ("NUMBA",):
         compiled = pytensor.function([], outputs, mode=mode, trust_input=True)
 
         def value(compiled=compiled):
@@ -29,4 +31,4 @@ def prepare(net, theta, x, t):
             return float(E), np.array(gradient)
 
         value()
-        yield from blas_threads(compiled, value, mode, N * net.size if mode == "NUMBA" else 0)
+        yield from blas_threads(compiled, value, mode, work if mode == "NUMBA" else 0)

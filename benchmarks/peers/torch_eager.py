@@ -37,14 +37,13 @@ def flattened(E, gradient):
     return float(E.detach()), np.concatenate([part.detach().numpy().ravel() for part in gradient])
 
 
-def on_threads(name, call, value, work):
+def on_threads(call, value, work):
     """The call on one thread, and where there is work for more, on all."""
-    prefix = f"{name}, " if name else ""
-    one = Variant(f"{prefix}1 thread", call, value, lambda: torch.set_num_threads(1))
+    one = Variant("1 thread", call, value, lambda: torch.set_num_threads(1))
     if work < 50_000:
         return [one]
     everything = os.cpu_count() or 1
-    rest = Variant(f"{prefix}all threads", call, value, lambda: torch.set_num_threads(everything))
+    rest = Variant("all threads", call, value, lambda: torch.set_num_threads(everything))
     return [one, rest]
 
 
@@ -59,4 +58,4 @@ def prepare(net, theta, x, t):
     def value():
         return flattened(*call())
 
-    yield from on_threads("", call, value, len(x) * net.size)
+    yield from on_threads(call, value, len(x) * net.size)
