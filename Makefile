@@ -3,22 +3,27 @@
 
 PYTHON ?= python3
 VENV   ?= .venv
+BENCH  ?= .venv-bench
 JOBS   ?= auto
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint sweep generated coefficients clean
+.PHONY: help demo test lint sweep generated coefficients bench clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-# Installed anew whenever the dependencies may have changed.
-$(STAMP): pyproject.toml
+define NEEDS_PYTHON
 	@command -v "$(PYTHON)" >/dev/null || { \
 	  echo "symgrad needs Python 3.11 or newer, and '$(PYTHON)' was not found; name one: make PYTHON=python3.11" >&2; exit 1; }
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "symgrad needs Python 3.11 or newer, and '$(PYTHON)' is $$("$(PYTHON)" -V 2>&1); name another: make PYTHON=python3.11" >&2; exit 1; }
+endef
+
+# Installed anew whenever the dependencies may have changed.
+$(STAMP): pyproject.toml
+	$(NEEDS_PYTHON)
 	"$(PYTHON)" -m venv "$(VENV)"
 	"$(BIN)/python" -m pip install --quiet --disable-pip-version-check --editable '.[test]'
 	@touch "$(STAMP)"
@@ -47,6 +52,17 @@ generated: $(STAMP)  ## emit the modules of all example specs again
 coefficients: $(STAMP)  ## derive the coefficients of the elementary functions again: minutes
 	"$(BIN)/python" coefficients/derive.py
 
+# The peers have an environment of their own, which can be large: they need what symgrad does not.
+$(BENCH)/.installed: pyproject.toml benchmarks/install.py
+	$(NEEDS_PYTHON)
+	"$(PYTHON)" -m venv "$(BENCH)"
+	"$(BENCH)/bin/python" -m pip install --quiet --disable-pip-version-check --editable .
+	"$(BENCH)/bin/python" -m benchmarks.install
+	@touch "$@"
+
+bench: $(BENCH)/.installed  ## measure against the peers; a part of it: make bench ROWS=2-8-1x4 OPTIONS=--quick
+	"$(BENCH)/bin/python" -m benchmarks $(if $(ROWS),--rows "$(ROWS)") $(OPTIONS)
+
 clean:  ## remove the environment, caches and builds
-	rm -rf "$(VENV)" build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf "$(VENV)" "$(BENCH)" build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

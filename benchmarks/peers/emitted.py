@@ -1,0 +1,43 @@
+"""symgrad: the emitted module, called as a user calls it."""
+
+import tempfile
+from functools import partial
+from pathlib import Path
+
+import numba as nb
+import numpy as np
+
+import symgrad
+from benchmarks.peers import Variant
+from benchmarks.peers.numba_by_hand import looped
+
+
+def emitted(net, dtype):
+    """The module, emitted to a real file as `symgrad compile` does, and imported from it."""
+    folder = Path(tempfile.mkdtemp(prefix="symgrad-benchmark-"))
+    return symgrad.load(symgrad.compile({**net.spec, "dtype": dtype}).write(folder))
+
+
+def prepare(net, theta, x, t):
+    module, gradient = emitted(net, theta.dtype.name), np.empty_like(theta)
+    call = partial(module.loss_and_gradient_into, theta, x, t, gradient)
+
+    def value():
+        return float(call()), gradient.copy()
+
+    value()
+    yield Variant("loss_and_gradient_into", call, value)
+
+
+def inside(net, theta, x, t):
+    module, small = emitted(net, theta.dtype.name), theta.dtype.type(1e-6)
+
+    @nb.njit
+    def loop(theta, x, t, gradient, calls):
+        total = 0.0
+        for _ in range(calls):
+            total += module.loss_and_gradient_into(theta, x, t, gradient)
+            theta[0] += small * gradient[0]
+        return total
+
+    yield looped("loss_and_gradient_into", loop, theta, x, t, 1)

@@ -1,0 +1,167 @@
+"""The benchmarks compute what they say, and their tables read right. Nothing here is timed."""
+
+import json
+
+import numpy as np
+import pytest
+
+from benchmarks import gradients, growth, inside, reference
+from benchmarks.crew import Crew, Disagreement
+from benchmarks.nets import INSIDE, ROWS, Net, Row, numbers, parse
+from benchmarks.peers import PEERS
+from benchmarks.report import report
+from benchmarks.table import digits, duration, table, verdict
+from symgrad.compiler.spec import Spec
+
+NETS = [
+    Net((3, 4, 2)),
+    Net((2, 2)),
+    Net((2, 3, 3, 3, 2)),
+    Net((3, 5, 4, 3), classifies=True),
+]
+
+
+@pytest.mark.parametrize("net", NETS, ids=lambda net: net.name)
+def test_the_reference_against_central_differences(net):
+    theta, x, t = numbers(Row(net, 5), "float64")
+    E, gradient = reference.loss_and_gradient(net, theta, x, t)
+    error = {
+        h: np.abs(reference.differences(net, theta, x, t, h) - gradient).max() for h in (1e-2, 1e-3)
+    }
+    assert error[1e-3] < 1e-5 * np.abs(gradient).max()
+    if not net.classifies and len(net.widths) > 2:  # relu has kinks; a parabola has no error
+        assert 90 < error[1e-2] / error[1e-3] < 110  # it shrinks as h²
+    assert reference.loss(net, theta, x, t) == E
+
+
+def test_the_reference_at_large_logits():
+    net = Net((1, 2), classifies=True)
+    theta, x, t = np.array([1e4, 0.0, 0.0, 0.0]), np.ones((1, 1)), np.array([[0.0, 1.0]])
+    E, gradient = reference.loss_and_gradient(net, theta, x, t)
+    assert E == 1e4 and np.array_equal(gradient, [1, -1, 1, -1])
+
+
+def test_a_disagreement_is_relative_by_array_and_sees_what_is_not_finite():
+    net = Net((1, 1))
+    wanted = (2.0, np.array([4.0, 0.1]))
+    assert reference.disagreement(net, wanted, wanted) == 0
+    assert reference.disagreement(net, (2.0, np.array([4.0, 0.101])), wanted) == pytest.approx(0.01)
+    assert reference.disagreement(net, (3.0, wanted[1]), wanted) == 0.5
+    assert reference.disagreement(net, (2.0, np.array([np.nan, 0.1])), wanted) == np.inf
+
+
+@pytest.mark.parametrize("row", ROWS + INSIDE, ids=lambda row: row.name)
+def test_rows_have_names_that_can_be_asked_for(row):
+    found = parse(row.name)
+    assert (found.net, found.batch) == (row.net, row.batch)
+    spec = Spec.parse({**row.net.spec, "dtype": "float32"})
+    assert spec.weights == row.net.size
+    _, units, w, b = row.net.layers[-1]
+    assert b + units == row.net.size and w < b
+
+
+def test_rows_that_are_not_listed_can_be_asked_for():
+    assert parse("3-4-2x7") == Row(Net((3, 4, 2)), 7)
+    assert parse("5-layers-of-8x2") == Row(Net((8,) * 6), 2)
+    with pytest.raises(ValueError, match="no row is called '3-4-2'"):
+        parse("3-4-2")
+    for sweep, (_, rows) in growth.SWEEPS.items():
+        for row in rows.values():
+            assert parse(row.name).net == row.net, sweep
+
+
+def test_all_peers_are_given_the_same_numbers():
+    small, large = (numbers(ROWS[0], dtype) for dtype in ("float32", "float64"))
+    for a, b in zip(small, large, strict=True):
+        assert a.dtype == np.float32 and b.dtype == np.float64 and np.array_equal(a, b)
+
+
+def test_symgrad_and_numpy_agree_with_the_reference():
+    with Crew(["symgrad", "numpy"]) as crew:
+        found = crew.measure(ROWS[0], "float32", rounds=0, seconds=0)
+    assert set(found) == {"symgrad", "numpy"}
+    for timing in found.values():
+        assert timing.reason == "" and timing.median is None
+        assert timing.disagreement < reference.TOLERANCE["float32"]
+
+
+def test_whoever_disagrees_stops_the_row(monkeypatch):
+    monkeypatch.setitem(reference.TOLERANCE, "float32", 0.0)
+    with Crew(["numpy"]) as crew, pytest.raises(Disagreement, match=r"2-8-1x4.*NumPy by hand.*off"):
+        crew.measure(ROWS[0], "float32", rounds=0, seconds=0)
+
+
+def test_what_is_not_there_is_missing(monkeypatch):
+    from benchmarks import crew as module
+
+    peer = next(peer for peer in PEERS if peer.key == "numpy")
+    gone = type(peer)("gone", "Gone", "not_a_module", ())
+    monkeypatch.setitem(module.BY_KEY, "gone", gone)
+    said = []
+    with Crew(["gone"], said.append) as crew:
+        assert list(crew.missing) == ["gone"]
+        assert crew.measure(ROWS[0], "float32", rounds=1, seconds=0) == {}
+    assert said and "Gone is missing" in said[0]
+
+
+def timing(median=None, **rest):
+    spread = [median * 0.9, median * 1.1] if median else None
+    return {
+        "median": median,
+        "spread": spread,
+        "variant": "one",
+        "disagreement": 1e-7,
+        "preparing": 0.5,
+        "reason": "",
+        **rest,
+    }
+
+
+def made_up(times, target, **rest):
+    return {
+        "row": "2-8-1x4",
+        "dtype": "float32",
+        "target": target,
+        "others": 0.0,
+        "timings": {key: timing(time) for key, time in times.items()} | rest,
+    }
+
+
+def test_the_main_table_on_made_up_results():
+    rows = [
+        made_up({"symgrad": 1e-6, "numpy": 4e-6, "jax": 2.8e-6, "limit": 0.5e-6}, 3),
+        made_up({"symgrad": 2e-6, "numpy": 2e-6, "limit": 0.5e-6}, 3, jax=timing(reason="too big")),
+    ]
+    result = {"rows": rows, "versions": {"numpy": "1"}, "missing": {"torch": "not installed"}}
+    text = gradients.render(result)
+    assert "| 2-8-1x4 | 1.00 µs | JAX jit, 2.80 µs | 2.80× | reached (3) | 500 ns | 2.00× |" in text
+    assert "| NumPy by hand, 2.00 µs | 1.00× | missed by 3.0× (3) |" in text
+    assert "- JAX jit: too big (2-8-1x4 float32)" in text
+    assert "- PyTorch eager is missing: not installed" in text
+    machine = {"processor": "a fast one"}
+    found = {"gradients": {"machine": machine, "seconds": 3, **result}}
+    whole = report(json.loads(json.dumps(found)), {"gradients": gradients})
+    assert "| processor | a fast one |" in whole and text in whole
+
+
+def test_the_table_of_compiled_loops_on_made_up_results():
+    row = made_up({"symgrad": 0.5e-6, "numba": 1e-6, "casadi": 2e-6}, 0.5)
+    text = inside.render({"rows": [row], "versions": {}, "missing": {}})
+    assert "| 500 ns | 1.00 µs | 2.00 µs | – | 0.500 | reached (at most 0.5) |" in text
+
+
+def test_exponents_are_of_the_upper_half():
+    sizes = [1.0, 2.0, 4.0, 8.0, 16.0]
+    assert growth.exponent(sizes, [5, 5, 16, 64, 256]) == pytest.approx(2)
+    assert growth.exponent([1.0], [1.0]) is None
+
+
+def test_numbers_as_people_read_them():
+    assert duration(1.234e-6) == "1.23 µs" and duration(0.9996) == "1.00 s"
+    assert duration(12.34) == "12.3 s" and duration(None) == "–" and duration(250e-9) == "250 ns"
+    assert digits(123.4) == "123" and digits(0.1234) == "0.123" and digits(0) == "0"
+    assert verdict(2.75, 3) == "reached (3)" and verdict(1.5, 3) == "missed by 2.0× (3)"
+    assert verdict(0.54, 0.5, smaller=True) == "reached (at most 0.5)"
+    assert verdict(1.0, 0.5, smaller=True) == "missed by 2.0× (at most 0.5)"
+    assert verdict(None, 3) == verdict(3, None) == "–"
+    assert table(["a", "b"], [[1, 2]]) == "| a | b |\n| --- | --: |\n| 1 | 2 |\n"
