@@ -107,6 +107,33 @@ print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
     assert done.stdout.strip() == "0", done.stderr
 
 
+def test_mkl_is_used_only_where_it_is_installed_and_wanted(build, monkeypatch, tmp_path):
+    module = build(SPECS["products"])
+    missing = module.importlib.metadata.PackageNotFoundError
+
+    def files(package, found):
+        assert package == "mkl"
+        if found is None:
+            raise missing
+        return found
+
+    class File:
+        name = "libmkl_rt.so.2"
+
+        def locate(self):
+            return tmp_path / self.name
+
+    for found in (None, [], [File()]):  # not installed; without its library; one that is none
+        monkeypatch.setattr(
+            module.importlib.metadata, "files", lambda package, found=found: files(package, found)
+        )
+        (tmp_path / File.name).write_bytes(b"no library")
+        assert module._of_mkl() is None
+    monkeypatch.setenv("SYMGRAD_MKL", "0")
+    monkeypatch.setattr(module.importlib.metadata, "files", None)  # not even asked
+    assert module._of_mkl() is None
+
+
 @pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS.keys())
 @pytest.mark.parametrize("what", ["predict", "loss", "gradient"])
 def test_more_chunks_for_more_samples(spec, what):

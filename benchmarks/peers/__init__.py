@@ -55,10 +55,17 @@ _ONE_THREAD = (
     ("MKL_NUM_THREADS", "1"),
 )
 
+_WITHOUT_MKL = (("SYMGRAD_MKL", "0"),)
+
 PEERS = [
-    Peer("symgrad", "symgrad", "emitted", ("numba", "scipy"), kind="ours"),
+    Peer("symgrad", "symgrad", "emitted", ("numba", "scipy"), _WITHOUT_MKL, kind="ours"),
     Peer(
-        "symgrad-1", "symgrad, one thread", "emitted", ("numba", "scipy"), _ONE_THREAD, kind="ours"
+        "symgrad-1",
+        "symgrad, one thread",
+        "emitted",
+        ("numba", "scipy"),
+        _ONE_THREAD + _WITHOUT_MKL,
+        kind="ours",
     ),
     Peer("symgrad-mkl", "symgrad with MKL", "emitted_mkl", ("numba", "mkl"), kind="ours"),
     Peer("numpy", "NumPy by hand", "numpy_by_hand", ("numpy",)),
