@@ -6,6 +6,8 @@ with; the report is made of all those that are there. So sections can be run one
 
 import argparse
 import json
+import signal
+import sys
 from pathlib import Path
 from time import perf_counter
 
@@ -45,6 +47,8 @@ def arguments() -> argparse.Namespace:
 
 def main() -> int:
     given = arguments()
+    # Asked to end, end as by an exception: workers are stopped and their folders removed.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     partial = given.quick or given.check or given.rows or given.peers
     into = given.into or (Path("build/benchmarks") if partial else HERE / "results")
     into.mkdir(parents=True, exist_ok=True)

@@ -229,7 +229,8 @@ class Crew:
                 answer = self._time(worker, variant, seconds, found)
                 if answer:
                     medians.setdefault(worker.key, []).append(answer["median"])
-        self.others = max(0.0, busy() - self._own() - before) / max(monotonic() - start, 1e-3)
+        elapsed = monotonic() - start
+        self.others = max(0.0, busy() - self._own() - before) / elapsed if turns else 0.0
         for key, times in medians.items():
             if not found[key].reason:
                 found[key].median, found[key].spread = median(times), (min(times), max(times))
