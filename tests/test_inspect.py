@@ -11,6 +11,7 @@ from test_latex import faults
 
 import symgrad
 from symgrad.compiler.inspect import FORMATS, view
+from symgrad.compiler.memory import memory
 from symgrad.errors import SymgradError
 from symgrad.language import functions
 from symgrad.language.program import array, name_of
@@ -163,7 +164,7 @@ def test_schedules_in_json(compiled):
     assert list(data) == ["predict", "loss", "gradient"]
     for name, blocks in data.items():
         scheduled = compiled.stages.schedule[name]
-        assert all(list(block) == ["kind", "definitions"] for block in blocks)
+        assert all(list(block) == ["kind", "when", "definitions"] for block in blocks)
         rows = [row for block in blocks for row in block["definitions"]]
         assert all(list(row) == ["name", "equation", "storage"] for row in rows)
         assert {row["name"] for row in rows} == {d.name for d in scheduled.program.definitions}
@@ -196,16 +197,18 @@ def test_derivatives_as_text():
 def test_schedules_as_text():
     compiled = symgrad.compile(nets.net([64, 32, 1], ["tanh", "identity"], l2=0.5))
     lines = view(compiled, "schedule").splitlines()
-    assert lines[:7] == [
+    rows = memory(compiled.stages.schedule["predict"], 8).rows
+    assert lines[:8] == [
         "predict:",
-        "  matrix product",
-        "    x_W1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1]   [full]",
-        "  loop over samples",
+        f"  matrix product, for {rows} samples at a time",
+        "    x_W1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1]   [block]",
+        f"  loop over samples, for {rows} samples at a time",
         "    z1[n,i1] = x_W1[n,i1] + b1[i1]   [local]",
-        "    a1[n,i1] = tanh(z1[n,i1])   [row]",
-        "    y[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2] + b2[i2]   [output]",
+        "    a1[n,i1] = tanh(z1[n,i1])   [in the memory of x_W1]",
+        f"  matrix product, for {rows} samples at a time",
+        "    a1_W2[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2]   [in the memory of y]",
     ]
-    assert "  loops over weights" in lines
+    assert "  loops over weights, at the end" in lines
     assert any(line.endswith("[in the memory of d_W1]") for line in lines)
 
 

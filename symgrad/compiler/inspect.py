@@ -127,7 +127,7 @@ def _blocks(schedule: Schedule, itemsize: int) -> list[dict[str, Any]]:
     parts: list[tuple[str, tuple[Block, ...]]] = [
         ("at the beginning", tuple(Rows((total,)) for total in schedule.totals)),
         ("before the blocks", schedule.before),
-        (f"for {places.rows} samples at a time", schedule.blocks),
+        (f"for {places.rows} samples at a time" if places.size else "for all", schedule.blocks),
         ("at the end", schedule.after),
     ]
     result = []
