@@ -7,7 +7,7 @@ that something is added to: the samples are gone through once, and the rest is a
 
 from dataclasses import replace
 
-from sympy import Add, Expr, Indexed, Mul, Sum
+from sympy import Add, Expr, Indexed, Mul, Sum, Symbol
 from sympy.concrete.expr_with_limits import ExprWithLimits
 
 from symgrad.compiler.share import name_for
@@ -52,7 +52,9 @@ class _Splitting:
         if definition.indices and summed and len(summed) < len(terms):
             rest = [self._term(term, definition) for term in terms if term not in summed]
             total = self._split(replace(definition, value=Add(*summed)))
-            return replace(definition, value=Add(*rest, self._named(total.value, definition)))
+            # as large as what it is a part of, so that it can be summed up in its place
+            part = self._named(total.value, definition, definition.indices)
+            return replace(definition, value=Add(*rest, part))
         return replace(definition, value=Add(*(self._term(term, definition) for term in terms)))
 
     def _term(self, term: Expr, definition: Definition) -> Expr:
@@ -75,8 +77,16 @@ class _Splitting:
         return self._inside(term, definition)
 
     def _belongs(self, reduction: Expr, definition: Definition) -> bool:
-        """Whether it is needed for every element of the target, not once for many of them."""
-        return free_indices(reduction) == set(definition.indices) or not definition.indices
+        """Whether it is needed for every element of the target, not once for many of them.
+
+        Sums over samples are always taken as if: only derivatives by weights are summed from block
+        to block, and a sum of its own for several of them would need a place of its own.
+        """
+        return (
+            free_indices(reduction) == set(definition.indices)
+            or not definition.indices
+            or SAMPLE in bounds(reduction)
+        )
 
     def _inside(self, value: Expr, definition: Definition) -> Expr:
         """`value` with every reduction in it defined apart."""
@@ -85,8 +95,11 @@ class _Splitting:
             value = rebuild(value, parts)
         return self._named(value, definition) if isinstance(value, ExprWithLimits) else value
 
-    def _named(self, value: Expr, user: Definition) -> Expr:
-        """The name of `value`, which is defined here where it has none."""
+    def _named(
+        self, value: Expr, user: Definition, indices: tuple[Symbol, ...] | None = None
+    ) -> Expr:
+        """The name of `value`, which is defined here where it has none: for the indices that it
+        has, or for those that are wanted."""
         if isinstance(value, Indexed):
             return value
         if value not in self.named:
@@ -96,7 +109,7 @@ class _Splitting:
             self.taken.add(name)
             order = [i for i in user.indices if i in free_indices(value)]
             rest = sorted(free_indices(value) - set(order), key=lambda index: index.name)
-            self.named[value] = array(name, *order, *rest)
+            self.named[value] = array(name, *(indices or (*order, *rest)))
             self.definitions.append(Definition(self.named[value], value))
         return self.named[value]
 
