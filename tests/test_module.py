@@ -996,7 +996,8 @@ def test_imports_nothing_but_numpy_and_numba():
                 assert node.level == 0
                 names = [node.module]
             for name in names:
-                assert name.split(".")[0] in {"numpy", "numba", "llvmlite"} | sys.stdlib_module_names
+                package = name.split(".")[0]
+                assert package in {"numpy", "numba", "llvmlite"} | sys.stdlib_module_names
 
 
 USE = """

@@ -143,13 +143,18 @@ def test_more_chunks_for_more_samples(spec, what):
 
 
 def test_a_block_is_as_large_as_the_cache_allows():
-    rows = [costs.block_rows(numbers, 10, 4) for numbers in (1, 64, 256, 1024, 4096, 10**6)]
+    program = passes(SPECS["loops"]).gradient
+    numbers = (1, 64, 256, 1024, 4096, 10**6)
+    rows = [costs.block_rows(program, number, 4) for number in numbers]
     assert rows == sorted(rows, reverse=True)
     assert rows[0] == costs.ROWS[1] and rows[-1] == costs.ROWS[0]
-    assert all(
-        2 * rows * numbers * 4 <= 2 * costs.CACHE_BYTES
-        for rows, numbers in zip(rows, (1, 64, 256, 1024), strict=False)
-    )
+    for number, block in zip(numbers, rows, strict=True):
+        assert block == costs.ROWS[0] or block * number * 4 <= costs.CACHE_BYTES
+
+
+def test_large_products_are_left_to_the_threads_of_blas():
+    plan = passes(nets.net([600, 600, 2], ["relu", "identity"])).schedule["gradient"]
+    assert plan.chunks == (costs.NEVER,)
 
 
 def test_layers_of_a_kind_share_their_loops():

@@ -27,6 +27,11 @@ ONE_THREAD = 1 << 18
 # Pieces are no thinner than this; OpenBLAS needs 16 rows to be near its full speed.
 THINNEST = 16
 
+# Layers whose smaller side has more units than this are left to BLAS's threads: pieces of their
+# products would be too many and too thin.
+MOST_NARROW = 512
+NEVER = 1 << 60  # samples
+
 # Arrays that are computed together should stay in a core's cache.
 CACHE_BYTES = 1 << 18
 
@@ -59,9 +64,12 @@ ALIKE_FROM = 4
 STACK = 1 << 10
 
 
-def block_rows(numbers_a_sample: int, weights: int, itemsize: int) -> int:
+def block_rows(program: Program, numbers_a_sample: int, itemsize: int) -> int:
     """How many samples are computed together where each needs so many numbers in memory."""
     least, most = ROWS
+    if (narrow := narrowest(program)) <= MOST_NARROW:
+        most = min(most, 2 * ONE_THREAD // (THINNEST * narrow))
+    weights = sum(size(program, d.indices) for d in program.definitions if sums_over_samples(d))
     rows = least
     while rows < most and (
         2 * rows * numbers_a_sample * itemsize <= CACHE_BYTES
@@ -71,12 +79,26 @@ def block_rows(numbers_a_sample: int, weights: int, itemsize: int) -> int:
     return rows
 
 
+def narrowest(program: Program) -> int:
+    """The smaller side of the weights whose smaller side is the largest: cut into pieces along the
+    longest side, all products then have pieces that are thick enough."""
+    sides = [
+        min(int(program.extent(i)) for i in weight.indices)
+        for weight in program.weights
+        if len(weight.indices) == 2
+    ]
+    return max(sides, default=1)
+
+
 def chunks_from(program: Program) -> tuple[int, ...]:
     """How many samples are computed in 2, 4, 8, … parts, each with a gradient of its own.
 
     With c parts on as many threads the work takes 1/c, and adding up takes c; the sum is least
-    where c² is the ratio of the two. Fewer where a part would not be worth a thread.
+    where c² is the ratio of the two. Fewer where a part would not be worth a thread; and one where
+    products are so large that BLAS's own threads do better than pieces on ours.
     """
+    if narrowest(program) > MOST_NARROW:
+        return (NEVER,)
     sums = sum(size(program, d.indices) for d in program.definitions if sums_over_samples(d))
     thresholds = []
     chunks = 2

@@ -61,8 +61,7 @@ def memory(schedule: Schedule, itemsize: int) -> Memory:
     shelves, numbers = _shelves(
         {name: span for name, span in used.items() if storage[name] == "block"}, sizes
     )
-    weights = sum(costs.size(program, d.indices) for d in program.definitions if _is_sum(d))
-    rows = costs.block_rows(numbers, weights, itemsize)
+    rows = costs.block_rows(program, numbers, itemsize)
     offsets = {name: start * rows for name, start in shelves.items()}
     end = numbers * rows
     for name in used:
@@ -70,10 +69,6 @@ def memory(schedule: Schedule, itemsize: int) -> Memory:
             offsets[name] = end
             end += _aligned(sizes[name])
     return Memory(storage, takes_over, offsets, rows, end)
-
-
-def _is_sum(definition: Definition) -> bool:
-    return bool(definition.indices) and sums_over_samples(definition)
 
 
 def _indices(program: Program, name: str) -> tuple[Symbol, ...]:
