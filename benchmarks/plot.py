@@ -20,7 +20,8 @@ def plot(result: dict, file: Path) -> None:
     rows = [row for row in result["rows"] if row["dtype"] == "float32"] or result["rows"]
     rows = [row for row in rows if summary(row)["ours"]]
     figure, axes = pyplot.subplots(figsize=(9, 0.55 * len(rows) + 2.2), layout="constrained")
-    keys = [peer.key for peer in PEERS if peer.kind == "peer" or peer.key == "symgrad-mkl"]
+    shown = ("peer", "expert")
+    keys = [peer.key for peer in PEERS if peer.kind in shown or peer.key == "symgrad-mkl"]
     for number, key in enumerate(keys):
         points = []
         for height, row in enumerate(rows):

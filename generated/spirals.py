@@ -942,7 +942,6 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_in_child)
 
 
-@functools.cache
 def _several_threads():
     """Whether Numba has several threads, of a kind that several threads may use at once."""
     return nb.get_num_threads() > 1 and nb.threading_layer() in ("omp", "tbb")
@@ -953,8 +952,11 @@ class Compiled:
 
     Call it from Python; or from a function of your own under @njit, or hand it to one as an
     argument: there it is compiled in and runs without Python, on one thread. From `many` samples
-    on, a call from Python runs on several, with the same result to the bit.
+    on, a call from Python runs on several, with the same result to the bit: after a few such calls,
+    because code for threads takes seconds to compile.
     """
+
+    patience = 20
 
     def __init__(self, body, on_threads, many, *signature):
         self.body, self.on_threads, self.many, self.signature = body, on_threads, many, signature
@@ -1005,6 +1007,9 @@ class Compiled:
         if len(arguments[1]) < self.many or _forked or not _several_threads():
             return self.compile()(*arguments)
         if self.threaded is None:
+            self.patience -= 1
+            if self.patience > 0:
+                return self.compile()(*arguments)
             self.threaded = self.dispatched(self.on_threads)
         return self.threaded(*arguments)
 

@@ -40,7 +40,8 @@ class Peer:
     module: str  # in this package
     packages: tuple[str, ...]  # whose versions are reported
     environment: tuple[tuple[str, str], ...] = ()
-    kind: str = "peer"  # or "ours", symgrad in some setting; or "bound", what nothing can beat
+    # or "ours", symgrad in some setting; "expert", written by hand; "bound", what nothing can beat
+    kind: str = "peer"
 
     @property
     def versions(self) -> dict[str, str]:
@@ -69,7 +70,7 @@ PEERS = [
     ),
     Peer("symgrad-mkl", "symgrad with MKL", "emitted_mkl", ("numba", "mkl"), kind="ours"),
     Peer("numpy", "NumPy by hand", "numpy_by_hand", ("numpy",)),
-    Peer("numba", "Numba by hand", "numba_by_hand", ("numba", "scipy")),
+    Peer("numba", "Numba by hand", "numba_by_hand", ("numba", "scipy"), kind="expert"),
     Peer("jax", "JAX jit", "jax_jit", ("jax", "jaxlib"), (("JAX_ENABLE_X64", "1"),)),
     Peer("torch", "PyTorch eager", "torch_eager", ("torch",)),
     Peer("torch-compile", "torch.compile", "torch_compile", ("torch",)),
