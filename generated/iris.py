@@ -519,6 +519,7 @@ def _threaded_loss(theta, x, t):
     return _loss_at_the_end(theta, N, E_sum)
 
 
+@_inner
 def _threaded_loss_and_gradient_into(theta, x, t, gradient):
     """The loss E; its derivative by every weight is written into `gradient`, laid out like theta, on several threads."""
     _check(theta, x, t, gradient)
@@ -716,7 +717,7 @@ class Compiled:
         return self.dispatcher
 
     def dispatched(self, body):
-        dispatcher = _jit(body, nogil=True, fastmath=_FASTMATH)
+        dispatcher = _jit(getattr(body, "py_func", body), nogil=True, fastmath=_FASTMATH)
         dispatcher.compile(self.signature)
         dispatcher.disable_compile()
         return dispatcher
