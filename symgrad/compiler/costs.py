@@ -90,7 +90,7 @@ def narrowest(program: Program) -> int:
     return max(sides, default=1)
 
 
-def chunks_from(program: Program) -> tuple[int, ...]:
+def chunks_from(program: Program, products: bool) -> tuple[int, ...]:
     """How many samples are computed in 2, 4, 8, … parts, each with a gradient of its own.
 
     With c parts on as many threads the work takes 1/c, and adding up takes c; the sum is least
@@ -103,18 +103,16 @@ def chunks_from(program: Program) -> tuple[int, ...]:
     thresholds = []
     chunks = 2
     while chunks <= MOST_CHUNKS:
-        least = max(chunks * chunks * sums * ADD_NS, chunks * THREAD_NS) / nanoseconds(program)
+        least = max(chunks * chunks * sums * ADD_NS, chunks * THREAD_NS) / nanoseconds(
+            program, products
+        )
         thresholds.append(_round(least))
         chunks *= 2
     return tuple(thresholds)
 
 
-def nanoseconds(program: Program) -> float:
-    """What the definitions over samples cost, for one sample among many."""
-    products = any(
-        matrices(program, d) and multiplications(program, d) >= PRODUCT_FROM
-        for d in program.definitions
-    )
+def nanoseconds(program: Program, products: bool) -> float:
+    """What the definitions over samples cost, for one sample among many; `products` by BLAS."""
     return sum(
         of_definition(program, definition)
         * (PRODUCT_NS if products and matrices(program, definition) else LOOP_NS)

@@ -83,8 +83,9 @@ class Schedule:
 def schedule(program: Program, outputs: Iterable[str]) -> Schedule:
     """A schedule that computes `outputs` and nothing else of `program`."""
     program = prune(program, outputs)
-    program = split(program, products=worth_products(program))
-    needed = _needed_for_a_sample(program)
+    products = worth_products(program)
+    program = split(program, products)
+    needed, at_the_end = _needed_for_a_sample(program), _needed_at_the_end(program)
     totals = tuple(
         d
         for d in program.definitions
@@ -92,14 +93,14 @@ def schedule(program: Program, outputs: Iterable[str]) -> Schedule:
     )
     assert all(name_of(r) in program.given for d in totals for r in reads(d.value)), totals
     rest = [d for d in program.definitions if not over_samples(d)]
-    blocks = _blocks(program, [d for d in program.definitions if over_samples(d)], totals)
+    summed = [d for d in program.definitions if over_samples(d) and d not in totals]
     return Schedule(
         program,
         totals,
         before=tuple(Nest(d) for d in rest if d.name in needed),
-        blocks=blocks,
-        after=tuple(Nest(d) for d in rest if d.name in _needed_at_the_end(program)),
-        chunks=costs.chunks_from(program),
+        blocks=_blocks(program, summed, products),
+        after=tuple(Nest(d) for d in rest if d.name in at_the_end),
+        chunks=costs.chunks_from(program, products),
     )
 
 
@@ -146,16 +147,11 @@ def _reads_of_a_sample(definition: Definition) -> Iterator[Expr]:
                 yield from reads(factor)
 
 
-def _blocks(
-    program: Program, definitions: list[Definition], totals: Iterable[Definition]
-) -> tuple[Block, ...]:
+def _blocks(program: Program, definitions: list[Definition], products: bool) -> tuple[Block, ...]:
     """Each definition in the earliest block that has what it needs."""
     blocks: list[Block] = []
     made_in: dict[str, int] = {}
-    products = worth_products(program)
     for definition in definitions:
-        if definition in totals:
-            continue
         needs = [made_in[name] for r in reads(definition.value) if (name := name_of(r)) in made_in]
         place = len(blocks)
         if products and (pair := matrices(program, definition)) is not None:
