@@ -33,12 +33,13 @@ import importlib.metadata
 import inspect
 import os
 import re
+import sys
 
 import numba as nb
 import numpy as np
 from llvmlite import binding, ir
 from numba.core import cgutils
-from numba.extending import get_cython_function_address, lower_builtin, type_callable
+from numba.extending import get_cython_function_address, intrinsic, lower_builtin, type_callable
 from numba.np.arrayobj import make_array, populate_array
 
 SPEC = {'name': 'spirals',
@@ -299,13 +300,37 @@ def _prediction_of_chunk(theta, xs, ys, at_once):
                 y[n, i4] = sigmoid(z4)
 
 
+@_inner
+def _prediction_chunk_by_chunk(theta, x, y):
+    """The same of many samples: of one chunk after the other, their sums added in order."""
+    chunks = _chunks(x.shape[0], (580, 1200, 2300, 4600))
+    for chunk in range(chunks):
+        start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
+        _prediction_of_chunk(theta, x[start:end], y[start:end], 262144)
+
+
 @_threaded
-def _prediction_on_threads(theta, x, y):
-    """The same of all samples: each thread takes some chunks, and their sums are added in order."""
+def _prediction_side_by_side(theta, x, y):
+    """The same: each thread takes some chunks, and their sums are added in the same order."""
     chunks = _chunks(x.shape[0], (580, 1200, 2300, 4600))
     for chunk in nb.prange(chunks):
         start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
         _prediction_of_chunk(theta, x[start:end], y[start:end], 262144)
+
+
+@_inner
+def _prediction_in_turn(theta, x, y):
+    """Writes the output y: all of it."""
+    if x.shape[0] < 580:
+        _prediction_of_chunk(theta, x, y, 1 << 62)
+    else:
+        _prediction_chunk_by_chunk(theta, x, y)
+
+
+@_inner
+def _prediction_on_threads(theta, x, y):
+    """Writes the output y: all of it, many samples on several threads."""
+    _prediction_side_by_side(theta, x, y)
 
 
 @_inner
@@ -375,9 +400,27 @@ def _loss_of_chunk(theta, xs, ts, N, at_once):
     return E_sum
 
 
+@_inner
+def _loss_at_the_end(theta, N, E_sum):
+    """The loss E from the sum over samples."""
+    E = E_sum / N
+    return E
+
+
+@_inner
+def _loss_chunk_by_chunk(theta, x, t, N):
+    """The same of many samples: of one chunk after the other, their sums added in order."""
+    chunks = _chunks(x.shape[0], (570, 1200, 2300, 4600))
+    E_sum = 0.0
+    for chunk in range(chunks):
+        start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
+        E_sum += _loss_of_chunk(theta, x[start:end], t[start:end], N, 262144)
+    return E_sum
+
+
 @_threaded
-def _loss_on_threads(theta, x, t, N):
-    """The same of all samples: each thread takes some chunks, and their sums are added in order."""
+def _loss_side_by_side(theta, x, t, N):
+    """The same: each thread takes some chunks, and their sums are added in the same order."""
     chunks = _chunks(x.shape[0], (570, 1200, 2300, 4600))
     sums = np.empty(chunks)
     for chunk in nb.prange(chunks):
@@ -390,10 +433,22 @@ def _loss_on_threads(theta, x, t, N):
 
 
 @_inner
-def _loss_at_the_end(theta, N, E_sum):
-    """The loss E from the sum over samples."""
-    E = E_sum / N
-    return E
+def _loss_in_turn(theta, x, t):
+    """The loss E: all of it."""
+    N = float(x.shape[0])
+    if x.shape[0] < 570:
+        E_sum = _loss_of_chunk(theta, x, t, N, 1 << 62)
+    else:
+        E_sum = _loss_chunk_by_chunk(theta, x, t, N)
+    return _loss_at_the_end(theta, N, E_sum)
+
+
+@_inner
+def _loss_on_threads(theta, x, t):
+    """The loss E: all of it, many samples on several threads."""
+    N = float(x.shape[0])
+    E_sum = _loss_side_by_side(theta, x, t, N)
+    return _loss_at_the_end(theta, N, E_sum)
 
 
 @_inner
@@ -527,9 +582,32 @@ def _gradient_of_chunk(theta, xs, ts, N, gradient, at_once):
     return E_sum
 
 
+@_inner
+def _gradient_at_the_end(theta, N, gradient, E_sum):
+    """The loss E, and the gradient with what waits for all samples, from the sum over samples."""
+    E = E_sum / N
+    return E
+
+
+@_inner
+def _gradient_chunk_by_chunk(theta, x, t, N, gradient):
+    """The same of many samples: of one chunk after the other, their sums added in order."""
+    chunks = _chunks(x.shape[0], (250, 500, 1000, 2100))
+    part = np.empty(1297, _DTYPE)
+    E_sum = 0.0
+    for chunk in range(chunks):
+        start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
+        into = part if chunk else gradient
+        E_sum += _gradient_of_chunk(theta, x[start:end], t[start:end], N, into, 262144)
+        if chunk:
+            for k in range(1297):
+                gradient[k] += part[k]
+    return E_sum
+
+
 @_threaded
-def _gradient_on_threads(theta, x, t, N, gradient):
-    """The same of all samples: each thread takes some chunks, and their sums are added in order."""
+def _gradient_side_by_side(theta, x, t, N, gradient):
+    """The same: each thread takes some chunks, and their sums are added in the same order."""
     chunks = _chunks(x.shape[0], (250, 500, 1000, 2100))
     parts = np.empty((chunks, 1297), _DTYPE)
     sums = np.empty(chunks)
@@ -547,10 +625,22 @@ def _gradient_on_threads(theta, x, t, N, gradient):
 
 
 @_inner
-def _gradient_at_the_end(theta, N, gradient, E_sum):
-    """The loss E, and the gradient with what waits for all samples, from the sum over samples."""
-    E = E_sum / N
-    return E
+def _gradient_in_turn(theta, x, t, gradient):
+    """The loss E and its gradient: all of it."""
+    N = float(x.shape[0])
+    if x.shape[0] < 250:
+        E_sum = _gradient_of_chunk(theta, x, t, N, gradient, 1 << 62)
+    else:
+        E_sum = _gradient_chunk_by_chunk(theta, x, t, N, gradient)
+    return _gradient_at_the_end(theta, N, gradient, E_sum)
+
+
+@_inner
+def _gradient_on_threads(theta, x, t, gradient):
+    """The loss E and its gradient: all of it, many samples on several threads."""
+    N = float(x.shape[0])
+    E_sum = _gradient_side_by_side(theta, x, t, N, gradient)
+    return _gradient_at_the_end(theta, N, gradient, E_sum)
 
 
 @_inner
@@ -561,6 +651,20 @@ def _chunks(samples, least):
         if samples >= few:
             chunks *= 2
     return chunks
+
+
+@_inner
+def _fits(theta, x, t=None, gradient=None):
+    """Whether shapes are such that compiled code reads and writes within them; `_check` says why not."""
+    if theta.shape[0] != 1297 or x.shape[1] != 2 or x.shape[0] == 0:
+        return False
+    if t is not None:
+        if t.shape[1] != 1 or t.shape[0] != x.shape[0]:
+            return False
+    if gradient is not None:
+        if gradient.shape[0] != 1297 or _overlap(gradient, theta) or _overlap(gradient, x) or _overlap(gradient, t):
+            return False
+    return True
 
 
 @_inner
@@ -592,92 +696,50 @@ def predict(theta, x):
     """The network's output y, of shape (samples, 1), for x of shape (samples, 2)."""
     _check(theta, x)
     y = np.empty((x.shape[0], 1), _DTYPE)
-    chunks = _chunks(x.shape[0], (580, 1200, 2300, 4600))
-    at_once = 1 << 62 if chunks == 1 else 262144
-    for chunk in range(chunks):
-        start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
-        _prediction_of_chunk(theta, x[start:end], y[start:end], at_once)
+    _prediction_in_turn(theta, x, y)
     return y
 
 
 def loss(theta, x, t):
     """The loss E, a float, for x of shape (samples, 2) and t of shape (samples, 1)."""
     _check(theta, x, t)
-    N = float(x.shape[0])
-    chunks = _chunks(x.shape[0], (570, 1200, 2300, 4600))
-    at_once = 1 << 62 if chunks == 1 else 262144
-    E_sum = 0.0
-    for chunk in range(chunks):
-        start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
-        E_sum += _loss_of_chunk(theta, x[start:end], t[start:end], N, at_once)
-    return _loss_at_the_end(theta, N, E_sum)
+    return _loss_in_turn(theta, x, t)
 
 
 def loss_and_gradient_into(theta, x, t, gradient):
     """The loss E; its derivative by every weight is written into `gradient`, laid out like theta."""
     _check(theta, x, t, gradient)
-    N = float(x.shape[0])
-    chunks = _chunks(x.shape[0], (250, 500, 1000, 2100))
-    at_once = 1 << 62 if chunks == 1 else 262144
-    part = np.empty(1297, _DTYPE) if chunks > 1 else gradient
-    E_sum = 0.0
-    for chunk in range(chunks):
-        start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
-        into = part if chunk else gradient
-        E_sum += _gradient_of_chunk(theta, x[start:end], t[start:end], N, into, at_once)
-        if chunk:
-            for k in range(1297):
-                gradient[k] += part[k]
-    return _gradient_at_the_end(theta, N, gradient, E_sum)
-
-
-def step(theta, x, t, rate):
-    """One step of gradient descent: theta -= rate·gradient, in place. Returns the loss before it."""
-    gradient = np.empty(1297, _DTYPE)
-    E = loss_and_gradient_into(theta, x, t, gradient)
-    for k in range(1297):
-        theta[k] -= rate * gradient[k]
-    return E
-
-
-def _threaded_predict(theta, x):
-    """The network's output y, of shape (samples, 1), for x of shape (samples, 2), on several threads."""
-    _check(theta, x)
-    y = np.empty((x.shape[0], 1), _DTYPE)
-    _prediction_on_threads(theta, x, y)
-    return y
-
-
-def _threaded_loss(theta, x, t):
-    """The loss E, a float, for x of shape (samples, 2) and t of shape (samples, 1), on several threads."""
-    _check(theta, x, t)
-    N = float(x.shape[0])
-    E_sum = _loss_on_threads(theta, x, t, N)
-    return _loss_at_the_end(theta, N, E_sum)
-
-
-@_inner
-def _threaded_loss_and_gradient_into(theta, x, t, gradient):
-    """The loss E; its derivative by every weight is written into `gradient`, laid out like theta, on several threads."""
-    _check(theta, x, t, gradient)
-    N = float(x.shape[0])
-    E_sum = _gradient_on_threads(theta, x, t, N, gradient)
-    return _gradient_at_the_end(theta, N, gradient, E_sum)
-
-
-def _threaded_step(theta, x, t, rate):
-    """One step of gradient descent: theta -= rate·gradient, in place, on several threads. Returns the loss before it."""
-    gradient = np.empty(1297, _DTYPE)
-    E = _threaded_loss_and_gradient_into(theta, x, t, gradient)
-    for k in range(1297):
-        theta[k] -= rate * gradient[k]
-    return E
+    return _gradient_in_turn(theta, x, t, gradient)
 
 
 def loss_and_gradient(theta, x, t):
     """The loss E and its derivative by every weight, an array like theta."""
     gradient = np.empty(1297, _DTYPE)
     return loss_and_gradient_into(theta, x, t, gradient), gradient
+
+
+def step(theta, x, t, rate):
+    """One step of gradient descent: theta -= rate·gradient, in place. Returns the loss before it."""
+    _check(theta, x, t)
+    return _step_in_turn(theta, x, t, rate)
+
+
+@_inner
+def _step_in_turn(theta, x, t, rate):
+    gradient = np.empty(1297, _DTYPE)
+    E = _gradient_in_turn(theta, x, t, gradient)
+    for k in range(1297):
+        theta[k] -= rate * gradient[k]
+    return E
+
+
+@_inner
+def _step_on_threads(theta, x, t, rate):
+    gradient = np.empty(1297, _DTYPE)
+    E = _gradient_on_threads(theta, x, t, gradient)
+    for k in range(1297):
+        theta[k] -= rate * gradient[k]
+    return E
 
 
 def init(seed=0):
@@ -720,6 +782,7 @@ _number = nb.from_dtype(_NATIVE)
 _vector = nb.types.Array(_number, 1, "C", readonly=True)
 _matrix = nb.types.Array(_number, 2, "C", readonly=True)
 _written = nb.types.Array(_number, 1, "C")
+_output = nb.types.Array(_number, 2, "C")
 
 
 def _view(vector, start, shape):
@@ -930,6 +993,247 @@ def _of_mkl():
         return None
 
 
+class _Array(ctypes.Structure):
+    """An array in memory, as NumPy's public C headers have it: PyArrayObject_fields."""
+
+    _fields_ = [
+        ("head", ctypes.c_byte * object.__basicsize__),
+        ("data", ctypes.c_void_p),
+        ("axes", ctypes.c_int),
+        ("shape", ctypes.c_void_p),
+        ("strides", ctypes.c_void_p),
+        ("base", ctypes.c_void_p),
+        ("dtype", ctypes.c_void_p),
+        ("flags", ctypes.c_int),
+    ]
+
+
+_KIND = object.__basicsize__ - ctypes.sizeof(ctypes.c_void_p)  # where an object has its type
+_READABLE, _WRITABLE = 0x0101, 0x0501  # flags: in C order and aligned; and writable
+_FASTCALL = 0x0080 | 0x0002  # of functions that take arguments as a C array, and names of some
+
+
+def _as_expected():
+    """Whether this NumPy lays arrays out as `_Array` says. Else Numba's dispatcher does the calls."""
+    array = np.empty((2, 3), _DTYPE)
+    seen = _Array.from_address(id(array))
+    kind = ctypes.c_void_p.from_address(id(array) + _KIND).value
+    found = kind, seen.data, seen.axes, seen.dtype, seen.flags & _WRITABLE
+    return found == (id(np.ndarray), array.ctypes.data, 2, id(_NATIVE), _WRITABLE)
+
+
+_KNOWN = sys.implementation.name == "cpython" and _as_expected()
+
+# Python's C interface. Objects are addresses here.
+_release = nb.types.ExternalFunction("PyEval_SaveThread", nb.intp())
+_resume = nb.types.ExternalFunction("PyEval_RestoreThread", nb.void(nb.intp))
+_float = nb.types.ExternalFunction("PyFloat_FromDouble", nb.intp(nb.float64))
+_item = nb.types.ExternalFunction("PyTuple_GetItem", nb.intp(nb.intp, nb.intp))
+_call = nb.types.ExternalFunction("PyObject_Vectorcall", nb.intp(nb.intp, nb.intp, nb.intp, nb.intp))
+
+_NDARRAY, _DTYPE_OF_ARRAYS, _FLOAT = "symgrad_ndarray", "symgrad_float64", "symgrad_float"
+binding.add_symbol(_NDARRAY, id(np.ndarray))
+binding.add_symbol(_DTYPE_OF_ARRAYS, id(_NATIVE))
+binding.add_symbol(_FLOAT, id(float))
+
+
+_ADDRESS = ir.IntType(8 * ctypes.sizeof(ctypes.c_void_p))
+
+
+def _at(builder, address, offset, kind=_ADDRESS):
+    """What lies at an address."""
+    return builder.load(builder.inttoptr(builder.add(address, address.type(offset)), kind.as_pointer()))
+
+
+def _argument(builder, arguments, place):
+    return _at(builder, arguments, place.literal_value * ctypes.sizeof(ctypes.c_void_p))
+
+
+def _is(builder, address, name):
+    """Whether an address is that of the object called `name`."""
+    symbol = cgutils.get_or_insert_function(builder.module, ir.FunctionType(ir.VoidType(), []), name)
+    return builder.icmp_unsigned("==", address, builder.ptrtoint(symbol, address.type))
+
+
+@intrinsic(prefer_literal=True)
+def _is_array(typing, arguments, place, axes, flags):
+    """Whether an argument is an array of this module's dtype, with so many axes and these flags."""
+
+    def generate(context, builder, signature, values):
+        thing = _argument(builder, values[0], place)
+        fits = cgutils.alloca_once_value(builder, cgutils.false_bit)
+        with builder.if_then(_is(builder, _at(builder, thing, _KIND), _NDARRAY)):
+            short = ir.IntType(32)
+            wanted = short(flags.literal_value)
+            found = builder.and_(_at(builder, thing, _Array.flags.offset, short), wanted)
+            axes_found = _at(builder, thing, _Array.axes.offset, short)
+            right = [
+                _is(builder, _at(builder, thing, _Array.dtype.offset), _DTYPE_OF_ARRAYS),
+                builder.icmp_unsigned("==", axes_found, short(axes.literal_value)),
+                builder.icmp_unsigned("==", found, wanted),
+            ]
+            builder.store(functools.reduce(builder.and_, right), fits)
+        return builder.load(fits)
+
+    return nb.boolean(arguments, place, axes, flags), generate
+
+
+@intrinsic(prefer_literal=True)
+def _array_of(typing, arguments, place, axes, flags):
+    """The argument, for which this was found to be so."""
+    kind = nb.types.Array(_number, axes.literal_value, "C", readonly=flags.literal_value == _READABLE)
+
+    def generate(context, builder, signature, values):
+        thing = _argument(builder, values[0], place)
+        data = _at(builder, thing, _Array.data.offset, context.get_data_type(_number).as_pointer())
+        shape = _at(builder, thing, _Array.shape.offset)
+        extents = [_at(builder, shape, axis * ctypes.sizeof(ctypes.c_ssize_t)) for axis in range(kind.ndim)]
+        return _array(context, builder, signature, data, extents)
+
+    return kind(arguments, place, axes, flags), generate
+
+
+@intrinsic(prefer_literal=True)
+def _is_float(typing, arguments, place):
+    """Whether an argument is one of Python's floats."""
+
+    def generate(context, builder, signature, values):
+        return _is(builder, _at(builder, _argument(builder, values[0], place), _KIND), _FLOAT)
+
+    return nb.boolean(arguments, place), generate
+
+
+@intrinsic(prefer_literal=True)
+def _float_of(typing, arguments, place):
+    """The number in it."""
+
+    def generate(context, builder, signature, values):
+        thing = _argument(builder, values[0], place)
+        return _at(builder, thing, object.__basicsize__, ir.DoubleType())
+
+    return nb.float64(arguments, place), generate
+
+
+def _enter_predict(python, arguments, count, names):
+    """`predict`, called from Python: _prediction_in_turn where all arguments fit.
+
+    `python` are two functions there, for arguments that do not fit and for many samples.
+    """
+    fit = count == 3 and names == 0
+    fit = fit and _is_array(arguments, 0, 1, _READABLE)
+    fit = fit and _is_array(arguments, 1, 2, _READABLE)
+    fit = fit and _is_array(arguments, 2, 2, _WRITABLE)
+    if fit:
+        theta = _array_of(arguments, 0, 1, _READABLE)
+        x = _array_of(arguments, 1, 2, _READABLE)
+        y = _array_of(arguments, 2, 2, _WRITABLE)
+        if _fits(theta, x, y):
+            if x.shape[0] >= 580:
+                return _call(_item(python, 1), arguments, count, names)
+            thread = _release()
+            done, E = False, 0.0
+            try:
+                _prediction_in_turn(theta, x, y)
+                done = True
+            except Exception:  # out of memory, which is for Python to say
+                pass
+            _resume(thread)
+            if done:
+                return _float(E)
+    return _call(_item(python, 0), arguments, count, names)
+
+
+def _enter_loss(python, arguments, count, names):
+    """`loss`, called from Python: _loss_in_turn where all arguments fit.
+
+    `python` are two functions there, for arguments that do not fit and for many samples.
+    """
+    fit = count == 3 and names == 0
+    fit = fit and _is_array(arguments, 0, 1, _READABLE)
+    fit = fit and _is_array(arguments, 1, 2, _READABLE)
+    fit = fit and _is_array(arguments, 2, 2, _READABLE)
+    if fit:
+        theta = _array_of(arguments, 0, 1, _READABLE)
+        x = _array_of(arguments, 1, 2, _READABLE)
+        t = _array_of(arguments, 2, 2, _READABLE)
+        if _fits(theta, x, t):
+            if x.shape[0] >= 570:
+                return _call(_item(python, 1), arguments, count, names)
+            thread = _release()
+            done, E = False, 0.0
+            try:
+                E = _loss_in_turn(theta, x, t)
+                done = True
+            except Exception:  # out of memory, which is for Python to say
+                pass
+            _resume(thread)
+            if done:
+                return _float(E)
+    return _call(_item(python, 0), arguments, count, names)
+
+
+def _enter_loss_and_gradient_into(python, arguments, count, names):
+    """`loss_and_gradient_into`, called from Python: _gradient_in_turn where all arguments fit.
+
+    `python` are two functions there, for arguments that do not fit and for many samples.
+    """
+    fit = count == 4 and names == 0
+    fit = fit and _is_array(arguments, 0, 1, _READABLE)
+    fit = fit and _is_array(arguments, 1, 2, _READABLE)
+    fit = fit and _is_array(arguments, 2, 2, _READABLE)
+    fit = fit and _is_array(arguments, 3, 1, _WRITABLE)
+    if fit:
+        theta = _array_of(arguments, 0, 1, _READABLE)
+        x = _array_of(arguments, 1, 2, _READABLE)
+        t = _array_of(arguments, 2, 2, _READABLE)
+        gradient = _array_of(arguments, 3, 1, _WRITABLE)
+        if _fits(theta, x, t, gradient):
+            if x.shape[0] >= 250:
+                return _call(_item(python, 1), arguments, count, names)
+            thread = _release()
+            done, E = False, 0.0
+            try:
+                E = _gradient_in_turn(theta, x, t, gradient)
+                done = True
+            except Exception:  # out of memory, which is for Python to say
+                pass
+            _resume(thread)
+            if done:
+                return _float(E)
+    return _call(_item(python, 0), arguments, count, names)
+
+
+def _enter_step(python, arguments, count, names):
+    """`step`, called from Python: _step_in_turn where all arguments fit.
+
+    `python` are two functions there, for arguments that do not fit and for many samples.
+    """
+    fit = count == 4 and names == 0
+    fit = fit and _is_array(arguments, 0, 1, _WRITABLE)
+    fit = fit and _is_array(arguments, 1, 2, _READABLE)
+    fit = fit and _is_array(arguments, 2, 2, _READABLE)
+    fit = fit and _is_float(arguments, 3)
+    if fit:
+        theta = _array_of(arguments, 0, 1, _WRITABLE)
+        x = _array_of(arguments, 1, 2, _READABLE)
+        t = _array_of(arguments, 2, 2, _READABLE)
+        rate = _float_of(arguments, 3)
+        if _fits(theta, x, t):
+            if x.shape[0] >= 250:
+                return _call(_item(python, 1), arguments, count, names)
+            thread = _release()
+            done, E = False, 0.0
+            try:
+                E = _step_in_turn(theta, x, t, rate)
+                done = True
+            except Exception:  # out of memory, which is for Python to say
+                pass
+            _resume(thread)
+            if done:
+                return _float(E)
+    return _call(_item(python, 0), arguments, count, names)
+
+
 _forked = False
 
 
@@ -948,161 +1252,213 @@ def _several_threads():
     return nb.get_num_threads() > 1 and nb.threading_layer() in ("omp", "tbb")
 
 
-class Compiled:
-    """A function for arrays of exactly the types in its signature, compiled at its first call.
+def _dispatcher(function, signature):
+    """A function compiled for arguments of just these types."""
+    _link()
+    dispatcher = _jit(function, nogil=True, fastmath=_FASTMATH)
+    dispatcher.compile(signature)
+    dispatcher.disable_compile()
+    return dispatcher
 
-    Call it from Python; or from a function of your own under @njit, or hand it to one as an
-    argument: there it is compiled in and runs without Python, on one thread. From `many` samples
-    on, a call from Python runs on several, with the same result to the bit: after a few such calls,
-    because code for threads takes seconds to compile.
+
+class _MethodDef(ctypes.Structure):
+    """How Python describes a function of C: PyMethodDef."""
+
+    _fields_ = [
+        ("name", ctypes.c_char_p),
+        ("function", ctypes.c_void_p),
+        ("flags", ctypes.c_int),
+        ("doc", ctypes.c_char_p),
+    ]
+
+
+_new_function = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p)(
+    ("PyCFunction_NewEx", ctypes.pythonapi)
+)
+
+
+class Work:
+    """What is done for arguments that fit: compiled when first needed, each way of doing it apart.
+
+    From `many` samples on it is done on several threads, with the same result to the bit: after a
+    few such calls, because code for threads takes seconds to compile.
     """
 
     patience = 20
 
-    def __init__(self, body, on_threads, many, *signature):
-        self.body, self.on_threads, self.many, self.signature = body, on_threads, many, signature
-        self.dispatcher = self.threaded = None
-        self.run = self.first
+    def __init__(self, entry, in_turn, on_threads, many, *signature):
+        self.entry, self.in_turn, self.on_threads = entry, in_turn.py_func, on_threads.py_func
+        self.many, self.signature = many, signature
+        self.method = self.few = self.dispatcher = self.threaded = None
+
+    def __call__(self, *arguments):
+        if len(arguments[1]) >= self.many or not _KNOWN:
+            return self.of_many(*arguments)
+        if self.few is None:
+            self.few = self.from_python(_out_of_memory)
+        return self.few(*arguments)
+
+    def from_python(self, otherwise):
+        """A function of C that does it; what does not fit goes to `otherwise`."""
+        if self.method is None:
+            self.compiled = _c_function(self.entry)
+            self.method = _MethodDef(self.entry.__name__.encode(), self.compiled.address, _FASTCALL, None)
+        return _new_function(ctypes.addressof(self.method), (otherwise, self.of_many), None)
+
+    def of_many(self, *arguments):
+        """On several threads, where there are many samples and several threads."""
+        if len(arguments[1]) >= self.many and not _forked and _several_threads():
+            if self.threaded is None:
+                self.patience -= 1
+                if self.patience <= 0:
+                    self.threaded = _dispatcher(self.on_threads, self.signature)
+            if self.threaded is not None:
+                return self.threaded(*arguments)
+        if self.dispatcher is None:
+            self.dispatcher = _dispatcher(self.in_turn, self.signature)
+        return self.dispatcher(*arguments)
+
+
+def _c_function(function):
+    """A function of addresses compiled as C would be, with Numba's file cache where that is allowed."""
+    _link()
+    kind = nb.intp(nb.intp, nb.intp, nb.intp, nb.intp)
+    try:
+        return nb.cfunc(kind, cache=True, error_model="numpy", fastmath=_FASTMATH)(function)
+    except RuntimeError:  # no place to cache in
+        return nb.cfunc(kind, error_model="numpy", fastmath=_FASTMATH)(function)
+
+
+def _out_of_memory(*arguments):
+    raise MemoryError("no memory for what is computed on the way")
+
+
+class _DoesNotFit(Exception):
+    """Arguments are other than compiled code takes them."""
+
+
+def _does_not_fit(*arguments):
+    raise _DoesNotFit
+
+
+class Compiled(functools.partial):
+    """A function for arrays of exactly the types in its signature, compiled at its first call.
+
+    Call it from Python; or from a function of your own under @njit, or hand it to one as an
+    argument: there it is compiled in and runs without Python, on one thread.
+
+    Python calls a partial object's function without a detour. That function is replaced when the
+    first call has shown what is needed.
+    """
+
+    def __new__(cls, body, work, *signature):
+        self = super().__new__(cls, body)
+        self.body, self.work, self.signature, self.dispatcher = body, work, signature, None
+        self.parameters = inspect.signature(body)
         functools.update_wrapper(self, body)
+        self.becomes(self.first)
+        return self
+
+    def becomes(self, function):
+        """Calls go to `function` from now on."""
+        self.__setstate__((function, (), {}, vars(self)))
+
+    def first(self, *arguments, **named):
+        """Calls until one has few samples: what is compiled for it takes those that follow."""
+        result = self.otherwise(*arguments, **named)
+        if self.work.few is not None:
+            self.becomes(self.fast())
+        return result
+
+    def fast(self):
+        """The function for arguments that fit."""
+        return self.work.from_python(self.otherwise)
+
+    def otherwise(self, *arguments, **named):
+        """A call whatever the arguments are."""
+        return self.work(*self.fitting(*arguments, **named))
+
+    def fitting(self, *arguments, **named):
+        """The arguments as compiled code takes them; an error says which cannot be taken, and why."""
+        given = self.parameters.bind(*arguments, **named).arguments
+        taken = dict(zip(given, self.taken(given), strict=True))
+        try:
+            _check.py_func(**{name: array for name, array in taken.items() if name != "rate"})
+        except ValueError as error:
+            raise ValueError(" ".join(map(str, error.args))) from None  # a message in parts
+        return taken.values()
+
+    def taken(self, given):
+        """What works in place does not convert: it says what is wrong."""
+        if wrong := [*filter(None, map(_mismatch, given, given.values(), self.signature))]:
+            raise TypeError("; ".join(wrong))
+        return [float(value) if name == "rate" else _plain(value) for name, value in given.items()]
 
     def compile(self):
         """The compiled function, a Numba dispatcher that takes this signature and no other."""
         if self.dispatcher is None:
-            self.dispatcher = self.dispatched(self.body)
+            self.dispatcher = _dispatcher(self.body, self.signature)
         return self.dispatcher
-
-    def dispatched(self, body):
-        _link()
-        dispatcher = _jit(getattr(body, "py_func", body), nogil=True, fastmath=_FASTMATH)
-        dispatcher.compile(self.signature)
-        dispatcher.disable_compile()
-        return dispatcher
 
     @property
     def _numba_type_(self):
         return nb.types.Dispatcher(self.compile())
 
-    def first(self, *arguments):
-        """The first call with few samples; those after it go to compiled code at once."""
-        self.run = self.compile()
-        return self.run(*arguments)
-
-    def otherwise(self, *arguments):
-        """A call with many samples, or with what compiled code does not take as it is.
-
-        Numba's dispatcher may overlook another order of bytes, so that dtypes are compared before.
-        """
-        pairs = zip(arguments, self.signature, strict=True)
-        arrays = [array for array, kind in pairs if isinstance(kind, nb.types.Array)]
-        try:
-            if all(array.dtype == _NATIVE for array in arrays):
-                return self.on_several(arguments)
-        except ValueError as error:
-            raise _in_words(error) from None
-        except (TypeError, AttributeError):
-            pass
-        return self.mismatched(arguments)
-
-    def on_several(self, arguments):
-        """A call on several threads, where there are many samples and several threads."""
-        if len(arguments[1]) < self.many or _forked or not _several_threads():
-            return self.compile()(*arguments)
-        if self.threaded is None:
-            self.patience -= 1
-            if self.patience > 0:
-                return self.compile()(*arguments)
-            self.threaded = self.dispatched(self.on_threads)
-        return self.threaded(*arguments)
-
-    def mismatched(self, arguments):
-        """What works in place does not convert: it says what is wrong."""
-        given = inspect.signature(self.body).bind(*arguments).arguments
-        wrong = filter(None, map(_mismatch, given, given.values(), self.signature))
-        raise TypeError("; ".join(wrong)) from None
-
     def __reduce__(self):
         return self.__name__
 
     def __repr__(self):
-        return f"<{__name__}.{self.__name__}{inspect.signature(self.body)}>"
+        return f"<{__name__}.{self.__name__}{self.parameters}>"
 
 
 class Converting(Compiled):
     """A compiled function that, called from Python, takes any array-like."""
 
-    def mismatched(self, arguments):
-        given = inspect.signature(self.body).bind(*arguments).arguments
-        converted = [_converted(name, value) for name, value in given.items()]
-        try:
-            result = self.on_several(converted)
-        except ValueError as error:
-            raise _in_words(error) from None
-        if isinstance(result, tuple) and np.asarray(given["theta"]).dtype == np.float64:
-            return result[0], result[1].astype(np.float64)  # as SciPy's minimisers want it
-        return result
+    def taken(self, given):
+        return [_converted(name, value) for name, value in given.items()]
 
 
 class Predict(Converting):
-    def __call__(self, theta, x):
-        try:
-            if theta.dtype is x.dtype is _NATIVE and len(x) < self.many:
-                return self.run(theta, x)
-        except ValueError as error:
-            raise _in_words(error) from None
-        except (TypeError, AttributeError):  # other types than in the signature
-            pass
-        return self.otherwise(theta, x)
+    def fast(self):
+        run, empty = self.work.from_python(_does_not_fit), np.empty
+
+        def predict(theta, x):
+            try:
+                y = empty((len(x), 1), _NATIVE)
+                run(theta, x, y)
+            except (_DoesNotFit, TypeError):
+                return self.otherwise(theta, x)
+            return y
+
+        return predict
+
+    def otherwise(self, *arguments, **named):
+        theta, x = self.fitting(*arguments, **named)
+        y = np.empty((len(x), 1), _DTYPE)
+        self.work(theta, x, y)
+        return y
 
 
-class Loss(Converting):
-    def __call__(self, theta, x, t):
-        try:
-            if theta.dtype is x.dtype is t.dtype is _NATIVE and len(x) < self.many:
-                return self.run(theta, x, t)
-        except ValueError as error:
-            raise _in_words(error) from None
-        except (TypeError, AttributeError):  # other types than in the signature
-            pass
-        return self.otherwise(theta, x, t)
+class LossAndGradient(Converting):
+    def fast(self):
+        run, empty = self.work.from_python(_does_not_fit), np.empty
 
+        def loss_and_gradient(theta, x, t):
+            gradient = empty(1297, _NATIVE)
+            try:
+                return run(theta, x, t, gradient), gradient
+            except _DoesNotFit:
+                return self.otherwise(theta, x, t)
 
-class LossAndGradient(Loss):
-    """One that only calls compiled functions: Python runs it as it stands."""
+        return loss_and_gradient
 
-    def first(self, *arguments):
-        return self.body(*arguments)
-
-    def on_several(self, arguments):
-        return self.body(*arguments)
-
-
-class LossAndGradientInto(Compiled):
-    def __call__(self, theta, x, t, gradient):
-        try:
-            if theta.dtype is x.dtype is t.dtype is gradient.dtype is _NATIVE and len(x) < self.many:
-                return self.run(theta, x, t, gradient)
-        except ValueError as error:
-            raise _in_words(error) from None
-        except (TypeError, AttributeError):  # other types than in the signature
-            pass
-        return self.otherwise(theta, x, t, gradient)
-
-
-class Step(Compiled):
-    def __call__(self, theta, x, t, rate):
-        try:
-            if theta.dtype is x.dtype is t.dtype is _NATIVE and len(x) < self.many:
-                return self.run(theta, x, t, rate)
-        except ValueError as error:
-            raise _in_words(error) from None
-        except (TypeError, AttributeError):  # other types than in the signature
-            pass
-        return self.otherwise(theta, x, t, rate)
-
-
-def _in_words(error):
-    """Compiled code hands over the parts of a message, not the text."""
-    return ValueError(" ".join(map(str, error.args)))
+    def otherwise(self, theta, *rest, **named):
+        arguments = self.fitting(theta, *rest, **named)
+        gradient = np.empty(1297, _DTYPE)
+        E = self.work(*arguments, gradient)
+        if np.asarray(theta).dtype == np.float64:
+            gradient = gradient.astype(np.float64)  # as SciPy's minimisers want it
+        return E, gradient
 
 
 def _converted(name, value):
@@ -1115,7 +1471,12 @@ def _converted(name, value):
         raise TypeError(f"{name} must hold real numbers, came {array.dtype}")
     if array.ndim != _AXES[name]:
         raise ValueError(f"{name} must be of shape {_SHAPES[name]}, came {array.shape}")
-    return np.require(array, _DTYPE, "C")
+    return _plain(np.require(array, _DTYPE, ["C", "A"]))
+
+
+def _plain(array):
+    """The same memory as an array of no class but NumPy's, with NumPy's own object as its dtype."""
+    return np.asarray(array).view(_DTYPE)
 
 
 def _mismatch(name, value, kind):
@@ -1128,16 +1489,24 @@ def _mismatch(name, value, kind):
         return f"{wanted}, came {type(value).__name__}"
     what = [str(value.dtype)]
     what += [] if value.flags.c_contiguous else ["not C-contiguous"]
+    what += [] if value.flags.aligned else ["not aligned"]
     what += [] if value.flags.writeable or not kind.mutable else ["read-only"]
     if len(what) == 1 and value.dtype == _NATIVE and value.ndim == _AXES[name]:
         return None
     return f"{wanted}, came one of shape {value.shape}: {', '.join(what)}"
 
 
-predict = Predict(predict, _threaded_predict, 580, _vector, _matrix)
-loss = Loss(loss, _threaded_loss, 570, _vector, _matrix, _matrix)
-loss_and_gradient_into = LossAndGradientInto(
-    loss_and_gradient_into, _threaded_loss_and_gradient_into, 250, _vector, _matrix, _matrix, _written
+_predicting = Work(
+    _enter_predict, _prediction_in_turn, _prediction_on_threads, 580, _vector, _matrix, _output
 )
-loss_and_gradient = LossAndGradient(loss_and_gradient, None, float("inf"), _vector, _matrix, _matrix)
-step = Step(step, _threaded_step, 250, _written, _matrix, _matrix, nb.float64)
+_losing = Work(_enter_loss, _loss_in_turn, _loss_on_threads, 570, _vector, _matrix, _matrix)
+_differentiating = Work(
+    _enter_loss_and_gradient_into, _gradient_in_turn, _gradient_on_threads, 250, _vector, _matrix, _matrix, _written
+)
+_stepping = Work(_enter_step, _step_in_turn, _step_on_threads, 250, _written, _matrix, _matrix, nb.float64)
+
+predict = Predict(predict, _predicting, _vector, _matrix)
+loss = Converting(loss, _losing, _vector, _matrix, _matrix)
+loss_and_gradient_into = Compiled(loss_and_gradient_into, _differentiating, _vector, _matrix, _matrix, _written)
+loss_and_gradient = LossAndGradient(loss_and_gradient, _differentiating, _vector, _matrix, _matrix)
+step = Compiled(step, _stepping, _written, _matrix, _matrix, nb.float64)

@@ -27,7 +27,7 @@ class Interpreted:
     """Stands where Numba's dispatcher would, and lets Python run the function."""
 
     def __init__(self, body: Callable[..., Any]) -> None:
-        self.body = body
+        self.body = self.py_func = body
 
     def compile(self, signature: Any) -> None:
         """Python needs none."""
@@ -58,6 +58,7 @@ def interpret() -> Callable[[str], ModuleType]:
         module = ModuleType("interpreted")
         with mock.patch.dict(sys.modules, {"numba": WithoutCompiling("numba")}):
             exec(compile(source, "interpreted.py", "exec"), module.__dict__)
+        module._KNOWN = False  # no functions of C
         return module
 
     return interpreted

@@ -60,13 +60,14 @@ def run(module, what, given, layout):
     theta = np.concatenate([np.ravel(given[name]) for name in layout])
     data = [given[name] for name in ("x", "t", "w") if name in given]
     if what == "predict":
-        return [{"y": getattr(module, way).body(theta, data[0])} for way in ("predict",)] + [
-            {"y": module._threaded_predict(theta, data[0])}
-        ]
+        y = np.full((len(data[0]), module.SPEC["layers"][-1]["units"]), np.nan)
+        module._prediction_on_threads(theta, data[0], y)
+        return [{"y": module.predict.body(theta, data[0])}, {"y": y}]
     if what == "loss":
-        return [{"E": module.loss.body(theta, *data)}, {"E": module._threaded_loss(theta, *data)}]
+        on_threads = module._loss_on_threads(theta, *data)
+        return [{"E": module.loss.body(theta, *data)}, {"E": on_threads}]
     results = []
-    for function in (module.loss_and_gradient_into.body, module._threaded_loss_and_gradient_into):
+    for function in (module.loss_and_gradient_into.body, module._gradient_on_threads):
         gradient = np.full(theta.shape, np.nan)
         result = {"E": function(theta, *data, gradient)}
         for name, (start, shape) in layout.items():

@@ -54,7 +54,7 @@ def test_any_number_of_threads_gives_the_same_bits(case, threads):
     expected = np.empty_like(theta)
     loss = from_njit(module, theta, data, expected)  # on one thread, chunk by chunk
     for function in (module.loss_and_gradient_into, module.step):
-        function.patience = 1  # the first call that may use threads does
+        function.work.patience = 1  # the first call that may use threads does
     for number in range(1, numba.config.NUMBA_NUM_THREADS + 1):
         threads(number)
         gradient = np.full_like(theta, np.nan)
@@ -64,7 +64,7 @@ def test_any_number_of_threads_gives_the_same_bits(case, threads):
         assert module.step(stepped, *data, 0.5) == loss
         np.testing.assert_array_equal(stepped, theta - 0.5 * expected)
     several = numba.config.NUMBA_NUM_THREADS > 1 and numba.threading_layer() in ("omp", "tbb")
-    assert (module.loss_and_gradient_into.threaded is not None) == several
+    assert (module.loss_and_gradient_into.work.threaded is not None) == several
 
 
 def test_many_samples_are_the_mean_of_few(case):
@@ -99,7 +99,7 @@ module = symgrad.compile({"name": "forked", "dtype": "float64", "inputs": 3,
     "loss": {"kind": "squared"}}).module
 x, t = np.ones((20000, 3)), np.zeros((20000, 2))
 theta = module.init(0)
-module.loss.patience = 0
+module.loss.work.patience = 0
 before = module.loss(theta, x, t)
 child = os.fork()
 if child == 0:

@@ -21,9 +21,12 @@ Layout = Mapping[str, tuple[int, tuple[int, ...]]]
 
 # What the functions of a family do.
 SAYS = {
-    "prediction": "Writes the output of a chunk of samples.",
-    "loss": "The sum of the losses of a chunk of samples.",
-    "gradient": "The gradient of a chunk of samples; returns the sum of their losses.",
+    "prediction": ("Writes the output of a chunk of samples.", "Writes the output y"),
+    "loss": ("The sum of the losses of a chunk of samples.", "The loss E"),
+    "gradient": (
+        "The gradient of a chunk of samples; returns the sum of their losses.",
+        "The loss E and its gradient",
+    ),
 }
 
 
@@ -49,15 +52,17 @@ def family(name: str, schedule: Schedule, layout: Layout, single: bool) -> dict[
     mark = "s" if in_blocks else ""
     return {
         "name": name,
-        "says": SAYS[name],
+        "says": SAYS[name][0],
+        "does": SAYS[name][1],
         "arguments": {
             "chunk": ", ".join(["theta", *(d + mark for d in data), *scalars, *target, *limit]),
-            "all": ", ".join(["theta", *data, *scalars, *target]),
+            "chunks": ", ".join(["theta", *data, *scalars, *target]),
+            "all": ", ".join(["theta", *data, *target]),
             "end": ", ".join([*end, *target, "E_sum"]),
         },
         "call": {
-            "turn": ", ".join([*chunk, *limit]),
-            "threads": ", ".join([*chunk, *([str(costs.ONE_THREAD)] * products)]),
+            "of_few": ", ".join(["theta", *data, *scalars, *target, *(["1 << 62"] * products)]),
+            "of_many": ", ".join([*chunk, *([str(costs.ONE_THREAD)] * products)]),
         },
         "names": {
             "one": ", ".join(data),
@@ -87,10 +92,15 @@ def family(name: str, schedule: Schedule, layout: Layout, single: bool) -> dict[
         "sums": sums,
         "products": products,
         "scratch": places.size,
+        "allocates": bool(places.size) or _allocates(body.after),
         "in_blocks": in_blocks,
         "rows": places.rows,
         "chunks": schedule.chunks,
     }
+
+
+def _allocates(part: Part) -> bool:
+    return any(isinstance(s, Line) and "np.empty(" in s.source for s in part.statements)
 
 
 def _opening(
