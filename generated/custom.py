@@ -151,13 +151,6 @@ def square(u):
 
 
 @_inner
-def _zero(vector, start, size):
-    """Sums begin: `size` numbers of `vector` from `start` on are set to 0."""
-    for k in range(start, start + size):
-        vector[k] = 0.0
-
-
-@_inner
 def _prediction_of_chunk(theta, xs, ys, at_once):
     """Writes the output of a chunk of samples."""
     scratch = np.empty(16384, _DTYPE)  # for 512 samples at a time
@@ -175,9 +168,8 @@ def _prediction_of_chunk(theta, xs, ys, at_once):
         x, y = xs[start:end], ys[start:end]
         x_W1 = _view(scratch, 0, (rows, 16))
         a1_W2 = _view(scratch, 8192, (rows, 16))
+        a2 = _local(16)
         a1 = x_W1  # in the same memory, one after the other
-        a2 = a1_W2  # in the same memory, one after the other
-        a2_W3 = y  # in the same memory, one after the other
         # layer 1, forward: x_W1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1]
         _product(x, W1, x_W1, 0.0, at_once)
         for n in range(rows):
@@ -193,46 +185,23 @@ def _prediction_of_chunk(theta, xs, ys, at_once):
             # a2[n,i2] = 0.1·z2[n,i2] + exp(-¼·z2[n,i2]²)
             for i2 in range(units2):
                 z2 = a1_W2[n, i2] + b2[i2]
-                a2[n, i2] = 0.1 * z2 + exp((-0.25) * (z2 * z2))
-        # layer 3, forward: a2_W3[n,i3] = Σ_i2 a2[n,i2]·W3[i2,i3]
-        _product(a2, W3, a2_W3, 0.0, at_once)
-        for n in range(rows):
-            # y[n,i3] = a2_W3[n,i3] + b3[i3]
+                a2[i2] = 0.1 * z2 + exp((-0.25) * (z2 * z2))
+            # layer 3, forward: y[n,i3] = Σ_i2 a2[n,i2]·W3[i2,i3] + b3[i3]
             for i3 in range(2):
-                y[n, i3] = a2_W3[n, i3] + b3[i3]
-
-
-@_inner
-def _prediction_chunk_by_chunk(theta, x, y):
-    """The same of many samples: of one chunk after the other, their sums added in order."""
-    chunks = _chunks(x.shape[0], (910, 1900, 3700, 7300))
-    for chunk in range(chunks):
-        start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
-        _prediction_of_chunk(theta, x[start:end], y[start:end], 262144)
+                total = b3[i3]
+                for i2 in range(16):
+                    total += a2[i2] * W3[i2, i3]
+                y[n, i3] = total
 
 
 @_threaded
-def _prediction_side_by_side(theta, x, y):
-    """The same: each thread takes some chunks, and their sums are added in the same order."""
-    chunks = _chunks(x.shape[0], (910, 1900, 3700, 7300))
+def _prediction_on_threads(theta, x, y):
+    """Writes the output y: each thread takes some chunks, and their sums are added in order."""
+
+    chunks = _chunks(x.shape[0], (480, 950, 1900, 3800))
     for chunk in nb.prange(chunks):
         start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
         _prediction_of_chunk(theta, x[start:end], y[start:end], 262144)
-
-
-@_inner
-def _prediction_in_turn(theta, x, y):
-    """Writes the output y: all of it."""
-    if x.shape[0] < 910:
-        _prediction_of_chunk(theta, x, y, 1 << 62)
-    else:
-        _prediction_chunk_by_chunk(theta, x, y)
-
-
-@_inner
-def _prediction_on_threads(theta, x, y):
-    """Writes the output y: all of it, many samples on several threads."""
-    _prediction_side_by_side(theta, x, y)
 
 
 @_inner
@@ -254,10 +223,9 @@ def _loss_of_chunk(theta, xs, ts, N, at_once):
         x, t = xs[start:end], ts[start:end]
         x_W1 = _view(scratch, 0, (rows, 16))
         a1_W2 = _view(scratch, 8192, (rows, 16))
-        a2_W3 = _view(scratch, 0, (rows, 2))
+        a2 = _local(16)
         y = _local(2)
         a1 = x_W1  # in the same memory, one after the other
-        a2 = a1_W2  # in the same memory, one after the other
         # layer 1, forward: x_W1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1]
         _product(x, W1, x_W1, 0.0, at_once)
         for n in range(rows):
@@ -273,13 +241,13 @@ def _loss_of_chunk(theta, xs, ts, N, at_once):
             # a2[n,i2] = 0.1·z2[n,i2] + exp(-¼·z2[n,i2]²)
             for i2 in range(units2):
                 z2 = a1_W2[n, i2] + b2[i2]
-                a2[n, i2] = 0.1 * z2 + exp((-0.25) * (z2 * z2))
-        # layer 3, forward: a2_W3[n,i3] = Σ_i2 a2[n,i2]·W3[i2,i3]
-        _product(a2, W3, a2_W3, 0.0, at_once)
-        for n in range(rows):
-            # y[n,i3] = a2_W3[n,i3] + b3[i3]
+                a2[i2] = 0.1 * z2 + exp((-0.25) * (z2 * z2))
+            # layer 3, forward: y[n,i3] = Σ_i2 a2[n,i2]·W3[i2,i3] + b3[i3]
             for i3 in range(2):
-                y[i3] = a2_W3[n, i3] + b3[i3]
+                total = b3[i3]
+                for i2 in range(16):
+                    total += a2[i2] * W3[i2, i3]
+                y[i3] = total
             # loss: e[n] = 2.25·Σ_i3 (sqrt(1 + (4/9)·(y[n,i3] - t[n,i3])²) - 1)
             e = 0.0
             for i3 in range(2):
@@ -289,28 +257,11 @@ def _loss_of_chunk(theta, xs, ts, N, at_once):
     return E_sum
 
 
-@_inner
-def _loss_at_the_end(theta, N, E_sum):
-    """The loss E from the sum over samples."""
-    E = E_sum / N
-    return E
-
-
-@_inner
-def _loss_chunk_by_chunk(theta, x, t, N):
-    """The same of many samples: of one chunk after the other, their sums added in order."""
-    chunks = _chunks(x.shape[0], (850, 1700, 3400, 6800))
-    E_sum = 0.0
-    for chunk in range(chunks):
-        start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
-        E_sum += _loss_of_chunk(theta, x[start:end], t[start:end], N, 262144)
-    return E_sum
-
-
 @_threaded
-def _loss_side_by_side(theta, x, t, N):
-    """The same: each thread takes some chunks, and their sums are added in the same order."""
-    chunks = _chunks(x.shape[0], (850, 1700, 3400, 6800))
+def _loss_on_threads(theta, x, t):
+    """The loss E: each thread takes some chunks, and their sums are added in order."""
+    N = float(x.shape[0])
+    chunks = _chunks(x.shape[0], (460, 910, 1900, 3700))
     sums = np.empty(chunks)
     for chunk in nb.prange(chunks):
         start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
@@ -318,32 +269,14 @@ def _loss_side_by_side(theta, x, t, N):
     E_sum = 0.0
     for chunk in range(chunks):
         E_sum += sums[chunk]
-    return E_sum
-
-
-@_inner
-def _loss_in_turn(theta, x, t):
-    """The loss E: all of it."""
-    N = float(x.shape[0])
-    if x.shape[0] < 850:
-        E_sum = _loss_of_chunk(theta, x, t, N, 1 << 62)
-    else:
-        E_sum = _loss_chunk_by_chunk(theta, x, t, N)
-    return _loss_at_the_end(theta, N, E_sum)
-
-
-@_inner
-def _loss_on_threads(theta, x, t):
-    """The loss E: all of it, many samples on several threads."""
-    N = float(x.shape[0])
-    E_sum = _loss_side_by_side(theta, x, t, N)
-    return _loss_at_the_end(theta, N, E_sum)
+    E = E_sum / N
+    return E
 
 
 @_inner
 def _gradient_of_chunk(theta, xs, ts, N, gradient, at_once):
     """The gradient of a chunk of samples; returns the sum of their losses."""
-    scratch = np.empty(25600, _DTYPE)  # for 256 samples at a time
+    scratch = np.empty(20480, _DTYPE)  # for 256 samples at a time
     units1 = _extent(16)
     units2 = _extent(16)
     W1 = _view(theta, 0, (3, 16))
@@ -368,22 +301,21 @@ def _gradient_of_chunk(theta, xs, ts, N, gradient, at_once):
         part_of_a1 = _view(scratch, 8192, (rows, 16))
         a1 = _view(scratch, 4096, (rows, 16))
         a1_W2 = _view(scratch, 12288, (rows, 16))
-        part_of_a2 = _view(scratch, 20480, (rows, 16))
-        a2 = _view(scratch, 16384, (rows, 16))
-        a2_W3 = _view(scratch, 24576, (rows, 2))
-        d_y = _view(scratch, 25088, (rows, 2))
-        d_a2 = _view(scratch, 16384, (rows, 16))
+        d_z2 = _view(scratch, 16384, (rows, 16))
         d_a1 = _view(scratch, 4096, (rows, 16))
+        z2 = _local(16)
+        part_of_a2 = _local(16)
+        a2 = _local(16)
         y_minus_t = _local(2)
         part_of_e = _local(2)
+        d_y = _local(2)
         z1 = x_W1  # in the same memory, one after the other
-        z2 = a1_W2  # in the same memory, one after the other
-        d_z2 = d_a2  # in the same memory, one after the other
         d_z1 = d_a1  # in the same memory, one after the other
         if start == 0:
-            _zero(gradient, 48, 16)
-            _zero(gradient, 320, 16)
-            _zero(gradient, 368, 2)
+            for k in range(48, 64):
+                gradient[k] = 0.0
+            for k in range(320, 370):
+                gradient[k] = 0.0
         # layer 1, forward: x_W1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1]
         _product(x, W1, x_W1, 0.0, at_once)
         for n in range(rows):
@@ -401,17 +333,16 @@ def _gradient_of_chunk(theta, xs, ts, N, gradient, at_once):
             # part_of_a2[n,i2] = exp(-¼·z2[n,i2]²)
             # a2[n,i2] = 0.1·z2[n,i2] + part_of_a2[n,i2]
             for i2 in range(units2):
-                z2[n, i2] = a1_W2[n, i2] + b2[i2]
-                part_of_a2[n, i2] = exp((-0.25) * (z2[n, i2] * z2[n, i2]))
-                a2[n, i2] = 0.1 * z2[n, i2] + part_of_a2[n, i2]
-        # layer 3, forward: a2_W3[n,i3] = Σ_i2 a2[n,i2]·W3[i2,i3]
-        _product(a2, W3, a2_W3, 0.0, at_once)
-        for n in range(rows):
-            # y[n,i3] = a2_W3[n,i3] + b3[i3]
+                z2[i2] = a1_W2[n, i2] + b2[i2]
+                part_of_a2[i2] = exp((-0.25) * (z2[i2] * z2[i2]))
+                a2[i2] = 0.1 * z2[i2] + part_of_a2[i2]
+            # layer 3, forward: y[n,i3] = Σ_i2 a2[n,i2]·W3[i2,i3] + b3[i3]
             # y_minus_t[n,i3] = y[n,i3] - t[n,i3]
             # part_of_e[n,i3] = 1 + (4/9)·y_minus_t[n,i3]²
             for i3 in range(2):
-                y = a2_W3[n, i3] + b3[i3]
+                y = b3[i3]
+                for i2 in range(16):
+                    y += a2[i2] * W3[i2, i3]
                 y_minus_t[i3] = y - t[n, i3]
                 part_of_e[i3] = 1.0 + 0.4444444444444444 * (y_minus_t[i3] * y_minus_t[i3])
             # loss: e[n] = 2.25·Σ_i3 (sqrt(part_of_e[n,i3]) - 1)
@@ -421,19 +352,23 @@ def _gradient_of_chunk(theta, xs, ts, N, gradient, at_once):
             # E = Σ_n e[n]/N
             E_sum += e
             # layer 3, backward: d_y[n,i3] = y_minus_t[n,i3]/(N·sqrt(part_of_e[n,i3]))
+            for i3 in range(2):
+                d_y[i3] = y_minus_t[i3] / N / np.sqrt(part_of_e[i3])
+            # d_W3[i2,i3] = Σ_n a2[n,i2]·d_y[n,i3]
+            for i2 in range(units2):
+                for i3 in range(2):
+                    d_W3[i2, i3] += a2[i2] * d_y[i3]
             # d_b3[i3] = Σ_n d_y[n,i3]
             for i3 in range(2):
-                d_y[n, i3] = y_minus_t[i3] / N / np.sqrt(part_of_e[i3])
-                d_b3[i3] += d_y[n, i3]
-        # d_W3[i2,i3] = Σ_n a2[n,i2]·d_y[n,i3]
-        _product(a2.T, d_y, d_W3, keep, at_once)
-        # layer 2, backward: d_a2[n,i2] = Σ_i3 d_y[n,i3]·W3[i2,i3]
-        _product(d_y, W3.T, d_a2, 0.0, at_once)
-        for n in range(rows):
+                d_b3[i3] += d_y[i3]
+            # layer 2, backward: d_a2[n,i2] = Σ_i3 d_y[n,i3]·W3[i2,i3]
             # d_z2[n,i2] = d_a2[n,i2]·(0.1 - ½·part_of_a2[n,i2]·z2[n,i2])
             # d_b2[i2] = Σ_n d_z2[n,i2]
             for i2 in range(units2):
-                d_z2[n, i2] = d_a2[n, i2] * (0.1 - 0.5 * part_of_a2[n, i2] * z2[n, i2])
+                d_a2 = 0.0
+                for i3 in range(2):
+                    d_a2 += d_y[i3] * W3[i2, i3]
+                d_z2[n, i2] = d_a2 * (0.1 - 0.5 * part_of_a2[i2] * z2[i2])
                 d_b2[i2] += d_z2[n, i2]
         # d_W2[i1,i2] = Σ_n a1[n,i1]·d_z2[n,i2]
         _product(a1.T, d_z2, d_W2, keep, at_once)
@@ -450,33 +385,11 @@ def _gradient_of_chunk(theta, xs, ts, N, gradient, at_once):
     return E_sum
 
 
-@_inner
-def _gradient_at_the_end(theta, N, gradient, E_sum):
-    """The loss E, and the gradient with what waits for all samples, from the sum over samples."""
-    E = E_sum / N
-    return E
-
-
-@_inner
-def _gradient_chunk_by_chunk(theta, x, t, N, gradient):
-    """The same of many samples: of one chunk after the other, their sums added in order."""
-    chunks = _chunks(x.shape[0], (420, 840, 1700, 3400))
-    part = np.empty(370, _DTYPE)
-    E_sum = 0.0
-    for chunk in range(chunks):
-        start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
-        into = part if chunk else gradient
-        E_sum += _gradient_of_chunk(theta, x[start:end], t[start:end], N, into, 262144)
-        if chunk:
-            for k in range(370):
-                gradient[k] += part[k]
-    return E_sum
-
-
 @_threaded
-def _gradient_side_by_side(theta, x, t, N, gradient):
-    """The same: each thread takes some chunks, and their sums are added in the same order."""
-    chunks = _chunks(x.shape[0], (420, 840, 1700, 3400))
+def _gradient_on_threads(theta, x, t, gradient):
+    """The loss E and its gradient: each thread takes some chunks, and their sums are added in order."""
+    N = float(x.shape[0])
+    chunks = _chunks(x.shape[0], (220, 440, 880, 1800))
     parts = np.empty((chunks, 370), _DTYPE)
     sums = np.empty(chunks)
     for chunk in nb.prange(chunks):
@@ -489,26 +402,8 @@ def _gradient_side_by_side(theta, x, t, N, gradient):
     E_sum = 0.0
     for chunk in range(chunks):
         E_sum += sums[chunk]
-    return E_sum
-
-
-@_inner
-def _gradient_in_turn(theta, x, t, gradient):
-    """The loss E and its gradient: all of it."""
-    N = float(x.shape[0])
-    if x.shape[0] < 420:
-        E_sum = _gradient_of_chunk(theta, x, t, N, gradient, 1 << 62)
-    else:
-        E_sum = _gradient_chunk_by_chunk(theta, x, t, N, gradient)
-    return _gradient_at_the_end(theta, N, gradient, E_sum)
-
-
-@_inner
-def _gradient_on_threads(theta, x, t, gradient):
-    """The loss E and its gradient: all of it, many samples on several threads."""
-    N = float(x.shape[0])
-    E_sum = _gradient_side_by_side(theta, x, t, N, gradient)
-    return _gradient_at_the_end(theta, N, gradient, E_sum)
+    E = E_sum / N
+    return E
 
 
 @_inner
@@ -519,20 +414,6 @@ def _chunks(samples, least):
         if samples >= few:
             chunks *= 2
     return chunks
-
-
-@_inner
-def _fits(theta, x, t=None, gradient=None):
-    """Whether shapes are such that compiled code reads and writes within them; `_check` says why not."""
-    if theta.shape[0] != 370 or x.shape[1] != 3 or x.shape[0] == 0:
-        return False
-    if t is not None:
-        if t.shape[1] != 2 or t.shape[0] != x.shape[0]:
-            return False
-    if gradient is not None:
-        if gradient.shape[0] != 370 or _overlap(gradient, theta) or _overlap(gradient, x) or _overlap(gradient, t):
-            return False
-    return True
 
 
 @_inner
@@ -568,16 +449,47 @@ def predict(theta, x):
     return y
 
 
+@_inner
+def _prediction_in_turn(theta, x, y):
+    """The same into y, one chunk after the other."""
+    chunks = _chunks(x.shape[0], (480, 950, 1900, 3800))
+    at_once = 1 << 62 if chunks == 1 else 262144
+    for chunk in range(chunks):
+        start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
+        _prediction_of_chunk(theta, x[start:end], y[start:end], at_once)
+
+
 def loss(theta, x, t):
     """The loss E, a float, for x of shape (samples, 3) and t of shape (samples, 2)."""
     _check(theta, x, t)
-    return _loss_in_turn(theta, x, t)
+    N = float(x.shape[0])
+    chunks = _chunks(x.shape[0], (460, 910, 1900, 3700))
+    at_once = 1 << 62 if chunks == 1 else 262144
+    E_sum = 0.0
+    for chunk in range(chunks):
+        start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
+        E_sum += _loss_of_chunk(theta, x[start:end], t[start:end], N, at_once)
+    E = E_sum / N
+    return E
 
 
 def loss_and_gradient_into(theta, x, t, gradient):
     """The loss E; its derivative by every weight is written into `gradient`, laid out like theta."""
     _check(theta, x, t, gradient)
-    return _gradient_in_turn(theta, x, t, gradient)
+    N = float(x.shape[0])
+    chunks = _chunks(x.shape[0], (220, 440, 880, 1800))
+    at_once = 1 << 62 if chunks == 1 else 262144
+    part = np.empty(370, _DTYPE) if chunks > 1 else gradient
+    E_sum = 0.0
+    for chunk in range(chunks):
+        start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
+        into = part if chunk else gradient
+        E_sum += _gradient_of_chunk(theta, x[start:end], t[start:end], N, into, at_once)
+        if chunk:
+            for k in range(370):
+                gradient[k] += part[k]
+    E = E_sum / N
+    return E
 
 
 def loss_and_gradient(theta, x, t):
@@ -588,14 +500,8 @@ def loss_and_gradient(theta, x, t):
 
 def step(theta, x, t, rate):
     """One step of gradient descent: theta -= rate·gradient, in place. Returns the loss before it."""
-    _check(theta, x, t)
-    return _step_in_turn(theta, x, t, rate)
-
-
-@_inner
-def _step_in_turn(theta, x, t, rate):
     gradient = np.empty(370, _DTYPE)
-    E = _gradient_in_turn(theta, x, t, gradient)
+    E = loss_and_gradient_into(theta, x, t, gradient)
     for k in range(370):
         theta[k] -= rate * gradient[k]
     return E
@@ -982,123 +888,144 @@ def _float_of(typing, arguments, place):
 
 
 def _enter_predict(python, arguments, count, names):
-    """`predict`, called from Python: _prediction_in_turn where all arguments fit.
+    """`predict`, called from Python, which has made y.
 
-    `python` are two functions there, for arguments that do not fit and for many samples.
+    `python` are two functions there: for arguments that do not fit, and for many samples.
     """
-    fit = count == 3 and names == 0
-    fit = fit and _is_array(arguments, 0, 1, _READABLE)
-    fit = fit and _is_array(arguments, 1, 2, _READABLE)
-    fit = fit and _is_array(arguments, 2, 2, _WRITABLE)
-    if fit:
-        theta = _array_of(arguments, 0, 1, _READABLE)
-        x = _array_of(arguments, 1, 2, _READABLE)
-        y = _array_of(arguments, 2, 2, _WRITABLE)
-        if _fits(theta, x, y):
-            if x.shape[0] >= 910:
-                return _call(_item(python, 1), arguments, count, names)
-            thread = _release()
-            done, E = False, 0.0
-            try:
-                _prediction_in_turn(theta, x, y)
-                done = True
-            except Exception:  # out of memory, which is for Python to say
-                pass
-            _resume(thread)
-            if done:
-                return _float(E)
-    return _call(_item(python, 0), arguments, count, names)
+    fits = count == 3 and names == 0
+    fits = fits and _is_array(arguments, 0, 1, _READABLE)
+    fits = fits and _is_array(arguments, 1, 2, _READABLE)
+    fits = fits and _is_array(arguments, 2, 2, _WRITABLE)
+    if not fits:
+        return _call(_item(python, 0), arguments, count, names)
+    theta = _array_of(arguments, 0, 1, _READABLE)
+    x = _array_of(arguments, 1, 2, _READABLE)
+    y = _array_of(arguments, 2, 2, _WRITABLE)
+    fits = theta.shape[0] == 370 and x.shape[1] == 3 and x.shape[0] > 0
+    fits = fits and y.shape[0] == x.shape[0] and y.shape[1] == 2
+    if not fits:
+        return _call(_item(python, 0), arguments, count, names)
+    if x.shape[0] >= 480:
+        return _call(_item(python, 1), arguments, count, names)
+    thread = _release()
+    done, E = False, 0.0
+    try:
+        _prediction_of_chunk(theta, x, y, 1 << 62)
+        done = True
+    except Exception:  # out of memory, which is for Python to say
+        pass
+    _resume(thread)
+    return _float(E) if done else _call(_item(python, 0), arguments, count, names)
 
 
 def _enter_loss(python, arguments, count, names):
-    """`loss`, called from Python: _loss_in_turn where all arguments fit.
+    """`loss`, called from Python.
 
-    `python` are two functions there, for arguments that do not fit and for many samples.
+    `python` are two functions there: for arguments that do not fit, and for many samples.
     """
-    fit = count == 3 and names == 0
-    fit = fit and _is_array(arguments, 0, 1, _READABLE)
-    fit = fit and _is_array(arguments, 1, 2, _READABLE)
-    fit = fit and _is_array(arguments, 2, 2, _READABLE)
-    if fit:
-        theta = _array_of(arguments, 0, 1, _READABLE)
-        x = _array_of(arguments, 1, 2, _READABLE)
-        t = _array_of(arguments, 2, 2, _READABLE)
-        if _fits(theta, x, t):
-            if x.shape[0] >= 850:
-                return _call(_item(python, 1), arguments, count, names)
-            thread = _release()
-            done, E = False, 0.0
-            try:
-                E = _loss_in_turn(theta, x, t)
-                done = True
-            except Exception:  # out of memory, which is for Python to say
-                pass
-            _resume(thread)
-            if done:
-                return _float(E)
-    return _call(_item(python, 0), arguments, count, names)
+    fits = count == 3 and names == 0
+    fits = fits and _is_array(arguments, 0, 1, _READABLE)
+    fits = fits and _is_array(arguments, 1, 2, _READABLE)
+    fits = fits and _is_array(arguments, 2, 2, _READABLE)
+    if not fits:
+        return _call(_item(python, 0), arguments, count, names)
+    theta = _array_of(arguments, 0, 1, _READABLE)
+    x = _array_of(arguments, 1, 2, _READABLE)
+    t = _array_of(arguments, 2, 2, _READABLE)
+    fits = theta.shape[0] == 370 and x.shape[1] == 3 and x.shape[0] > 0
+    fits = fits and t.shape[0] == x.shape[0] and t.shape[1] == 2
+    if not fits:
+        return _call(_item(python, 0), arguments, count, names)
+    if x.shape[0] >= 460:
+        return _call(_item(python, 1), arguments, count, names)
+    thread = _release()
+    done, E = False, 0.0
+    try:
+        N = float(x.shape[0])
+        E_sum = _loss_of_chunk(theta, x, t, N, 1 << 62)
+        E = E_sum / N
+        done = True
+    except Exception:  # out of memory, which is for Python to say
+        pass
+    _resume(thread)
+    return _float(E) if done else _call(_item(python, 0), arguments, count, names)
 
 
 def _enter_loss_and_gradient_into(python, arguments, count, names):
-    """`loss_and_gradient_into`, called from Python: _gradient_in_turn where all arguments fit.
+    """`loss_and_gradient_into`, called from Python.
 
-    `python` are two functions there, for arguments that do not fit and for many samples.
+    `python` are two functions there: for arguments that do not fit, and for many samples.
     """
-    fit = count == 4 and names == 0
-    fit = fit and _is_array(arguments, 0, 1, _READABLE)
-    fit = fit and _is_array(arguments, 1, 2, _READABLE)
-    fit = fit and _is_array(arguments, 2, 2, _READABLE)
-    fit = fit and _is_array(arguments, 3, 1, _WRITABLE)
-    if fit:
-        theta = _array_of(arguments, 0, 1, _READABLE)
-        x = _array_of(arguments, 1, 2, _READABLE)
-        t = _array_of(arguments, 2, 2, _READABLE)
-        gradient = _array_of(arguments, 3, 1, _WRITABLE)
-        if _fits(theta, x, t, gradient):
-            if x.shape[0] >= 420:
-                return _call(_item(python, 1), arguments, count, names)
-            thread = _release()
-            done, E = False, 0.0
-            try:
-                E = _gradient_in_turn(theta, x, t, gradient)
-                done = True
-            except Exception:  # out of memory, which is for Python to say
-                pass
-            _resume(thread)
-            if done:
-                return _float(E)
-    return _call(_item(python, 0), arguments, count, names)
+    fits = count == 4 and names == 0
+    fits = fits and _is_array(arguments, 0, 1, _READABLE)
+    fits = fits and _is_array(arguments, 1, 2, _READABLE)
+    fits = fits and _is_array(arguments, 2, 2, _READABLE)
+    fits = fits and _is_array(arguments, 3, 1, _WRITABLE)
+    if not fits:
+        return _call(_item(python, 0), arguments, count, names)
+    theta = _array_of(arguments, 0, 1, _READABLE)
+    x = _array_of(arguments, 1, 2, _READABLE)
+    t = _array_of(arguments, 2, 2, _READABLE)
+    gradient = _array_of(arguments, 3, 1, _WRITABLE)
+    fits = theta.shape[0] == 370 and x.shape[1] == 3 and x.shape[0] > 0
+    fits = fits and t.shape[0] == x.shape[0] and t.shape[1] == 2
+    fits = fits and gradient.shape[0] == 370
+    fits = fits and not _overlap(gradient, theta)
+    fits = fits and not _overlap(gradient, x)
+    fits = fits and not _overlap(gradient, t)
+    if not fits:
+        return _call(_item(python, 0), arguments, count, names)
+    if x.shape[0] >= 220:
+        return _call(_item(python, 1), arguments, count, names)
+    thread = _release()
+    done, E = False, 0.0
+    try:
+        N = float(x.shape[0])
+        E_sum = _gradient_of_chunk(theta, x, t, N, gradient, 1 << 62)
+        E = E_sum / N
+        done = True
+    except Exception:  # out of memory, which is for Python to say
+        pass
+    _resume(thread)
+    return _float(E) if done else _call(_item(python, 0), arguments, count, names)
 
 
 def _enter_step(python, arguments, count, names):
-    """`step`, called from Python: _step_in_turn where all arguments fit.
+    """`step`, called from Python.
 
-    `python` are two functions there, for arguments that do not fit and for many samples.
+    `python` are two functions there: for arguments that do not fit, and for many samples.
     """
-    fit = count == 4 and names == 0
-    fit = fit and _is_array(arguments, 0, 1, _WRITABLE)
-    fit = fit and _is_array(arguments, 1, 2, _READABLE)
-    fit = fit and _is_array(arguments, 2, 2, _READABLE)
-    fit = fit and _is_float(arguments, 3)
-    if fit:
-        theta = _array_of(arguments, 0, 1, _WRITABLE)
-        x = _array_of(arguments, 1, 2, _READABLE)
-        t = _array_of(arguments, 2, 2, _READABLE)
-        rate = _float_of(arguments, 3)
-        if _fits(theta, x, t):
-            if x.shape[0] >= 420:
-                return _call(_item(python, 1), arguments, count, names)
-            thread = _release()
-            done, E = False, 0.0
-            try:
-                E = _step_in_turn(theta, x, t, rate)
-                done = True
-            except Exception:  # out of memory, which is for Python to say
-                pass
-            _resume(thread)
-            if done:
-                return _float(E)
-    return _call(_item(python, 0), arguments, count, names)
+    fits = count == 4 and names == 0
+    fits = fits and _is_array(arguments, 0, 1, _WRITABLE)
+    fits = fits and _is_array(arguments, 1, 2, _READABLE)
+    fits = fits and _is_array(arguments, 2, 2, _READABLE)
+    fits = fits and _is_float(arguments, 3)
+    if not fits:
+        return _call(_item(python, 0), arguments, count, names)
+    theta = _array_of(arguments, 0, 1, _WRITABLE)
+    x = _array_of(arguments, 1, 2, _READABLE)
+    t = _array_of(arguments, 2, 2, _READABLE)
+    rate = _float_of(arguments, 3)
+    fits = theta.shape[0] == 370 and x.shape[1] == 3 and x.shape[0] > 0
+    fits = fits and t.shape[0] == x.shape[0] and t.shape[1] == 2
+    if not fits:
+        return _call(_item(python, 0), arguments, count, names)
+    if x.shape[0] >= 220:
+        return _call(_item(python, 1), arguments, count, names)
+    thread = _release()
+    done, E = False, 0.0
+    try:
+        gradient = np.empty(370, _DTYPE)
+        N = float(x.shape[0])
+        E_sum = _gradient_of_chunk(theta, x, t, N, gradient, 1 << 62)
+        E = E_sum / N
+        for k in range(370):
+            theta[k] -= rate * gradient[k]
+        done = True
+    except Exception:  # out of memory, which is for Python to say
+        pass
+    _resume(thread)
+    return _float(E) if done else _call(_item(python, 0), arguments, count, names)
 
 
 _forked = False
@@ -1119,10 +1046,9 @@ def _several_threads():
     return nb.get_num_threads() > 1 and nb.threading_layer() in ("omp", "tbb")
 
 
-def _dispatcher(function, signature):
-    """A function compiled for arguments of just these types."""
+def _compiled(dispatcher, signature):
+    """A function that is compiled for arguments of just these types, now."""
     _link()
-    dispatcher = _jit(function, nogil=True, fastmath=_FASTMATH)
     dispatcher.compile(signature)
     dispatcher.disable_compile()
     return dispatcher
@@ -1154,9 +1080,9 @@ class Work:
     patience = 20
 
     def __init__(self, entry, in_turn, on_threads, many, *signature):
-        self.entry, self.in_turn, self.on_threads = entry, in_turn.py_func, on_threads.py_func
+        self.entry, self.in_turn, self.on_threads = entry, in_turn, on_threads
         self.many, self.signature = many, signature
-        self.method = self.few = self.dispatcher = self.threaded = None
+        self.method = self.few = self.whole = self.threaded = None
 
     def __call__(self, *arguments):
         if len(arguments[1]) >= self.many or not _KNOWN:
@@ -1178,12 +1104,16 @@ class Work:
             if self.threaded is None:
                 self.patience -= 1
                 if self.patience <= 0:
-                    self.threaded = _dispatcher(self.on_threads, self.signature)
+                    self.threaded = _compiled(self.on_threads, self.signature)
             if self.threaded is not None:
                 return self.threaded(*arguments)
-        if self.dispatcher is None:
-            self.dispatcher = _dispatcher(self.in_turn, self.signature)
-        return self.dispatcher(*arguments)
+        return self.compile()(*arguments)
+
+    def compile(self):
+        """On one thread, however many samples."""
+        if self.whole is None:
+            self.whole = _compiled(_inner(self.in_turn), self.signature)
+        return self.whole
 
 
 def _c_function(function):
@@ -1231,11 +1161,15 @@ class Compiled(functools.partial):
         self.__setstate__((function, (), {}, vars(self)))
 
     def first(self, *arguments, **named):
-        """Calls until one has few samples: what is compiled for it takes those that follow."""
+        """The first call compiles what it needs."""
         result = self.otherwise(*arguments, **named)
-        if self.work.few is not None:
-            self.becomes(self.fast())
+        self.becomes(self.second)
         return result
+
+    def second(self, *arguments, **named):
+        """The second call shows that there will be more, which are to cost as little as they can."""
+        self.becomes(self.fast() if _KNOWN else self.otherwise)
+        return self(*arguments, **named)
 
     def fast(self):
         """The function for arguments that fit."""
@@ -1263,8 +1197,10 @@ class Compiled(functools.partial):
 
     def compile(self):
         """The compiled function, a Numba dispatcher that takes this signature and no other."""
+        if self.body is self.work.in_turn:
+            return self.work.compile()
         if self.dispatcher is None:
-            self.dispatcher = _dispatcher(self.body, self.signature)
+            self.dispatcher = _compiled(_inner(self.body), self.signature)
         return self.dispatcher
 
     @property
@@ -1364,13 +1300,14 @@ def _mismatch(name, value, kind):
 
 
 _predicting = Work(
-    _enter_predict, _prediction_in_turn, _prediction_on_threads, 910, _vector, _matrix, _output
+    _enter_predict, _prediction_in_turn.py_func, _prediction_on_threads, 480, _vector, _matrix, _output
 )
-_losing = Work(_enter_loss, _loss_in_turn, _loss_on_threads, 850, _vector, _matrix, _matrix)
+_losing = Work(_enter_loss, loss, _loss_on_threads, 460, _vector, _matrix, _matrix)
 _differentiating = Work(
-    _enter_loss_and_gradient_into, _gradient_in_turn, _gradient_on_threads, 420, _vector, _matrix, _matrix, _written
-)
-_stepping = Work(_enter_step, _step_in_turn, _step_on_threads, 420, _written, _matrix, _matrix, nb.float64)
+    _enter_loss_and_gradient_into, loss_and_gradient_into, _gradient_on_threads, 220,
+    _vector, _matrix, _matrix, _written,
+)  # fmt: skip
+_stepping = Work(_enter_step, step, _step_on_threads, 220, _written, _matrix, _matrix, nb.float64)
 
 predict = Predict(predict, _predicting, _vector, _matrix)
 loss = Converting(loss, _losing, _vector, _matrix, _matrix)

@@ -160,13 +160,6 @@ def relu(z):
 
 
 @_inner
-def _zero(vector, start, size):
-    """Sums begin: `size` numbers of `vector` from `start` on are set to 0."""
-    for k in range(start, start + size):
-        vector[k] = F(0.0)
-
-
-@_inner
 def _prediction_of_chunk(theta, xs, ys, at_once):
     """Writes the output of a chunk of samples."""
     scratch = np.empty(49152, _DTYPE)  # for 512 samples at a time
@@ -230,37 +223,14 @@ def _prediction_of_chunk(theta, xs, ys, at_once):
                 y[n, i3] = exp_centered_z3[i3] / sum_exp_centered_z3
 
 
-@_inner
-def _prediction_chunk_by_chunk(theta, x, y):
-    """The same of many samples: of one chunk after the other, their sums added in order."""
-    chunks = _chunks(x.shape[0], (150, 300, 610, 1300))
-    for chunk in range(chunks):
-        start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
-        _prediction_of_chunk(theta, x[start:end], y[start:end], 262144)
-
-
 @_threaded
-def _prediction_side_by_side(theta, x, y):
-    """The same: each thread takes some chunks, and their sums are added in the same order."""
-    chunks = _chunks(x.shape[0], (150, 300, 610, 1300))
+def _prediction_on_threads(theta, x, y):
+    """Writes the output y: each thread takes some chunks, and their sums are added in order."""
+
+    chunks = _chunks(x.shape[0], (140, 270, 540, 1100))
     for chunk in nb.prange(chunks):
         start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
         _prediction_of_chunk(theta, x[start:end], y[start:end], 262144)
-
-
-@_inner
-def _prediction_in_turn(theta, x, y):
-    """Writes the output y: all of it."""
-    if x.shape[0] < 150:
-        _prediction_of_chunk(theta, x, y, 1 << 62)
-    else:
-        _prediction_chunk_by_chunk(theta, x, y)
-
-
-@_inner
-def _prediction_on_threads(theta, x, y):
-    """Writes the output y: all of it, many samples on several threads."""
-    _prediction_side_by_side(theta, x, y)
 
 
 @_inner
@@ -369,21 +339,11 @@ def _loss_at_the_end(theta, N, E_sum):
     return E
 
 
-@_inner
-def _loss_chunk_by_chunk(theta, x, t, N):
-    """The same of many samples: of one chunk after the other, their sums added in order."""
-    chunks = _chunks(x.shape[0], (150, 300, 590, 1200))
-    E_sum = 0.0
-    for chunk in range(chunks):
-        start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
-        E_sum += _loss_of_chunk(theta, x[start:end], t[start:end], N, 262144)
-    return E_sum
-
-
 @_threaded
-def _loss_side_by_side(theta, x, t, N):
-    """The same: each thread takes some chunks, and their sums are added in the same order."""
-    chunks = _chunks(x.shape[0], (150, 300, 590, 1200))
+def _loss_on_threads(theta, x, t):
+    """The loss E: each thread takes some chunks, and their sums are added in order."""
+    N = F(x.shape[0])
+    chunks = _chunks(x.shape[0], (130, 260, 520, 1100))
     sums = np.empty(chunks)
     for chunk in nb.prange(chunks):
         start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
@@ -391,26 +351,8 @@ def _loss_side_by_side(theta, x, t, N):
     E_sum = 0.0
     for chunk in range(chunks):
         E_sum += sums[chunk]
-    return E_sum
-
-
-@_inner
-def _loss_in_turn(theta, x, t):
-    """The loss E: all of it."""
-    N = F(x.shape[0])
-    if x.shape[0] < 150:
-        E_sum = _loss_of_chunk(theta, x, t, N, 1 << 62)
-    else:
-        E_sum = _loss_chunk_by_chunk(theta, x, t, N)
-    return _loss_at_the_end(theta, N, E_sum)
-
-
-@_inner
-def _loss_on_threads(theta, x, t):
-    """The loss E: all of it, many samples on several threads."""
-    N = F(x.shape[0])
-    E_sum = _loss_side_by_side(theta, x, t, N)
-    return _loss_at_the_end(theta, N, E_sum)
+    E = _loss_at_the_end(theta, N, E_sum)
+    return E
 
 
 @_inner
@@ -457,9 +399,12 @@ def _gradient_of_chunk(theta, xs, ts, N, gradient, at_once):
         d_z1 = d_a1  # in the same memory, one after the other
         x_d_z1 = d_W1  # in the same memory, one after the other
         if start == 0:
-            _zero(gradient, 4096, 64)
-            _zero(gradient, 6208, 32)
-            _zero(gradient, 6560, 10)
+            for k in range(4096, 4160):
+                gradient[k] = F(0.0)
+            for k in range(6208, 6240):
+                gradient[k] = F(0.0)
+            for k in range(6560, 6570):
+                gradient[k] = F(0.0)
         # layer 1, forward: x_W1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1]
         _product(x, W1, x_W1, F(0.0), at_once)
         for n in range(rows):
@@ -591,26 +536,11 @@ def _gradient_at_the_end(theta, N, gradient, E_sum):
     return E
 
 
-@_inner
-def _gradient_chunk_by_chunk(theta, x, t, N, gradient):
-    """The same of many samples: of one chunk after the other, their sums added in order."""
-    chunks = _chunks(x.shape[0], (79, 160, 350, 1400))
-    part = np.empty(6570, _DTYPE)
-    E_sum = 0.0
-    for chunk in range(chunks):
-        start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
-        into = part if chunk else gradient
-        E_sum += _gradient_of_chunk(theta, x[start:end], t[start:end], N, into, 262144)
-        if chunk:
-            for k in range(6570):
-                gradient[k] += part[k]
-    return E_sum
-
-
 @_threaded
-def _gradient_side_by_side(theta, x, t, N, gradient):
-    """The same: each thread takes some chunks, and their sums are added in the same order."""
-    chunks = _chunks(x.shape[0], (79, 160, 350, 1400))
+def _gradient_on_threads(theta, x, t, gradient):
+    """The loss E and its gradient: each thread takes some chunks, and their sums are added in order."""
+    N = F(x.shape[0])
+    chunks = _chunks(x.shape[0], (70, 150, 310, 1300))
     parts = np.empty((chunks, 6570), _DTYPE)
     sums = np.empty(chunks)
     for chunk in nb.prange(chunks):
@@ -624,26 +554,8 @@ def _gradient_side_by_side(theta, x, t, N, gradient):
     E_sum = 0.0
     for chunk in range(chunks):
         E_sum += sums[chunk]
-    return E_sum
-
-
-@_inner
-def _gradient_in_turn(theta, x, t, gradient):
-    """The loss E and its gradient: all of it."""
-    N = F(x.shape[0])
-    if x.shape[0] < 79:
-        E_sum = _gradient_of_chunk(theta, x, t, N, gradient, 1 << 62)
-    else:
-        E_sum = _gradient_chunk_by_chunk(theta, x, t, N, gradient)
-    return _gradient_at_the_end(theta, N, gradient, E_sum)
-
-
-@_inner
-def _gradient_on_threads(theta, x, t, gradient):
-    """The loss E and its gradient: all of it, many samples on several threads."""
-    N = F(x.shape[0])
-    E_sum = _gradient_side_by_side(theta, x, t, N, gradient)
-    return _gradient_at_the_end(theta, N, gradient, E_sum)
+    E = _gradient_at_the_end(theta, N, gradient, E_sum)
+    return E
 
 
 @_inner
@@ -654,20 +566,6 @@ def _chunks(samples, least):
         if samples >= few:
             chunks *= 2
     return chunks
-
-
-@_inner
-def _fits(theta, x, t=None, gradient=None):
-    """Whether shapes are such that compiled code reads and writes within them; `_check` says why not."""
-    if theta.shape[0] != 6570 or x.shape[1] != 64 or x.shape[0] == 0:
-        return False
-    if t is not None:
-        if t.shape[1] != 10 or t.shape[0] != x.shape[0]:
-            return False
-    if gradient is not None:
-        if gradient.shape[0] != 6570 or _overlap(gradient, theta) or _overlap(gradient, x) or _overlap(gradient, t):
-            return False
-    return True
 
 
 @_inner
@@ -703,16 +601,47 @@ def predict(theta, x):
     return y
 
 
+@_inner
+def _prediction_in_turn(theta, x, y):
+    """The same into y, one chunk after the other."""
+    chunks = _chunks(x.shape[0], (140, 270, 540, 1100))
+    at_once = 1 << 62 if chunks == 1 else 262144
+    for chunk in range(chunks):
+        start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
+        _prediction_of_chunk(theta, x[start:end], y[start:end], at_once)
+
+
 def loss(theta, x, t):
     """The loss E, a float, for x of shape (samples, 64) and t of shape (samples, 10)."""
     _check(theta, x, t)
-    return _loss_in_turn(theta, x, t)
+    N = F(x.shape[0])
+    chunks = _chunks(x.shape[0], (130, 260, 520, 1100))
+    at_once = 1 << 62 if chunks == 1 else 262144
+    E_sum = 0.0
+    for chunk in range(chunks):
+        start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
+        E_sum += _loss_of_chunk(theta, x[start:end], t[start:end], N, at_once)
+    E = _loss_at_the_end(theta, N, E_sum)
+    return E
 
 
 def loss_and_gradient_into(theta, x, t, gradient):
     """The loss E; its derivative by every weight is written into `gradient`, laid out like theta."""
     _check(theta, x, t, gradient)
-    return _gradient_in_turn(theta, x, t, gradient)
+    N = F(x.shape[0])
+    chunks = _chunks(x.shape[0], (70, 150, 310, 1300))
+    at_once = 1 << 62 if chunks == 1 else 262144
+    part = np.empty(6570, _DTYPE) if chunks > 1 else gradient
+    E_sum = 0.0
+    for chunk in range(chunks):
+        start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
+        into = part if chunk else gradient
+        E_sum += _gradient_of_chunk(theta, x[start:end], t[start:end], N, into, at_once)
+        if chunk:
+            for k in range(6570):
+                gradient[k] += part[k]
+    E = _gradient_at_the_end(theta, N, gradient, E_sum)
+    return E
 
 
 def loss_and_gradient(theta, x, t):
@@ -723,14 +652,8 @@ def loss_and_gradient(theta, x, t):
 
 def step(theta, x, t, rate):
     """One step of gradient descent: theta -= rate·gradient, in place. Returns the loss before it."""
-    _check(theta, x, t)
-    return _step_in_turn(theta, x, t, rate)
-
-
-@_inner
-def _step_in_turn(theta, x, t, rate):
     gradient = np.empty(6570, _DTYPE)
-    E = _gradient_in_turn(theta, x, t, gradient)
+    E = loss_and_gradient_into(theta, x, t, gradient)
     for k in range(6570):
         theta[k] -= F(rate) * gradient[k]
     return E
@@ -1117,123 +1040,144 @@ def _float_of(typing, arguments, place):
 
 
 def _enter_predict(python, arguments, count, names):
-    """`predict`, called from Python: _prediction_in_turn where all arguments fit.
+    """`predict`, called from Python, which has made y.
 
-    `python` are two functions there, for arguments that do not fit and for many samples.
+    `python` are two functions there: for arguments that do not fit, and for many samples.
     """
-    fit = count == 3 and names == 0
-    fit = fit and _is_array(arguments, 0, 1, _READABLE)
-    fit = fit and _is_array(arguments, 1, 2, _READABLE)
-    fit = fit and _is_array(arguments, 2, 2, _WRITABLE)
-    if fit:
-        theta = _array_of(arguments, 0, 1, _READABLE)
-        x = _array_of(arguments, 1, 2, _READABLE)
-        y = _array_of(arguments, 2, 2, _WRITABLE)
-        if _fits(theta, x, y):
-            if x.shape[0] >= 150:
-                return _call(_item(python, 1), arguments, count, names)
-            thread = _release()
-            done, E = False, 0.0
-            try:
-                _prediction_in_turn(theta, x, y)
-                done = True
-            except Exception:  # out of memory, which is for Python to say
-                pass
-            _resume(thread)
-            if done:
-                return _float(E)
-    return _call(_item(python, 0), arguments, count, names)
+    fits = count == 3 and names == 0
+    fits = fits and _is_array(arguments, 0, 1, _READABLE)
+    fits = fits and _is_array(arguments, 1, 2, _READABLE)
+    fits = fits and _is_array(arguments, 2, 2, _WRITABLE)
+    if not fits:
+        return _call(_item(python, 0), arguments, count, names)
+    theta = _array_of(arguments, 0, 1, _READABLE)
+    x = _array_of(arguments, 1, 2, _READABLE)
+    y = _array_of(arguments, 2, 2, _WRITABLE)
+    fits = theta.shape[0] == 6570 and x.shape[1] == 64 and x.shape[0] > 0
+    fits = fits and y.shape[0] == x.shape[0] and y.shape[1] == 10
+    if not fits:
+        return _call(_item(python, 0), arguments, count, names)
+    if x.shape[0] >= 140:
+        return _call(_item(python, 1), arguments, count, names)
+    thread = _release()
+    done, E = False, 0.0
+    try:
+        _prediction_of_chunk(theta, x, y, 1 << 62)
+        done = True
+    except Exception:  # out of memory, which is for Python to say
+        pass
+    _resume(thread)
+    return _float(E) if done else _call(_item(python, 0), arguments, count, names)
 
 
 def _enter_loss(python, arguments, count, names):
-    """`loss`, called from Python: _loss_in_turn where all arguments fit.
+    """`loss`, called from Python.
 
-    `python` are two functions there, for arguments that do not fit and for many samples.
+    `python` are two functions there: for arguments that do not fit, and for many samples.
     """
-    fit = count == 3 and names == 0
-    fit = fit and _is_array(arguments, 0, 1, _READABLE)
-    fit = fit and _is_array(arguments, 1, 2, _READABLE)
-    fit = fit and _is_array(arguments, 2, 2, _READABLE)
-    if fit:
-        theta = _array_of(arguments, 0, 1, _READABLE)
-        x = _array_of(arguments, 1, 2, _READABLE)
-        t = _array_of(arguments, 2, 2, _READABLE)
-        if _fits(theta, x, t):
-            if x.shape[0] >= 150:
-                return _call(_item(python, 1), arguments, count, names)
-            thread = _release()
-            done, E = False, 0.0
-            try:
-                E = _loss_in_turn(theta, x, t)
-                done = True
-            except Exception:  # out of memory, which is for Python to say
-                pass
-            _resume(thread)
-            if done:
-                return _float(E)
-    return _call(_item(python, 0), arguments, count, names)
+    fits = count == 3 and names == 0
+    fits = fits and _is_array(arguments, 0, 1, _READABLE)
+    fits = fits and _is_array(arguments, 1, 2, _READABLE)
+    fits = fits and _is_array(arguments, 2, 2, _READABLE)
+    if not fits:
+        return _call(_item(python, 0), arguments, count, names)
+    theta = _array_of(arguments, 0, 1, _READABLE)
+    x = _array_of(arguments, 1, 2, _READABLE)
+    t = _array_of(arguments, 2, 2, _READABLE)
+    fits = theta.shape[0] == 6570 and x.shape[1] == 64 and x.shape[0] > 0
+    fits = fits and t.shape[0] == x.shape[0] and t.shape[1] == 10
+    if not fits:
+        return _call(_item(python, 0), arguments, count, names)
+    if x.shape[0] >= 130:
+        return _call(_item(python, 1), arguments, count, names)
+    thread = _release()
+    done, E = False, 0.0
+    try:
+        N = F(x.shape[0])
+        E_sum = _loss_of_chunk(theta, x, t, N, 1 << 62)
+        E = _loss_at_the_end(theta, N, E_sum)
+        done = True
+    except Exception:  # out of memory, which is for Python to say
+        pass
+    _resume(thread)
+    return _float(E) if done else _call(_item(python, 0), arguments, count, names)
 
 
 def _enter_loss_and_gradient_into(python, arguments, count, names):
-    """`loss_and_gradient_into`, called from Python: _gradient_in_turn where all arguments fit.
+    """`loss_and_gradient_into`, called from Python.
 
-    `python` are two functions there, for arguments that do not fit and for many samples.
+    `python` are two functions there: for arguments that do not fit, and for many samples.
     """
-    fit = count == 4 and names == 0
-    fit = fit and _is_array(arguments, 0, 1, _READABLE)
-    fit = fit and _is_array(arguments, 1, 2, _READABLE)
-    fit = fit and _is_array(arguments, 2, 2, _READABLE)
-    fit = fit and _is_array(arguments, 3, 1, _WRITABLE)
-    if fit:
-        theta = _array_of(arguments, 0, 1, _READABLE)
-        x = _array_of(arguments, 1, 2, _READABLE)
-        t = _array_of(arguments, 2, 2, _READABLE)
-        gradient = _array_of(arguments, 3, 1, _WRITABLE)
-        if _fits(theta, x, t, gradient):
-            if x.shape[0] >= 79:
-                return _call(_item(python, 1), arguments, count, names)
-            thread = _release()
-            done, E = False, 0.0
-            try:
-                E = _gradient_in_turn(theta, x, t, gradient)
-                done = True
-            except Exception:  # out of memory, which is for Python to say
-                pass
-            _resume(thread)
-            if done:
-                return _float(E)
-    return _call(_item(python, 0), arguments, count, names)
+    fits = count == 4 and names == 0
+    fits = fits and _is_array(arguments, 0, 1, _READABLE)
+    fits = fits and _is_array(arguments, 1, 2, _READABLE)
+    fits = fits and _is_array(arguments, 2, 2, _READABLE)
+    fits = fits and _is_array(arguments, 3, 1, _WRITABLE)
+    if not fits:
+        return _call(_item(python, 0), arguments, count, names)
+    theta = _array_of(arguments, 0, 1, _READABLE)
+    x = _array_of(arguments, 1, 2, _READABLE)
+    t = _array_of(arguments, 2, 2, _READABLE)
+    gradient = _array_of(arguments, 3, 1, _WRITABLE)
+    fits = theta.shape[0] == 6570 and x.shape[1] == 64 and x.shape[0] > 0
+    fits = fits and t.shape[0] == x.shape[0] and t.shape[1] == 10
+    fits = fits and gradient.shape[0] == 6570
+    fits = fits and not _overlap(gradient, theta)
+    fits = fits and not _overlap(gradient, x)
+    fits = fits and not _overlap(gradient, t)
+    if not fits:
+        return _call(_item(python, 0), arguments, count, names)
+    if x.shape[0] >= 70:
+        return _call(_item(python, 1), arguments, count, names)
+    thread = _release()
+    done, E = False, 0.0
+    try:
+        N = F(x.shape[0])
+        E_sum = _gradient_of_chunk(theta, x, t, N, gradient, 1 << 62)
+        E = _gradient_at_the_end(theta, N, gradient, E_sum)
+        done = True
+    except Exception:  # out of memory, which is for Python to say
+        pass
+    _resume(thread)
+    return _float(E) if done else _call(_item(python, 0), arguments, count, names)
 
 
 def _enter_step(python, arguments, count, names):
-    """`step`, called from Python: _step_in_turn where all arguments fit.
+    """`step`, called from Python.
 
-    `python` are two functions there, for arguments that do not fit and for many samples.
+    `python` are two functions there: for arguments that do not fit, and for many samples.
     """
-    fit = count == 4 and names == 0
-    fit = fit and _is_array(arguments, 0, 1, _WRITABLE)
-    fit = fit and _is_array(arguments, 1, 2, _READABLE)
-    fit = fit and _is_array(arguments, 2, 2, _READABLE)
-    fit = fit and _is_float(arguments, 3)
-    if fit:
-        theta = _array_of(arguments, 0, 1, _WRITABLE)
-        x = _array_of(arguments, 1, 2, _READABLE)
-        t = _array_of(arguments, 2, 2, _READABLE)
-        rate = _float_of(arguments, 3)
-        if _fits(theta, x, t):
-            if x.shape[0] >= 79:
-                return _call(_item(python, 1), arguments, count, names)
-            thread = _release()
-            done, E = False, 0.0
-            try:
-                E = _step_in_turn(theta, x, t, rate)
-                done = True
-            except Exception:  # out of memory, which is for Python to say
-                pass
-            _resume(thread)
-            if done:
-                return _float(E)
-    return _call(_item(python, 0), arguments, count, names)
+    fits = count == 4 and names == 0
+    fits = fits and _is_array(arguments, 0, 1, _WRITABLE)
+    fits = fits and _is_array(arguments, 1, 2, _READABLE)
+    fits = fits and _is_array(arguments, 2, 2, _READABLE)
+    fits = fits and _is_float(arguments, 3)
+    if not fits:
+        return _call(_item(python, 0), arguments, count, names)
+    theta = _array_of(arguments, 0, 1, _WRITABLE)
+    x = _array_of(arguments, 1, 2, _READABLE)
+    t = _array_of(arguments, 2, 2, _READABLE)
+    rate = _float_of(arguments, 3)
+    fits = theta.shape[0] == 6570 and x.shape[1] == 64 and x.shape[0] > 0
+    fits = fits and t.shape[0] == x.shape[0] and t.shape[1] == 10
+    if not fits:
+        return _call(_item(python, 0), arguments, count, names)
+    if x.shape[0] >= 70:
+        return _call(_item(python, 1), arguments, count, names)
+    thread = _release()
+    done, E = False, 0.0
+    try:
+        gradient = np.empty(6570, _DTYPE)
+        N = F(x.shape[0])
+        E_sum = _gradient_of_chunk(theta, x, t, N, gradient, 1 << 62)
+        E = _gradient_at_the_end(theta, N, gradient, E_sum)
+        for k in range(6570):
+            theta[k] -= F(rate) * gradient[k]
+        done = True
+    except Exception:  # out of memory, which is for Python to say
+        pass
+    _resume(thread)
+    return _float(E) if done else _call(_item(python, 0), arguments, count, names)
 
 
 _forked = False
@@ -1254,10 +1198,9 @@ def _several_threads():
     return nb.get_num_threads() > 1 and nb.threading_layer() in ("omp", "tbb")
 
 
-def _dispatcher(function, signature):
-    """A function compiled for arguments of just these types."""
+def _compiled(dispatcher, signature):
+    """A function that is compiled for arguments of just these types, now."""
     _link()
-    dispatcher = _jit(function, nogil=True, fastmath=_FASTMATH)
     dispatcher.compile(signature)
     dispatcher.disable_compile()
     return dispatcher
@@ -1289,9 +1232,9 @@ class Work:
     patience = 20
 
     def __init__(self, entry, in_turn, on_threads, many, *signature):
-        self.entry, self.in_turn, self.on_threads = entry, in_turn.py_func, on_threads.py_func
+        self.entry, self.in_turn, self.on_threads = entry, in_turn, on_threads
         self.many, self.signature = many, signature
-        self.method = self.few = self.dispatcher = self.threaded = None
+        self.method = self.few = self.whole = self.threaded = None
 
     def __call__(self, *arguments):
         if len(arguments[1]) >= self.many or not _KNOWN:
@@ -1313,12 +1256,16 @@ class Work:
             if self.threaded is None:
                 self.patience -= 1
                 if self.patience <= 0:
-                    self.threaded = _dispatcher(self.on_threads, self.signature)
+                    self.threaded = _compiled(self.on_threads, self.signature)
             if self.threaded is not None:
                 return self.threaded(*arguments)
-        if self.dispatcher is None:
-            self.dispatcher = _dispatcher(self.in_turn, self.signature)
-        return self.dispatcher(*arguments)
+        return self.compile()(*arguments)
+
+    def compile(self):
+        """On one thread, however many samples."""
+        if self.whole is None:
+            self.whole = _compiled(_inner(self.in_turn), self.signature)
+        return self.whole
 
 
 def _c_function(function):
@@ -1366,11 +1313,15 @@ class Compiled(functools.partial):
         self.__setstate__((function, (), {}, vars(self)))
 
     def first(self, *arguments, **named):
-        """Calls until one has few samples: what is compiled for it takes those that follow."""
+        """The first call compiles what it needs."""
         result = self.otherwise(*arguments, **named)
-        if self.work.few is not None:
-            self.becomes(self.fast())
+        self.becomes(self.second)
         return result
+
+    def second(self, *arguments, **named):
+        """The second call shows that there will be more, which are to cost as little as they can."""
+        self.becomes(self.fast() if _KNOWN else self.otherwise)
+        return self(*arguments, **named)
 
     def fast(self):
         """The function for arguments that fit."""
@@ -1398,8 +1349,10 @@ class Compiled(functools.partial):
 
     def compile(self):
         """The compiled function, a Numba dispatcher that takes this signature and no other."""
+        if self.body is self.work.in_turn:
+            return self.work.compile()
         if self.dispatcher is None:
-            self.dispatcher = _dispatcher(self.body, self.signature)
+            self.dispatcher = _compiled(_inner(self.body), self.signature)
         return self.dispatcher
 
     @property
@@ -1499,13 +1452,14 @@ def _mismatch(name, value, kind):
 
 
 _predicting = Work(
-    _enter_predict, _prediction_in_turn, _prediction_on_threads, 150, _vector, _matrix, _output
+    _enter_predict, _prediction_in_turn.py_func, _prediction_on_threads, 140, _vector, _matrix, _output
 )
-_losing = Work(_enter_loss, _loss_in_turn, _loss_on_threads, 150, _vector, _matrix, _matrix)
+_losing = Work(_enter_loss, loss, _loss_on_threads, 130, _vector, _matrix, _matrix)
 _differentiating = Work(
-    _enter_loss_and_gradient_into, _gradient_in_turn, _gradient_on_threads, 79, _vector, _matrix, _matrix, _written
-)
-_stepping = Work(_enter_step, _step_in_turn, _step_on_threads, 79, _written, _matrix, _matrix, nb.float64)
+    _enter_loss_and_gradient_into, loss_and_gradient_into, _gradient_on_threads, 70,
+    _vector, _matrix, _matrix, _written,
+)  # fmt: skip
+_stepping = Work(_enter_step, step, _step_on_threads, 70, _written, _matrix, _matrix, nb.float64)
 
 predict = Predict(predict, _predicting, _vector, _matrix)
 loss = Converting(loss, _losing, _vector, _matrix, _matrix)

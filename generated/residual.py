@@ -170,13 +170,6 @@ def silu(z):
 
 
 @_inner
-def _zero(vector, start, size):
-    """Sums begin: `size` numbers of `vector` from `start` on are set to 0."""
-    for k in range(start, start + size):
-        vector[k] = F(0.0)
-
-
-@_inner
 def _prediction_of_chunk(theta, xs, ys, at_once):
     """Writes the output of a chunk of samples."""
     scratch = np.empty(32768, _DTYPE)  # for 512 samples at a time
@@ -197,10 +190,9 @@ def _prediction_of_chunk(theta, xs, ys, at_once):
         z1 = _view(scratch, 0, (rows, 32))
         a1_W2 = _view(scratch, 16384, (rows, 32))
         a2_W3 = _view(scratch, 0, (rows, 32))
+        a3 = _local(32)
         a1 = z1  # in the same memory, one after the other
         a2 = a1_W2  # in the same memory, one after the other
-        a3 = a2_W3  # in the same memory, one after the other
-        a3_W4 = y  # in the same memory, one after the other
         # layer 1, forward: z1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1]
         _product(x, W1, z1, F(0.0), at_once)
         for n in range(rows):
@@ -222,46 +214,23 @@ def _prediction_of_chunk(theta, xs, ys, at_once):
             # a3[n,i3] = silu(z3[n,i3]) + a2[n,i3]
             for i3 in range(units3):
                 z3 = a2_W3[n, i3] + b3[i3]
-                a3[n, i3] = silu(z3) + a2[n, i3]
-        # layer 4, forward: a3_W4[n,i4] = Σ_i3 a3[n,i3]·W4[i3,i4]
-        _product(a3, W4, a3_W4, F(0.0), at_once)
-        for n in range(rows):
-            # y[n,i4] = a3_W4[n,i4] + b4[i4]
+                a3[i3] = silu(z3) + a2[n, i3]
+            # layer 4, forward: y[n,i4] = Σ_i3 a3[n,i3]·W4[i3,i4] + b4[i4]
             for i4 in range(1):
-                y[n, i4] = a3_W4[n, i4] + b4[i4]
-
-
-@_inner
-def _prediction_chunk_by_chunk(theta, x, y):
-    """The same of many samples: of one chunk after the other, their sums added in order."""
-    chunks = _chunks(x.shape[0], (330, 650, 1300, 2600))
-    for chunk in range(chunks):
-        start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
-        _prediction_of_chunk(theta, x[start:end], y[start:end], 262144)
+                total = b4[i4]
+                for i3 in range(units3):
+                    total += a3[i3] * W4[i3, i4]
+                y[n, i4] = total
 
 
 @_threaded
-def _prediction_side_by_side(theta, x, y):
-    """The same: each thread takes some chunks, and their sums are added in the same order."""
-    chunks = _chunks(x.shape[0], (330, 650, 1300, 2600))
+def _prediction_on_threads(theta, x, y):
+    """Writes the output y: each thread takes some chunks, and their sums are added in order."""
+
+    chunks = _chunks(x.shape[0], (240, 470, 940, 1900))
     for chunk in nb.prange(chunks):
         start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
         _prediction_of_chunk(theta, x[start:end], y[start:end], 262144)
-
-
-@_inner
-def _prediction_in_turn(theta, x, y):
-    """Writes the output y: all of it."""
-    if x.shape[0] < 330:
-        _prediction_of_chunk(theta, x, y, 1 << 62)
-    else:
-        _prediction_chunk_by_chunk(theta, x, y)
-
-
-@_inner
-def _prediction_on_threads(theta, x, y):
-    """Writes the output y: all of it, many samples on several threads."""
-    _prediction_side_by_side(theta, x, y)
 
 
 @_inner
@@ -286,11 +255,10 @@ def _loss_of_chunk(theta, xs, ts, ws, N, w_total, at_once):
         z1 = _view(scratch, 0, (rows, 32))
         a1_W2 = _view(scratch, 16384, (rows, 32))
         a2_W3 = _view(scratch, 0, (rows, 32))
-        a3_W4 = _view(scratch, 16384, (rows, 1))
+        a3 = _local(32)
         y = _local(1)
         a1 = z1  # in the same memory, one after the other
         a2 = a1_W2  # in the same memory, one after the other
-        a3 = a2_W3  # in the same memory, one after the other
         # layer 1, forward: z1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1]
         _product(x, W1, z1, F(0.0), at_once)
         for n in range(rows):
@@ -312,13 +280,13 @@ def _loss_of_chunk(theta, xs, ts, ws, N, w_total, at_once):
             # a3[n,i3] = silu(z3[n,i3]) + a2[n,i3]
             for i3 in range(units3):
                 z3 = a2_W3[n, i3] + b3[i3]
-                a3[n, i3] = silu(z3) + a2[n, i3]
-        # layer 4, forward: a3_W4[n,i4] = Σ_i3 a3[n,i3]·W4[i3,i4]
-        _product(a3, W4, a3_W4, F(0.0), at_once)
-        for n in range(rows):
-            # y[n,i4] = a3_W4[n,i4] + b4[i4]
+                a3[i3] = silu(z3) + a2[n, i3]
+            # layer 4, forward: y[n,i4] = Σ_i3 a3[n,i3]·W4[i3,i4] + b4[i4]
             for i4 in range(1):
-                y[i4] = a3_W4[n, i4] + b4[i4]
+                total = b4[i4]
+                for i3 in range(units3):
+                    total += a3[i3] * W4[i3, i4]
+                y[i4] = total
             # loss: e[n] = Σ_i4 huber(y[n,i4] - t[n,i4])
             e = F(0.0)
             for i4 in range(1):
@@ -367,21 +335,17 @@ def _loss_at_the_end(theta, N, w_total, E_sum):
     return E
 
 
-@_inner
-def _loss_chunk_by_chunk(theta, x, t, w, N, w_total):
-    """The same of many samples: of one chunk after the other, their sums added in order."""
-    chunks = _chunks(x.shape[0], (320, 650, 1300, 2600))
-    E_sum = 0.0
-    for chunk in range(chunks):
-        start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
-        E_sum += _loss_of_chunk(theta, x[start:end], t[start:end], w[start:end], N, w_total, 262144)
-    return E_sum
-
-
 @_threaded
-def _loss_side_by_side(theta, x, t, w, N, w_total):
-    """The same: each thread takes some chunks, and their sums are added in the same order."""
-    chunks = _chunks(x.shape[0], (320, 650, 1300, 2600))
+def _loss_on_threads(theta, x, t, w):
+    """The loss E: each thread takes some chunks, and their sums are added in order."""
+    N = F(x.shape[0])
+    samples = x.shape[0]
+    # loss: w_total = Σ_n w[n]
+    w_total_sum = 0.0
+    for n in range(samples):
+        w_total_sum += w[n]
+    w_total = F(w_total_sum)
+    chunks = _chunks(x.shape[0], (230, 460, 920, 1900))
     sums = np.empty(chunks)
     for chunk in nb.prange(chunks):
         start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
@@ -389,44 +353,14 @@ def _loss_side_by_side(theta, x, t, w, N, w_total):
     E_sum = 0.0
     for chunk in range(chunks):
         E_sum += sums[chunk]
-    return E_sum
-
-
-@_inner
-def _loss_in_turn(theta, x, t, w):
-    """The loss E: all of it."""
-    N = F(x.shape[0])
-    samples = x.shape[0]
-    # loss: w_total = Σ_n w[n]
-    w_total_sum = 0.0
-    for n in range(samples):
-        w_total_sum += w[n]
-    w_total = F(w_total_sum)
-    if x.shape[0] < 320:
-        E_sum = _loss_of_chunk(theta, x, t, w, N, w_total, 1 << 62)
-    else:
-        E_sum = _loss_chunk_by_chunk(theta, x, t, w, N, w_total)
-    return _loss_at_the_end(theta, N, w_total, E_sum)
-
-
-@_inner
-def _loss_on_threads(theta, x, t, w):
-    """The loss E: all of it, many samples on several threads."""
-    N = F(x.shape[0])
-    samples = x.shape[0]
-    # loss: w_total = Σ_n w[n]
-    w_total_sum = 0.0
-    for n in range(samples):
-        w_total_sum += w[n]
-    w_total = F(w_total_sum)
-    E_sum = _loss_side_by_side(theta, x, t, w, N, w_total)
-    return _loss_at_the_end(theta, N, w_total, E_sum)
+    E = _loss_at_the_end(theta, N, w_total, E_sum)
+    return E
 
 
 @_inner
 def _gradient_of_chunk(theta, xs, ts, ws, N, w_total, gradient, at_once):
     """The gradient of a chunk of samples; returns the sum of their losses."""
-    scratch = np.empty(33024, _DTYPE)  # for 128 samples at a time
+    scratch = np.empty(65536, _DTYPE)  # for 256 samples at a time
     units1 = _extent(32)
     units2 = _extent(32)
     units3 = _extent(32)
@@ -445,30 +379,29 @@ def _gradient_of_chunk(theta, xs, ts, ws, N, w_total, gradient, at_once):
     d_W4 = _view(gradient, 2368, (32, 1))
     d_b4 = _view(gradient, 2400, (1,))
     E_sum = 0.0
-    for start in range(0, xs.shape[0], 128):
-        end = min(start + 128, xs.shape[0])
+    for start in range(0, xs.shape[0], 256):
+        end = min(start + 256, xs.shape[0])
         rows = end - start
         x, t, w = xs[start:end], ts[start:end], ws[start:end]
         keep = F(0.0) if start == 0 else F(1.0)
         z1 = _view(scratch, 0, (rows, 32))
-        sigmoid_z1 = _view(scratch, 4096, (rows, 32))
-        a1_W2 = _view(scratch, 8192, (rows, 32))
-        silu_z2 = _view(scratch, 16384, (rows, 32))
-        a2 = _view(scratch, 12288, (rows, 32))
-        a2_W3 = _view(scratch, 20480, (rows, 32))
-        silu_z3 = _view(scratch, 28672, (rows, 32))
-        a3 = _view(scratch, 24576, (rows, 32))
-        a3_W4 = _view(scratch, 32768, (rows, 1))
-        d_y = _view(scratch, 32896, (rows, 1))
-        d_a3 = _view(scratch, 24576, (rows, 32))
-        d_z3_W3 = _view(scratch, 12288, (rows, 32))
-        d_z2_W2 = _view(scratch, 8192, (rows, 32))
+        sigmoid_z1 = _view(scratch, 8192, (rows, 32))
+        a1_W2 = _view(scratch, 16384, (rows, 32))
+        silu_z2 = _view(scratch, 32768, (rows, 32))
+        a2 = _view(scratch, 24576, (rows, 32))
+        a2_W3 = _view(scratch, 40960, (rows, 32))
+        d_a3 = _view(scratch, 57344, (rows, 32))
+        d_z3 = _view(scratch, 49152, (rows, 32))
+        d_z3_W3 = _view(scratch, 24576, (rows, 32))
+        d_z2_W2 = _view(scratch, 16384, (rows, 32))
+        sigmoid_z3 = _local(32)
+        silu_z3 = _local(32)
+        a3 = _local(32)
         y_minus_t = _local(1)
+        d_y = _local(1)
         a1 = z1  # in the same memory, one after the other
         sigmoid_z2 = a1_W2  # in the same memory, one after the other
-        sigmoid_z3 = a2_W3  # in the same memory, one after the other
         a3_d_y = d_W4  # in the same memory, one after the other
-        d_z3 = silu_z3  # in the same memory, one after the other
         a2_d_z3 = d_W3  # in the same memory, one after the other
         d_a2 = d_z3_W3  # in the same memory, one after the other
         d_z2 = silu_z2  # in the same memory, one after the other
@@ -476,9 +409,10 @@ def _gradient_of_chunk(theta, xs, ts, ws, N, w_total, gradient, at_once):
         d_z1 = z1  # in the same memory, one after the other
         x_d_z1 = d_W1  # in the same memory, one after the other
         if start == 0:
-            _zero(gradient, 1280, 32)
-            _zero(gradient, 2336, 32)
-            _zero(gradient, 2400, 1)
+            for k in range(1280, 1312):
+                gradient[k] = F(0.0)
+            for k in range(2336, 2401):
+                gradient[k] = F(0.0)
         # layer 1, forward: z1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1]
         _product(x, W1, z1, F(0.0), at_once)
         for n in range(rows):
@@ -508,16 +442,15 @@ def _gradient_of_chunk(theta, xs, ts, ws, N, w_total, gradient, at_once):
             # a3[n,i3] = a2[n,i3] + silu_z3[n,i3]
             for i3 in range(units3):
                 z3 = a2_W3[n, i3] + b3[i3]
-                sigmoid_z3[n, i3] = sigmoid(z3)
-                silu_z3[n, i3] = sigmoid_z3[n, i3] * z3
-                a3[n, i3] = a2[n, i3] + silu_z3[n, i3]
-        # layer 4, forward: a3_W4[n,i4] = Σ_i3 a3[n,i3]·W4[i3,i4]
-        _product(a3, W4, a3_W4, F(0.0), at_once)
-        for n in range(rows):
-            # y[n,i4] = a3_W4[n,i4] + b4[i4]
+                sigmoid_z3[i3] = sigmoid(z3)
+                silu_z3[i3] = sigmoid_z3[i3] * z3
+                a3[i3] = a2[n, i3] + silu_z3[i3]
+            # layer 4, forward: y[n,i4] = Σ_i3 a3[n,i3]·W4[i3,i4] + b4[i4]
             # y_minus_t[n,i4] = y[n,i4] - t[n,i4]
             for i4 in range(1):
-                y = a3_W4[n, i4] + b4[i4]
+                y = b4[i4]
+                for i3 in range(units3):
+                    y += a3[i3] * W4[i3, i4]
                 y_minus_t[i4] = y - t[n, i4]
             # loss: e[n] = Σ_i4 huber(y_minus_t[n,i4])
             e = F(0.0)
@@ -528,19 +461,24 @@ def _gradient_of_chunk(theta, xs, ts, ws, N, w_total, gradient, at_once):
             # loss, backward: d_e[n] = w[n]/w_total
             d_e = w[n] / w_total
             # layer 4, backward: d_y[n,i4] = d_e[n]·clip(y_minus_t[n,i4])
+            for i4 in range(1):
+                d_y[i4] = d_e * clip(y_minus_t[i4])
+            # a3_d_y[i3,i4] = Σ_n a3[n,i3]·d_y[n,i4]
+            for i3 in range(units3):
+                for i4 in range(1):
+                    a3_d_y[i3, i4] += a3[i3] * d_y[i4]
             # d_b4[i4] = Σ_n d_y[n,i4]
             for i4 in range(1):
-                d_y[n, i4] = d_e * clip(y_minus_t[i4])
-                d_b4[i4] += d_y[n, i4]
-        # a3_d_y[i3,i4] = Σ_n a3[n,i3]·d_y[n,i4]
-        _product(a3.T, d_y, a3_d_y, keep, at_once)
-        # layer 3, backward: d_a3[n,i3] = Σ_i4 d_y[n,i4]·W4[i3,i4]
-        _product(d_y, W4.T, d_a3, F(0.0), at_once)
-        for n in range(rows):
+                d_b4[i4] += d_y[i4]
+            # layer 3, backward: d_a3[n,i3] = Σ_i4 d_y[n,i4]·W4[i3,i4]
             # d_z3[n,i3] = d_a3[n,i3]·(silu_z3[n,i3]·(1 - sigmoid_z3[n,i3]) + sigmoid_z3[n,i3])
             # d_b3[i3] = Σ_n d_z3[n,i3]
             for i3 in range(units3):
-                d_z3[n, i3] = d_a3[n, i3] * (silu_z3[n, i3] * (F(1.0) - sigmoid_z3[n, i3]) + sigmoid_z3[n, i3])
+                total = F(0.0)
+                for i4 in range(1):
+                    total += d_y[i4] * W4[i3, i4]
+                d_a3[n, i3] = total
+                d_z3[n, i3] = d_a3[n, i3] * (silu_z3[i3] * (F(1.0) - sigmoid_z3[i3]) + sigmoid_z3[i3])
                 d_b3[i3] += d_z3[n, i3]
         # a2_d_z3[i2,i3] = Σ_n a2[n,i2]·d_z3[n,i3]
         _product(a2.T, d_z3, a2_d_z3, keep, at_once)
@@ -632,26 +570,17 @@ def _gradient_at_the_end(theta, N, w_total, gradient, E_sum):
     return E
 
 
-@_inner
-def _gradient_chunk_by_chunk(theta, x, t, w, N, w_total, gradient):
-    """The same of many samples: of one chunk after the other, their sums added in order."""
-    chunks = _chunks(x.shape[0], (120, 240, 470, 930))
-    part = np.empty(2401, _DTYPE)
-    E_sum = 0.0
-    for chunk in range(chunks):
-        start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
-        into = part if chunk else gradient
-        E_sum += _gradient_of_chunk(theta, x[start:end], t[start:end], w[start:end], N, w_total, into, 262144)
-        if chunk:
-            for k in range(2401):
-                gradient[k] += part[k]
-    return E_sum
-
-
 @_threaded
-def _gradient_side_by_side(theta, x, t, w, N, w_total, gradient):
-    """The same: each thread takes some chunks, and their sums are added in the same order."""
-    chunks = _chunks(x.shape[0], (120, 240, 470, 930))
+def _gradient_on_threads(theta, x, t, w, gradient):
+    """The loss E and its gradient: each thread takes some chunks, and their sums are added in order."""
+    N = F(x.shape[0])
+    samples = x.shape[0]
+    # loss: w_total = Σ_n w[n]
+    w_total_sum = 0.0
+    for n in range(samples):
+        w_total_sum += w[n]
+    w_total = F(w_total_sum)
+    chunks = _chunks(x.shape[0], (82, 170, 340, 670))
     parts = np.empty((chunks, 2401), _DTYPE)
     sums = np.empty(chunks)
     for chunk in nb.prange(chunks):
@@ -664,38 +593,8 @@ def _gradient_side_by_side(theta, x, t, w, N, w_total, gradient):
     E_sum = 0.0
     for chunk in range(chunks):
         E_sum += sums[chunk]
-    return E_sum
-
-
-@_inner
-def _gradient_in_turn(theta, x, t, w, gradient):
-    """The loss E and its gradient: all of it."""
-    N = F(x.shape[0])
-    samples = x.shape[0]
-    # loss: w_total = Σ_n w[n]
-    w_total_sum = 0.0
-    for n in range(samples):
-        w_total_sum += w[n]
-    w_total = F(w_total_sum)
-    if x.shape[0] < 120:
-        E_sum = _gradient_of_chunk(theta, x, t, w, N, w_total, gradient, 1 << 62)
-    else:
-        E_sum = _gradient_chunk_by_chunk(theta, x, t, w, N, w_total, gradient)
-    return _gradient_at_the_end(theta, N, w_total, gradient, E_sum)
-
-
-@_inner
-def _gradient_on_threads(theta, x, t, w, gradient):
-    """The loss E and its gradient: all of it, many samples on several threads."""
-    N = F(x.shape[0])
-    samples = x.shape[0]
-    # loss: w_total = Σ_n w[n]
-    w_total_sum = 0.0
-    for n in range(samples):
-        w_total_sum += w[n]
-    w_total = F(w_total_sum)
-    E_sum = _gradient_side_by_side(theta, x, t, w, N, w_total, gradient)
-    return _gradient_at_the_end(theta, N, w_total, gradient, E_sum)
+    E = _gradient_at_the_end(theta, N, w_total, gradient, E_sum)
+    return E
 
 
 @_inner
@@ -706,23 +605,6 @@ def _chunks(samples, least):
         if samples >= few:
             chunks *= 2
     return chunks
-
-
-@_inner
-def _fits(theta, x, t=None, w=None, gradient=None):
-    """Whether shapes are such that compiled code reads and writes within them; `_check` says why not."""
-    if theta.shape[0] != 2401 or x.shape[1] != 8 or x.shape[0] == 0:
-        return False
-    if t is not None:
-        if t.shape[1] != 1 or t.shape[0] != x.shape[0]:
-            return False
-    if w is not None:
-        if w.shape[0] != x.shape[0]:
-            return False
-    if gradient is not None:
-        if gradient.shape[0] != 2401 or _overlap(gradient, theta) or _overlap(gradient, x) or _overlap(gradient, t) or _overlap(gradient, w):
-            return False
-    return True
 
 
 @_inner
@@ -763,16 +645,59 @@ def predict(theta, x):
     return y
 
 
+@_inner
+def _prediction_in_turn(theta, x, y):
+    """The same into y, one chunk after the other."""
+    chunks = _chunks(x.shape[0], (240, 470, 940, 1900))
+    at_once = 1 << 62 if chunks == 1 else 262144
+    for chunk in range(chunks):
+        start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
+        _prediction_of_chunk(theta, x[start:end], y[start:end], at_once)
+
+
 def loss(theta, x, t, w):
     """The loss E, a float, for x of shape (samples, 8) and t of shape (samples, 1)."""
     _check(theta, x, t, w)
-    return _loss_in_turn(theta, x, t, w)
+    N = F(x.shape[0])
+    samples = x.shape[0]
+    # loss: w_total = Σ_n w[n]
+    w_total_sum = 0.0
+    for n in range(samples):
+        w_total_sum += w[n]
+    w_total = F(w_total_sum)
+    chunks = _chunks(x.shape[0], (230, 460, 920, 1900))
+    at_once = 1 << 62 if chunks == 1 else 262144
+    E_sum = 0.0
+    for chunk in range(chunks):
+        start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
+        E_sum += _loss_of_chunk(theta, x[start:end], t[start:end], w[start:end], N, w_total, at_once)
+    E = _loss_at_the_end(theta, N, w_total, E_sum)
+    return E
 
 
 def loss_and_gradient_into(theta, x, t, w, gradient):
     """The loss E; its derivative by every weight is written into `gradient`, laid out like theta."""
     _check(theta, x, t, w, gradient)
-    return _gradient_in_turn(theta, x, t, w, gradient)
+    N = F(x.shape[0])
+    samples = x.shape[0]
+    # loss: w_total = Σ_n w[n]
+    w_total_sum = 0.0
+    for n in range(samples):
+        w_total_sum += w[n]
+    w_total = F(w_total_sum)
+    chunks = _chunks(x.shape[0], (82, 170, 340, 670))
+    at_once = 1 << 62 if chunks == 1 else 262144
+    part = np.empty(2401, _DTYPE) if chunks > 1 else gradient
+    E_sum = 0.0
+    for chunk in range(chunks):
+        start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
+        into = part if chunk else gradient
+        E_sum += _gradient_of_chunk(theta, x[start:end], t[start:end], w[start:end], N, w_total, into, at_once)
+        if chunk:
+            for k in range(2401):
+                gradient[k] += part[k]
+    E = _gradient_at_the_end(theta, N, w_total, gradient, E_sum)
+    return E
 
 
 def loss_and_gradient(theta, x, t, w):
@@ -783,14 +708,8 @@ def loss_and_gradient(theta, x, t, w):
 
 def step(theta, x, t, w, rate):
     """One step of gradient descent: theta -= rate·gradient, in place. Returns the loss before it."""
-    _check(theta, x, t, w)
-    return _step_in_turn(theta, x, t, w, rate)
-
-
-@_inner
-def _step_in_turn(theta, x, t, w, rate):
     gradient = np.empty(2401, _DTYPE)
-    E = _gradient_in_turn(theta, x, t, w, gradient)
+    E = loss_and_gradient_into(theta, x, t, w, gradient)
     for k in range(2401):
         theta[k] -= F(rate) * gradient[k]
     return E
@@ -1178,129 +1097,172 @@ def _float_of(typing, arguments, place):
 
 
 def _enter_predict(python, arguments, count, names):
-    """`predict`, called from Python: _prediction_in_turn where all arguments fit.
+    """`predict`, called from Python, which has made y.
 
-    `python` are two functions there, for arguments that do not fit and for many samples.
+    `python` are two functions there: for arguments that do not fit, and for many samples.
     """
-    fit = count == 3 and names == 0
-    fit = fit and _is_array(arguments, 0, 1, _READABLE)
-    fit = fit and _is_array(arguments, 1, 2, _READABLE)
-    fit = fit and _is_array(arguments, 2, 2, _WRITABLE)
-    if fit:
-        theta = _array_of(arguments, 0, 1, _READABLE)
-        x = _array_of(arguments, 1, 2, _READABLE)
-        y = _array_of(arguments, 2, 2, _WRITABLE)
-        if _fits(theta, x, y):
-            if x.shape[0] >= 330:
-                return _call(_item(python, 1), arguments, count, names)
-            thread = _release()
-            done, E = False, 0.0
-            try:
-                _prediction_in_turn(theta, x, y)
-                done = True
-            except Exception:  # out of memory, which is for Python to say
-                pass
-            _resume(thread)
-            if done:
-                return _float(E)
-    return _call(_item(python, 0), arguments, count, names)
+    fits = count == 3 and names == 0
+    fits = fits and _is_array(arguments, 0, 1, _READABLE)
+    fits = fits and _is_array(arguments, 1, 2, _READABLE)
+    fits = fits and _is_array(arguments, 2, 2, _WRITABLE)
+    if not fits:
+        return _call(_item(python, 0), arguments, count, names)
+    theta = _array_of(arguments, 0, 1, _READABLE)
+    x = _array_of(arguments, 1, 2, _READABLE)
+    y = _array_of(arguments, 2, 2, _WRITABLE)
+    fits = theta.shape[0] == 2401 and x.shape[1] == 8 and x.shape[0] > 0
+    fits = fits and y.shape[0] == x.shape[0] and y.shape[1] == 1
+    if not fits:
+        return _call(_item(python, 0), arguments, count, names)
+    if x.shape[0] >= 240:
+        return _call(_item(python, 1), arguments, count, names)
+    thread = _release()
+    done, E = False, 0.0
+    try:
+        _prediction_of_chunk(theta, x, y, 1 << 62)
+        done = True
+    except Exception:  # out of memory, which is for Python to say
+        pass
+    _resume(thread)
+    return _float(E) if done else _call(_item(python, 0), arguments, count, names)
 
 
 def _enter_loss(python, arguments, count, names):
-    """`loss`, called from Python: _loss_in_turn where all arguments fit.
+    """`loss`, called from Python.
 
-    `python` are two functions there, for arguments that do not fit and for many samples.
+    `python` are two functions there: for arguments that do not fit, and for many samples.
     """
-    fit = count == 4 and names == 0
-    fit = fit and _is_array(arguments, 0, 1, _READABLE)
-    fit = fit and _is_array(arguments, 1, 2, _READABLE)
-    fit = fit and _is_array(arguments, 2, 2, _READABLE)
-    fit = fit and _is_array(arguments, 3, 1, _READABLE)
-    if fit:
-        theta = _array_of(arguments, 0, 1, _READABLE)
-        x = _array_of(arguments, 1, 2, _READABLE)
-        t = _array_of(arguments, 2, 2, _READABLE)
-        w = _array_of(arguments, 3, 1, _READABLE)
-        if _fits(theta, x, t, w):
-            if x.shape[0] >= 320:
-                return _call(_item(python, 1), arguments, count, names)
-            thread = _release()
-            done, E = False, 0.0
-            try:
-                E = _loss_in_turn(theta, x, t, w)
-                done = True
-            except Exception:  # out of memory, which is for Python to say
-                pass
-            _resume(thread)
-            if done:
-                return _float(E)
-    return _call(_item(python, 0), arguments, count, names)
+    fits = count == 4 and names == 0
+    fits = fits and _is_array(arguments, 0, 1, _READABLE)
+    fits = fits and _is_array(arguments, 1, 2, _READABLE)
+    fits = fits and _is_array(arguments, 2, 2, _READABLE)
+    fits = fits and _is_array(arguments, 3, 1, _READABLE)
+    if not fits:
+        return _call(_item(python, 0), arguments, count, names)
+    theta = _array_of(arguments, 0, 1, _READABLE)
+    x = _array_of(arguments, 1, 2, _READABLE)
+    t = _array_of(arguments, 2, 2, _READABLE)
+    w = _array_of(arguments, 3, 1, _READABLE)
+    fits = theta.shape[0] == 2401 and x.shape[1] == 8 and x.shape[0] > 0
+    fits = fits and t.shape[0] == x.shape[0] and t.shape[1] == 1
+    fits = fits and w.shape[0] == x.shape[0]
+    if not fits:
+        return _call(_item(python, 0), arguments, count, names)
+    if x.shape[0] >= 230:
+        return _call(_item(python, 1), arguments, count, names)
+    thread = _release()
+    done, E = False, 0.0
+    try:
+        N = F(x.shape[0])
+        samples = x.shape[0]
+        # loss: w_total = Σ_n w[n]
+        w_total_sum = 0.0
+        for n in range(samples):
+            w_total_sum += w[n]
+        w_total = F(w_total_sum)
+        E_sum = _loss_of_chunk(theta, x, t, w, N, w_total, 1 << 62)
+        E = _loss_at_the_end(theta, N, w_total, E_sum)
+        done = True
+    except Exception:  # out of memory, which is for Python to say
+        pass
+    _resume(thread)
+    return _float(E) if done else _call(_item(python, 0), arguments, count, names)
 
 
 def _enter_loss_and_gradient_into(python, arguments, count, names):
-    """`loss_and_gradient_into`, called from Python: _gradient_in_turn where all arguments fit.
+    """`loss_and_gradient_into`, called from Python.
 
-    `python` are two functions there, for arguments that do not fit and for many samples.
+    `python` are two functions there: for arguments that do not fit, and for many samples.
     """
-    fit = count == 5 and names == 0
-    fit = fit and _is_array(arguments, 0, 1, _READABLE)
-    fit = fit and _is_array(arguments, 1, 2, _READABLE)
-    fit = fit and _is_array(arguments, 2, 2, _READABLE)
-    fit = fit and _is_array(arguments, 3, 1, _READABLE)
-    fit = fit and _is_array(arguments, 4, 1, _WRITABLE)
-    if fit:
-        theta = _array_of(arguments, 0, 1, _READABLE)
-        x = _array_of(arguments, 1, 2, _READABLE)
-        t = _array_of(arguments, 2, 2, _READABLE)
-        w = _array_of(arguments, 3, 1, _READABLE)
-        gradient = _array_of(arguments, 4, 1, _WRITABLE)
-        if _fits(theta, x, t, w, gradient):
-            if x.shape[0] >= 120:
-                return _call(_item(python, 1), arguments, count, names)
-            thread = _release()
-            done, E = False, 0.0
-            try:
-                E = _gradient_in_turn(theta, x, t, w, gradient)
-                done = True
-            except Exception:  # out of memory, which is for Python to say
-                pass
-            _resume(thread)
-            if done:
-                return _float(E)
-    return _call(_item(python, 0), arguments, count, names)
+    fits = count == 5 and names == 0
+    fits = fits and _is_array(arguments, 0, 1, _READABLE)
+    fits = fits and _is_array(arguments, 1, 2, _READABLE)
+    fits = fits and _is_array(arguments, 2, 2, _READABLE)
+    fits = fits and _is_array(arguments, 3, 1, _READABLE)
+    fits = fits and _is_array(arguments, 4, 1, _WRITABLE)
+    if not fits:
+        return _call(_item(python, 0), arguments, count, names)
+    theta = _array_of(arguments, 0, 1, _READABLE)
+    x = _array_of(arguments, 1, 2, _READABLE)
+    t = _array_of(arguments, 2, 2, _READABLE)
+    w = _array_of(arguments, 3, 1, _READABLE)
+    gradient = _array_of(arguments, 4, 1, _WRITABLE)
+    fits = theta.shape[0] == 2401 and x.shape[1] == 8 and x.shape[0] > 0
+    fits = fits and t.shape[0] == x.shape[0] and t.shape[1] == 1
+    fits = fits and w.shape[0] == x.shape[0]
+    fits = fits and gradient.shape[0] == 2401
+    fits = fits and not _overlap(gradient, theta)
+    fits = fits and not _overlap(gradient, x)
+    fits = fits and not _overlap(gradient, t)
+    fits = fits and not _overlap(gradient, w)
+    if not fits:
+        return _call(_item(python, 0), arguments, count, names)
+    if x.shape[0] >= 82:
+        return _call(_item(python, 1), arguments, count, names)
+    thread = _release()
+    done, E = False, 0.0
+    try:
+        N = F(x.shape[0])
+        samples = x.shape[0]
+        # loss: w_total = Σ_n w[n]
+        w_total_sum = 0.0
+        for n in range(samples):
+            w_total_sum += w[n]
+        w_total = F(w_total_sum)
+        E_sum = _gradient_of_chunk(theta, x, t, w, N, w_total, gradient, 1 << 62)
+        E = _gradient_at_the_end(theta, N, w_total, gradient, E_sum)
+        done = True
+    except Exception:  # out of memory, which is for Python to say
+        pass
+    _resume(thread)
+    return _float(E) if done else _call(_item(python, 0), arguments, count, names)
 
 
 def _enter_step(python, arguments, count, names):
-    """`step`, called from Python: _step_in_turn where all arguments fit.
+    """`step`, called from Python.
 
-    `python` are two functions there, for arguments that do not fit and for many samples.
+    `python` are two functions there: for arguments that do not fit, and for many samples.
     """
-    fit = count == 5 and names == 0
-    fit = fit and _is_array(arguments, 0, 1, _WRITABLE)
-    fit = fit and _is_array(arguments, 1, 2, _READABLE)
-    fit = fit and _is_array(arguments, 2, 2, _READABLE)
-    fit = fit and _is_array(arguments, 3, 1, _READABLE)
-    fit = fit and _is_float(arguments, 4)
-    if fit:
-        theta = _array_of(arguments, 0, 1, _WRITABLE)
-        x = _array_of(arguments, 1, 2, _READABLE)
-        t = _array_of(arguments, 2, 2, _READABLE)
-        w = _array_of(arguments, 3, 1, _READABLE)
-        rate = _float_of(arguments, 4)
-        if _fits(theta, x, t, w):
-            if x.shape[0] >= 120:
-                return _call(_item(python, 1), arguments, count, names)
-            thread = _release()
-            done, E = False, 0.0
-            try:
-                E = _step_in_turn(theta, x, t, w, rate)
-                done = True
-            except Exception:  # out of memory, which is for Python to say
-                pass
-            _resume(thread)
-            if done:
-                return _float(E)
-    return _call(_item(python, 0), arguments, count, names)
+    fits = count == 5 and names == 0
+    fits = fits and _is_array(arguments, 0, 1, _WRITABLE)
+    fits = fits and _is_array(arguments, 1, 2, _READABLE)
+    fits = fits and _is_array(arguments, 2, 2, _READABLE)
+    fits = fits and _is_array(arguments, 3, 1, _READABLE)
+    fits = fits and _is_float(arguments, 4)
+    if not fits:
+        return _call(_item(python, 0), arguments, count, names)
+    theta = _array_of(arguments, 0, 1, _WRITABLE)
+    x = _array_of(arguments, 1, 2, _READABLE)
+    t = _array_of(arguments, 2, 2, _READABLE)
+    w = _array_of(arguments, 3, 1, _READABLE)
+    rate = _float_of(arguments, 4)
+    fits = theta.shape[0] == 2401 and x.shape[1] == 8 and x.shape[0] > 0
+    fits = fits and t.shape[0] == x.shape[0] and t.shape[1] == 1
+    fits = fits and w.shape[0] == x.shape[0]
+    if not fits:
+        return _call(_item(python, 0), arguments, count, names)
+    if x.shape[0] >= 82:
+        return _call(_item(python, 1), arguments, count, names)
+    thread = _release()
+    done, E = False, 0.0
+    try:
+        gradient = np.empty(2401, _DTYPE)
+        N = F(x.shape[0])
+        samples = x.shape[0]
+        # loss: w_total = Σ_n w[n]
+        w_total_sum = 0.0
+        for n in range(samples):
+            w_total_sum += w[n]
+        w_total = F(w_total_sum)
+        E_sum = _gradient_of_chunk(theta, x, t, w, N, w_total, gradient, 1 << 62)
+        E = _gradient_at_the_end(theta, N, w_total, gradient, E_sum)
+        for k in range(2401):
+            theta[k] -= F(rate) * gradient[k]
+        done = True
+    except Exception:  # out of memory, which is for Python to say
+        pass
+    _resume(thread)
+    return _float(E) if done else _call(_item(python, 0), arguments, count, names)
 
 
 _forked = False
@@ -1321,10 +1283,9 @@ def _several_threads():
     return nb.get_num_threads() > 1 and nb.threading_layer() in ("omp", "tbb")
 
 
-def _dispatcher(function, signature):
-    """A function compiled for arguments of just these types."""
+def _compiled(dispatcher, signature):
+    """A function that is compiled for arguments of just these types, now."""
     _link()
-    dispatcher = _jit(function, nogil=True, fastmath=_FASTMATH)
     dispatcher.compile(signature)
     dispatcher.disable_compile()
     return dispatcher
@@ -1356,9 +1317,9 @@ class Work:
     patience = 20
 
     def __init__(self, entry, in_turn, on_threads, many, *signature):
-        self.entry, self.in_turn, self.on_threads = entry, in_turn.py_func, on_threads.py_func
+        self.entry, self.in_turn, self.on_threads = entry, in_turn, on_threads
         self.many, self.signature = many, signature
-        self.method = self.few = self.dispatcher = self.threaded = None
+        self.method = self.few = self.whole = self.threaded = None
 
     def __call__(self, *arguments):
         if len(arguments[1]) >= self.many or not _KNOWN:
@@ -1380,12 +1341,16 @@ class Work:
             if self.threaded is None:
                 self.patience -= 1
                 if self.patience <= 0:
-                    self.threaded = _dispatcher(self.on_threads, self.signature)
+                    self.threaded = _compiled(self.on_threads, self.signature)
             if self.threaded is not None:
                 return self.threaded(*arguments)
-        if self.dispatcher is None:
-            self.dispatcher = _dispatcher(self.in_turn, self.signature)
-        return self.dispatcher(*arguments)
+        return self.compile()(*arguments)
+
+    def compile(self):
+        """On one thread, however many samples."""
+        if self.whole is None:
+            self.whole = _compiled(_inner(self.in_turn), self.signature)
+        return self.whole
 
 
 def _c_function(function):
@@ -1433,11 +1398,15 @@ class Compiled(functools.partial):
         self.__setstate__((function, (), {}, vars(self)))
 
     def first(self, *arguments, **named):
-        """Calls until one has few samples: what is compiled for it takes those that follow."""
+        """The first call compiles what it needs."""
         result = self.otherwise(*arguments, **named)
-        if self.work.few is not None:
-            self.becomes(self.fast())
+        self.becomes(self.second)
         return result
+
+    def second(self, *arguments, **named):
+        """The second call shows that there will be more, which are to cost as little as they can."""
+        self.becomes(self.fast() if _KNOWN else self.otherwise)
+        return self(*arguments, **named)
 
     def fast(self):
         """The function for arguments that fit."""
@@ -1465,8 +1434,10 @@ class Compiled(functools.partial):
 
     def compile(self):
         """The compiled function, a Numba dispatcher that takes this signature and no other."""
+        if self.body is self.work.in_turn:
+            return self.work.compile()
         if self.dispatcher is None:
-            self.dispatcher = _dispatcher(self.body, self.signature)
+            self.dispatcher = _compiled(_inner(self.body), self.signature)
         return self.dispatcher
 
     @property
@@ -1566,13 +1537,14 @@ def _mismatch(name, value, kind):
 
 
 _predicting = Work(
-    _enter_predict, _prediction_in_turn, _prediction_on_threads, 330, _vector, _matrix, _output
+    _enter_predict, _prediction_in_turn.py_func, _prediction_on_threads, 240, _vector, _matrix, _output
 )
-_losing = Work(_enter_loss, _loss_in_turn, _loss_on_threads, 320, _vector, _matrix, _matrix, _vector)
+_losing = Work(_enter_loss, loss, _loss_on_threads, 230, _vector, _matrix, _matrix, _vector)
 _differentiating = Work(
-    _enter_loss_and_gradient_into, _gradient_in_turn, _gradient_on_threads, 120, _vector, _matrix, _matrix, _vector, _written
-)
-_stepping = Work(_enter_step, _step_in_turn, _step_on_threads, 120, _written, _matrix, _matrix, _vector, nb.float64)
+    _enter_loss_and_gradient_into, loss_and_gradient_into, _gradient_on_threads, 82,
+    _vector, _matrix, _matrix, _vector, _written,
+)  # fmt: skip
+_stepping = Work(_enter_step, step, _step_on_threads, 82, _written, _matrix, _matrix, _vector, nb.float64)
 
 predict = Predict(predict, _predicting, _vector, _matrix)
 loss = Converting(loss, _losing, _vector, _matrix, _matrix, _vector)

@@ -234,13 +234,6 @@ def softplus(z):
 
 
 @_inner
-def _zero(vector, start, size):
-    """Sums begin: `size` numbers of `vector` from `start` on are set to 0."""
-    for k in range(start, start + size):
-        vector[k] = 0.0
-
-
-@_inner
 def _prediction_of_chunk(theta, xs, ys, at_once):
     """Writes the output of a chunk of samples."""
     scratch = np.empty(24576, _DTYPE)  # for 512 samples at a time
@@ -262,10 +255,9 @@ def _prediction_of_chunk(theta, xs, ys, at_once):
         x_W1 = _view(scratch, 0, (rows, 24))
         a1_W2 = _view(scratch, 12288, (rows, 24))
         a2_W3 = _view(scratch, 0, (rows, 24))
+        a3 = _local(24)
         a1 = x_W1  # in the same memory, one after the other
         a2 = a1_W2  # in the same memory, one after the other
-        a3 = a2_W3  # in the same memory, one after the other
-        a3_W4 = y  # in the same memory, one after the other
         # layer 1, forward: x_W1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1]
         _product(x, W1, x_W1, 0.0, at_once)
         for n in range(rows):
@@ -289,48 +281,24 @@ def _prediction_of_chunk(theta, xs, ys, at_once):
             # a3[n,i3] = sin(z3[n,i3])
             for i3 in range(units3):
                 z3 = a2_W3[n, i3] + b3[i3]
-                a3[n, i3] = sin(z3)
-        # layer 4, forward: a3_W4[n,i4] = Σ_i3 a3[n,i3]·W4[i3,i4]
-        _product(a3, W4, a3_W4, 0.0, at_once)
-        for n in range(rows):
-            # z4[n,i4] = a3_W4[n,i4] + b4[i4]
+                a3[i3] = sin(z3)
+            # layer 4, forward: z4[n,i4] = Σ_i3 a3[n,i3]·W4[i3,i4] + b4[i4]
             # y[n,i4] = sigmoid(z4[n,i4])
             for i4 in range(1):
-                z4 = a3_W4[n, i4] + b4[i4]
+                z4 = b4[i4]
+                for i3 in range(units3):
+                    z4 += a3[i3] * W4[i3, i4]
                 y[n, i4] = sigmoid(z4)
 
 
-@_inner
-def _prediction_chunk_by_chunk(theta, x, y):
-    """The same of many samples: of one chunk after the other, their sums added in order."""
-    chunks = _chunks(x.shape[0], (580, 1200, 2300, 4600))
-    for chunk in range(chunks):
-        start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
-        _prediction_of_chunk(theta, x[start:end], y[start:end], 262144)
-
-
 @_threaded
-def _prediction_side_by_side(theta, x, y):
-    """The same: each thread takes some chunks, and their sums are added in the same order."""
-    chunks = _chunks(x.shape[0], (580, 1200, 2300, 4600))
+def _prediction_on_threads(theta, x, y):
+    """Writes the output y: each thread takes some chunks, and their sums are added in order."""
+
+    chunks = _chunks(x.shape[0], (390, 780, 1600, 3200))
     for chunk in nb.prange(chunks):
         start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
         _prediction_of_chunk(theta, x[start:end], y[start:end], 262144)
-
-
-@_inner
-def _prediction_in_turn(theta, x, y):
-    """Writes the output y: all of it."""
-    if x.shape[0] < 580:
-        _prediction_of_chunk(theta, x, y, 1 << 62)
-    else:
-        _prediction_chunk_by_chunk(theta, x, y)
-
-
-@_inner
-def _prediction_on_threads(theta, x, y):
-    """Writes the output y: all of it, many samples on several threads."""
-    _prediction_side_by_side(theta, x, y)
 
 
 @_inner
@@ -356,11 +324,10 @@ def _loss_of_chunk(theta, xs, ts, N, at_once):
         x_W1 = _view(scratch, 0, (rows, 24))
         a1_W2 = _view(scratch, 12288, (rows, 24))
         a2_W3 = _view(scratch, 0, (rows, 24))
-        a3_W4 = _view(scratch, 12288, (rows, 1))
+        a3 = _local(24)
         z4 = _local(1)
         a1 = x_W1  # in the same memory, one after the other
         a2 = a1_W2  # in the same memory, one after the other
-        a3 = a2_W3  # in the same memory, one after the other
         # layer 1, forward: x_W1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1]
         _product(x, W1, x_W1, 0.0, at_once)
         for n in range(rows):
@@ -384,13 +351,13 @@ def _loss_of_chunk(theta, xs, ts, N, at_once):
             # a3[n,i3] = sin(z3[n,i3])
             for i3 in range(units3):
                 z3 = a2_W3[n, i3] + b3[i3]
-                a3[n, i3] = sin(z3)
-        # layer 4, forward: a3_W4[n,i4] = Σ_i3 a3[n,i3]·W4[i3,i4]
-        _product(a3, W4, a3_W4, 0.0, at_once)
-        for n in range(rows):
-            # z4[n,i4] = a3_W4[n,i4] + b4[i4]
+                a3[i3] = sin(z3)
+            # layer 4, forward: z4[n,i4] = Σ_i3 a3[n,i3]·W4[i3,i4] + b4[i4]
             for i4 in range(1):
-                z4[i4] = a3_W4[n, i4] + b4[i4]
+                total = b4[i4]
+                for i3 in range(units3):
+                    total += a3[i3] * W4[i3, i4]
+                z4[i4] = total
             # loss: e[n] = Σ_i4 ((1 - t[n,i4])·softplus(z4[n,i4]) + t[n,i4]·softplus(-z4[n,i4]))
             e = 0.0
             for i4 in range(1):
@@ -400,28 +367,11 @@ def _loss_of_chunk(theta, xs, ts, N, at_once):
     return E_sum
 
 
-@_inner
-def _loss_at_the_end(theta, N, E_sum):
-    """The loss E from the sum over samples."""
-    E = E_sum / N
-    return E
-
-
-@_inner
-def _loss_chunk_by_chunk(theta, x, t, N):
-    """The same of many samples: of one chunk after the other, their sums added in order."""
-    chunks = _chunks(x.shape[0], (570, 1200, 2300, 4600))
-    E_sum = 0.0
-    for chunk in range(chunks):
-        start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
-        E_sum += _loss_of_chunk(theta, x[start:end], t[start:end], N, 262144)
-    return E_sum
-
-
 @_threaded
-def _loss_side_by_side(theta, x, t, N):
-    """The same: each thread takes some chunks, and their sums are added in the same order."""
-    chunks = _chunks(x.shape[0], (570, 1200, 2300, 4600))
+def _loss_on_threads(theta, x, t):
+    """The loss E: each thread takes some chunks, and their sums are added in order."""
+    N = float(x.shape[0])
+    chunks = _chunks(x.shape[0], (390, 770, 1600, 3100))
     sums = np.empty(chunks)
     for chunk in nb.prange(chunks):
         start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
@@ -429,32 +379,14 @@ def _loss_side_by_side(theta, x, t, N):
     E_sum = 0.0
     for chunk in range(chunks):
         E_sum += sums[chunk]
-    return E_sum
-
-
-@_inner
-def _loss_in_turn(theta, x, t):
-    """The loss E: all of it."""
-    N = float(x.shape[0])
-    if x.shape[0] < 570:
-        E_sum = _loss_of_chunk(theta, x, t, N, 1 << 62)
-    else:
-        E_sum = _loss_chunk_by_chunk(theta, x, t, N)
-    return _loss_at_the_end(theta, N, E_sum)
-
-
-@_inner
-def _loss_on_threads(theta, x, t):
-    """The loss E: all of it, many samples on several threads."""
-    N = float(x.shape[0])
-    E_sum = _loss_side_by_side(theta, x, t, N)
-    return _loss_at_the_end(theta, N, E_sum)
+    E = E_sum / N
+    return E
 
 
 @_inner
 def _gradient_of_chunk(theta, xs, ts, N, gradient, at_once):
     """The gradient of a chunk of samples; returns the sum of their losses."""
-    scratch = np.empty(18688, _DTYPE)  # for 128 samples at a time
+    scratch = np.empty(18432, _DTYPE)  # for 128 samples at a time
     units1 = _extent(24)
     units2 = _extent(24)
     units3 = _extent(24)
@@ -485,25 +417,25 @@ def _gradient_of_chunk(theta, xs, ts, N, gradient, at_once):
         a1_W2 = _view(scratch, 6144, (rows, 24))
         a2 = _view(scratch, 9216, (rows, 24))
         a2_W3 = _view(scratch, 12288, (rows, 24))
-        a3 = _view(scratch, 15360, (rows, 24))
-        a3_W4 = _view(scratch, 18432, (rows, 1))
-        d_z4 = _view(scratch, 18560, (rows, 1))
-        d_a3 = _view(scratch, 15360, (rows, 24))
+        d_z3 = _view(scratch, 15360, (rows, 24))
         d_a2 = _view(scratch, 9216, (rows, 24))
         d_a1 = _view(scratch, 3072, (rows, 24))
+        z3 = _local(24)
+        a3 = _local(24)
         z4 = _local(1)
         y = _local(1)
+        d_z4 = _local(1)
         z1 = x_W1  # in the same memory, one after the other
         z2 = a1_W2  # in the same memory, one after the other
-        z3 = a2_W3  # in the same memory, one after the other
-        d_z3 = d_a3  # in the same memory, one after the other
         d_z2 = d_a2  # in the same memory, one after the other
         d_z1 = d_a1  # in the same memory, one after the other
         if start == 0:
-            _zero(gradient, 48, 24)
-            _zero(gradient, 648, 24)
-            _zero(gradient, 1248, 24)
-            _zero(gradient, 1296, 1)
+            for k in range(48, 72):
+                gradient[k] = 0.0
+            for k in range(648, 672):
+                gradient[k] = 0.0
+            for k in range(1248, 1297):
+                gradient[k] = 0.0
         # layer 1, forward: x_W1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1]
         _product(x, W1, x_W1, 0.0, at_once)
         for n in range(rows):
@@ -526,15 +458,15 @@ def _gradient_of_chunk(theta, xs, ts, N, gradient, at_once):
             # z3[n,i3] = a2_W3[n,i3] + b3[i3]
             # a3[n,i3] = sin(z3[n,i3])
             for i3 in range(units3):
-                z3[n, i3] = a2_W3[n, i3] + b3[i3]
-                a3[n, i3] = sin(z3[n, i3])
-        # layer 4, forward: a3_W4[n,i4] = Σ_i3 a3[n,i3]·W4[i3,i4]
-        _product(a3, W4, a3_W4, 0.0, at_once)
-        for n in range(rows):
-            # z4[n,i4] = a3_W4[n,i4] + b4[i4]
+                z3[i3] = a2_W3[n, i3] + b3[i3]
+                a3[i3] = sin(z3[i3])
+            # layer 4, forward: z4[n,i4] = Σ_i3 a3[n,i3]·W4[i3,i4] + b4[i4]
             # y[n,i4] = sigmoid(z4[n,i4])
             for i4 in range(1):
-                z4[i4] = a3_W4[n, i4] + b4[i4]
+                total = b4[i4]
+                for i3 in range(units3):
+                    total += a3[i3] * W4[i3, i4]
+                z4[i4] = total
                 y[i4] = sigmoid(z4[i4])
             # loss: e[n] = Σ_i4 ((1 - t[n,i4])·softplus(z4[n,i4]) + t[n,i4]·softplus(-z4[n,i4]))
             e = 0.0
@@ -543,19 +475,23 @@ def _gradient_of_chunk(theta, xs, ts, N, gradient, at_once):
             # E = Σ_n e[n]/N
             E_sum += e
             # layer 4, backward: d_z4[n,i4] = (y[n,i4] - t[n,i4])/N
+            for i4 in range(1):
+                d_z4[i4] = (y[i4] - t[n, i4]) / N
+            # d_W4[i3,i4] = Σ_n a3[n,i3]·d_z4[n,i4]
+            for i3 in range(units3):
+                for i4 in range(1):
+                    d_W4[i3, i4] += a3[i3] * d_z4[i4]
             # d_b4[i4] = Σ_n d_z4[n,i4]
             for i4 in range(1):
-                d_z4[n, i4] = (y[i4] - t[n, i4]) / N
-                d_b4[i4] += d_z4[n, i4]
-        # d_W4[i3,i4] = Σ_n a3[n,i3]·d_z4[n,i4]
-        _product(a3.T, d_z4, d_W4, keep, at_once)
-        # layer 3, backward: d_a3[n,i3] = Σ_i4 d_z4[n,i4]·W4[i3,i4]
-        _product(d_z4, W4.T, d_a3, 0.0, at_once)
-        for n in range(rows):
+                d_b4[i4] += d_z4[i4]
+            # layer 3, backward: d_a3[n,i3] = Σ_i4 d_z4[n,i4]·W4[i3,i4]
             # d_z3[n,i3] = d_a3[n,i3]·cos(z3[n,i3])
             # d_b3[i3] = Σ_n d_z3[n,i3]
             for i3 in range(units3):
-                d_z3[n, i3] = d_a3[n, i3] * cos(z3[n, i3])
+                d_a3 = 0.0
+                for i4 in range(1):
+                    d_a3 += d_z4[i4] * W4[i3, i4]
+                d_z3[n, i3] = d_a3 * cos(z3[i3])
                 d_b3[i3] += d_z3[n, i3]
         # d_W3[i2,i3] = Σ_n a2[n,i2]·d_z3[n,i3]
         _product(a2.T, d_z3, d_W3, keep, at_once)
@@ -582,33 +518,11 @@ def _gradient_of_chunk(theta, xs, ts, N, gradient, at_once):
     return E_sum
 
 
-@_inner
-def _gradient_at_the_end(theta, N, gradient, E_sum):
-    """The loss E, and the gradient with what waits for all samples, from the sum over samples."""
-    E = E_sum / N
-    return E
-
-
-@_inner
-def _gradient_chunk_by_chunk(theta, x, t, N, gradient):
-    """The same of many samples: of one chunk after the other, their sums added in order."""
-    chunks = _chunks(x.shape[0], (250, 500, 1000, 2100))
-    part = np.empty(1297, _DTYPE)
-    E_sum = 0.0
-    for chunk in range(chunks):
-        start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
-        into = part if chunk else gradient
-        E_sum += _gradient_of_chunk(theta, x[start:end], t[start:end], N, into, 262144)
-        if chunk:
-            for k in range(1297):
-                gradient[k] += part[k]
-    return E_sum
-
-
 @_threaded
-def _gradient_side_by_side(theta, x, t, N, gradient):
-    """The same: each thread takes some chunks, and their sums are added in the same order."""
-    chunks = _chunks(x.shape[0], (250, 500, 1000, 2100))
+def _gradient_on_threads(theta, x, t, gradient):
+    """The loss E and its gradient: each thread takes some chunks, and their sums are added in order."""
+    N = float(x.shape[0])
+    chunks = _chunks(x.shape[0], (180, 360, 710, 1500))
     parts = np.empty((chunks, 1297), _DTYPE)
     sums = np.empty(chunks)
     for chunk in nb.prange(chunks):
@@ -621,26 +535,8 @@ def _gradient_side_by_side(theta, x, t, N, gradient):
     E_sum = 0.0
     for chunk in range(chunks):
         E_sum += sums[chunk]
-    return E_sum
-
-
-@_inner
-def _gradient_in_turn(theta, x, t, gradient):
-    """The loss E and its gradient: all of it."""
-    N = float(x.shape[0])
-    if x.shape[0] < 250:
-        E_sum = _gradient_of_chunk(theta, x, t, N, gradient, 1 << 62)
-    else:
-        E_sum = _gradient_chunk_by_chunk(theta, x, t, N, gradient)
-    return _gradient_at_the_end(theta, N, gradient, E_sum)
-
-
-@_inner
-def _gradient_on_threads(theta, x, t, gradient):
-    """The loss E and its gradient: all of it, many samples on several threads."""
-    N = float(x.shape[0])
-    E_sum = _gradient_side_by_side(theta, x, t, N, gradient)
-    return _gradient_at_the_end(theta, N, gradient, E_sum)
+    E = E_sum / N
+    return E
 
 
 @_inner
@@ -651,20 +547,6 @@ def _chunks(samples, least):
         if samples >= few:
             chunks *= 2
     return chunks
-
-
-@_inner
-def _fits(theta, x, t=None, gradient=None):
-    """Whether shapes are such that compiled code reads and writes within them; `_check` says why not."""
-    if theta.shape[0] != 1297 or x.shape[1] != 2 or x.shape[0] == 0:
-        return False
-    if t is not None:
-        if t.shape[1] != 1 or t.shape[0] != x.shape[0]:
-            return False
-    if gradient is not None:
-        if gradient.shape[0] != 1297 or _overlap(gradient, theta) or _overlap(gradient, x) or _overlap(gradient, t):
-            return False
-    return True
 
 
 @_inner
@@ -700,16 +582,47 @@ def predict(theta, x):
     return y
 
 
+@_inner
+def _prediction_in_turn(theta, x, y):
+    """The same into y, one chunk after the other."""
+    chunks = _chunks(x.shape[0], (390, 780, 1600, 3200))
+    at_once = 1 << 62 if chunks == 1 else 262144
+    for chunk in range(chunks):
+        start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
+        _prediction_of_chunk(theta, x[start:end], y[start:end], at_once)
+
+
 def loss(theta, x, t):
     """The loss E, a float, for x of shape (samples, 2) and t of shape (samples, 1)."""
     _check(theta, x, t)
-    return _loss_in_turn(theta, x, t)
+    N = float(x.shape[0])
+    chunks = _chunks(x.shape[0], (390, 770, 1600, 3100))
+    at_once = 1 << 62 if chunks == 1 else 262144
+    E_sum = 0.0
+    for chunk in range(chunks):
+        start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
+        E_sum += _loss_of_chunk(theta, x[start:end], t[start:end], N, at_once)
+    E = E_sum / N
+    return E
 
 
 def loss_and_gradient_into(theta, x, t, gradient):
     """The loss E; its derivative by every weight is written into `gradient`, laid out like theta."""
     _check(theta, x, t, gradient)
-    return _gradient_in_turn(theta, x, t, gradient)
+    N = float(x.shape[0])
+    chunks = _chunks(x.shape[0], (180, 360, 710, 1500))
+    at_once = 1 << 62 if chunks == 1 else 262144
+    part = np.empty(1297, _DTYPE) if chunks > 1 else gradient
+    E_sum = 0.0
+    for chunk in range(chunks):
+        start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
+        into = part if chunk else gradient
+        E_sum += _gradient_of_chunk(theta, x[start:end], t[start:end], N, into, at_once)
+        if chunk:
+            for k in range(1297):
+                gradient[k] += part[k]
+    E = E_sum / N
+    return E
 
 
 def loss_and_gradient(theta, x, t):
@@ -720,14 +633,8 @@ def loss_and_gradient(theta, x, t):
 
 def step(theta, x, t, rate):
     """One step of gradient descent: theta -= rate·gradient, in place. Returns the loss before it."""
-    _check(theta, x, t)
-    return _step_in_turn(theta, x, t, rate)
-
-
-@_inner
-def _step_in_turn(theta, x, t, rate):
     gradient = np.empty(1297, _DTYPE)
-    E = _gradient_in_turn(theta, x, t, gradient)
+    E = loss_and_gradient_into(theta, x, t, gradient)
     for k in range(1297):
         theta[k] -= rate * gradient[k]
     return E
@@ -1115,123 +1022,144 @@ def _float_of(typing, arguments, place):
 
 
 def _enter_predict(python, arguments, count, names):
-    """`predict`, called from Python: _prediction_in_turn where all arguments fit.
+    """`predict`, called from Python, which has made y.
 
-    `python` are two functions there, for arguments that do not fit and for many samples.
+    `python` are two functions there: for arguments that do not fit, and for many samples.
     """
-    fit = count == 3 and names == 0
-    fit = fit and _is_array(arguments, 0, 1, _READABLE)
-    fit = fit and _is_array(arguments, 1, 2, _READABLE)
-    fit = fit and _is_array(arguments, 2, 2, _WRITABLE)
-    if fit:
-        theta = _array_of(arguments, 0, 1, _READABLE)
-        x = _array_of(arguments, 1, 2, _READABLE)
-        y = _array_of(arguments, 2, 2, _WRITABLE)
-        if _fits(theta, x, y):
-            if x.shape[0] >= 580:
-                return _call(_item(python, 1), arguments, count, names)
-            thread = _release()
-            done, E = False, 0.0
-            try:
-                _prediction_in_turn(theta, x, y)
-                done = True
-            except Exception:  # out of memory, which is for Python to say
-                pass
-            _resume(thread)
-            if done:
-                return _float(E)
-    return _call(_item(python, 0), arguments, count, names)
+    fits = count == 3 and names == 0
+    fits = fits and _is_array(arguments, 0, 1, _READABLE)
+    fits = fits and _is_array(arguments, 1, 2, _READABLE)
+    fits = fits and _is_array(arguments, 2, 2, _WRITABLE)
+    if not fits:
+        return _call(_item(python, 0), arguments, count, names)
+    theta = _array_of(arguments, 0, 1, _READABLE)
+    x = _array_of(arguments, 1, 2, _READABLE)
+    y = _array_of(arguments, 2, 2, _WRITABLE)
+    fits = theta.shape[0] == 1297 and x.shape[1] == 2 and x.shape[0] > 0
+    fits = fits and y.shape[0] == x.shape[0] and y.shape[1] == 1
+    if not fits:
+        return _call(_item(python, 0), arguments, count, names)
+    if x.shape[0] >= 390:
+        return _call(_item(python, 1), arguments, count, names)
+    thread = _release()
+    done, E = False, 0.0
+    try:
+        _prediction_of_chunk(theta, x, y, 1 << 62)
+        done = True
+    except Exception:  # out of memory, which is for Python to say
+        pass
+    _resume(thread)
+    return _float(E) if done else _call(_item(python, 0), arguments, count, names)
 
 
 def _enter_loss(python, arguments, count, names):
-    """`loss`, called from Python: _loss_in_turn where all arguments fit.
+    """`loss`, called from Python.
 
-    `python` are two functions there, for arguments that do not fit and for many samples.
+    `python` are two functions there: for arguments that do not fit, and for many samples.
     """
-    fit = count == 3 and names == 0
-    fit = fit and _is_array(arguments, 0, 1, _READABLE)
-    fit = fit and _is_array(arguments, 1, 2, _READABLE)
-    fit = fit and _is_array(arguments, 2, 2, _READABLE)
-    if fit:
-        theta = _array_of(arguments, 0, 1, _READABLE)
-        x = _array_of(arguments, 1, 2, _READABLE)
-        t = _array_of(arguments, 2, 2, _READABLE)
-        if _fits(theta, x, t):
-            if x.shape[0] >= 570:
-                return _call(_item(python, 1), arguments, count, names)
-            thread = _release()
-            done, E = False, 0.0
-            try:
-                E = _loss_in_turn(theta, x, t)
-                done = True
-            except Exception:  # out of memory, which is for Python to say
-                pass
-            _resume(thread)
-            if done:
-                return _float(E)
-    return _call(_item(python, 0), arguments, count, names)
+    fits = count == 3 and names == 0
+    fits = fits and _is_array(arguments, 0, 1, _READABLE)
+    fits = fits and _is_array(arguments, 1, 2, _READABLE)
+    fits = fits and _is_array(arguments, 2, 2, _READABLE)
+    if not fits:
+        return _call(_item(python, 0), arguments, count, names)
+    theta = _array_of(arguments, 0, 1, _READABLE)
+    x = _array_of(arguments, 1, 2, _READABLE)
+    t = _array_of(arguments, 2, 2, _READABLE)
+    fits = theta.shape[0] == 1297 and x.shape[1] == 2 and x.shape[0] > 0
+    fits = fits and t.shape[0] == x.shape[0] and t.shape[1] == 1
+    if not fits:
+        return _call(_item(python, 0), arguments, count, names)
+    if x.shape[0] >= 390:
+        return _call(_item(python, 1), arguments, count, names)
+    thread = _release()
+    done, E = False, 0.0
+    try:
+        N = float(x.shape[0])
+        E_sum = _loss_of_chunk(theta, x, t, N, 1 << 62)
+        E = E_sum / N
+        done = True
+    except Exception:  # out of memory, which is for Python to say
+        pass
+    _resume(thread)
+    return _float(E) if done else _call(_item(python, 0), arguments, count, names)
 
 
 def _enter_loss_and_gradient_into(python, arguments, count, names):
-    """`loss_and_gradient_into`, called from Python: _gradient_in_turn where all arguments fit.
+    """`loss_and_gradient_into`, called from Python.
 
-    `python` are two functions there, for arguments that do not fit and for many samples.
+    `python` are two functions there: for arguments that do not fit, and for many samples.
     """
-    fit = count == 4 and names == 0
-    fit = fit and _is_array(arguments, 0, 1, _READABLE)
-    fit = fit and _is_array(arguments, 1, 2, _READABLE)
-    fit = fit and _is_array(arguments, 2, 2, _READABLE)
-    fit = fit and _is_array(arguments, 3, 1, _WRITABLE)
-    if fit:
-        theta = _array_of(arguments, 0, 1, _READABLE)
-        x = _array_of(arguments, 1, 2, _READABLE)
-        t = _array_of(arguments, 2, 2, _READABLE)
-        gradient = _array_of(arguments, 3, 1, _WRITABLE)
-        if _fits(theta, x, t, gradient):
-            if x.shape[0] >= 250:
-                return _call(_item(python, 1), arguments, count, names)
-            thread = _release()
-            done, E = False, 0.0
-            try:
-                E = _gradient_in_turn(theta, x, t, gradient)
-                done = True
-            except Exception:  # out of memory, which is for Python to say
-                pass
-            _resume(thread)
-            if done:
-                return _float(E)
-    return _call(_item(python, 0), arguments, count, names)
+    fits = count == 4 and names == 0
+    fits = fits and _is_array(arguments, 0, 1, _READABLE)
+    fits = fits and _is_array(arguments, 1, 2, _READABLE)
+    fits = fits and _is_array(arguments, 2, 2, _READABLE)
+    fits = fits and _is_array(arguments, 3, 1, _WRITABLE)
+    if not fits:
+        return _call(_item(python, 0), arguments, count, names)
+    theta = _array_of(arguments, 0, 1, _READABLE)
+    x = _array_of(arguments, 1, 2, _READABLE)
+    t = _array_of(arguments, 2, 2, _READABLE)
+    gradient = _array_of(arguments, 3, 1, _WRITABLE)
+    fits = theta.shape[0] == 1297 and x.shape[1] == 2 and x.shape[0] > 0
+    fits = fits and t.shape[0] == x.shape[0] and t.shape[1] == 1
+    fits = fits and gradient.shape[0] == 1297
+    fits = fits and not _overlap(gradient, theta)
+    fits = fits and not _overlap(gradient, x)
+    fits = fits and not _overlap(gradient, t)
+    if not fits:
+        return _call(_item(python, 0), arguments, count, names)
+    if x.shape[0] >= 180:
+        return _call(_item(python, 1), arguments, count, names)
+    thread = _release()
+    done, E = False, 0.0
+    try:
+        N = float(x.shape[0])
+        E_sum = _gradient_of_chunk(theta, x, t, N, gradient, 1 << 62)
+        E = E_sum / N
+        done = True
+    except Exception:  # out of memory, which is for Python to say
+        pass
+    _resume(thread)
+    return _float(E) if done else _call(_item(python, 0), arguments, count, names)
 
 
 def _enter_step(python, arguments, count, names):
-    """`step`, called from Python: _step_in_turn where all arguments fit.
+    """`step`, called from Python.
 
-    `python` are two functions there, for arguments that do not fit and for many samples.
+    `python` are two functions there: for arguments that do not fit, and for many samples.
     """
-    fit = count == 4 and names == 0
-    fit = fit and _is_array(arguments, 0, 1, _WRITABLE)
-    fit = fit and _is_array(arguments, 1, 2, _READABLE)
-    fit = fit and _is_array(arguments, 2, 2, _READABLE)
-    fit = fit and _is_float(arguments, 3)
-    if fit:
-        theta = _array_of(arguments, 0, 1, _WRITABLE)
-        x = _array_of(arguments, 1, 2, _READABLE)
-        t = _array_of(arguments, 2, 2, _READABLE)
-        rate = _float_of(arguments, 3)
-        if _fits(theta, x, t):
-            if x.shape[0] >= 250:
-                return _call(_item(python, 1), arguments, count, names)
-            thread = _release()
-            done, E = False, 0.0
-            try:
-                E = _step_in_turn(theta, x, t, rate)
-                done = True
-            except Exception:  # out of memory, which is for Python to say
-                pass
-            _resume(thread)
-            if done:
-                return _float(E)
-    return _call(_item(python, 0), arguments, count, names)
+    fits = count == 4 and names == 0
+    fits = fits and _is_array(arguments, 0, 1, _WRITABLE)
+    fits = fits and _is_array(arguments, 1, 2, _READABLE)
+    fits = fits and _is_array(arguments, 2, 2, _READABLE)
+    fits = fits and _is_float(arguments, 3)
+    if not fits:
+        return _call(_item(python, 0), arguments, count, names)
+    theta = _array_of(arguments, 0, 1, _WRITABLE)
+    x = _array_of(arguments, 1, 2, _READABLE)
+    t = _array_of(arguments, 2, 2, _READABLE)
+    rate = _float_of(arguments, 3)
+    fits = theta.shape[0] == 1297 and x.shape[1] == 2 and x.shape[0] > 0
+    fits = fits and t.shape[0] == x.shape[0] and t.shape[1] == 1
+    if not fits:
+        return _call(_item(python, 0), arguments, count, names)
+    if x.shape[0] >= 180:
+        return _call(_item(python, 1), arguments, count, names)
+    thread = _release()
+    done, E = False, 0.0
+    try:
+        gradient = np.empty(1297, _DTYPE)
+        N = float(x.shape[0])
+        E_sum = _gradient_of_chunk(theta, x, t, N, gradient, 1 << 62)
+        E = E_sum / N
+        for k in range(1297):
+            theta[k] -= rate * gradient[k]
+        done = True
+    except Exception:  # out of memory, which is for Python to say
+        pass
+    _resume(thread)
+    return _float(E) if done else _call(_item(python, 0), arguments, count, names)
 
 
 _forked = False
@@ -1252,10 +1180,9 @@ def _several_threads():
     return nb.get_num_threads() > 1 and nb.threading_layer() in ("omp", "tbb")
 
 
-def _dispatcher(function, signature):
-    """A function compiled for arguments of just these types."""
+def _compiled(dispatcher, signature):
+    """A function that is compiled for arguments of just these types, now."""
     _link()
-    dispatcher = _jit(function, nogil=True, fastmath=_FASTMATH)
     dispatcher.compile(signature)
     dispatcher.disable_compile()
     return dispatcher
@@ -1287,9 +1214,9 @@ class Work:
     patience = 20
 
     def __init__(self, entry, in_turn, on_threads, many, *signature):
-        self.entry, self.in_turn, self.on_threads = entry, in_turn.py_func, on_threads.py_func
+        self.entry, self.in_turn, self.on_threads = entry, in_turn, on_threads
         self.many, self.signature = many, signature
-        self.method = self.few = self.dispatcher = self.threaded = None
+        self.method = self.few = self.whole = self.threaded = None
 
     def __call__(self, *arguments):
         if len(arguments[1]) >= self.many or not _KNOWN:
@@ -1311,12 +1238,16 @@ class Work:
             if self.threaded is None:
                 self.patience -= 1
                 if self.patience <= 0:
-                    self.threaded = _dispatcher(self.on_threads, self.signature)
+                    self.threaded = _compiled(self.on_threads, self.signature)
             if self.threaded is not None:
                 return self.threaded(*arguments)
-        if self.dispatcher is None:
-            self.dispatcher = _dispatcher(self.in_turn, self.signature)
-        return self.dispatcher(*arguments)
+        return self.compile()(*arguments)
+
+    def compile(self):
+        """On one thread, however many samples."""
+        if self.whole is None:
+            self.whole = _compiled(_inner(self.in_turn), self.signature)
+        return self.whole
 
 
 def _c_function(function):
@@ -1364,11 +1295,15 @@ class Compiled(functools.partial):
         self.__setstate__((function, (), {}, vars(self)))
 
     def first(self, *arguments, **named):
-        """Calls until one has few samples: what is compiled for it takes those that follow."""
+        """The first call compiles what it needs."""
         result = self.otherwise(*arguments, **named)
-        if self.work.few is not None:
-            self.becomes(self.fast())
+        self.becomes(self.second)
         return result
+
+    def second(self, *arguments, **named):
+        """The second call shows that there will be more, which are to cost as little as they can."""
+        self.becomes(self.fast() if _KNOWN else self.otherwise)
+        return self(*arguments, **named)
 
     def fast(self):
         """The function for arguments that fit."""
@@ -1396,8 +1331,10 @@ class Compiled(functools.partial):
 
     def compile(self):
         """The compiled function, a Numba dispatcher that takes this signature and no other."""
+        if self.body is self.work.in_turn:
+            return self.work.compile()
         if self.dispatcher is None:
-            self.dispatcher = _dispatcher(self.body, self.signature)
+            self.dispatcher = _compiled(_inner(self.body), self.signature)
         return self.dispatcher
 
     @property
@@ -1497,13 +1434,14 @@ def _mismatch(name, value, kind):
 
 
 _predicting = Work(
-    _enter_predict, _prediction_in_turn, _prediction_on_threads, 580, _vector, _matrix, _output
+    _enter_predict, _prediction_in_turn.py_func, _prediction_on_threads, 390, _vector, _matrix, _output
 )
-_losing = Work(_enter_loss, _loss_in_turn, _loss_on_threads, 570, _vector, _matrix, _matrix)
+_losing = Work(_enter_loss, loss, _loss_on_threads, 390, _vector, _matrix, _matrix)
 _differentiating = Work(
-    _enter_loss_and_gradient_into, _gradient_in_turn, _gradient_on_threads, 250, _vector, _matrix, _matrix, _written
-)
-_stepping = Work(_enter_step, _step_in_turn, _step_on_threads, 250, _written, _matrix, _matrix, nb.float64)
+    _enter_loss_and_gradient_into, loss_and_gradient_into, _gradient_on_threads, 180,
+    _vector, _matrix, _matrix, _written,
+)  # fmt: skip
+_stepping = Work(_enter_step, step, _step_on_threads, 180, _written, _matrix, _matrix, nb.float64)
 
 predict = Predict(predict, _predicting, _vector, _matrix)
 loss = Converting(loss, _losing, _vector, _matrix, _matrix)

@@ -195,7 +195,7 @@ def test_derivatives_as_text():
 
 
 def test_schedules_as_text():
-    compiled = symgrad.compile(nets.net([64, 32, 1], ["tanh", "identity"], l2=0.5))
+    compiled = symgrad.compile(nets.net([64, 32, 2], ["tanh", "identity"], l2=0.5))
     lines = view(compiled, "schedule").splitlines()
     rows = memory(compiled.stages.schedule["predict"], 8).rows
     assert lines[:8] == [

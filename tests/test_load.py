@@ -45,7 +45,7 @@ def test_the_module_knows_its_file(tmp_path):
     module = symgrad.load(path)
     assert Path(module.__file__) == path
     assert inspect.getsourcefile(module.init) == str(path)
-    assert "_loss_at_the_end(" in inspect.getsource(module.loss.body)
+    assert "_loss_of_chunk(" in inspect.getsource(module.loss.body)
 
 
 def test_loads_from_a_relative_path(tmp_path, monkeypatch):
@@ -54,7 +54,7 @@ def test_loads_from_a_relative_path(tmp_path, monkeypatch):
     module = symgrad.load(os.path.join("folder", "loaded_three.py"))
     monkeypatch.chdir("/")
     assert Path(module.__file__).is_absolute()
-    assert "_loss_at_the_end(" in inspect.getsource(module.loss.body)
+    assert "_loss_of_chunk(" in inspect.getsource(module.loss.body)
 
 
 def test_can_be_pickled_by_name(tmp_path):

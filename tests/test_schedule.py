@@ -17,9 +17,9 @@ from symgrad.compiler import costs
 from symgrad.compiler import memory as memories
 from symgrad.compiler.compile import passes
 from symgrad.compiler.emit import emit, parameters
-from symgrad.compiler.memory import groups, memory
-from symgrad.compiler.schedule import Nest, Product, Rows, definitions_of, schedule
-from symgrad.compiler.split import matrices, over_samples, sums_over_samples
+from symgrad.compiler.memory import memory
+from symgrad.compiler.schedule import Nest, Product, Rows, definitions_of, groups, schedule
+from symgrad.compiler.split import matrices, over_samples, size, sums_over_samples
 from symgrad.language.evaluate import Floats, evaluate
 from symgrad.language.indices import SAMPLE
 from symgrad.language.program import indices_of, name_of, prune, reads
@@ -103,6 +103,8 @@ def blas(request, monkeypatch):
     """Products of matrices in loops, in BLAS, and as the sizes have it."""
     limit = {"by the size": costs.PRODUCT_FROM, "always": 1, "never": 10**9}[request.param]
     monkeypatch.setattr(costs, "PRODUCT_FROM", limit)
+    if request.param != "by the size":
+        monkeypatch.setattr(costs, "PRODUCT_WITHIN", limit)
 
 
 @pytest.fixture(params=["one block", "blocks and chunks"])
@@ -236,7 +238,7 @@ def test_blocks_hold_what_they_are_for(which, what, blas):
     plan = plan_of(which, what)
     for block in plan.in_order:
         if isinstance(block, Product):
-            pair = matrices(plan.program, block.definition)
+            pair = matrices(plan.program, block.definition, 0)
             assert pair == (block.left, block.right)
             (summed,) = set(block.left.indices) & set(block.right.indices)
             rows, columns = block.definition.indices
@@ -316,13 +318,13 @@ def test_scratch_memory_is_shared_only_by_what_is_not_needed_at_once(which, what
     spans = {}
     for name, start in where.offsets.items():
         definition = plan.program.by_name[name]
-        size = costs.size(plan.program, definition.indices)
-        size *= where.rows if SAMPLE in definition.indices else 1
+        numbers = size(plan.program, definition.indices)
+        numbers *= where.rows if SAMPLE in definition.indices else 1
         users = [each for each in homes if where.place(each) == name]
         # by block: samples take turns in a loop, so that its last line comes before its first
         times = [time[0] for each in users for time in (homes[each], *readers.get(each, ()))]
-        assert start >= 0 and start + size <= where.size
-        spans[name] = (start, start + size, min(times), max(times))
+        assert start >= 0 and start + numbers <= where.size
+        spans[name] = (start, start + numbers, min(times), max(times))
     for one, (start, end, born, dead) in spans.items():
         for other, (other_start, other_end, other_born, other_dead) in spans.items():
             if one < other and start < other_end and other_start < end:

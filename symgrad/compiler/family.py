@@ -5,17 +5,17 @@ all samples one chunk after the other or on threads, and for what waits for the 
 arguments each takes follows from what its statements read and write.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from math import prod
 from typing import Any
 
 from symgrad.compiler import costs
-from symgrad.compiler.memory import Memory, memory
+from symgrad.compiler.body import Part, body
+from symgrad.compiler.memory import memory
 from symgrad.compiler.schedule import Product, Schedule
 from symgrad.compiler.split import sums_over_samples
-from symgrad.compiler.statements import Comment, First, Line, Loop, Part, Statement, statements
+from symgrad.compiler.statements import Comment, First, Line, Loop, Statement
 from symgrad.language.indices import SAMPLE
-from symgrad.language.program import Program
 
 Layout = Mapping[str, tuple[int, tuple[int, ...]]]
 
@@ -32,127 +32,169 @@ SAYS = {
 
 def family(name: str, schedule: Schedule, layout: Layout, single: bool) -> dict[str, Any]:
     """The functions that compute a prediction, the loss, or the loss and its gradient."""
-    places = memory(schedule, itemsize=4 if single else 8)
-    body = statements(schedule, places, single, name)
-    program = schedule.program
-    gathers = any(output.startswith("d_") for output in program.outputs)
-    sums = "E" in program.outputs
-    products = any(isinstance(block, Product) for block in schedule.blocks)
-    data = ["x", *(i for i in ("t", "w") if i in body.block.reads), *(["y"] * (not sums))]
-    scalars = ["N"] * body.block.uses_samples
-    scalars += [d.name for d in schedule.totals if d.name in body.block.reads]
-    target = ["gradient"] * gathers
-    limit = ["at_once"] * products
-    end = ["theta", *(["N"] * body.after.uses_samples)]
-    end += [d.name for d in schedule.totals if d.name in body.after.reads]
-    cut = [f"{name}[start:end]" for name in data]
-    chunk = ["theta", *cut, *scalars, *(["into"] * gathers)]
-    in_blocks = bool(places.size)
-    opening, block = _opening(body.block, schedule, places, layout)
-    mark = "s" if in_blocks else ""
-    return {
-        "name": name,
-        "says": SAYS[name][0],
-        "does": SAYS[name][1],
-        "arguments": {
-            "chunk": ", ".join(["theta", *(d + mark for d in data), *scalars, *target, *limit]),
-            "chunks": ", ".join(["theta", *data, *scalars, *target]),
-            "all": ", ".join(["theta", *data, *target]),
-            "end": ", ".join([*end, *target, "E_sum"]),
-        },
-        "call": {
-            "of_few": ", ".join(["theta", *data, *scalars, *target, *(["1 << 62"] * products)]),
-            "of_many": ", ".join([*chunk, *([str(costs.ONE_THREAD)] * products)]),
-        },
-        "names": {
-            "one": ", ".join(data),
-            "cut": ", ".join(f"{name}s[start:end]" for name in data),
-        },
-        "before": _part(body.before, schedule, places, layout),
-        "opening": opening,
-        "block": block,
-        "totals": _part(body.totals, schedule, places, layout),
-        "after": _part(body.after, schedule, places, layout),
-        "functions": body.functions,
-        "alike": [
-            {
-                "name": each.name,
-                "arguments": ", ".join(["rows", *each.parameters]),
-                "first": each.first,
-                "others": ", ".join(each.others),
-                "statements": [
-                    one for s in each.body for one in _statement(s, places, layout)
-                ],
-            }
-            for each in body.alike
-        ],
-        "uses_samples": any(part.uses_samples for part in (body.block, body.after, body.totals)),
-        "gathers": gathers,
-        "keeps": _keeps(schedule),
-        "sums": sums,
-        "products": products,
-        "scratch": places.size,
-        "allocates": bool(places.size) or _allocates(body.after),
-        "in_blocks": in_blocks,
-        "rows": places.rows,
-        "chunks": schedule.chunks,
-    }
+    return _Family(name, schedule, layout, single).described()
 
 
-def _allocates(part: Part) -> bool:
-    return any(isinstance(s, Line) and "np.empty(" in s.source for s in part.statements)
+class _Family:
+    def __init__(self, name: str, schedule: Schedule, layout: Layout, single: bool) -> None:
+        self.name, self.schedule, self.layout = name, schedule, layout
+        self.program = schedule.program
+        self.places = memory(schedule, itemsize=4 if single else 8)
+        self.body = body(schedule, self.places, single, name)
+        self.zero = "F(0.0)" if single else "0.0"
 
+    def described(self) -> dict[str, Any]:
+        schedule, body, places = self.schedule, self.body, self.places
+        products = [block for block in schedule.blocks if isinstance(block, Product)]
+        sums = "E" in self.program.outputs
+        opening, block = self._opening()
+        return {
+            "name": self.name,
+            "says": SAYS[self.name][0],
+            "does": SAYS[self.name][1],
+            **self._signatures(bool(products), sums),
+            "before": self._part(body.before),
+            "opening": opening,
+            "block": block,
+            "totals": self._part(body.totals),
+            "after": self._part(body.after),
+            "functions": body.functions,
+            "alike": [
+                {
+                    "name": each.name,
+                    "arguments": ", ".join(["rows", *each.parameters]),
+                    "first": each.first,
+                    "others": ", ".join(each.others),
+                    "statements": self._statements(each.body),
+                }
+                for each in body.alike
+            ],
+            "uses_samples": any(
+                part.uses_samples for part in (body.block, body.after, body.totals)
+            ),
+            "gathers": self._gathers(),
+            "keeps": any(sums_over_samples(product.definition) for product in products),
+            "sums": sums,
+            "products": bool(products),
+            "scratch": places.size,
+            "in_blocks": bool(places.size),
+            "allocates": bool(places.size) or _allocates(body.after),
+            "ends_at_once": sums and not schedule.after and len(body.after.statements) < 4,
+            "rows": places.rows,
+            "chunks": schedule.chunks,
+        }
 
-def _opening(
-    part: Part, schedule: Schedule, places: Memory, layout: Layout
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What stands before the loop over blocks, and what in it: views of a block's arrays."""
-    whole = _part(part, schedule, places, layout)
-    if not places.size:
-        whole["statements"] = [
-            each for s in part.statements for each in _statement(s, places, layout, always=True)
-        ]
-    inside = [view for view in whole["views"] if "rows" in view["source"]]
-    outside = [view for view in whole["views"] if "rows" not in view["source"]]
-    return (
-        {"extents": whole["extents"], "views": outside, "statements": []},
-        {"extents": [], "views": inside, "statements": whole["statements"]},
-    )
+    def _gathers(self) -> bool:
+        """Whether it computes a gradient."""
+        return any(output.startswith("d_") for output in self.program.outputs)
 
+    def _signatures(self, products: bool, sums: bool) -> dict[str, Any]:
+        """Parameters and arguments of its functions, as source."""
+        body, schedule = self.body, self.schedule
+        data = ["x", *(i for i in ("t", "w") if i in body.block.reads), *(["y"] * (not sums))]
+        scalars = ["N"] * body.block.uses_samples
+        scalars += [d.name for d in schedule.totals if d.name in body.block.reads]
+        target = ["gradient"] * self._gathers()
+        end = ["theta", *(["N"] * body.after.uses_samples)]
+        end += [d.name for d in schedule.totals if d.name in body.after.reads]
+        mark = "s" if self.places.size else ""
+        chunk = ["theta", *(f"{name}[start:end]" for name in data), *scalars]
+        chunk += ["into"] * bool(target)
 
-def _keeps(schedule: Schedule) -> bool:
-    """Whether a matrix product adds to what it has added for earlier blocks."""
-    return any(
-        isinstance(block, Product) and sums_over_samples(block.definition)
-        for block in schedule.blocks
-    )
+        def limited(arguments: list[str], limit: str) -> str:
+            return ", ".join(arguments + [limit] * products)
 
+        return {
+            "arguments": {
+                "chunk": limited(
+                    ["theta", *(d + mark for d in data), *scalars, *target], "at_once"
+                ),
+                "all": ", ".join(["theta", *data, *target]),
+                "end": ", ".join([*end, *target, "E_sum"]),
+            },
+            "call": {
+                "of_few": limited(["theta", *data, *scalars, *target], "1 << 62"),
+                "of_many": limited(chunk, str(costs.ONE_THREAD)),
+                "in_turn": limited(chunk, "at_once"),
+            },
+            "names": {
+                "one": ", ".join(data),
+                "cut": ", ".join(f"{name}s[start:end]" for name in data),
+            },
+        }
 
-def _part(part: Part, schedule: Schedule, places: Memory, layout: Layout) -> dict[str, Any]:
-    return {
-        "extents": list(part.extents.items()),
-        "views": list(_views(part, schedule.program, places, layout)),
-        "statements": [each for s in part.statements for each in _statement(s, places, layout)],
-    }
+    def _opening(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """What stands before the loop over blocks, and what in it: views of a block's arrays."""
+        whole = self._part(self.body.block, always=not self.places.size)
+        inside = [view for view in whole["views"] if "rows" in view["source"]]
+        outside = [view for view in whole["views"] if "rows" not in view["source"]]
+        return (
+            {"extents": whole["extents"], "views": outside, "statements": []},
+            {"extents": [], "views": inside, "statements": whole["statements"]},
+        )
 
+    def _part(self, part: Part, always: bool = False) -> dict[str, Any]:
+        return {
+            "extents": list(part.extents.items()),
+            "views": list(self._views(part)),
+            "statements": self._statements(part.statements, always),
+        }
 
-def _views(
-    part: Part, program: Program, places: Memory, layout: Layout
-) -> Iterator[dict[str, str]]:
-    """The arrays that lie in theta, in the gradient and in scratch memory, as they are needed."""
-    names = {places.place(name) for name in (*part.reads, *part.writes)}
-    for vector, mark in (("theta", ""), ("gradient", "d_")):
-        for name, (offset, shape) in layout.items():
-            if mark + name in names:
-                yield _view(mark + name, vector, offset, [str(extent) for extent in shape])
-    if part.in_scratch:
-        for definition in program.definitions:
-            if definition.name in names and definition.name in places.offsets:
-                extents = [
-                    "rows" if index == SAMPLE else str(program.extent(index))
-                    for index in definition.indices
+    def _views(self, part: Part) -> Iterator[dict[str, str]]:
+        """The arrays that lie in theta, the gradient and scratch memory, as they are needed."""
+        names = {self.places.place(name) for name in (*part.reads, *part.writes)}
+        for vector, mark in (("theta", ""), ("gradient", "d_")):
+            for name, (offset, shape) in self.layout.items():
+                if mark + name in names:
+                    yield _view(mark + name, vector, offset, [str(extent) for extent in shape])
+        if part.in_scratch:
+            for definition in self.program.definitions:
+                if definition.name in names and definition.name in self.places.offsets:
+                    extents = [
+                        "rows" if index == SAMPLE else str(self.program.extent(index))
+                        for index in definition.indices
+                    ]
+                    start = self.places.offsets[definition.name]
+                    yield _view(definition.name, "scratch", start, extents)
+
+    def _statements(
+        self, statements: Iterable[Statement], always: bool = False
+    ) -> list[dict[str, Any]]:
+        """Statements as the templates take them; what is for the first block only, or `always`."""
+        return [each for s in statements for each in self._statement(s, always)]
+
+    def _statement(self, statement: Statement, always: bool) -> Iterator[dict[str, Any]]:
+        match statement:
+            case Comment(text):
+                yield {"kind": "comment", "text": text}
+            case Line(source):
+                yield _line(source)
+            case First(names):
+                zeros = [
+                    _block(f"for k in range({span})", [_line(f"gradient[k] = {self.zero}")])
+                    for span in self._spans(names)
                 ]
-                yield _view(definition.name, "scratch", places.offsets[definition.name], extents)
+                yield from zeros if always else [_block("if start == 0", zeros)]
+            case Loop(index, extent, inner):
+                yield _block(f"for {index} in range({extent})", self._statements(inner, always))
+
+    def _spans(self, names: tuple[str, ...]) -> Iterator[str]:
+        """Where arrays lie in the gradient, those beside each other as one: starts and ends."""
+        places = [self.layout[self.places.place(name).removeprefix("d_")] for name in names]
+        spans: list[tuple[int, int]] = []
+        for offset, shape in sorted(places):
+            start = spans.pop()[0] if spans and spans[-1][1] == offset else offset
+            spans.append((start, offset + prod(shape)))
+        for start, end in spans:
+            yield f"{start}, {end}" if start else f"{end}"
+
+
+def _line(source: str) -> dict[str, Any]:
+    return {"kind": "line", "source": source}
+
+
+def _block(head: str, body: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"kind": "block", "head": head, "body": body}
 
 
 def _view(name: str, vector: str, start: int, shape: list[str]) -> dict[str, str]:
@@ -160,39 +202,5 @@ def _view(name: str, vector: str, start: int, shape: list[str]) -> dict[str, str
     return {"name": name, "source": f"_view({vector}, {start}, ({extents}))"}
 
 
-def _statement(
-    statement: Statement, places: Memory, layout: Layout, always: bool = False
-) -> Iterator[dict[str, Any]]:
-    """A statement as the templates take it; what is for the first block only, or `always`."""
-    match statement:
-        case Comment(text):
-            yield {"kind": "comment", "text": text}
-        case Line(source):
-            yield {"kind": "line", "source": source}
-        case First(names):
-            zeros: list[dict[str, Any]] = [
-                {"kind": "line", "source": f"_zero(gradient, {start}, {size})"}
-                for start, size in _ranges(names, places, layout)
-            ]
-            if always:
-                yield from zeros
-            else:
-                yield {"kind": "block", "head": "if start == 0", "body": zeros}
-        case Loop(index, extent, inner):
-            body = [each for s in inner for each in _statement(s, places, layout)]
-            yield {"kind": "block", "head": f"for {index} in range({extent})", "body": body}
-
-
-def _ranges(names: tuple[str, ...], places: Memory, layout: Layout) -> list[tuple[int, int]]:
-    """Where arrays lie in the gradient, those beside each other as one: starts and sizes."""
-    spans = sorted(
-        (offset, prod(shape))
-        for offset, shape in (layout[places.place(n).removeprefix("d_")] for n in names)
-    )
-    ranges: list[tuple[int, int]] = []
-    for start, size in spans:
-        if ranges and sum(ranges[-1]) == start:
-            ranges[-1] = (ranges[-1][0], ranges[-1][1] + size)
-        else:
-            ranges.append((start, size))
-    return ranges
+def _allocates(part: Part) -> bool:
+    return any(isinstance(s, Line) and "np.empty(" in s.source for s in part.statements)

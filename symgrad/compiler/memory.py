@@ -11,15 +11,14 @@ another is read for the last time takes that array's place; and scratch memory i
 soon as its array has been read for the last time.
 """
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 from sympy import Symbol
 
 from symgrad.compiler import costs
-from symgrad.compiler.schedule import Block, Product, Rows, Schedule, definitions_of
-from symgrad.compiler.split import sums_over_samples
+from symgrad.compiler.schedule import Product, Schedule, definitions_of, groups
+from symgrad.compiler.split import size, sums_over_samples
 from symgrad.language.indices import SAMPLE
 from symgrad.language.program import Definition, Program, indices_of, name_of, reads
 
@@ -57,7 +56,7 @@ def memory(schedule: Schedule, itemsize: int) -> Memory:
     places = Memory(storage, takes_over, {}, 0, 0)
     used = _lifetimes(schedule, places)
     program = schedule.program
-    sizes = {name: costs.size(program, _indices(program, name)) for name in used}
+    sizes = {name: size(program, _indices(program, name)) for name in used}
     shelves, numbers = _shelves(
         {name: span for name, span in used.items() if storage[name] == "block"}, sizes
     )
@@ -73,48 +72,6 @@ def memory(schedule: Schedule, itemsize: int) -> Memory:
 
 def _indices(program: Program, name: str) -> tuple[Symbol, ...]:
     return program.by_name[name].indices
-
-
-# Loops
-
-
-def loops(definitions: Iterable[Definition]) -> Iterator[list[Definition]]:
-    """The definitions of a block of rows, in groups that share one loop over units.
-
-    A definition joins the group before it if both run over the same units and it reads what the
-    group computes at the same place only.
-    """
-    group: list[Definition] = []
-    for definition in definitions:
-        if group and not _joins(definition, group):
-            yield group
-            group = []
-        group.append(definition)
-    if group:
-        yield group
-
-
-def _joins(definition: Definition, group: list[Definition]) -> bool:
-    """Whether the definition can be computed element by element together with the group."""
-    places = {member.name: member.indices for member in group}
-    if definition.indices[-1:] == (SAMPLE,) or not definition.indices:
-        return False
-    if _units(definition) != _units(group[0]):
-        return False
-    return all(
-        indices_of(read) == places[name_of(read)]
-        for read in reads(definition.value)
-        if name_of(read) in places
-    )
-
-
-def _units(definition: Definition) -> tuple[Symbol, ...]:
-    return tuple(index for index in definition.indices if index != SAMPLE)
-
-
-def groups(block: Block) -> list[list[Definition]]:
-    """The definitions of a block by the loops over units that they share."""
-    return list(loops(block.definitions)) if isinstance(block, Rows) else [[block.definition]]
 
 
 # Where arrays live
@@ -147,9 +104,9 @@ def _storage(schedule: Schedule) -> dict[str, Storage]:
             storage[name] = "block"
         elif read_in <= {home} or (read_in and definition.indices == (SAMPLE,) and within):
             storage[name] = "local"
-        elif within and row_numbers + costs.size(program, definition.indices) <= costs.STACK:
+        elif within and row_numbers + size(program, definition.indices) <= costs.STACK:
             storage[name] = "row"
-            row_numbers += costs.size(program, definition.indices)
+            row_numbers += size(program, definition.indices)
         else:
             storage[name] = "block"
     return storage

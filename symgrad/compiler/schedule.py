@@ -20,7 +20,7 @@ these forms, `memory` says where each array lives, `costs` has the figures that 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from sympy import Expr, Indexed
+from sympy import Expr, Indexed, Symbol
 from sympy.concrete.expr_with_limits import ExprWithLimits
 
 from symgrad.compiler import costs
@@ -29,7 +29,7 @@ from symgrad.language.indices import SAMPLE
 from symgrad.language.notation import undistributed
 from symgrad.language.order import factors as factors_of
 from symgrad.language.order import terms as terms_of
-from symgrad.language.program import Definition, Program, name_of, prune, reads
+from symgrad.language.program import Definition, Program, indices_of, name_of, prune, reads
 
 
 @dataclass(frozen=True)
@@ -83,8 +83,8 @@ class Schedule:
 def schedule(program: Program, outputs: Iterable[str]) -> Schedule:
     """A schedule that computes `outputs` and nothing else of `program`."""
     program = prune(program, outputs)
-    products = worth_products(program)
-    program = split(program, products)
+    least = costs.least_product(program)
+    program = split(program, least)
     needed, at_the_end = _needed_for_a_sample(program), _needed_at_the_end(program)
     totals = tuple(
         d
@@ -98,18 +98,9 @@ def schedule(program: Program, outputs: Iterable[str]) -> Schedule:
         program,
         totals,
         before=tuple(Nest(d) for d in rest if d.name in needed),
-        blocks=_blocks(program, summed, products),
+        blocks=_blocks(program, summed, least),
         after=tuple(Nest(d) for d in rest if d.name in at_the_end),
-        chunks=costs.chunks_from(program, products),
-    )
-
-
-def worth_products(program: Program) -> bool:
-    """Whether the largest matrix product of a program is worth a call of BLAS."""
-    whole = split(program, products=True)
-    return any(
-        matrices(whole, d) and costs.multiplications(whole, d) >= costs.PRODUCT_FROM
-        for d in whole.definitions
+        chunks=costs.chunks_from(program, least),
     )
 
 
@@ -147,14 +138,14 @@ def _reads_of_a_sample(definition: Definition) -> Iterator[Expr]:
                 yield from reads(factor)
 
 
-def _blocks(program: Program, definitions: list[Definition], products: bool) -> tuple[Block, ...]:
+def _blocks(program: Program, definitions: list[Definition], least: int) -> tuple[Block, ...]:
     """Each definition in the earliest block that has what it needs."""
     blocks: list[Block] = []
     made_in: dict[str, int] = {}
     for definition in definitions:
         needs = [made_in[name] for r in reads(definition.value) if (name := name_of(r)) in made_in]
         place = len(blocks)
-        if products and (pair := matrices(program, definition)) is not None:
+        if (pair := matrices(program, definition, least)) is not None:
             blocks.append(_product(definition, *pair))
         else:
             # what waits for nothing, as -t[n,i]/N does, stays where it stands in the program
@@ -174,3 +165,42 @@ def _blocks(program: Program, definitions: list[Definition], products: bool) -> 
 def _product(definition: Definition, left: Indexed, right: Indexed) -> Product:
     rows, columns = definition.indices
     return Product(definition, left, right, (left.indices[0] != rows, right.indices[1] != columns))
+
+
+def loops(definitions: Iterable[Definition]) -> Iterator[list[Definition]]:
+    """The definitions of a block of rows, in groups that share one loop over units.
+
+    A definition joins the group before it if both run over the same units and it reads what the
+    group computes at the same place only.
+    """
+    group: list[Definition] = []
+    for definition in definitions:
+        if group and not _joins(definition, group):
+            yield group
+            group = []
+        group.append(definition)
+    if group:
+        yield group
+
+
+def _joins(definition: Definition, group: list[Definition]) -> bool:
+    """Whether the definition can be computed element by element together with the group."""
+    places = {member.name: member.indices for member in group}
+    if definition.indices[-1:] == (SAMPLE,) or not definition.indices:
+        return False
+    if _units(definition) != _units(group[0]):
+        return False
+    return all(
+        indices_of(read) == places[name_of(read)]
+        for read in reads(definition.value)
+        if name_of(read) in places
+    )
+
+
+def _units(definition: Definition) -> tuple[Symbol, ...]:
+    return tuple(index for index in definition.indices if index != SAMPLE)
+
+
+def groups(block: Block) -> list[list[Definition]]:
+    """The definitions of a block by the loops over units that they share."""
+    return list(loops(block.definitions)) if isinstance(block, Rows) else [[block.definition]]

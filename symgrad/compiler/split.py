@@ -5,7 +5,9 @@ are needed once a sample but stand in something computed for every unit, and sum
 that something is added to: the samples are gone through once, and the rest is added at the end.
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
+from math import prod
 
 from sympy import Add, Expr, Indexed, Mul, Sum, Symbol
 from sympy.concrete.expr_with_limits import ExprWithLimits
@@ -27,14 +29,17 @@ from symgrad.language.program import Definition, Program, array, indices_of, nam
 
 
 @undistributed
-def split(program: Program, products: bool) -> Program:
-    """`program` with definitions that are each Σ c·reduction + rest; `products` names products."""
-    return _Splitting(program, products).run()
+def split(program: Program, least: int) -> Program:
+    """`program` with definitions that are each Σ c·reduction + rest.
+
+    Matrix products of `least` multiplications a sample or more are definitions of their own.
+    """
+    return _Splitting(program, least).run()
 
 
 class _Splitting:
-    def __init__(self, program: Program, products: bool) -> None:
-        self.program, self.products = program, products
+    def __init__(self, program: Program, least: int) -> None:
+        self.program, self.least = program, least
         self.taken = {*program.given, *program.by_name}
         self.definitions: list[Definition] = []
         self.named: dict[Expr, Expr] = {}
@@ -45,7 +50,7 @@ class _Splitting:
         return self.program.with_definitions(self.definitions)
 
     def _split(self, definition: Definition) -> Definition:
-        if self.products and matrices(self.program, definition):
+        if matrices(self.program, definition, self.least):
             return definition
         terms = terms_of(definition.value)
         summed = [term for term in terms if _sums_over_samples(term)]
@@ -67,7 +72,7 @@ class _Splitting:
             body = self._inside(sums[0].function, definition)
             whole = reduction_like(sums[0], body, bounds(sums[0]))
             part = Definition(definition.target, whole)
-            if self.products and matrices(self.program, part):
+            if matrices(self.program, part, self.least):
                 whole = self._named(whole, definition)
             return product([*others, whole])
         if alone and term == sums[0] == definition.value:
@@ -128,8 +133,10 @@ def _product_name(value: Expr) -> str | None:
     return None
 
 
-def matrices(program: Program, definition: Definition) -> tuple[Indexed, Indexed] | None:
-    """The two matrices whose product the definition is, if it is one."""
+def matrices(
+    program: Program, definition: Definition, least: int
+) -> tuple[Indexed, Indexed] | None:
+    """The two matrices whose product the definition is, if it is one and not a smaller one."""
     value, target = definition.value, definition.target
     if not isinstance(value, Sum) or len(bounds(value)) != 1 or len(indices_of(target)) != 2:
         return None
@@ -139,11 +146,24 @@ def matrices(program: Program, definition: Definition) -> tuple[Indexed, Indexed
         isinstance(f, Indexed) and len(f.indices) == 2 for f in factors
     ):
         return None
+    if multiplications(program, definition) < least:
+        return None
     rows, columns = indices_of(target)
     for left, right in (factors, factors[::-1]):
         if set(left.indices) == {rows, index} and set(right.indices) == {index, columns}:
             return left, right
     return None
+
+
+def multiplications(program: Program, definition: Definition) -> int:
+    """Multiplications that a product of matrices takes for one sample."""
+    indices = {*definition.indices, *free_indices(definition.value.function)}
+    return size(program, indices)
+
+
+def size(program: Program, indices: Iterable[Symbol]) -> int:
+    """Numbers that an array of these indices holds, of one sample."""
+    return prod(int(program.extent(index)) for index in indices if index != SAMPLE)
 
 
 def over_samples(definition: Definition) -> bool:
