@@ -198,7 +198,7 @@ def _prediction_of_chunk(theta, xs, ys, at_once):
 def _prediction_on_threads(theta, x, y):
     """Writes the output y: each thread takes some chunks, and their sums are added in order."""
 
-    chunks = _chunks(x.shape[0], (480, 950, 1900, 3800))
+    chunks = _chunks(x.shape[0], (560, 3200, 6400, 13000))
     for chunk in nb.prange(chunks):
         start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
         _prediction_of_chunk(theta, x[start:end], y[start:end], 262144)
@@ -261,7 +261,7 @@ def _loss_of_chunk(theta, xs, ts, N, at_once):
 def _loss_on_threads(theta, x, t):
     """The loss E: each thread takes some chunks, and their sums are added in order."""
     N = float(x.shape[0])
-    chunks = _chunks(x.shape[0], (460, 910, 1900, 3700))
+    chunks = _chunks(x.shape[0], (530, 3100, 6100, 13000))
     sums = np.empty(chunks)
     for chunk in nb.prange(chunks):
         start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
@@ -389,7 +389,7 @@ def _gradient_of_chunk(theta, xs, ts, N, gradient, at_once):
 def _gradient_on_threads(theta, x, t, gradient):
     """The loss E and its gradient: each thread takes some chunks, and their sums are added in order."""
     N = float(x.shape[0])
-    chunks = _chunks(x.shape[0], (220, 440, 880, 1800))
+    chunks = _chunks(x.shape[0], (260, 1500, 3000, 5900))
     parts = np.empty((chunks, 370), _DTYPE)
     sums = np.empty(chunks)
     for chunk in nb.prange(chunks):
@@ -452,7 +452,7 @@ def predict(theta, x):
 @_inner
 def _prediction_in_turn(theta, x, y):
     """The same into y, one chunk after the other."""
-    chunks = _chunks(x.shape[0], (480, 950, 1900, 3800))
+    chunks = _chunks(x.shape[0], (560, 3200, 6400, 13000))
     at_once = 1 << 62 if chunks == 1 else 262144
     for chunk in range(chunks):
         start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
@@ -463,7 +463,7 @@ def loss(theta, x, t):
     """The loss E, a float, for x of shape (samples, 3) and t of shape (samples, 2)."""
     _check(theta, x, t)
     N = float(x.shape[0])
-    chunks = _chunks(x.shape[0], (460, 910, 1900, 3700))
+    chunks = _chunks(x.shape[0], (530, 3100, 6100, 13000))
     at_once = 1 << 62 if chunks == 1 else 262144
     E_sum = 0.0
     for chunk in range(chunks):
@@ -477,7 +477,7 @@ def loss_and_gradient_into(theta, x, t, gradient):
     """The loss E; its derivative by every weight is written into `gradient`, laid out like theta."""
     _check(theta, x, t, gradient)
     N = float(x.shape[0])
-    chunks = _chunks(x.shape[0], (220, 440, 880, 1800))
+    chunks = _chunks(x.shape[0], (260, 1500, 3000, 5900))
     at_once = 1 << 62 if chunks == 1 else 262144
     part = np.empty(370, _DTYPE) if chunks > 1 else gradient
     E_sum = 0.0
@@ -905,7 +905,7 @@ def _enter_predict(python, arguments, count, names):
     fits = fits and y.shape[0] == x.shape[0] and y.shape[1] == 2
     if not fits:
         return _call(_item(python, 0), arguments, count, names)
-    if x.shape[0] >= 480:
+    if x.shape[0] >= 560:
         return _call(_item(python, 1), arguments, count, names)
     thread = _release()
     done, E = False, 0.0
@@ -936,7 +936,7 @@ def _enter_loss(python, arguments, count, names):
     fits = fits and t.shape[0] == x.shape[0] and t.shape[1] == 2
     if not fits:
         return _call(_item(python, 0), arguments, count, names)
-    if x.shape[0] >= 460:
+    if x.shape[0] >= 530:
         return _call(_item(python, 1), arguments, count, names)
     thread = _release()
     done, E = False, 0.0
@@ -975,7 +975,7 @@ def _enter_loss_and_gradient_into(python, arguments, count, names):
     fits = fits and not _overlap(gradient, t)
     if not fits:
         return _call(_item(python, 0), arguments, count, names)
-    if x.shape[0] >= 220:
+    if x.shape[0] >= 260:
         return _call(_item(python, 1), arguments, count, names)
     thread = _release()
     done, E = False, 0.0
@@ -1010,7 +1010,7 @@ def _enter_step(python, arguments, count, names):
     fits = fits and t.shape[0] == x.shape[0] and t.shape[1] == 2
     if not fits:
         return _call(_item(python, 0), arguments, count, names)
-    if x.shape[0] >= 220:
+    if x.shape[0] >= 260:
         return _call(_item(python, 1), arguments, count, names)
     thread = _release()
     done, E = False, 0.0
@@ -1300,14 +1300,14 @@ def _mismatch(name, value, kind):
 
 
 _predicting = Work(
-    _enter_predict, _prediction_in_turn.py_func, _prediction_on_threads, 480, _vector, _matrix, _output
+    _enter_predict, _prediction_in_turn.py_func, _prediction_on_threads, 560, _vector, _matrix, _output
 )
-_losing = Work(_enter_loss, loss, _loss_on_threads, 460, _vector, _matrix, _matrix)
+_losing = Work(_enter_loss, loss, _loss_on_threads, 530, _vector, _matrix, _matrix)
 _differentiating = Work(
-    _enter_loss_and_gradient_into, loss_and_gradient_into, _gradient_on_threads, 220,
+    _enter_loss_and_gradient_into, loss_and_gradient_into, _gradient_on_threads, 260,
     _vector, _matrix, _matrix, _written,
 )  # fmt: skip
-_stepping = Work(_enter_step, step, _step_on_threads, 220, _written, _matrix, _matrix, nb.float64)
+_stepping = Work(_enter_step, step, _step_on_threads, 260, _written, _matrix, _matrix, nb.float64)
 
 predict = Predict(predict, _predicting, _vector, _matrix)
 loss = Converting(loss, _losing, _vector, _matrix, _matrix)

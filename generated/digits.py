@@ -227,7 +227,7 @@ def _prediction_of_chunk(theta, xs, ys, at_once):
 def _prediction_on_threads(theta, x, y):
     """Writes the output y: each thread takes some chunks, and their sums are added in order."""
 
-    chunks = _chunks(x.shape[0], (140, 270, 540, 1100))
+    chunks = _chunks(x.shape[0], (160, 900, 1800, 3600))
     for chunk in nb.prange(chunks):
         start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
         _prediction_of_chunk(theta, x[start:end], y[start:end], 262144)
@@ -343,7 +343,7 @@ def _loss_at_the_end(theta, N, E_sum):
 def _loss_on_threads(theta, x, t):
     """The loss E: each thread takes some chunks, and their sums are added in order."""
     N = F(x.shape[0])
-    chunks = _chunks(x.shape[0], (130, 260, 520, 1100))
+    chunks = _chunks(x.shape[0], (160, 870, 1800, 3500))
     sums = np.empty(chunks)
     for chunk in nb.prange(chunks):
         start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
@@ -540,7 +540,7 @@ def _gradient_at_the_end(theta, N, gradient, E_sum):
 def _gradient_on_threads(theta, x, t, gradient):
     """The loss E and its gradient: each thread takes some chunks, and their sums are added in order."""
     N = F(x.shape[0])
-    chunks = _chunks(x.shape[0], (70, 150, 310, 1300))
+    chunks = _chunks(x.shape[0], (82, 470, 950, 1900))
     parts = np.empty((chunks, 6570), _DTYPE)
     sums = np.empty(chunks)
     for chunk in nb.prange(chunks):
@@ -604,7 +604,7 @@ def predict(theta, x):
 @_inner
 def _prediction_in_turn(theta, x, y):
     """The same into y, one chunk after the other."""
-    chunks = _chunks(x.shape[0], (140, 270, 540, 1100))
+    chunks = _chunks(x.shape[0], (160, 900, 1800, 3600))
     at_once = 1 << 62 if chunks == 1 else 262144
     for chunk in range(chunks):
         start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
@@ -615,7 +615,7 @@ def loss(theta, x, t):
     """The loss E, a float, for x of shape (samples, 64) and t of shape (samples, 10)."""
     _check(theta, x, t)
     N = F(x.shape[0])
-    chunks = _chunks(x.shape[0], (130, 260, 520, 1100))
+    chunks = _chunks(x.shape[0], (160, 870, 1800, 3500))
     at_once = 1 << 62 if chunks == 1 else 262144
     E_sum = 0.0
     for chunk in range(chunks):
@@ -629,7 +629,7 @@ def loss_and_gradient_into(theta, x, t, gradient):
     """The loss E; its derivative by every weight is written into `gradient`, laid out like theta."""
     _check(theta, x, t, gradient)
     N = F(x.shape[0])
-    chunks = _chunks(x.shape[0], (70, 150, 310, 1300))
+    chunks = _chunks(x.shape[0], (82, 470, 950, 1900))
     at_once = 1 << 62 if chunks == 1 else 262144
     part = np.empty(6570, _DTYPE) if chunks > 1 else gradient
     E_sum = 0.0
@@ -1057,7 +1057,7 @@ def _enter_predict(python, arguments, count, names):
     fits = fits and y.shape[0] == x.shape[0] and y.shape[1] == 10
     if not fits:
         return _call(_item(python, 0), arguments, count, names)
-    if x.shape[0] >= 140:
+    if x.shape[0] >= 160:
         return _call(_item(python, 1), arguments, count, names)
     thread = _release()
     done, E = False, 0.0
@@ -1088,7 +1088,7 @@ def _enter_loss(python, arguments, count, names):
     fits = fits and t.shape[0] == x.shape[0] and t.shape[1] == 10
     if not fits:
         return _call(_item(python, 0), arguments, count, names)
-    if x.shape[0] >= 130:
+    if x.shape[0] >= 160:
         return _call(_item(python, 1), arguments, count, names)
     thread = _release()
     done, E = False, 0.0
@@ -1127,7 +1127,7 @@ def _enter_loss_and_gradient_into(python, arguments, count, names):
     fits = fits and not _overlap(gradient, t)
     if not fits:
         return _call(_item(python, 0), arguments, count, names)
-    if x.shape[0] >= 70:
+    if x.shape[0] >= 82:
         return _call(_item(python, 1), arguments, count, names)
     thread = _release()
     done, E = False, 0.0
@@ -1162,7 +1162,7 @@ def _enter_step(python, arguments, count, names):
     fits = fits and t.shape[0] == x.shape[0] and t.shape[1] == 10
     if not fits:
         return _call(_item(python, 0), arguments, count, names)
-    if x.shape[0] >= 70:
+    if x.shape[0] >= 82:
         return _call(_item(python, 1), arguments, count, names)
     thread = _release()
     done, E = False, 0.0
@@ -1452,14 +1452,14 @@ def _mismatch(name, value, kind):
 
 
 _predicting = Work(
-    _enter_predict, _prediction_in_turn.py_func, _prediction_on_threads, 140, _vector, _matrix, _output
+    _enter_predict, _prediction_in_turn.py_func, _prediction_on_threads, 160, _vector, _matrix, _output
 )
-_losing = Work(_enter_loss, loss, _loss_on_threads, 130, _vector, _matrix, _matrix)
+_losing = Work(_enter_loss, loss, _loss_on_threads, 160, _vector, _matrix, _matrix)
 _differentiating = Work(
-    _enter_loss_and_gradient_into, loss_and_gradient_into, _gradient_on_threads, 70,
+    _enter_loss_and_gradient_into, loss_and_gradient_into, _gradient_on_threads, 82,
     _vector, _matrix, _matrix, _written,
 )  # fmt: skip
-_stepping = Work(_enter_step, step, _step_on_threads, 70, _written, _matrix, _matrix, nb.float64)
+_stepping = Work(_enter_step, step, _step_on_threads, 82, _written, _matrix, _matrix, nb.float64)
 
 predict = Predict(predict, _predicting, _vector, _matrix)
 loss = Converting(loss, _losing, _vector, _matrix, _matrix)

@@ -215,7 +215,7 @@ def _prediction_of_chunk(theta, x, y):
 def _prediction_on_threads(theta, x, y):
     """Writes the output y: each thread takes some chunks, and their sums are added in order."""
 
-    chunks = _chunks(x.shape[0], (910, 1900, 3700, 7300))
+    chunks = _chunks(x.shape[0], (1100, 6100, 13000, 25000))
     for chunk in nb.prange(chunks):
         start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
         _prediction_of_chunk(theta, x[start:end], y[start:end])
@@ -279,7 +279,7 @@ def _loss_of_chunk(theta, x, t, N):
 def _loss_on_threads(theta, x, t):
     """The loss E: each thread takes some chunks, and their sums are added in order."""
     N = float(x.shape[0])
-    chunks = _chunks(x.shape[0], (860, 1800, 3500, 6900))
+    chunks = _chunks(x.shape[0], (1000, 5700, 12000, 23000))
     sums = np.empty(chunks)
     for chunk in nb.prange(chunks):
         start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
@@ -389,7 +389,7 @@ def _gradient_of_chunk(theta, x, t, N, gradient):
 def _gradient_on_threads(theta, x, t, gradient):
     """The loss E and its gradient: each thread takes some chunks, and their sums are added in order."""
     N = float(x.shape[0])
-    chunks = _chunks(x.shape[0], (450, 890, 1800, 3600))
+    chunks = _chunks(x.shape[0], (520, 3000, 6000, 12000))
     parts = np.empty((chunks, 67), _DTYPE)
     sums = np.empty(chunks)
     for chunk in nb.prange(chunks):
@@ -452,7 +452,7 @@ def predict(theta, x):
 @_inner
 def _prediction_in_turn(theta, x, y):
     """The same into y, one chunk after the other."""
-    chunks = _chunks(x.shape[0], (910, 1900, 3700, 7300))
+    chunks = _chunks(x.shape[0], (1100, 6100, 13000, 25000))
     for chunk in range(chunks):
         start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
         _prediction_of_chunk(theta, x[start:end], y[start:end])
@@ -462,7 +462,7 @@ def loss(theta, x, t):
     """The loss E, a float, for x of shape (samples, 4) and t of shape (samples, 3)."""
     _check(theta, x, t)
     N = float(x.shape[0])
-    chunks = _chunks(x.shape[0], (860, 1800, 3500, 6900))
+    chunks = _chunks(x.shape[0], (1000, 5700, 12000, 23000))
     E_sum = 0.0
     for chunk in range(chunks):
         start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
@@ -475,7 +475,7 @@ def loss_and_gradient_into(theta, x, t, gradient):
     """The loss E; its derivative by every weight is written into `gradient`, laid out like theta."""
     _check(theta, x, t, gradient)
     N = float(x.shape[0])
-    chunks = _chunks(x.shape[0], (450, 890, 1800, 3600))
+    chunks = _chunks(x.shape[0], (520, 3000, 6000, 12000))
     part = np.empty(67, _DTYPE) if chunks > 1 else gradient
     E_sum = 0.0
     for chunk in range(chunks):
@@ -785,7 +785,7 @@ def _enter_predict(python, arguments, count, names):
     fits = fits and y.shape[0] == x.shape[0] and y.shape[1] == 3
     if not fits:
         return _call(_item(python, 0), arguments, count, names)
-    if x.shape[0] >= 910:
+    if x.shape[0] >= 1100:
         return _call(_item(python, 1), arguments, count, names)
     thread = _release()
     _prediction_of_chunk(theta, x, y)
@@ -811,7 +811,7 @@ def _enter_loss(python, arguments, count, names):
     fits = fits and t.shape[0] == x.shape[0] and t.shape[1] == 3
     if not fits:
         return _call(_item(python, 0), arguments, count, names)
-    if x.shape[0] >= 860:
+    if x.shape[0] >= 1000:
         return _call(_item(python, 1), arguments, count, names)
     thread = _release()
     N = float(x.shape[0])
@@ -845,7 +845,7 @@ def _enter_loss_and_gradient_into(python, arguments, count, names):
     fits = fits and not _overlap(gradient, t)
     if not fits:
         return _call(_item(python, 0), arguments, count, names)
-    if x.shape[0] >= 450:
+    if x.shape[0] >= 520:
         return _call(_item(python, 1), arguments, count, names)
     thread = _release()
     N = float(x.shape[0])
@@ -875,7 +875,7 @@ def _enter_step(python, arguments, count, names):
     fits = fits and t.shape[0] == x.shape[0] and t.shape[1] == 3
     if not fits:
         return _call(_item(python, 0), arguments, count, names)
-    if x.shape[0] >= 450:
+    if x.shape[0] >= 520:
         return _call(_item(python, 1), arguments, count, names)
     thread = _release()
     done, E = False, 0.0
@@ -1163,14 +1163,14 @@ def _mismatch(name, value, kind):
 
 
 _predicting = Work(
-    _enter_predict, _prediction_in_turn.py_func, _prediction_on_threads, 910, _vector, _matrix, _output
+    _enter_predict, _prediction_in_turn.py_func, _prediction_on_threads, 1100, _vector, _matrix, _output
 )
-_losing = Work(_enter_loss, loss, _loss_on_threads, 860, _vector, _matrix, _matrix)
+_losing = Work(_enter_loss, loss, _loss_on_threads, 1000, _vector, _matrix, _matrix)
 _differentiating = Work(
-    _enter_loss_and_gradient_into, loss_and_gradient_into, _gradient_on_threads, 450,
+    _enter_loss_and_gradient_into, loss_and_gradient_into, _gradient_on_threads, 520,
     _vector, _matrix, _matrix, _written,
 )  # fmt: skip
-_stepping = Work(_enter_step, step, _step_on_threads, 450, _written, _matrix, _matrix, nb.float64)
+_stepping = Work(_enter_step, step, _step_on_threads, 520, _written, _matrix, _matrix, nb.float64)
 
 predict = Predict(predict, _predicting, _vector, _matrix)
 loss = Converting(loss, _losing, _vector, _matrix, _matrix)

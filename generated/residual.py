@@ -227,7 +227,7 @@ def _prediction_of_chunk(theta, xs, ys, at_once):
 def _prediction_on_threads(theta, x, y):
     """Writes the output y: each thread takes some chunks, and their sums are added in order."""
 
-    chunks = _chunks(x.shape[0], (240, 470, 940, 1900))
+    chunks = _chunks(x.shape[0], (280, 1600, 3200, 6300))
     for chunk in nb.prange(chunks):
         start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
         _prediction_of_chunk(theta, x[start:end], y[start:end], 262144)
@@ -345,7 +345,7 @@ def _loss_on_threads(theta, x, t, w):
     for n in range(samples):
         w_total_sum += w[n]
     w_total = F(w_total_sum)
-    chunks = _chunks(x.shape[0], (230, 460, 920, 1900))
+    chunks = _chunks(x.shape[0], (270, 1600, 3100, 6200))
     sums = np.empty(chunks)
     for chunk in nb.prange(chunks):
         start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
@@ -580,7 +580,7 @@ def _gradient_on_threads(theta, x, t, w, gradient):
     for n in range(samples):
         w_total_sum += w[n]
     w_total = F(w_total_sum)
-    chunks = _chunks(x.shape[0], (82, 170, 340, 670))
+    chunks = _chunks(x.shape[0], (96, 560, 1200, 2300))
     parts = np.empty((chunks, 2401), _DTYPE)
     sums = np.empty(chunks)
     for chunk in nb.prange(chunks):
@@ -648,7 +648,7 @@ def predict(theta, x):
 @_inner
 def _prediction_in_turn(theta, x, y):
     """The same into y, one chunk after the other."""
-    chunks = _chunks(x.shape[0], (240, 470, 940, 1900))
+    chunks = _chunks(x.shape[0], (280, 1600, 3200, 6300))
     at_once = 1 << 62 if chunks == 1 else 262144
     for chunk in range(chunks):
         start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
@@ -665,7 +665,7 @@ def loss(theta, x, t, w):
     for n in range(samples):
         w_total_sum += w[n]
     w_total = F(w_total_sum)
-    chunks = _chunks(x.shape[0], (230, 460, 920, 1900))
+    chunks = _chunks(x.shape[0], (270, 1600, 3100, 6200))
     at_once = 1 << 62 if chunks == 1 else 262144
     E_sum = 0.0
     for chunk in range(chunks):
@@ -685,7 +685,7 @@ def loss_and_gradient_into(theta, x, t, w, gradient):
     for n in range(samples):
         w_total_sum += w[n]
     w_total = F(w_total_sum)
-    chunks = _chunks(x.shape[0], (82, 170, 340, 670))
+    chunks = _chunks(x.shape[0], (96, 560, 1200, 2300))
     at_once = 1 << 62 if chunks == 1 else 262144
     part = np.empty(2401, _DTYPE) if chunks > 1 else gradient
     E_sum = 0.0
@@ -1114,7 +1114,7 @@ def _enter_predict(python, arguments, count, names):
     fits = fits and y.shape[0] == x.shape[0] and y.shape[1] == 1
     if not fits:
         return _call(_item(python, 0), arguments, count, names)
-    if x.shape[0] >= 240:
+    if x.shape[0] >= 280:
         return _call(_item(python, 1), arguments, count, names)
     thread = _release()
     done, E = False, 0.0
@@ -1148,7 +1148,7 @@ def _enter_loss(python, arguments, count, names):
     fits = fits and w.shape[0] == x.shape[0]
     if not fits:
         return _call(_item(python, 0), arguments, count, names)
-    if x.shape[0] >= 230:
+    if x.shape[0] >= 270:
         return _call(_item(python, 1), arguments, count, names)
     thread = _release()
     done, E = False, 0.0
@@ -1197,7 +1197,7 @@ def _enter_loss_and_gradient_into(python, arguments, count, names):
     fits = fits and not _overlap(gradient, w)
     if not fits:
         return _call(_item(python, 0), arguments, count, names)
-    if x.shape[0] >= 82:
+    if x.shape[0] >= 96:
         return _call(_item(python, 1), arguments, count, names)
     thread = _release()
     done, E = False, 0.0
@@ -1241,7 +1241,7 @@ def _enter_step(python, arguments, count, names):
     fits = fits and w.shape[0] == x.shape[0]
     if not fits:
         return _call(_item(python, 0), arguments, count, names)
-    if x.shape[0] >= 82:
+    if x.shape[0] >= 96:
         return _call(_item(python, 1), arguments, count, names)
     thread = _release()
     done, E = False, 0.0
@@ -1537,14 +1537,14 @@ def _mismatch(name, value, kind):
 
 
 _predicting = Work(
-    _enter_predict, _prediction_in_turn.py_func, _prediction_on_threads, 240, _vector, _matrix, _output
+    _enter_predict, _prediction_in_turn.py_func, _prediction_on_threads, 280, _vector, _matrix, _output
 )
-_losing = Work(_enter_loss, loss, _loss_on_threads, 230, _vector, _matrix, _matrix, _vector)
+_losing = Work(_enter_loss, loss, _loss_on_threads, 270, _vector, _matrix, _matrix, _vector)
 _differentiating = Work(
-    _enter_loss_and_gradient_into, loss_and_gradient_into, _gradient_on_threads, 82,
+    _enter_loss_and_gradient_into, loss_and_gradient_into, _gradient_on_threads, 96,
     _vector, _matrix, _matrix, _vector, _written,
 )  # fmt: skip
-_stepping = Work(_enter_step, step, _step_on_threads, 82, _written, _matrix, _matrix, _vector, nb.float64)
+_stepping = Work(_enter_step, step, _step_on_threads, 96, _written, _matrix, _matrix, _vector, nb.float64)
 
 predict = Predict(predict, _predicting, _vector, _matrix)
 loss = Converting(loss, _losing, _vector, _matrix, _matrix, _vector)

@@ -295,7 +295,7 @@ def _prediction_of_chunk(theta, xs, ys, at_once):
 def _prediction_on_threads(theta, x, y):
     """Writes the output y: each thread takes some chunks, and their sums are added in order."""
 
-    chunks = _chunks(x.shape[0], (390, 780, 1600, 3200))
+    chunks = _chunks(x.shape[0], (460, 2600, 5200, 11000))
     for chunk in nb.prange(chunks):
         start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
         _prediction_of_chunk(theta, x[start:end], y[start:end], 262144)
@@ -371,7 +371,7 @@ def _loss_of_chunk(theta, xs, ts, N, at_once):
 def _loss_on_threads(theta, x, t):
     """The loss E: each thread takes some chunks, and their sums are added in order."""
     N = float(x.shape[0])
-    chunks = _chunks(x.shape[0], (390, 770, 1600, 3100))
+    chunks = _chunks(x.shape[0], (450, 2600, 5100, 11000))
     sums = np.empty(chunks)
     for chunk in nb.prange(chunks):
         start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
@@ -522,7 +522,7 @@ def _gradient_of_chunk(theta, xs, ts, N, gradient, at_once):
 def _gradient_on_threads(theta, x, t, gradient):
     """The loss E and its gradient: each thread takes some chunks, and their sums are added in order."""
     N = float(x.shape[0])
-    chunks = _chunks(x.shape[0], (180, 360, 710, 1500))
+    chunks = _chunks(x.shape[0], (210, 1200, 2400, 4700))
     parts = np.empty((chunks, 1297), _DTYPE)
     sums = np.empty(chunks)
     for chunk in nb.prange(chunks):
@@ -585,7 +585,7 @@ def predict(theta, x):
 @_inner
 def _prediction_in_turn(theta, x, y):
     """The same into y, one chunk after the other."""
-    chunks = _chunks(x.shape[0], (390, 780, 1600, 3200))
+    chunks = _chunks(x.shape[0], (460, 2600, 5200, 11000))
     at_once = 1 << 62 if chunks == 1 else 262144
     for chunk in range(chunks):
         start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
@@ -596,7 +596,7 @@ def loss(theta, x, t):
     """The loss E, a float, for x of shape (samples, 2) and t of shape (samples, 1)."""
     _check(theta, x, t)
     N = float(x.shape[0])
-    chunks = _chunks(x.shape[0], (390, 770, 1600, 3100))
+    chunks = _chunks(x.shape[0], (450, 2600, 5100, 11000))
     at_once = 1 << 62 if chunks == 1 else 262144
     E_sum = 0.0
     for chunk in range(chunks):
@@ -610,7 +610,7 @@ def loss_and_gradient_into(theta, x, t, gradient):
     """The loss E; its derivative by every weight is written into `gradient`, laid out like theta."""
     _check(theta, x, t, gradient)
     N = float(x.shape[0])
-    chunks = _chunks(x.shape[0], (180, 360, 710, 1500))
+    chunks = _chunks(x.shape[0], (210, 1200, 2400, 4700))
     at_once = 1 << 62 if chunks == 1 else 262144
     part = np.empty(1297, _DTYPE) if chunks > 1 else gradient
     E_sum = 0.0
@@ -1039,7 +1039,7 @@ def _enter_predict(python, arguments, count, names):
     fits = fits and y.shape[0] == x.shape[0] and y.shape[1] == 1
     if not fits:
         return _call(_item(python, 0), arguments, count, names)
-    if x.shape[0] >= 390:
+    if x.shape[0] >= 460:
         return _call(_item(python, 1), arguments, count, names)
     thread = _release()
     done, E = False, 0.0
@@ -1070,7 +1070,7 @@ def _enter_loss(python, arguments, count, names):
     fits = fits and t.shape[0] == x.shape[0] and t.shape[1] == 1
     if not fits:
         return _call(_item(python, 0), arguments, count, names)
-    if x.shape[0] >= 390:
+    if x.shape[0] >= 450:
         return _call(_item(python, 1), arguments, count, names)
     thread = _release()
     done, E = False, 0.0
@@ -1109,7 +1109,7 @@ def _enter_loss_and_gradient_into(python, arguments, count, names):
     fits = fits and not _overlap(gradient, t)
     if not fits:
         return _call(_item(python, 0), arguments, count, names)
-    if x.shape[0] >= 180:
+    if x.shape[0] >= 210:
         return _call(_item(python, 1), arguments, count, names)
     thread = _release()
     done, E = False, 0.0
@@ -1144,7 +1144,7 @@ def _enter_step(python, arguments, count, names):
     fits = fits and t.shape[0] == x.shape[0] and t.shape[1] == 1
     if not fits:
         return _call(_item(python, 0), arguments, count, names)
-    if x.shape[0] >= 180:
+    if x.shape[0] >= 210:
         return _call(_item(python, 1), arguments, count, names)
     thread = _release()
     done, E = False, 0.0
@@ -1434,14 +1434,14 @@ def _mismatch(name, value, kind):
 
 
 _predicting = Work(
-    _enter_predict, _prediction_in_turn.py_func, _prediction_on_threads, 390, _vector, _matrix, _output
+    _enter_predict, _prediction_in_turn.py_func, _prediction_on_threads, 460, _vector, _matrix, _output
 )
-_losing = Work(_enter_loss, loss, _loss_on_threads, 390, _vector, _matrix, _matrix)
+_losing = Work(_enter_loss, loss, _loss_on_threads, 450, _vector, _matrix, _matrix)
 _differentiating = Work(
-    _enter_loss_and_gradient_into, loss_and_gradient_into, _gradient_on_threads, 180,
+    _enter_loss_and_gradient_into, loss_and_gradient_into, _gradient_on_threads, 210,
     _vector, _matrix, _matrix, _written,
 )  # fmt: skip
-_stepping = Work(_enter_step, step, _step_on_threads, 180, _written, _matrix, _matrix, nb.float64)
+_stepping = Work(_enter_step, step, _step_on_threads, 210, _written, _matrix, _matrix, nb.float64)
 
 predict = Predict(predict, _predicting, _vector, _matrix)
 loss = Converting(loss, _losing, _vector, _matrix, _matrix)

@@ -144,7 +144,7 @@ def _prediction_of_chunk(theta, x, y):
 def _prediction_on_threads(theta, x, y):
     """Writes the output y: each thread takes some chunks, and their sums are added in order."""
 
-    chunks = _chunks(x.shape[0], (8600, 18000, 35000, 69000))
+    chunks = _chunks(x.shape[0], (10000, 58000, 120000, 230000))
     for chunk in nb.prange(chunks):
         start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
         _prediction_of_chunk(theta, x[start:end], y[start:end])
@@ -188,7 +188,7 @@ def _loss_of_chunk(theta, x, t, N):
 def _loss_on_threads(theta, x, t):
     """The loss E: each thread takes some chunks, and their sums are added in order."""
     N = float(x.shape[0])
-    chunks = _chunks(x.shape[0], (7500, 15000, 30000, 60000))
+    chunks = _chunks(x.shape[0], (8800, 50000, 100000, 200000))
     sums = np.empty(chunks)
     for chunk in nb.prange(chunks):
         start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
@@ -271,7 +271,7 @@ def _gradient_of_chunk(theta, x, t, N, gradient):
 def _gradient_on_threads(theta, x, t, gradient):
     """The loss E and its gradient: each thread takes some chunks, and their sums are added in order."""
     N = float(x.shape[0])
-    chunks = _chunks(x.shape[0], (4000, 8000, 16000, 32000))
+    chunks = _chunks(x.shape[0], (4700, 27000, 54000, 110000))
     parts = np.empty((chunks, 9), _DTYPE)
     sums = np.empty(chunks)
     for chunk in nb.prange(chunks):
@@ -334,7 +334,7 @@ def predict(theta, x):
 @_inner
 def _prediction_in_turn(theta, x, y):
     """The same into y, one chunk after the other."""
-    chunks = _chunks(x.shape[0], (8600, 18000, 35000, 69000))
+    chunks = _chunks(x.shape[0], (10000, 58000, 120000, 230000))
     for chunk in range(chunks):
         start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
         _prediction_of_chunk(theta, x[start:end], y[start:end])
@@ -344,7 +344,7 @@ def loss(theta, x, t):
     """The loss E, a float, for x of shape (samples, 2) and t of shape (samples, 1)."""
     _check(theta, x, t)
     N = float(x.shape[0])
-    chunks = _chunks(x.shape[0], (7500, 15000, 30000, 60000))
+    chunks = _chunks(x.shape[0], (8800, 50000, 100000, 200000))
     E_sum = 0.0
     for chunk in range(chunks):
         start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
@@ -357,7 +357,7 @@ def loss_and_gradient_into(theta, x, t, gradient):
     """The loss E; its derivative by every weight is written into `gradient`, laid out like theta."""
     _check(theta, x, t, gradient)
     N = float(x.shape[0])
-    chunks = _chunks(x.shape[0], (4000, 8000, 16000, 32000))
+    chunks = _chunks(x.shape[0], (4700, 27000, 54000, 110000))
     part = np.empty(9, _DTYPE) if chunks > 1 else gradient
     E_sum = 0.0
     for chunk in range(chunks):
@@ -667,7 +667,7 @@ def _enter_predict(python, arguments, count, names):
     fits = fits and y.shape[0] == x.shape[0] and y.shape[1] == 1
     if not fits:
         return _call(_item(python, 0), arguments, count, names)
-    if x.shape[0] >= 8600:
+    if x.shape[0] >= 10000:
         return _call(_item(python, 1), arguments, count, names)
     thread = _release()
     _prediction_of_chunk(theta, x, y)
@@ -693,7 +693,7 @@ def _enter_loss(python, arguments, count, names):
     fits = fits and t.shape[0] == x.shape[0] and t.shape[1] == 1
     if not fits:
         return _call(_item(python, 0), arguments, count, names)
-    if x.shape[0] >= 7500:
+    if x.shape[0] >= 8800:
         return _call(_item(python, 1), arguments, count, names)
     thread = _release()
     N = float(x.shape[0])
@@ -727,7 +727,7 @@ def _enter_loss_and_gradient_into(python, arguments, count, names):
     fits = fits and not _overlap(gradient, t)
     if not fits:
         return _call(_item(python, 0), arguments, count, names)
-    if x.shape[0] >= 4000:
+    if x.shape[0] >= 4700:
         return _call(_item(python, 1), arguments, count, names)
     thread = _release()
     N = float(x.shape[0])
@@ -757,7 +757,7 @@ def _enter_step(python, arguments, count, names):
     fits = fits and t.shape[0] == x.shape[0] and t.shape[1] == 1
     if not fits:
         return _call(_item(python, 0), arguments, count, names)
-    if x.shape[0] >= 4000:
+    if x.shape[0] >= 4700:
         return _call(_item(python, 1), arguments, count, names)
     thread = _release()
     done, E = False, 0.0
@@ -1045,14 +1045,14 @@ def _mismatch(name, value, kind):
 
 
 _predicting = Work(
-    _enter_predict, _prediction_in_turn.py_func, _prediction_on_threads, 8600, _vector, _matrix, _output
+    _enter_predict, _prediction_in_turn.py_func, _prediction_on_threads, 10000, _vector, _matrix, _output
 )
-_losing = Work(_enter_loss, loss, _loss_on_threads, 7500, _vector, _matrix, _matrix)
+_losing = Work(_enter_loss, loss, _loss_on_threads, 8800, _vector, _matrix, _matrix)
 _differentiating = Work(
-    _enter_loss_and_gradient_into, loss_and_gradient_into, _gradient_on_threads, 4000,
+    _enter_loss_and_gradient_into, loss_and_gradient_into, _gradient_on_threads, 4700,
     _vector, _matrix, _matrix, _written,
 )  # fmt: skip
-_stepping = Work(_enter_step, step, _step_on_threads, 4000, _written, _matrix, _matrix, nb.float64)
+_stepping = Work(_enter_step, step, _step_on_threads, 4700, _written, _matrix, _matrix, nb.float64)
 
 predict = Predict(predict, _predicting, _vector, _matrix)
 loss = Converting(loss, _losing, _vector, _matrix, _matrix)

@@ -52,7 +52,12 @@ ROWS = (64, 512)
 PRODUCT_NS = 1 / 100
 LOOP_NS = 1 / 5
 ADD_NS = 1 / 4
-THREAD_NS = 12_000
+THREAD_NS = 14_000
+
+# Two threads gain nothing by more than two parts, and more threads do. Parts are so large that two
+# threads lose a twenty-fifth at most by adding up more of them than they need.
+MORE_NS = 40_000
+MORE_SUMS = 12
 
 # No more parts than this, however many samples: each has a gradient of its own.
 MOST_CHUNKS = 16
@@ -109,9 +114,8 @@ def narrowest(program: Program) -> int:
 def chunks_from(program: Program, least_product: int) -> tuple[int, ...]:
     """How many samples are computed in 2, 4, 8, … parts, each with a gradient of its own.
 
-    With c parts on as many threads the work takes 1/c, and adding up takes c; the sum is least
-    where c² is the ratio of the two. Fewer where a part would not be worth a thread; and one where
-    products are so large that BLAS's own threads do better than pieces on ours.
+    Two where each is worth a thread, and more where those with two threads only would hardly lose
+    by it. One where products are so large that BLAS's own threads do better than pieces on ours.
     """
     if narrowest(program) > MOST_NARROW:
         return (NEVER,)
@@ -119,10 +123,11 @@ def chunks_from(program: Program, least_product: int) -> tuple[int, ...]:
     thresholds = []
     chunks = 2
     while chunks <= MOST_CHUNKS:
-        least = max(chunks * chunks * sums * ADD_NS, chunks * THREAD_NS) / nanoseconds(
-            program, least_product
-        )
-        thresholds.append(_round(least))
+        if chunks == 2:
+            least = max(2 * THREAD_NS, 4 * sums * ADD_NS)
+        else:
+            least = chunks * max(MORE_NS, MORE_SUMS * sums * ADD_NS)
+        thresholds.append(_round(least / nanoseconds(program, least_product)))
         chunks *= 2
     return tuple(thresholds)
 
