@@ -172,6 +172,7 @@ def silu(z):
 @_inner
 def _prediction_of_chunk(theta, xs, ys, at_once):
     """Writes the output of a chunk of samples."""
+    _apart()
     scratch = np.empty(32768, _DTYPE)  # for 512 samples at a time
     units1 = _extent(32)
     units2 = _extent(32)
@@ -236,6 +237,7 @@ def _prediction_on_threads(theta, x, y):
 @_inner
 def _loss_of_chunk(theta, xs, ts, ws, N, w_total, at_once):
     """The sum of the losses of a chunk of samples."""
+    _apart()
     scratch = np.empty(32768, _DTYPE)  # for 512 samples at a time
     units1 = _extent(32)
     units2 = _extent(32)
@@ -299,6 +301,7 @@ def _loss_of_chunk(theta, xs, ts, ws, N, w_total, at_once):
 @_inner
 def _loss_at_the_end(theta, N, w_total, E_sum):
     """The loss E from the sum over samples."""
+    _apart()
     units0 = _extent(8)
     units1 = _extent(32)
     units2 = _extent(32)
@@ -352,7 +355,7 @@ def _loss_on_threads(theta, x, t, w):
         sums[chunk] = _loss_of_chunk(theta, x[start:end], t[start:end], w[start:end], N, w_total, 262144)
     E_sum = 0.0
     for chunk in range(chunks):
-        E_sum += sums[chunk]
+        E_sum = _plus(E_sum, sums[chunk])
     E = _loss_at_the_end(theta, N, w_total, E_sum)
     return E
 
@@ -360,6 +363,7 @@ def _loss_on_threads(theta, x, t, w):
 @_inner
 def _gradient_of_chunk(theta, xs, ts, ws, N, w_total, gradient, at_once):
     """The gradient of a chunk of samples; returns the sum of their losses."""
+    _apart()
     scratch = np.empty(65536, _DTYPE)  # for 256 samples at a time
     units1 = _extent(32)
     units2 = _extent(32)
@@ -510,6 +514,7 @@ def _gradient_of_chunk(theta, xs, ts, ws, N, w_total, gradient, at_once):
 @_inner
 def _gradient_at_the_end(theta, N, w_total, gradient, E_sum):
     """The loss E, and the gradient with what waits for all samples, from the sum over samples."""
+    _apart()
     units0 = _extent(8)
     units1 = _extent(32)
     units2 = _extent(32)
@@ -592,7 +597,7 @@ def _gradient_on_threads(theta, x, t, w, gradient):
             gradient[k] += parts[chunk, k]
     E_sum = 0.0
     for chunk in range(chunks):
-        E_sum += sums[chunk]
+        E_sum = _plus(E_sum, sums[chunk])
     E = _gradient_at_the_end(theta, N, w_total, gradient, E_sum)
     return E
 
@@ -605,6 +610,12 @@ def _chunks(samples, least):
         if samples >= few:
             chunks *= 2
     return chunks
+
+
+@_elementary
+def _plus(total, number):
+    """The sum of two numbers; more are added in the order that is written, whoever compiles it."""
+    return total + number
 
 
 @_inner
@@ -670,7 +681,7 @@ def loss(theta, x, t, w):
     E_sum = 0.0
     for chunk in range(chunks):
         start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
-        E_sum += _loss_of_chunk(theta, x[start:end], t[start:end], w[start:end], N, w_total, at_once)
+        E_sum = _plus(E_sum, _loss_of_chunk(theta, x[start:end], t[start:end], w[start:end], N, w_total, at_once))
     E = _loss_at_the_end(theta, N, w_total, E_sum)
     return E
 
@@ -692,7 +703,7 @@ def loss_and_gradient_into(theta, x, t, w, gradient):
     for chunk in range(chunks):
         start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
         into = part if chunk else gradient
-        E_sum += _gradient_of_chunk(theta, x[start:end], t[start:end], w[start:end], N, w_total, into, at_once)
+        E_sum = _plus(E_sum, _gradient_of_chunk(theta, x[start:end], t[start:end], w[start:end], N, w_total, into, at_once))
         if chunk:
             for k in range(2401):
                 gradient[k] += part[k]
@@ -777,6 +788,10 @@ def _extent(number):
     return number
 
 
+def _apart():
+    """Keeps the function it stands in from being merged into its callers: it has the same bits for all."""
+
+
 def _local(size):
     """A small array on the stack: it costs no allocation, and LLVM knows that nothing else is there."""
     return np.empty(size, _DTYPE)
@@ -812,6 +827,17 @@ def _(context):
 def _(context, builder, signature, arguments):
     number = context.cast(builder, arguments[0], signature.args[0], nb.intp)
     return builder.asm(ir.FunctionType(number.type, [number.type]), "", "=r,0", [number], True)
+
+
+@type_callable(_apart)
+def _(context):
+    return lambda: nb.void
+
+
+@lower_builtin(_apart)
+def _(context, builder, signature, arguments):
+    builder.function.attributes.add("noinline")
+    return context.get_dummy_value()
 
 
 @type_callable(_local)
