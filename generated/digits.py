@@ -226,8 +226,7 @@ def _prediction_of_chunk(theta, xs, ys, at_once):
 
 @_threaded
 def _prediction_on_threads(theta, x, y):
-    """Writes the output y: each thread takes some chunks, and their sums are added in order."""
-
+    """Writes the output y: each thread takes some chunks."""
     chunks = _chunks(x.shape[0], (160, 900, 1800, 3600))
     for chunk in nb.prange(chunks):
         start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks

@@ -164,7 +164,7 @@ def tanh(u):
     p = p * r + 2.0
     scale = np.int64(np.float64(shifted).view(np.int64) << 52).view(np.float64)
     e = r * p * scale + (scale - 1.0)
-    return e / (e + 2.0)
+    return np.copysign(e / (e + 2.0), u)  # -0 stays -0
 
 
 @_inner
@@ -214,8 +214,7 @@ def _prediction_of_chunk(theta, x, y):
 
 @_threaded
 def _prediction_on_threads(theta, x, y):
-    """Writes the output y: each thread takes some chunks, and their sums are added in order."""
-
+    """Writes the output y: each thread takes some chunks."""
     chunks = _chunks(x.shape[0], (1100, 6100, 13000, 25000))
     for chunk in nb.prange(chunks):
         start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks

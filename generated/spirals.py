@@ -206,6 +206,7 @@ def sin(u):
     p = r * s * p + r
     q = q * s + 1.0
     result = q if k & 1 else p
+    result = u if u == 0.0 else result  # -0 stays -0
     return -result if k & 2 else result
 
 
@@ -294,8 +295,7 @@ def _prediction_of_chunk(theta, xs, ys, at_once):
 
 @_threaded
 def _prediction_on_threads(theta, x, y):
-    """Writes the output y: each thread takes some chunks, and their sums are added in order."""
-
+    """Writes the output y: each thread takes some chunks."""
     chunks = _chunks(x.shape[0], (460, 2600, 5200, 11000))
     for chunk in nb.prange(chunks):
         start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
