@@ -818,7 +818,7 @@ def _as_expected():
     return found == (id(np.ndarray), array.ctypes.data, 2, id(_NATIVE), _WRITABLE)
 
 
-_KNOWN = sys.implementation.name == "cpython" and _as_expected()
+_KNOWN = sys.implementation.name == "cpython" and not nb.config.DISABLE_JIT and _as_expected()
 
 # Python's C interface. Objects are addresses here.
 _release = nb.types.ExternalFunction("PyEval_SaveThread", nb.intp())
@@ -1071,6 +1071,8 @@ def _several_threads():
 
 def _compiled(dispatcher, signature):
     """A function that is compiled for arguments of just these types, now."""
+    if nb.config.DISABLE_JIT:  # as debuggers like it: Python runs all of it
+        return dispatcher
     _link()
     dispatcher.compile(signature)
     dispatcher.disable_compile()
@@ -1135,7 +1137,7 @@ class Work:
     def compile(self):
         """On one thread, however many samples."""
         if self.whole is None:
-            self.whole = _compiled(_inner(self.in_turn), self.signature)
+            self.whole = _compiled(self.in_turn, self.signature)
         return self.whole
 
 
@@ -1207,7 +1209,7 @@ class Compiled(functools.partial):
         given = self.parameters.bind(*arguments, **named).arguments
         taken = dict(zip(given, self.taken(given), strict=True))
         try:
-            _check.py_func(**{name: array for name, array in taken.items() if name != "rate"})
+            _check_in_python(**{name: array for name, array in taken.items() if name != "rate"})
         except ValueError as error:
             raise ValueError(" ".join(map(str, error.args))) from None  # a message in parts
         return taken.values()
@@ -1220,7 +1222,7 @@ class Compiled(functools.partial):
 
     def compile(self):
         """The compiled function, a Numba dispatcher that takes this signature and no other."""
-        if self.body is self.work.in_turn:
+        if self.body is getattr(self.work.in_turn, "py_func", None):
             return self.work.compile()
         if self.dispatcher is None:
             self.dispatcher = _compiled(_inner(self.body), self.signature)
@@ -1235,6 +1237,11 @@ class Compiled(functools.partial):
 
     def __repr__(self):
         return f"<{__name__}.{self.__name__}{self.parameters}>"
+
+
+    def __get__(self, instance, owner=None):
+        """As an attribute of a class it is what it is everywhere, and no method."""
+        return self
 
 
 class Converting(Compiled):
@@ -1305,6 +1312,9 @@ def _plain(array):
     return np.asarray(array).view(_DTYPE)
 
 
+_check_in_python = getattr(_check, "py_func", _check)
+
+
 def _mismatch(name, value, kind):
     """What is wrong with an argument that must be used in place; None if nothing is."""
     if name == "rate":
@@ -1323,14 +1333,14 @@ def _mismatch(name, value, kind):
 
 
 _predicting = Work(
-    _enter_predict, _prediction_in_turn.py_func, _prediction_on_threads, 560, _vector, _matrix, _output
+    _enter_predict, _prediction_in_turn, _prediction_on_threads, 560, _vector, _matrix, _output
 )
-_losing = Work(_enter_loss, loss, _loss_on_threads, 530, _vector, _matrix, _matrix)
+_losing = Work(_enter_loss, _inner(loss), _loss_on_threads, 530, _vector, _matrix, _matrix)
 _differentiating = Work(
-    _enter_loss_and_gradient_into, loss_and_gradient_into, _gradient_on_threads, 260,
+    _enter_loss_and_gradient_into, _inner(loss_and_gradient_into), _gradient_on_threads, 260,
     _vector, _matrix, _matrix, _written,
 )  # fmt: skip
-_stepping = Work(_enter_step, step, _step_on_threads, 260, _written, _matrix, _matrix, nb.float64)
+_stepping = Work(_enter_step, _inner(step), _step_on_threads, 260, _written, _matrix, _matrix, nb.float64)
 
 predict = Predict(predict, _predicting, _vector, _matrix)
 loss = Converting(loss, _losing, _vector, _matrix, _matrix)

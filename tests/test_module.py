@@ -931,6 +931,13 @@ def test_functions_are_pickled_by_name(case):
         assert copy.deepcopy(function) is function
 
 
+def test_attributes_of_classes_are_no_methods(case):
+    class Holder:
+        loss = case.module.loss
+
+    assert Holder().loss is Holder.loss is case.module.loss
+
+
 def test_representations_name_module_and_function(case):
     assert "net.step(theta, x, t, " in repr(case.module.step)
 
@@ -1017,6 +1024,16 @@ def test_works_where_nothing_can_be_cached(tmp_path):
     _, numbers = python(USE, tmp_path, **nowhere).splitlines()
     assert "(9,) (1, 1)" in numbers
     assert (tmp_path / "__pycache__").read_text() == "in the way"
+
+
+def test_python_can_run_it_all(tmp_path):
+    """As in a debugger, which does not step into compiled code."""
+    shutil.copy(ROOT / "generated" / "xor.py", tmp_path)
+    as_compiled, in_python = (
+        python(USE, tmp_path, NUMBA_DISABLE_JIT=switch).splitlines()[1].split() for switch in "01"
+    )
+    assert float(in_python[0]) == pytest.approx(float(as_compiled[0]), rel=1e-12)
+    assert in_python[1:] == as_compiled[1:]
 
 
 def test_caches_beside_the_file(tmp_path):

@@ -1,9 +1,15 @@
 """README is true: its examples run and print what they say, its source is what is emitted."""
 
+import json
 import re
 from pathlib import Path
 
 import numpy as np
+
+from benchmarks.gradients import summary
+from benchmarks.nets import ROWS
+from benchmarks.peers import BY_KEY
+from benchmarks.table import digits, duration
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -42,3 +48,23 @@ def test_the_specs_shown_are_specs(tmp_path):
         path = tmp_path / f"{number}.toml"
         path.write_text(text, encoding="utf-8")
         assert Spec.load(path).weights > 0
+
+
+def figures():
+    """The lines of the table of speeds, from what was measured."""
+    measured = json.loads((ROOT / "benchmarks" / "results" / "gradients.json").read_text("utf-8"))
+    for row in measured["rows"]:
+        if row["dtype"] == "float32":
+            found = summary(row)
+            net, batch = row["row"].replace("-layers-of-", " layers of ").rsplit("x", 1)
+            fastest = BY_KEY[found["fastest"]].title
+            yield (
+                f"| {net}, {int(batch):,} | {duration(found['ours'])}"
+                f" | {digits(found['ratio'], 2)} × ({fastest}) |"
+            )
+
+
+def test_the_speeds_shown_are_those_measured():
+    assert len(list(figures())) == len(ROWS)
+    for line in figures():
+        assert line in README.splitlines()
