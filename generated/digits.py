@@ -39,6 +39,7 @@ import inspect
 import os
 import re
 import sys
+import threading
 
 import numba as nb
 import numpy as np
@@ -46,6 +47,7 @@ from llvmlite import binding, ir
 from numba.core import cgutils
 from numba.extending import get_cython_function_address, intrinsic, lower_builtin, type_callable
 from numba.np.arrayobj import make_array, populate_array
+from numba.np.ufunc import parallel as numba_threads
 
 SPEC = {'name': 'digits',
  'dtype': 'float32',
@@ -227,10 +229,18 @@ def _prediction_of_chunk(theta, xs, ys, at_once):
 @_threaded
 def _prediction_on_threads(theta, x, y):
     """Writes the output y: each thread takes some chunks."""
+    _check(theta, x, y)
     chunks = _chunks(x.shape[0], (160, 900, 1800, 3600))
+    done = np.empty(chunks, np.bool_)
+    for chunk in range(chunks):
+        done[chunk] = False
     for chunk in nb.prange(chunks):
         start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
         _prediction_of_chunk(theta, x[start:end], y[start:end], 262144)
+        done[chunk] = True
+    for chunk in range(chunks):
+        if not done[chunk]:  # errors on threads are lost
+            raise MemoryError("no memory for what is computed on the way")
 
 
 @_inner
@@ -344,12 +354,20 @@ def _loss_at_the_end(theta, N, E_sum):
 @_threaded
 def _loss_on_threads(theta, x, t):
     """The loss E: each thread takes some chunks, and their sums are added in order."""
+    _check(theta, x, t)
     N = F(x.shape[0])
     chunks = _chunks(x.shape[0], (160, 870, 1800, 3500))
     sums = np.empty(chunks)
+    done = np.empty(chunks, np.bool_)
+    for chunk in range(chunks):
+        done[chunk] = False
     for chunk in nb.prange(chunks):
         start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
         sums[chunk] = _loss_of_chunk(theta, x[start:end], t[start:end], N, 262144)
+        done[chunk] = True
+    for chunk in range(chunks):
+        if not done[chunk]:  # errors on threads are lost
+            raise MemoryError("no memory for what is computed on the way")
     E_sum = 0.0
     for chunk in range(chunks):
         E_sum = _plus(E_sum, sums[chunk])
@@ -543,14 +561,22 @@ def _gradient_at_the_end(theta, N, gradient, E_sum):
 @_threaded
 def _gradient_on_threads(theta, x, t, gradient):
     """The loss E and its gradient: each thread takes some chunks, and their sums are added in order."""
+    _check(theta, x, t, gradient)
     N = F(x.shape[0])
     chunks = _chunks(x.shape[0], (82, 470, 950, 1900))
     parts = np.empty((chunks, 6570), _DTYPE)
     sums = np.empty(chunks)
+    done = np.empty(chunks, np.bool_)
+    for chunk in range(chunks):
+        done[chunk] = False
     for chunk in nb.prange(chunks):
         start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
         into = parts[chunk] if chunk else gradient
         sums[chunk] = _gradient_of_chunk(theta, x[start:end], t[start:end], N, into, 262144)
+        done[chunk] = True
+    for chunk in range(chunks):
+        if not done[chunk]:  # errors on threads are lost
+            raise MemoryError("no memory for what is computed on the way")
     for piece in nb.prange(16):
         for chunk in range(1, chunks):
             for k in range(piece * 6570 // 16, (piece + 1) * 6570 // 16):
@@ -605,7 +631,6 @@ def _check(theta, x, t=None, gradient=None):
 
 def predict(theta, x):
     """The network's output y, of shape (samples, 10), for x of shape (samples, 64)."""
-    _check(theta, x)
     y = np.empty((x.shape[0], 10), _DTYPE)
     _prediction_in_turn(theta, x, y)
     return y
@@ -614,6 +639,7 @@ def predict(theta, x):
 @_inner
 def _prediction_in_turn(theta, x, y):
     """The same into y, one chunk after the other."""
+    _check(theta, x, y)
     chunks = _chunks(x.shape[0], (160, 900, 1800, 3600))
     at_once = 1 << 62 if chunks == 1 else 262144
     for chunk in range(chunks):
@@ -920,7 +946,6 @@ def _(context, builder, signature, arguments):
 _GEMM, _GEMM_OF_LARGE = "symgrad_sgemm", "symgrad_sgemm_of_large"
 
 
-@functools.cache
 def _link():
     """Where compiled code finds BLAS: in SciPy; for large products in Intel's MKL, where it is installed.
 
@@ -941,6 +966,9 @@ def _of_mkl():
         return ctypes.cast(ctypes.CDLL(str(library)).sgemm, ctypes.c_void_p).value
     except (importlib.metadata.PackageNotFoundError, StopIteration, OSError, AttributeError):
         return None
+
+
+_link()  # before any code that needs it, also a user's from Numba's file cache
 
 
 class _Array(ctypes.Structure):
@@ -1205,7 +1233,13 @@ def _enter_step(python, arguments, count, names):
     return _float(E) if done else _call(_item(python, 0), arguments, count, names)
 
 
-_forked = False
+def _threads_of_a_parent():
+    """Whether this may be the child of a process that has started Numba's threads before the fork."""
+    parent = getattr(sys.modules.get("multiprocessing"), "parent_process", lambda: None)()
+    return parent is not None and getattr(numba_threads, "_is_initialized", True)
+
+
+_forked = _threads_of_a_parent()
 
 
 def _in_child():
@@ -1227,7 +1261,6 @@ def _compiled(dispatcher, signature):
     """A function that is compiled for arguments of just these types, now."""
     if nb.config.DISABLE_JIT:  # as debuggers like it: Python runs all of it
         return dispatcher
-    _link()
     dispatcher.compile(signature)
     dispatcher.disable_compile()
     return dispatcher
@@ -1261,6 +1294,7 @@ class Work:
     def __init__(self, entry, in_turn, on_threads, many, *signature):
         self.entry, self.in_turn, self.on_threads = entry, in_turn, on_threads
         self.many, self.signature = many, signature
+        self.lock, self.kept = threading.Lock(), []
         self.method = self.few = self.whole = self.threaded = None
 
     def __call__(self, *arguments):
@@ -1272,10 +1306,14 @@ class Work:
 
     def from_python(self, otherwise):
         """A function of C that does it; what does not fit goes to `otherwise`."""
-        if self.method is None:
-            self.compiled = _c_function(self.entry)
-            self.method = _MethodDef(self.entry.__name__.encode(), self.compiled.address, _FASTCALL, None)
-        return _new_function(ctypes.addressof(self.method), (otherwise, self.of_many), None)
+        with self.lock:  # Python keeps the address of the method, so that there must be but one
+            if self.method is None:
+                self.compiled = _c_function(self.entry)
+                name = self.entry.__name__.encode()
+                self.method = _MethodDef(name, self.compiled.address, _FASTCALL, None)
+        python = otherwise, self.of_many
+        self.kept.append(python)  # C code reads it until its call ends
+        return _new_function(ctypes.addressof(self.method), python, None)
 
     def of_many(self, *arguments):
         """On several threads, where there are many samples and several threads."""
@@ -1297,7 +1335,6 @@ class Work:
 
 def _c_function(function):
     """A function of addresses compiled as C would be, with Numba's file cache where that is allowed."""
-    _link()
     kind = nb.intp(nb.intp, nb.intp, nb.intp, nb.intp)
     try:
         return nb.cfunc(kind, cache=True, error_model="numpy", fastmath=_FASTMATH)(function)
@@ -1331,6 +1368,7 @@ class Compiled(functools.partial):
         self = super().__new__(cls, body)
         self.body, self.work, self.signature, self.dispatcher = body, work, signature, None
         self.parameters = inspect.signature(body)
+        self.arrays = sum(isinstance(kind, nb.types.Array) for kind in signature)
         functools.update_wrapper(self, body)
         self.becomes(self.first)
         return self
@@ -1339,33 +1377,50 @@ class Compiled(functools.partial):
         """Calls go to `function` from now on."""
         self.__setstate__((function, (), {}, vars(self)))
 
-    def first(self, *arguments, **named):
-        """The first call compiles what it needs."""
-        result = self.otherwise(*arguments, **named)
-        self.becomes(self.second)
-        return result
+    def first(self, /, *arguments, **named):
+        """Calls until one has few samples: what is compiled for that one takes those that follow.
 
-    def second(self, *arguments, **named):
-        """The second call shows that there will be more, which are to cost as little as they can."""
-        self.becomes(self.fast() if _KNOWN else self.otherwise)
-        return self(*arguments, **named)
+        Numba's dispatcher may overlook another order of bytes, so that dtypes are compared before.
+        """
+        try:
+            many = len(arguments[1]) >= self.work.many and len(arguments) == len(self.signature)
+            if many and all(array.dtype is _NATIVE for array in arguments[: self.arrays]):
+                complete = self.completed(arguments)
+                return self.answer(self.work.of_many(*complete), complete)
+        except ValueError as error:
+            raise _in_words(error) from None
+        except (TypeError, AttributeError, IndexError):  # other types than in the signature
+            pass
+        result = self.otherwise(*arguments, **named)
+        if self.work.method is not None:
+            self.becomes(self.fast())
+        return result
 
     def fast(self):
         """The function for arguments that fit."""
         return self.work.from_python(self.otherwise)
 
-    def otherwise(self, *arguments, **named):
+    def otherwise(self, /, *arguments, **named):
         """A call whatever the arguments are."""
-        return self.work(*self.fitting(*arguments, **named))
+        complete = self.completed(self.fitting(*arguments, **named))
+        return self.answer(self.work(*complete), complete)
 
-    def fitting(self, *arguments, **named):
+    def completed(self, arguments):
+        """With what is written into, where that is not given."""
+        return tuple(arguments)
+
+    def answer(self, result, complete):
+        """What a call gives."""
+        return result
+
+    def fitting(self, /, *arguments, **named):
         """The arguments as compiled code takes them; an error says which cannot be taken, and why."""
         given = self.parameters.bind(*arguments, **named).arguments
         taken = dict(zip(given, self.taken(given), strict=True))
         try:
             _check_in_python(**{name: array for name, array in taken.items() if name != "rate"})
         except ValueError as error:
-            raise ValueError(" ".join(map(str, error.args))) from None  # a message in parts
+            raise _in_words(error) from None
         return taken.values()
 
     def taken(self, given):
@@ -1406,6 +1461,13 @@ class Converting(Compiled):
 
 
 class Predict(Converting):
+    def completed(self, arguments):
+        theta, x = arguments
+        return theta, x, np.empty((len(x), 10), _NATIVE)
+
+    def answer(self, result, complete):
+        return complete[-1]
+
     def fast(self):
         run, empty = self.work.from_python(_does_not_fit), np.empty
 
@@ -1417,16 +1479,17 @@ class Predict(Converting):
                 return self.otherwise(theta, x)
             return y
 
+        predict.__qualname__ = self.__name__
         return predict
-
-    def otherwise(self, *arguments, **named):
-        theta, x = self.fitting(*arguments, **named)
-        y = np.empty((len(x), 10), _DTYPE)
-        self.work(theta, x, y)
-        return y
 
 
 class LossAndGradient(Converting):
+    def completed(self, arguments):
+        return *arguments, np.empty(6570, _NATIVE)
+
+    def answer(self, result, complete):
+        return result, complete[-1]
+
     def fast(self):
         run, empty = self.work.from_python(_does_not_fit), np.empty
 
@@ -1437,15 +1500,20 @@ class LossAndGradient(Converting):
             except _DoesNotFit:
                 return self.otherwise(theta, x, t)
 
+        loss_and_gradient.__qualname__ = self.__name__
         return loss_and_gradient
 
-    def otherwise(self, theta, *rest, **named):
-        arguments = self.fitting(theta, *rest, **named)
-        gradient = np.empty(6570, _DTYPE)
-        E = self.work(*arguments, gradient)
-        if np.asarray(theta).dtype == np.float64:
-            gradient = gradient.astype(np.float64)  # as SciPy's minimisers want it
+    def otherwise(self, /, theta, *rest, **named):
+        E, gradient = super().otherwise(theta, *rest, **named)
+        given = np.asarray(theta).dtype
+        if given.kind == "f" and given.itemsize >= 8:
+            gradient = gradient.astype(np.float64, copy=False)  # as SciPy's minimisers want it
         return E, gradient
+
+
+def _in_words(error):
+    """Compiled code hands over the parts of a message, not the text."""
+    return ValueError(" ".join(map(str, error.args)))
 
 
 def _converted(name, value):
