@@ -1591,7 +1591,7 @@ class LossAndGradient(Converting):
     def otherwise(self, /, theta, *rest, **named):
         E, gradient = super().otherwise(theta, *rest, **named)
         given = np.asarray(theta).dtype
-        if given.kind == "f" and given.itemsize >= 8:
+        if given.kind == "f" and given.itemsize == 8:
             gradient = gradient.astype(np.float64, copy=False)  # as SciPy's minimisers want it
         return E, gradient
 
