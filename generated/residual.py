@@ -92,27 +92,27 @@ _AXES = {'theta': 1, 'x': 2, 't': 2, 'w': 1, 'gradient': 1}
 _FASTMATH = {"reassoc", "contract", "arcp", "nsz", "afn"}
 
 
-def _jit(function, **options):
-    """`function` compiled by Numba, from its file cache where this file's folder or the user's allows."""
+def _cached(compiler, function, *signature, **options):
+    """A function compiled by Numba, from its file cache where this file's folder or the user's allows."""
     try:
-        return nb.njit(cache=True, error_model="numpy", **options)(function)
+        return compiler(*signature, cache=True, error_model="numpy", **options)(function)
     except RuntimeError:  # no place to cache in
-        return nb.njit(error_model="numpy", **options)(function)
+        return compiler(*signature, error_model="numpy", **options)(function)
 
 
 def _elementary(function):
     """A function of numbers, compiled apart so that sums inside it are not reordered, then inlined."""
-    return _jit(function, fastmath={"contract"}, forceinline=True)
+    return _cached(nb.njit, function, fastmath={"contract"}, forceinline=True)
 
 
 def _inner(function):
     """A part of the functions below, compiled with the first that calls it."""
-    return _jit(function, nogil=True, fastmath=_FASTMATH)
+    return _cached(nb.njit, function, nogil=True, fastmath=_FASTMATH)
 
 
 def _threaded(function):
     """The same, with its prange on as many threads as Numba has."""
-    return _jit(function, nogil=True, fastmath=_FASTMATH, parallel=True)
+    return _cached(nb.njit, function, nogil=True, fastmath=_FASTMATH, parallel=True)
 
 
 @_elementary
@@ -742,12 +742,17 @@ def loss_and_gradient(theta, x, t, w):
     return loss_and_gradient_into(theta, x, t, w, gradient), gradient
 
 
+@_inner
+def _descend(theta, rate, gradient):
+    for k in range(2401):
+        theta[k] -= F(rate) * gradient[k]
+
+
 def step(theta, x, t, w, rate):
     """One step of gradient descent: theta -= rate·gradient, in place. Returns the loss before it."""
     gradient = np.empty(2401, _DTYPE)
     E = loss_and_gradient_into(theta, x, t, w, gradient)
-    for k in range(2401):
-        theta[k] -= F(rate) * gradient[k]
+    _descend(theta, rate, gradient)
     return E
 
 
@@ -755,8 +760,7 @@ def step(theta, x, t, w, rate):
 def _step_on_threads(theta, x, t, w, rate):
     gradient = np.empty(2401, _DTYPE)
     E = _gradient_on_threads(theta, x, t, w, gradient)
-    for k in range(2401):
-        theta[k] -= F(rate) * gradient[k]
+    _descend(theta, rate, gradient)
     return E
 
 
@@ -1309,8 +1313,7 @@ def _enter_step(python, arguments, count, names):
         w_total = F(w_total_sum)
         E_sum = _gradient_of_chunk(theta, x, t, w, N, w_total, gradient, 1 << 62)
         E = _gradient_at_the_end(theta, N, w_total, gradient, E_sum)
-        for k in range(2401):
-            theta[k] -= F(rate) * gradient[k]
+        _descend(theta, rate, gradient)
         done = True
     except Exception:  # out of memory, which is for Python to say
         pass
@@ -1379,7 +1382,7 @@ class Work:
     def __init__(self, entry, in_turn, on_threads, many, *signature):
         self.entry, self.in_turn, self.on_threads = entry, in_turn, on_threads
         self.many, self.signature = many, signature
-        self.lock, self.kept = threading.Lock(), []
+        self.lock, self.kept = threading.RLock(), []  # several threads may make the first call
         self.method = self.few = self.whole = self.threaded = None
 
     def __call__(self, *arguments):
@@ -1393,7 +1396,8 @@ class Work:
         """A function of C that does it; what does not fit goes to `otherwise`."""
         with self.lock:  # Python keeps the address of the method, so that there must be but one
             if self.method is None:
-                self.compiled = _c_function(self.entry)
+                kind = nb.intp(nb.intp, nb.intp, nb.intp, nb.intp)
+                self.compiled = _cached(nb.cfunc, self.entry, kind, fastmath=_FASTMATH)
                 name = self.entry.__name__.encode()
                 self.method = _MethodDef(name, self.compiled.address, _FASTCALL, None)
         python = otherwise, self.of_many
@@ -1403,9 +1407,9 @@ class Work:
     def of_many(self, *arguments):
         """On several threads, where there are many samples and several threads."""
         if len(arguments[1]) >= self.many and not _forked and _several_threads():
-            if self.threaded is None:
-                self.patience -= 1
-                if self.patience <= 0:
+            with self.lock:
+                self.patience -= self.threaded is None
+                if self.threaded is None and self.patience <= 0:
                     self.threaded = _compiled(self.on_threads, self.signature)
             if self.threaded is not None:
                 return self.threaded(*arguments)
@@ -1413,18 +1417,10 @@ class Work:
 
     def compile(self):
         """On one thread, however many samples."""
-        if self.whole is None:
-            self.whole = _compiled(self.in_turn, self.signature)
+        with self.lock:
+            if self.whole is None:
+                self.whole = _compiled(self.in_turn, self.signature)
         return self.whole
-
-
-def _c_function(function):
-    """A function of addresses compiled as C would be, with Numba's file cache where that is allowed."""
-    kind = nb.intp(nb.intp, nb.intp, nb.intp, nb.intp)
-    try:
-        return nb.cfunc(kind, cache=True, error_model="numpy", fastmath=_FASTMATH)(function)
-    except RuntimeError:  # no place to cache in
-        return nb.cfunc(kind, error_model="numpy", fastmath=_FASTMATH)(function)
 
 
 def _out_of_memory(*arguments):
@@ -1449,11 +1445,12 @@ class Compiled(functools.partial):
     first call has shown what is needed.
     """
 
-    def __new__(cls, body, work, *signature):
+    def __new__(cls, body, work):
         self = super().__new__(cls, body)
-        self.body, self.work, self.signature, self.dispatcher = body, work, signature, None
+        self.body, self.work, self.dispatcher = body, work, None
         self.parameters = inspect.signature(body)
-        self.arrays = sum(isinstance(kind, nb.types.Array) for kind in signature)
+        self.signature = work.signature[: len(self.parameters.parameters)]
+        self.arrays = sum(isinstance(kind, nb.types.Array) for kind in self.signature)
         functools.update_wrapper(self, body)
         self.becomes(self.first)
         return self
@@ -1516,7 +1513,7 @@ class Compiled(functools.partial):
 
     def compile(self):
         """The compiled function, a Numba dispatcher that takes this signature and no other."""
-        if self.body is getattr(self.work.in_turn, "py_func", None):
+        if self.signature == self.work.signature:
             return self.work.compile()
         if self.dispatcher is None:
             self.dispatcher = _compiled(_inner(self.body), self.signature)
@@ -1531,7 +1528,6 @@ class Compiled(functools.partial):
 
     def __repr__(self):
         return f"<{__name__}.{self.__name__}{self.parameters}>"
-
 
     def __get__(self, instance, owner=None):
         """As an attribute of a class it is what it is everywhere, and no method."""
@@ -1649,8 +1645,8 @@ _differentiating = Work(
 )  # fmt: skip
 _stepping = Work(_enter_step, _inner(step), _step_on_threads, 96, _written, _matrix, _matrix, _vector, nb.float64)
 
-predict = Predict(predict, _predicting, _vector, _matrix)
-loss = Converting(loss, _losing, _vector, _matrix, _matrix, _vector)
-loss_and_gradient_into = Compiled(loss_and_gradient_into, _differentiating, _vector, _matrix, _matrix, _vector, _written)
-loss_and_gradient = LossAndGradient(loss_and_gradient, _differentiating, _vector, _matrix, _matrix, _vector)
-step = Compiled(step, _stepping, _written, _matrix, _matrix, _vector, nb.float64)
+predict = Predict(predict, _predicting)
+loss = Converting(loss, _losing)
+loss_and_gradient_into = Compiled(loss_and_gradient_into, _differentiating)
+loss_and_gradient = LossAndGradient(loss_and_gradient, _differentiating)
+step = Compiled(step, _stepping)

@@ -129,7 +129,7 @@ class _Writer:
         for nest in nests:
             definition = nest.definition
             name = definition.name
-            if self.places.storage[name] == "whole" and name not in self.places.takes_over:
+            if self.places.apart(name):
                 extents = [str(self.program.extent(i)) for i in definition.indices]
                 shape = extents[0] if len(extents) == 1 else f"({', '.join(extents)})"
                 yield Line(f"{name} = np.empty({shape}, {self.dtype})")

@@ -78,8 +78,9 @@ class _Family:
             "products": bool(products),
             "scratch": places.size,
             "in_blocks": bool(places.size),
-            "allocates": bool(places.size) or _allocates(body.after),
-            "ends_at_once": sums and not schedule.after and len(body.after.statements) < 4,
+            "allocates": bool(places.size)
+            or any(places.apart(nest.definition.name) for nest in schedule.after),
+            "ends_at_once": sums and not schedule.after,
             "rows": places.rows,
             "chunks": schedule.chunks,
         }
@@ -200,7 +201,3 @@ def _block(head: str, body: list[dict[str, Any]]) -> dict[str, Any]:
 def _view(name: str, vector: str, start: int, shape: list[str]) -> dict[str, str]:
     extents = ", ".join(shape) + "," * (len(shape) == 1)
     return {"name": name, "source": f"_view({vector}, {start}, ({extents}))"}
-
-
-def _allocates(part: Part) -> bool:
-    return any(isinstance(s, Line) and "np.empty(" in s.source for s in part.statements)

@@ -48,6 +48,10 @@ class Memory:
             name = self.takes_over[name]
         return name
 
+    def apart(self, name: str) -> bool:
+        """Whether an array that is computed at the end has memory of its own."""
+        return self.storage[name] == "whole" and name not in self.takes_over
+
 
 def memory(schedule: Schedule, itemsize: int) -> Memory:
     """The memory of a schedule whose numbers take `itemsize` bytes."""
