@@ -153,10 +153,9 @@ def square(u):
 
 
 @_inner
-def _prediction_of_chunk(theta, xs, ys, at_once):
-    """Writes the output of a chunk of samples."""
+def _prediction_of_chunk(theta, xs, ys, scratch, at_once):
+    """Writes the output of a chunk of samples. 512 at a time, in scratch memory."""
     _apart()
-    scratch = np.empty(16384, _DTYPE)  # for 512 samples at a time
     units1 = _extent(16)
     units2 = _extent(16)
     W1 = _view(theta, 0, (3, 16))
@@ -202,23 +201,16 @@ def _prediction_on_threads(theta, x, y):
     """Writes the output y: each thread takes some chunks."""
     _check(theta, x, y)
     chunks = _chunks(x.shape[0], (560, 3200, 6400, 13000))
-    done = np.empty(chunks, np.bool_)
-    for chunk in range(chunks):
-        done[chunk] = False
+    scratch = np.empty((chunks, 16384), _DTYPE)
     for chunk in nb.prange(chunks):
         start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
-        _prediction_of_chunk(theta, x[start:end], y[start:end], 262144)
-        done[chunk] = True
-    for chunk in range(chunks):
-        if not done[chunk]:  # errors on threads are lost
-            raise MemoryError("no memory for what is computed on the way")
+        _prediction_of_chunk(theta, x[start:end], y[start:end], scratch[chunk], 262144)
 
 
 @_inner
-def _loss_of_chunk(theta, xs, ts, N, at_once):
-    """The sum of the losses of a chunk of samples."""
+def _loss_of_chunk(theta, xs, ts, N, scratch, at_once):
+    """The sum of the losses of a chunk of samples. 512 at a time, in scratch memory."""
     _apart()
-    scratch = np.empty(16384, _DTYPE)  # for 512 samples at a time
     units1 = _extent(16)
     units2 = _extent(16)
     W1 = _view(theta, 0, (3, 16))
@@ -275,16 +267,10 @@ def _loss_on_threads(theta, x, t):
     N = float(x.shape[0])
     chunks = _chunks(x.shape[0], (530, 3100, 6100, 13000))
     sums = np.empty(chunks)
-    done = np.empty(chunks, np.bool_)
-    for chunk in range(chunks):
-        done[chunk] = False
+    scratch = np.empty((chunks, 16384), _DTYPE)
     for chunk in nb.prange(chunks):
         start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
-        sums[chunk] = _loss_of_chunk(theta, x[start:end], t[start:end], N, 262144)
-        done[chunk] = True
-    for chunk in range(chunks):
-        if not done[chunk]:  # errors on threads are lost
-            raise MemoryError("no memory for what is computed on the way")
+        sums[chunk] = _loss_of_chunk(theta, x[start:end], t[start:end], N, scratch[chunk], 262144)
     E_sum = 0.0
     for chunk in range(chunks):
         E_sum = _plus(E_sum, sums[chunk])
@@ -293,10 +279,9 @@ def _loss_on_threads(theta, x, t):
 
 
 @_inner
-def _gradient_of_chunk(theta, xs, ts, N, gradient, at_once):
-    """The gradient of a chunk of samples; returns the sum of their losses."""
+def _gradient_of_chunk(theta, xs, ts, N, gradient, scratch, at_once):
+    """The gradient of a chunk of samples; returns the sum of their losses. 256 at a time, in scratch memory."""
     _apart()
-    scratch = np.empty(20480, _DTYPE)  # for 256 samples at a time
     units1 = _extent(16)
     units2 = _extent(16)
     W1 = _view(theta, 0, (3, 16))
@@ -413,17 +398,11 @@ def _gradient_on_threads(theta, x, t, gradient):
     chunks = _chunks(x.shape[0], (260, 1500, 3000, 5900))
     parts = np.empty((chunks, 370), _DTYPE)
     sums = np.empty(chunks)
-    done = np.empty(chunks, np.bool_)
-    for chunk in range(chunks):
-        done[chunk] = False
+    scratch = np.empty((chunks, 20480), _DTYPE)
     for chunk in nb.prange(chunks):
         start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
         into = parts[chunk] if chunk else gradient
-        sums[chunk] = _gradient_of_chunk(theta, x[start:end], t[start:end], N, into, 262144)
-        done[chunk] = True
-    for chunk in range(chunks):
-        if not done[chunk]:  # errors on threads are lost
-            raise MemoryError("no memory for what is computed on the way")
+        sums[chunk] = _gradient_of_chunk(theta, x[start:end], t[start:end], N, into, scratch[chunk], 262144)
     for chunk in range(1, chunks):
         for k in range(370):
             gradient[k] += parts[chunk, k]
@@ -488,9 +467,10 @@ def _prediction_in_turn(theta, x, y):
     _check(theta, x, y)
     chunks = _chunks(x.shape[0], (560, 3200, 6400, 13000))
     at_once = 1 << 62 if chunks == 1 else 262144
+    scratch = np.empty(16384, _DTYPE)
     for chunk in range(chunks):
         start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
-        _prediction_of_chunk(theta, x[start:end], y[start:end], at_once)
+        _prediction_of_chunk(theta, x[start:end], y[start:end], scratch, at_once)
 
 
 def loss(theta, x, t):
@@ -499,10 +479,11 @@ def loss(theta, x, t):
     N = float(x.shape[0])
     chunks = _chunks(x.shape[0], (530, 3100, 6100, 13000))
     at_once = 1 << 62 if chunks == 1 else 262144
+    scratch = np.empty(16384, _DTYPE)
     E_sum = 0.0
     for chunk in range(chunks):
         start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
-        E_sum = _plus(E_sum, _loss_of_chunk(theta, x[start:end], t[start:end], N, at_once))
+        E_sum = _plus(E_sum, _loss_of_chunk(theta, x[start:end], t[start:end], N, scratch, at_once))
     E = E_sum / N
     return E
 
@@ -513,12 +494,13 @@ def loss_and_gradient_into(theta, x, t, gradient):
     N = float(x.shape[0])
     chunks = _chunks(x.shape[0], (260, 1500, 3000, 5900))
     at_once = 1 << 62 if chunks == 1 else 262144
-    part = np.empty(370, _DTYPE) if chunks > 1 else gradient
+    scratch = np.empty(20480 + (0 if chunks == 1 else 370), _DTYPE)
+    part = gradient if chunks == 1 else scratch[20480:]
     E_sum = 0.0
     for chunk in range(chunks):
         start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
         into = part if chunk else gradient
-        E_sum = _plus(E_sum, _gradient_of_chunk(theta, x[start:end], t[start:end], N, into, at_once))
+        E_sum = _plus(E_sum, _gradient_of_chunk(theta, x[start:end], t[start:end], N, into, scratch, at_once))
         if chunk:
             for k in range(370):
                 gradient[k] += part[k]
@@ -965,7 +947,8 @@ def _enter_predict(python, arguments, count, names):
     thread = _release()
     done, E = False, 0.0
     try:
-        _prediction_of_chunk(theta, x, y, 1 << 62)
+        scratch = np.empty(16384, _DTYPE)
+        _prediction_of_chunk(theta, x, y, scratch, 1 << 62)
         done = True
     except Exception:  # out of memory, which is for Python to say
         pass
@@ -997,7 +980,8 @@ def _enter_loss(python, arguments, count, names):
     done, E = False, 0.0
     try:
         N = float(x.shape[0])
-        E_sum = _loss_of_chunk(theta, x, t, N, 1 << 62)
+        scratch = np.empty(16384, _DTYPE)
+        E_sum = _loss_of_chunk(theta, x, t, N, scratch, 1 << 62)
         E = E_sum / N
         done = True
     except Exception:  # out of memory, which is for Python to say
@@ -1036,7 +1020,8 @@ def _enter_loss_and_gradient_into(python, arguments, count, names):
     done, E = False, 0.0
     try:
         N = float(x.shape[0])
-        E_sum = _gradient_of_chunk(theta, x, t, N, gradient, 1 << 62)
+        scratch = np.empty(20480, _DTYPE)
+        E_sum = _gradient_of_chunk(theta, x, t, N, gradient, scratch, 1 << 62)
         E = E_sum / N
         done = True
     except Exception:  # out of memory, which is for Python to say
@@ -1072,7 +1057,8 @@ def _enter_step(python, arguments, count, names):
     try:
         gradient = np.empty(370, _DTYPE)
         N = float(x.shape[0])
-        E_sum = _gradient_of_chunk(theta, x, t, N, gradient, 1 << 62)
+        scratch = np.empty(20480, _DTYPE)
+        E_sum = _gradient_of_chunk(theta, x, t, N, gradient, scratch, 1 << 62)
         E = E_sum / N
         _descend(theta, rate, gradient)
         done = True
@@ -1169,9 +1155,10 @@ class Work:
         """On several threads, where there are many samples and several threads."""
         if len(arguments[1]) >= self.many and not _forked and _several_threads():
             with self.lock:
-                self.patience -= self.threaded is None
-                if self.threaded is None and self.patience <= 0:
-                    self.threaded = _compiled(self.on_threads, self.signature)
+                if self.threaded is None:
+                    self.patience -= 1
+                    if self.patience <= 0:
+                        self.threaded = _compiled(self.on_threads, self.signature)
             if self.threaded is not None:
                 return self.threaded(*arguments)
         return self.compile()(*arguments)

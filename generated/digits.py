@@ -162,10 +162,9 @@ def relu(z):
 
 
 @_inner
-def _prediction_of_chunk(theta, xs, ys, at_once):
-    """Writes the output of a chunk of samples."""
+def _prediction_of_chunk(theta, xs, ys, scratch, at_once):
+    """Writes the output of a chunk of samples. 512 at a time, in scratch memory."""
     _apart()
-    scratch = np.empty(49152, _DTYPE)  # for 512 samples at a time
     units1 = _extent(64)
     units2 = _extent(32)
     units3 = _extent(10)
@@ -231,23 +230,16 @@ def _prediction_on_threads(theta, x, y):
     """Writes the output y: each thread takes some chunks."""
     _check(theta, x, y)
     chunks = _chunks(x.shape[0], (160, 900, 1800, 3600))
-    done = np.empty(chunks, np.bool_)
-    for chunk in range(chunks):
-        done[chunk] = False
+    scratch = np.empty((chunks, 49152), _DTYPE)
     for chunk in nb.prange(chunks):
         start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
-        _prediction_of_chunk(theta, x[start:end], y[start:end], 262144)
-        done[chunk] = True
-    for chunk in range(chunks):
-        if not done[chunk]:  # errors on threads are lost
-            raise MemoryError("no memory for what is computed on the way")
+        _prediction_of_chunk(theta, x[start:end], y[start:end], scratch[chunk], 262144)
 
 
 @_inner
-def _loss_of_chunk(theta, xs, ts, N, at_once):
-    """The sum of the losses of a chunk of samples."""
+def _loss_of_chunk(theta, xs, ts, N, scratch, at_once):
+    """The sum of the losses of a chunk of samples. 512 at a time, in scratch memory."""
     _apart()
-    scratch = np.empty(49152, _DTYPE)  # for 512 samples at a time
     units1 = _extent(64)
     units2 = _extent(32)
     units3 = _extent(10)
@@ -358,16 +350,10 @@ def _loss_on_threads(theta, x, t):
     N = F(x.shape[0])
     chunks = _chunks(x.shape[0], (160, 870, 1800, 3500))
     sums = np.empty(chunks)
-    done = np.empty(chunks, np.bool_)
-    for chunk in range(chunks):
-        done[chunk] = False
+    scratch = np.empty((chunks, 49152), _DTYPE)
     for chunk in nb.prange(chunks):
         start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
-        sums[chunk] = _loss_of_chunk(theta, x[start:end], t[start:end], N, 262144)
-        done[chunk] = True
-    for chunk in range(chunks):
-        if not done[chunk]:  # errors on threads are lost
-            raise MemoryError("no memory for what is computed on the way")
+        sums[chunk] = _loss_of_chunk(theta, x[start:end], t[start:end], N, scratch[chunk], 262144)
     E_sum = 0.0
     for chunk in range(chunks):
         E_sum = _plus(E_sum, sums[chunk])
@@ -376,10 +362,9 @@ def _loss_on_threads(theta, x, t):
 
 
 @_inner
-def _gradient_of_chunk(theta, xs, ts, N, gradient, at_once):
-    """The gradient of a chunk of samples; returns the sum of their losses."""
+def _gradient_of_chunk(theta, xs, ts, N, gradient, scratch, at_once):
+    """The gradient of a chunk of samples; returns the sum of their losses. 256 at a time, in scratch memory."""
     _apart()
-    scratch = np.empty(40960, _DTYPE)  # for 256 samples at a time
     units1 = _extent(64)
     units2 = _extent(32)
     units3 = _extent(10)
@@ -566,17 +551,11 @@ def _gradient_on_threads(theta, x, t, gradient):
     chunks = _chunks(x.shape[0], (82, 470, 950, 1900))
     parts = np.empty((chunks, 6570), _DTYPE)
     sums = np.empty(chunks)
-    done = np.empty(chunks, np.bool_)
-    for chunk in range(chunks):
-        done[chunk] = False
+    scratch = np.empty((chunks, 40960), _DTYPE)
     for chunk in nb.prange(chunks):
         start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
         into = parts[chunk] if chunk else gradient
-        sums[chunk] = _gradient_of_chunk(theta, x[start:end], t[start:end], N, into, 262144)
-        done[chunk] = True
-    for chunk in range(chunks):
-        if not done[chunk]:  # errors on threads are lost
-            raise MemoryError("no memory for what is computed on the way")
+        sums[chunk] = _gradient_of_chunk(theta, x[start:end], t[start:end], N, into, scratch[chunk], 262144)
     for piece in nb.prange(16):
         for chunk in range(1, chunks):
             for k in range(piece * 6570 // 16, (piece + 1) * 6570 // 16):
@@ -642,9 +621,10 @@ def _prediction_in_turn(theta, x, y):
     _check(theta, x, y)
     chunks = _chunks(x.shape[0], (160, 900, 1800, 3600))
     at_once = 1 << 62 if chunks == 1 else 262144
+    scratch = np.empty(49152, _DTYPE)
     for chunk in range(chunks):
         start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
-        _prediction_of_chunk(theta, x[start:end], y[start:end], at_once)
+        _prediction_of_chunk(theta, x[start:end], y[start:end], scratch, at_once)
 
 
 def loss(theta, x, t):
@@ -653,10 +633,11 @@ def loss(theta, x, t):
     N = F(x.shape[0])
     chunks = _chunks(x.shape[0], (160, 870, 1800, 3500))
     at_once = 1 << 62 if chunks == 1 else 262144
+    scratch = np.empty(49152, _DTYPE)
     E_sum = 0.0
     for chunk in range(chunks):
         start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
-        E_sum = _plus(E_sum, _loss_of_chunk(theta, x[start:end], t[start:end], N, at_once))
+        E_sum = _plus(E_sum, _loss_of_chunk(theta, x[start:end], t[start:end], N, scratch, at_once))
     E = _loss_at_the_end(theta, N, E_sum)
     return E
 
@@ -667,12 +648,13 @@ def loss_and_gradient_into(theta, x, t, gradient):
     N = F(x.shape[0])
     chunks = _chunks(x.shape[0], (82, 470, 950, 1900))
     at_once = 1 << 62 if chunks == 1 else 262144
-    part = np.empty(6570, _DTYPE) if chunks > 1 else gradient
+    scratch = np.empty(40960 + (0 if chunks == 1 else 6570), _DTYPE)
+    part = gradient if chunks == 1 else scratch[40960:]
     E_sum = 0.0
     for chunk in range(chunks):
         start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
         into = part if chunk else gradient
-        E_sum = _plus(E_sum, _gradient_of_chunk(theta, x[start:end], t[start:end], N, into, at_once))
+        E_sum = _plus(E_sum, _gradient_of_chunk(theta, x[start:end], t[start:end], N, into, scratch, at_once))
         if chunk:
             for k in range(6570):
                 gradient[k] += part[k]
@@ -1119,7 +1101,8 @@ def _enter_predict(python, arguments, count, names):
     thread = _release()
     done, E = False, 0.0
     try:
-        _prediction_of_chunk(theta, x, y, 1 << 62)
+        scratch = np.empty(49152, _DTYPE)
+        _prediction_of_chunk(theta, x, y, scratch, 1 << 62)
         done = True
     except Exception:  # out of memory, which is for Python to say
         pass
@@ -1151,7 +1134,8 @@ def _enter_loss(python, arguments, count, names):
     done, E = False, 0.0
     try:
         N = F(x.shape[0])
-        E_sum = _loss_of_chunk(theta, x, t, N, 1 << 62)
+        scratch = np.empty(49152, _DTYPE)
+        E_sum = _loss_of_chunk(theta, x, t, N, scratch, 1 << 62)
         E = _loss_at_the_end(theta, N, E_sum)
         done = True
     except Exception:  # out of memory, which is for Python to say
@@ -1190,7 +1174,8 @@ def _enter_loss_and_gradient_into(python, arguments, count, names):
     done, E = False, 0.0
     try:
         N = F(x.shape[0])
-        E_sum = _gradient_of_chunk(theta, x, t, N, gradient, 1 << 62)
+        scratch = np.empty(40960, _DTYPE)
+        E_sum = _gradient_of_chunk(theta, x, t, N, gradient, scratch, 1 << 62)
         E = _gradient_at_the_end(theta, N, gradient, E_sum)
         done = True
     except Exception:  # out of memory, which is for Python to say
@@ -1226,7 +1211,8 @@ def _enter_step(python, arguments, count, names):
     try:
         gradient = np.empty(6570, _DTYPE)
         N = F(x.shape[0])
-        E_sum = _gradient_of_chunk(theta, x, t, N, gradient, 1 << 62)
+        scratch = np.empty(40960, _DTYPE)
+        E_sum = _gradient_of_chunk(theta, x, t, N, gradient, scratch, 1 << 62)
         E = _gradient_at_the_end(theta, N, gradient, E_sum)
         _descend(theta, rate, gradient)
         done = True
@@ -1323,9 +1309,10 @@ class Work:
         """On several threads, where there are many samples and several threads."""
         if len(arguments[1]) >= self.many and not _forked and _several_threads():
             with self.lock:
-                self.patience -= self.threaded is None
-                if self.threaded is None and self.patience <= 0:
-                    self.threaded = _compiled(self.on_threads, self.signature)
+                if self.threaded is None:
+                    self.patience -= 1
+                    if self.patience <= 0:
+                        self.threaded = _compiled(self.on_threads, self.signature)
             if self.threaded is not None:
                 return self.threaded(*arguments)
         return self.compile()(*arguments)

@@ -172,10 +172,9 @@ def silu(z):
 
 
 @_inner
-def _prediction_of_chunk(theta, xs, ys, at_once):
-    """Writes the output of a chunk of samples."""
+def _prediction_of_chunk(theta, xs, ys, scratch, at_once):
+    """Writes the output of a chunk of samples. 512 at a time, in scratch memory."""
     _apart()
-    scratch = np.empty(32768, _DTYPE)  # for 512 samples at a time
     units1 = _extent(32)
     units2 = _extent(32)
     units3 = _extent(32)
@@ -231,23 +230,16 @@ def _prediction_on_threads(theta, x, y):
     """Writes the output y: each thread takes some chunks."""
     _check(theta, x, y)
     chunks = _chunks(x.shape[0], (280, 1600, 3200, 6300))
-    done = np.empty(chunks, np.bool_)
-    for chunk in range(chunks):
-        done[chunk] = False
+    scratch = np.empty((chunks, 32768), _DTYPE)
     for chunk in nb.prange(chunks):
         start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
-        _prediction_of_chunk(theta, x[start:end], y[start:end], 262144)
-        done[chunk] = True
-    for chunk in range(chunks):
-        if not done[chunk]:  # errors on threads are lost
-            raise MemoryError("no memory for what is computed on the way")
+        _prediction_of_chunk(theta, x[start:end], y[start:end], scratch[chunk], 262144)
 
 
 @_inner
-def _loss_of_chunk(theta, xs, ts, ws, N, w_total, at_once):
-    """The sum of the losses of a chunk of samples."""
+def _loss_of_chunk(theta, xs, ts, ws, N, w_total, scratch, at_once):
+    """The sum of the losses of a chunk of samples. 512 at a time, in scratch memory."""
     _apart()
-    scratch = np.empty(32768, _DTYPE)  # for 512 samples at a time
     units1 = _extent(32)
     units2 = _extent(32)
     units3 = _extent(32)
@@ -360,16 +352,10 @@ def _loss_on_threads(theta, x, t, w):
     w_total = F(w_total_sum)
     chunks = _chunks(x.shape[0], (270, 1600, 3100, 6200))
     sums = np.empty(chunks)
-    done = np.empty(chunks, np.bool_)
-    for chunk in range(chunks):
-        done[chunk] = False
+    scratch = np.empty((chunks, 32768), _DTYPE)
     for chunk in nb.prange(chunks):
         start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
-        sums[chunk] = _loss_of_chunk(theta, x[start:end], t[start:end], w[start:end], N, w_total, 262144)
-        done[chunk] = True
-    for chunk in range(chunks):
-        if not done[chunk]:  # errors on threads are lost
-            raise MemoryError("no memory for what is computed on the way")
+        sums[chunk] = _loss_of_chunk(theta, x[start:end], t[start:end], w[start:end], N, w_total, scratch[chunk], 262144)
     E_sum = 0.0
     for chunk in range(chunks):
         E_sum = _plus(E_sum, sums[chunk])
@@ -378,10 +364,9 @@ def _loss_on_threads(theta, x, t, w):
 
 
 @_inner
-def _gradient_of_chunk(theta, xs, ts, ws, N, w_total, gradient, at_once):
-    """The gradient of a chunk of samples; returns the sum of their losses."""
+def _gradient_of_chunk(theta, xs, ts, ws, N, w_total, gradient, scratch, at_once):
+    """The gradient of a chunk of samples; returns the sum of their losses. 256 at a time, in scratch memory."""
     _apart()
-    scratch = np.empty(65536, _DTYPE)  # for 256 samples at a time
     units1 = _extent(32)
     units2 = _extent(32)
     units3 = _extent(32)
@@ -606,17 +591,11 @@ def _gradient_on_threads(theta, x, t, w, gradient):
     chunks = _chunks(x.shape[0], (96, 560, 1200, 2300))
     parts = np.empty((chunks, 2401), _DTYPE)
     sums = np.empty(chunks)
-    done = np.empty(chunks, np.bool_)
-    for chunk in range(chunks):
-        done[chunk] = False
+    scratch = np.empty((chunks, 65536), _DTYPE)
     for chunk in nb.prange(chunks):
         start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
         into = parts[chunk] if chunk else gradient
-        sums[chunk] = _gradient_of_chunk(theta, x[start:end], t[start:end], w[start:end], N, w_total, into, 262144)
-        done[chunk] = True
-    for chunk in range(chunks):
-        if not done[chunk]:  # errors on threads are lost
-            raise MemoryError("no memory for what is computed on the way")
+        sums[chunk] = _gradient_of_chunk(theta, x[start:end], t[start:end], w[start:end], N, w_total, into, scratch[chunk], 262144)
     for chunk in range(1, chunks):
         for k in range(2401):
             gradient[k] += parts[chunk, k]
@@ -686,9 +665,10 @@ def _prediction_in_turn(theta, x, y):
     _check(theta, x, y)
     chunks = _chunks(x.shape[0], (280, 1600, 3200, 6300))
     at_once = 1 << 62 if chunks == 1 else 262144
+    scratch = np.empty(32768, _DTYPE)
     for chunk in range(chunks):
         start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
-        _prediction_of_chunk(theta, x[start:end], y[start:end], at_once)
+        _prediction_of_chunk(theta, x[start:end], y[start:end], scratch, at_once)
 
 
 def loss(theta, x, t, w):
@@ -703,10 +683,11 @@ def loss(theta, x, t, w):
     w_total = F(w_total_sum)
     chunks = _chunks(x.shape[0], (270, 1600, 3100, 6200))
     at_once = 1 << 62 if chunks == 1 else 262144
+    scratch = np.empty(32768, _DTYPE)
     E_sum = 0.0
     for chunk in range(chunks):
         start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
-        E_sum = _plus(E_sum, _loss_of_chunk(theta, x[start:end], t[start:end], w[start:end], N, w_total, at_once))
+        E_sum = _plus(E_sum, _loss_of_chunk(theta, x[start:end], t[start:end], w[start:end], N, w_total, scratch, at_once))
     E = _loss_at_the_end(theta, N, w_total, E_sum)
     return E
 
@@ -723,12 +704,13 @@ def loss_and_gradient_into(theta, x, t, w, gradient):
     w_total = F(w_total_sum)
     chunks = _chunks(x.shape[0], (96, 560, 1200, 2300))
     at_once = 1 << 62 if chunks == 1 else 262144
-    part = np.empty(2401, _DTYPE) if chunks > 1 else gradient
+    scratch = np.empty(65536 + (0 if chunks == 1 else 2401), _DTYPE)
+    part = gradient if chunks == 1 else scratch[65536:]
     E_sum = 0.0
     for chunk in range(chunks):
         start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
         into = part if chunk else gradient
-        E_sum = _plus(E_sum, _gradient_of_chunk(theta, x[start:end], t[start:end], w[start:end], N, w_total, into, at_once))
+        E_sum = _plus(E_sum, _gradient_of_chunk(theta, x[start:end], t[start:end], w[start:end], N, w_total, into, scratch, at_once))
         if chunk:
             for k in range(2401):
                 gradient[k] += part[k]
@@ -1176,7 +1158,8 @@ def _enter_predict(python, arguments, count, names):
     thread = _release()
     done, E = False, 0.0
     try:
-        _prediction_of_chunk(theta, x, y, 1 << 62)
+        scratch = np.empty(32768, _DTYPE)
+        _prediction_of_chunk(theta, x, y, scratch, 1 << 62)
         done = True
     except Exception:  # out of memory, which is for Python to say
         pass
@@ -1217,7 +1200,8 @@ def _enter_loss(python, arguments, count, names):
         for n in range(samples):
             w_total_sum += w[n]
         w_total = F(w_total_sum)
-        E_sum = _loss_of_chunk(theta, x, t, w, N, w_total, 1 << 62)
+        scratch = np.empty(32768, _DTYPE)
+        E_sum = _loss_of_chunk(theta, x, t, w, N, w_total, scratch, 1 << 62)
         E = _loss_at_the_end(theta, N, w_total, E_sum)
         done = True
     except Exception:  # out of memory, which is for Python to say
@@ -1266,7 +1250,8 @@ def _enter_loss_and_gradient_into(python, arguments, count, names):
         for n in range(samples):
             w_total_sum += w[n]
         w_total = F(w_total_sum)
-        E_sum = _gradient_of_chunk(theta, x, t, w, N, w_total, gradient, 1 << 62)
+        scratch = np.empty(65536, _DTYPE)
+        E_sum = _gradient_of_chunk(theta, x, t, w, N, w_total, gradient, scratch, 1 << 62)
         E = _gradient_at_the_end(theta, N, w_total, gradient, E_sum)
         done = True
     except Exception:  # out of memory, which is for Python to say
@@ -1311,7 +1296,8 @@ def _enter_step(python, arguments, count, names):
         for n in range(samples):
             w_total_sum += w[n]
         w_total = F(w_total_sum)
-        E_sum = _gradient_of_chunk(theta, x, t, w, N, w_total, gradient, 1 << 62)
+        scratch = np.empty(65536, _DTYPE)
+        E_sum = _gradient_of_chunk(theta, x, t, w, N, w_total, gradient, scratch, 1 << 62)
         E = _gradient_at_the_end(theta, N, w_total, gradient, E_sum)
         _descend(theta, rate, gradient)
         done = True
@@ -1408,9 +1394,10 @@ class Work:
         """On several threads, where there are many samples and several threads."""
         if len(arguments[1]) >= self.many and not _forked and _several_threads():
             with self.lock:
-                self.patience -= self.threaded is None
-                if self.threaded is None and self.patience <= 0:
-                    self.threaded = _compiled(self.on_threads, self.signature)
+                if self.threaded is None:
+                    self.patience -= 1
+                    if self.patience <= 0:
+                        self.threaded = _compiled(self.on_threads, self.signature)
             if self.threaded is not None:
                 return self.threaded(*arguments)
         return self.compile()(*arguments)

@@ -148,16 +148,9 @@ def _prediction_on_threads(theta, x, y):
     """Writes the output y: each thread takes some chunks."""
     _check(theta, x, y)
     chunks = _chunks(x.shape[0], (10000, 58000, 120000, 230000))
-    done = np.empty(chunks, np.bool_)
-    for chunk in range(chunks):
-        done[chunk] = False
     for chunk in nb.prange(chunks):
         start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
         _prediction_of_chunk(theta, x[start:end], y[start:end])
-        done[chunk] = True
-    for chunk in range(chunks):
-        if not done[chunk]:  # errors on threads are lost
-            raise MemoryError("no memory for what is computed on the way")
 
 
 @_inner
@@ -202,16 +195,9 @@ def _loss_on_threads(theta, x, t):
     N = float(x.shape[0])
     chunks = _chunks(x.shape[0], (8800, 50000, 100000, 200000))
     sums = np.empty(chunks)
-    done = np.empty(chunks, np.bool_)
-    for chunk in range(chunks):
-        done[chunk] = False
     for chunk in nb.prange(chunks):
         start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
         sums[chunk] = _loss_of_chunk(theta, x[start:end], t[start:end], N)
-        done[chunk] = True
-    for chunk in range(chunks):
-        if not done[chunk]:  # errors on threads are lost
-            raise MemoryError("no memory for what is computed on the way")
     E_sum = 0.0
     for chunk in range(chunks):
         E_sum = _plus(E_sum, sums[chunk])
@@ -295,17 +281,10 @@ def _gradient_on_threads(theta, x, t, gradient):
     chunks = _chunks(x.shape[0], (4700, 27000, 54000, 110000))
     parts = np.empty((chunks, 9), _DTYPE)
     sums = np.empty(chunks)
-    done = np.empty(chunks, np.bool_)
-    for chunk in range(chunks):
-        done[chunk] = False
     for chunk in nb.prange(chunks):
         start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
         into = parts[chunk] if chunk else gradient
         sums[chunk] = _gradient_of_chunk(theta, x[start:end], t[start:end], N, into)
-        done[chunk] = True
-    for chunk in range(chunks):
-        if not done[chunk]:  # errors on threads are lost
-            raise MemoryError("no memory for what is computed on the way")
     for chunk in range(1, chunks):
         for k in range(9):
             gradient[k] += parts[chunk, k]
@@ -392,7 +371,7 @@ def loss_and_gradient_into(theta, x, t, gradient):
     _check(theta, x, t, gradient)
     N = float(x.shape[0])
     chunks = _chunks(x.shape[0], (4700, 27000, 54000, 110000))
-    part = np.empty(9, _DTYPE) if chunks > 1 else gradient
+    part = gradient if chunks == 1 else np.empty(9, _DTYPE)
     E_sum = 0.0
     for chunk in range(chunks):
         start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
@@ -914,9 +893,10 @@ class Work:
         """On several threads, where there are many samples and several threads."""
         if len(arguments[1]) >= self.many and not _forked and _several_threads():
             with self.lock:
-                self.patience -= self.threaded is None
-                if self.threaded is None and self.patience <= 0:
-                    self.threaded = _compiled(self.on_threads, self.signature)
+                if self.threaded is None:
+                    self.patience -= 1
+                    if self.patience <= 0:
+                        self.threaded = _compiled(self.on_threads, self.signature)
             if self.threaded is not None:
                 return self.threaded(*arguments)
         return self.compile()(*arguments)

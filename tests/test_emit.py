@@ -151,7 +151,7 @@ def test_the_command_names_the_order(tmp_path):
 
 def test_names_of_ones_own_are_only_data():
     """Names that the emitted code uses itself, and Python's, mean nothing there."""
-    names = ["np", "F", "theta", "samples", "loss", "E", "print", "_jit", "Compiled", "z1", "y"]
+    names = ["np", "F", "theta", "samples", "loss", "E", "print", "_cached", "Compiled", "z1", "y"]
     for name in names:
         plain = net([2, 2], ["tanh"], own={name: "tanh(z)"}, formula="(y - t)**2").normalised()
         plain["layers"][0]["activation"] = name
@@ -295,7 +295,7 @@ def test_single_precision_constants_are_typed(spec):
     functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
     # the last two in part, see there; what is called _ says how Numba compiles something, and
     # what Python enters by hands a loss over as Python's floats have it
-    in_double = {"init", "_jit", "_", "quarter_turns", "normal_tail"}
+    in_double = {"init", "_",  "quarter_turns", "normal_tail"}
     functions = [
         node
         for node in functions

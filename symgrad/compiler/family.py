@@ -102,21 +102,22 @@ class _Family:
         chunk = ["theta", *(f"{name}[start:end]" for name in data), *scalars]
         chunk += ["into"] * bool(target)
 
-        def limited(arguments: list[str], limit: str) -> str:
-            return ", ".join(arguments + [limit] * products)
+        def with_means(arguments: list[str], scratch: str, limit: str) -> str:
+            in_scratch = [scratch] * bool(self.places.size)
+            return ", ".join(arguments + in_scratch + [limit] * products)
 
         return {
             "arguments": {
-                "chunk": limited(
-                    ["theta", *(d + mark for d in data), *scalars, *target], "at_once"
+                "chunk": with_means(
+                    ["theta", *(d + mark for d in data), *scalars, *target], "scratch", "at_once"
                 ),
                 "all": ", ".join(["theta", *data, *target]),
                 "end": ", ".join([*end, *target, "E_sum"]),
             },
             "call": {
-                "of_few": limited(["theta", *data, *scalars, *target], "1 << 62"),
-                "of_many": limited(chunk, str(costs.ONE_THREAD)),
-                "in_turn": limited(chunk, "at_once"),
+                "of_few": with_means(["theta", *data, *scalars, *target], "scratch", "1 << 62"),
+                "of_many": with_means(chunk, "scratch[chunk]", str(costs.ONE_THREAD)),
+                "in_turn": with_means(chunk, "scratch", "at_once"),
             },
             "names": {
                 "one": ", ".join(data),
