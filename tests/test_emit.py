@@ -339,6 +339,7 @@ def test_a_module_has_the_functions_that_it_calls_and_no_others(spec):
         for node in ast.walk(tree)
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
     }
+    assigned |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
     assert called <= known | inner | imported | assigned | set(dir(builtins))
     # and none hides behind an array of the same name
     names = {name for stage in passes(spec).schedule.values() for name in stage.program.by_name}
