@@ -670,6 +670,7 @@ def loss_and_gradient(theta, x, t):
 
 @_inner
 def _descend(theta, rate, gradient):
+    """The weights go down the gradient, all at once."""
     for k in range(6570):
         theta[k] -= F(rate) * gradient[k]
 
@@ -684,6 +685,7 @@ def step(theta, x, t, rate):
 
 @_inner
 def _step_on_threads(theta, x, t, rate):
+    """The same, many samples on several threads."""
     gradient = np.empty(6570, _DTYPE)
     E = _gradient_on_threads(theta, x, t, gradient)
     _descend(theta, rate, gradient)

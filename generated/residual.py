@@ -726,6 +726,7 @@ def loss_and_gradient(theta, x, t, w):
 
 @_inner
 def _descend(theta, rate, gradient):
+    """The weights go down the gradient, all at once."""
     for k in range(2401):
         theta[k] -= F(rate) * gradient[k]
 
@@ -740,6 +741,7 @@ def step(theta, x, t, w, rate):
 
 @_inner
 def _step_on_threads(theta, x, t, w, rate):
+    """The same, many samples on several threads."""
     gradient = np.empty(2401, _DTYPE)
     E = _gradient_on_threads(theta, x, t, w, gradient)
     _descend(theta, rate, gradient)

@@ -650,6 +650,7 @@ def loss_and_gradient(theta, x, t):
 
 @_inner
 def _descend(theta, rate, gradient):
+    """The weights go down the gradient, all at once."""
     for k in range(1297):
         theta[k] -= rate * gradient[k]
 
@@ -664,6 +665,7 @@ def step(theta, x, t, rate):
 
 @_inner
 def _step_on_threads(theta, x, t, rate):
+    """The same, many samples on several threads."""
     gradient = np.empty(1297, _DTYPE)
     E = _gradient_on_threads(theta, x, t, gradient)
     _descend(theta, rate, gradient)
