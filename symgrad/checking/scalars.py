@@ -137,7 +137,7 @@ def expand(spec: Spec) -> tuple[list[sp.Symbol], list[sp.Symbol], list[sp.Symbol
 def _activate(spec: Spec, name: str, z: Sequence[sp.Expr]) -> list[sp.Expr]:
     if name in spec["activations"]:
         own = spec["activations"][name]
-        return _interpret(own["formula"], {"z": list(z)}, own["constants"], len(z))
+        return interpret(own["formula"], {"z": list(z)}, own["constants"], len(z))
     if name == "softmax":
         return [sp.exp(each) / sp.Add(*map(sp.exp, z)) for each in z]
     return [ACTIVATIONS[name](each) for each in z]
@@ -148,7 +148,7 @@ def _losses(spec: Spec, y: list[sp.Expr], t: list[sp.Expr]) -> list[sp.Expr]:
     if described.get("formula") is None:
         return [LOSSES[described["kind"]](*pair) for pair in zip(y, t, strict=True)]
     formula = described["formula"]
-    each = _interpret(formula, {"y": y, "t": t}, described["constants"], len(y))
+    each = interpret(formula, {"y": y, "t": t}, described["constants"], len(y))
     return each[:1] if counts_once(formula) else each
 
 
@@ -247,7 +247,7 @@ OPERATORS: dict[type[ast.AST], Callable[..., sp.Expr]] = {
 }
 
 
-def _interpret(
+def interpret(
     formula: str,
     names: Mapping[str, list[sp.Expr]],
     constants: Mapping[str, float],

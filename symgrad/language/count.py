@@ -6,13 +6,15 @@ the division by the number of samples (one sample), and the constant factor of a
 away: the ½ of ½(y - t)².
 """
 
+from collections.abc import Mapping
 from math import prod
+from types import MappingProxyType
 
-from sympy import Add, Expr, Function, Mul, Pow
+from sympy import Add, Expr, Function, Indexed, Mul, Pow, Symbol
 from sympy.concrete.expr_with_limits import ExprWithLimits
 
 from symgrad.language.indices import SAMPLES, bounds, operands
-from symgrad.language.program import Definition, Program
+from symgrad.language.program import Definition, Program, name_of
 
 
 def operations(program: Program) -> int:
@@ -21,19 +23,34 @@ def operations(program: Program) -> int:
 
 
 def of_definition(program: Program, definition: Definition) -> int:
-    value = definition.value
-    if definition.name == "e":
-        value = value.as_coeff_Mul()[1]
-    return prod(map(size, program.shape(definition.target))) * of_value(value)
+    return prod(map(size, program.shape(definition.target))) * of_value(counted(definition))
+
+
+def trees(program: Program) -> dict[str, int]:
+    """Operations for one element of each definition written out as a tree, nothing shared."""
+    known: dict[str, int] = {}
+    for definition in program.definitions:
+        known[definition.name] = of_value(counted(definition), known)
+    return known
+
+
+def counted(definition: Definition) -> Expr:
+    """What is counted of a definition: all of it, but for the constant factor of a loss."""
+    return definition.value.as_coeff_Mul()[1] if definition.name == "e" else definition.value
 
 
 def size(extent: Expr) -> int:
     return int(extent.subs(SAMPLES, 1))
 
 
-def of_value(value: Expr) -> int:
-    """Operations for one element of `value`, whose indices are given."""
-    inside = sum(map(of_value, operands(value)))
+def of_value(value: Expr, reads: Mapping[str, int] = MappingProxyType({})) -> int:
+    """Operations for one element of `value`, whose indices are given.
+
+    `reads` says what an element of an array takes where it is read; nothing, where it says nothing.
+    """
+    if isinstance(value, Indexed | Symbol):
+        return reads.get(name_of(value), 0)
+    inside = sum(of_value(part, reads) for part in operands(value))
     if isinstance(value, ExprWithLimits):
         terms = prod(map(size, bounds(value).values()))
         return terms * inside + terms - 1
@@ -48,5 +65,5 @@ def of_value(value: Expr) -> int:
         if value.free_symbols == {SAMPLES}:
             return 0
         power = value.exp
-        return of_value(value.base) + (max(abs(int(power)) - 1, 1) if power.is_Integer else 1)
+        return inside + (max(abs(int(power)) - 1, 1) if power.is_Integer else 1)
     return inside + isinstance(value, Function)

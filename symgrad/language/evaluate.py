@@ -24,7 +24,7 @@ from sympy import Add, Expr, Indexed, Mul, Piecewise, Pow, Rational, Sum, Symbol
 
 from symgrad.language import functions as f
 from symgrad.language.indices import SAMPLES, axis, bounds
-from symgrad.language.program import Program, name_of
+from symgrad.language.program import Program, indices_of, name_of
 
 PRIME = 2**61 - 1
 
@@ -193,12 +193,13 @@ def evaluate(
     environment: dict[str, _Array] = {}
     for name, target in program.given.items():
         values = arithmetic.array(given[name])
-        if values.ndim != len(target.indices):
-            raise ValueError(f"{name} must have {len(target.indices)} axes, came {values.ndim}")
-        for index, size in zip(target.indices, values.shape, strict=True):
+        indices = indices_of(target)
+        if values.ndim != len(indices):
+            raise ValueError(f"{name} must have {len(indices)} axes, came {values.ndim}")
+        for index, size in zip(indices, values.shape, strict=True):
             if sizes.setdefault(axis(index), size) != size:
                 raise ValueError(f"{name} has {size} where {sizes[axis(index)]} is expected")
-        environment[name] = _Array(tuple(target.indices), values)
+        environment[name] = _Array(indices, values)
     samples = sympy.Integer(sizes["n"])
     environment[SAMPLES.name] = _Array((), arithmetic.number(samples))
     for definition in program.definitions:

@@ -1,0 +1,109 @@
+"""Section 8: the answer in words, from the numbers of the other sections and from nothing else."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from symgrad.explain.report import Section, Words
+
+# What the other sections have found, by their keys; a section that was not run is not there.
+Found = Mapping[str, Mapping[str, Any]]
+
+
+def answer(sections: Sequence[Section]) -> Section:
+    """One sentence or two for each part of the question, where there are numbers for it.
+
+    `data`: `answers`, a list of objects with `question` and `answer`.
+    """
+    found = {section.key: section.data for section in sections if section.data}
+    answers = [
+        {"question": question, "answer": said}
+        for question, say in QUESTIONS
+        if (said := " ".join(say(found)))
+    ]
+    blocks = tuple(Words(f"{each['question']} {each['answer']}") for each in answers)
+    if not blocks:
+        blocks = (Words("No other section was run, and there is nothing to answer from."),)
+    return Section("answer", "The answer", blocks, {"answers": answers})
+
+
+def _why_not(found: Found) -> Iterator[str]:
+    if "counts" not in found:
+        return
+    counts = found["counts"]
+    trees, first = counts["textbook_trees"], counts["loss_first"]
+    yield (
+        f"It can be done, and symgrad does just that. Written out weight by weight it takes {trees:,} "
+        f"operations for one sample, {trees / counts['loss']:,.0f} times the {counts['loss']:,} of "
+        f"the loss; shared and factored, {first:,}, {first / counts['loss']:.2f} times the loss."
+    )
+
+
+def _keeps(found: Found) -> Iterator[str]:
+    if "counts" in found:
+        counts = found["counts"]
+        shared, first = counts["shared_only"], counts["loss_first"]
+        if shared > first:
+            yield (
+                "Not the derivative, which is always there, but the order of its sums. Computing "
+                f"everything that is equal only once leaves {shared:,} operations, "
+                f"{shared / first:,.2f} times those of the right order, in which the sums nearest "
+                "the loss are formed first."
+            )
+        else:
+            yield "Nothing, for this network: sharing what is equal is already enough."
+    growth = found.get("growth", {})
+    if "width" in growth and "depth" in growth:
+        wide, deep = growth["width"]["exponents"], growth["depth"]["exponents"]
+        yield (
+            f"Sharing alone grows with the width to the power of {wide['shared_only']:.1f} and "
+            f"with the depth to the power of {deep['shared_only']:.1f}; loss first to the powers "
+            f"of {wide['loss_first']:.1f} and {deep['loss_first']:.1f}, like the loss itself "
+            f"({wide['loss']:.1f} and {deep['loss']:.1f})."
+        )
+    stopped = found.get("literal", {}).get("stopped")
+    if stopped:
+        yield str(stopped)
+
+
+def _is_backprop(found: Found) -> Iterator[str]:
+    proof = found.get("proof")
+    if not proof or not proof.get("comparable"):
+        return
+    if proof["isomorphic"]:
+        yield (
+            "Yes: the emitted program and backpropagation written by hand are one graph of "
+            f"{proof['operations']['emitted']:,} operations on arrays."
+        )
+    elif proof["same_outputs"]:
+        yield (
+            "Yes, but for statements that reach an equal value by other operations: "
+            f"{', '.join(proof['but_for'])}."
+        )
+    else:
+        yield "No: with this order of the sums, or this loss, another program comes out."
+
+
+def _at_once(found: Found) -> Iterator[str]:
+    layerwise = found.get("layerwise")
+    if not layerwise or len(layerwise["layers"]) < 2:
+        return
+    yield (
+        "Backpropagation computes the gradient by all weights at one point, and all weights are "
+        "updated with it. Updating layer by layer is another method: here, with the rate "
+        f"{layerwise['rate']:.3g}, its first update of the first layer differs by "
+        f"{100 * layerwise['layers'][-1]['afresh'][0]:.0f} % of the update's size."
+    )
+
+
+def _gradient_free(found: Found) -> Iterator[str]:
+    summary = found.get("gradient_free", {}).get("summary", ())
+    yield from summary
+
+
+QUESTIONS = (
+    ("Why not differentiate the whole error function by all the weights at once?", _why_not),
+    ("What keeps one from it?", _keeps),
+    ("Is what comes out backpropagation?", _is_backprop),
+    ("Must one update layer by layer?", _at_once),
+    ("Why not without gradients?", _gradient_free),
+)

@@ -1,0 +1,289 @@
+"""How figures are written, on what scales they lie, and the page's charts of them, as SVG.
+
+A chart's colours, and the size of its text, are the page's: CSS names them by class. Series differ
+in their markers and dashes too, for who doesn't see the colours. All is built as a tree of
+elements and written by ElementTree, so that no name can be read as markup.
+"""
+
+import math
+import textwrap
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from xml.etree.ElementTree import Element, SubElement, tostring
+
+from symgrad.explain.report import Bars, Cell, Lines, Series
+
+_SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
+
+COLOURS = 6
+_DASHES = ("", "7 4", "2 3", "9 3 2 3", "12 4 4 4")  # not as many as markers: pairs repeat late
+_MARKERS = (
+    "M-4,0a4,4 0 1 0 8,0a4,4 0 1 0 -8,0z",  # a disk
+    "M-3.5,-3.5h7v7h-7z",  # a square
+    "M0,-4.6L4.4,3.4H-4.4z",  # a triangle
+    "M0,-5L4.6,0L0,5L-4.6,0z",  # a diamond
+    "M-4,-4L4,4M-4,4L4,-4",  # a cross
+    "M-5,0H5M0,-5V5",  # a plus
+)
+
+# Lengths, in units of the viewBox. Phones show a chart at two thirds of this width, and CSS gives
+# them larger text to make up for it: the room for text is measured for theirs.
+_WIDTH = 520
+_LEFT, _RIGHT = 64, _WIDTH - 30
+_PLOT = 250
+_LINE = 21
+_BAR, _GAP = 13, 12
+_LABEL_LETTERS, _TITLE_LETTERS = 38, 52
+
+
+@dataclass(frozen=True)
+class Chart:
+    """An SVG, or nothing if there is nothing to draw; its legend's swatches and names; a note."""
+
+    svg: str
+    legend: tuple[tuple[str, str], ...] = ()
+    note: str = ""
+
+
+def figure(value: Cell) -> str:
+    """A cell as text: whole numbers whole, others with three digits, a dash for none."""
+    if value is None or isinstance(value, str):
+        return "–" if value is None else value
+    if value != value:
+        return "nan"
+    if abs(value) == math.inf:
+        return "∞" if value > 0 else "-∞"
+    if value == int(value) and abs(value) < 10**15:
+        return f"{int(value):,}"
+    rounded = Decimal(f"{Decimal(value):.2e}")
+    exponent = rounded.adjusted()
+    if -3 <= exponent < 6:
+        return f"{Decimal(value):,.{max(2 - exponent, 0)}f}"
+    return f"{rounded.scaleb(-exponent):.2f}×{power(exponent)}"
+
+
+def power(exponent: int) -> str:
+    """A power of ten: 10⁻³."""
+    return "10" + str(exponent).translate(_SUPERSCRIPTS)
+
+
+def drawable(value: float | None) -> bool:
+    """Whether a logarithmic scale has a place for it."""
+    return value is not None and 0 < value < math.inf
+
+
+@dataclass(frozen=True)
+class Scale:
+    """An axis between two ends, which are ticks; a logarithmic one has exponents as its ends."""
+
+    low: float
+    high: float
+    step: float
+    logarithmic: bool
+
+    def place(self, value: float) -> float:
+        """Where a value lies, the low end being 0 and the high one 1."""
+        at = math.log10(value) if self.logarithmic else value
+        return (at - self.low) / (self.high - self.low)
+
+    def ticks(self) -> Iterator[tuple[float, str]]:
+        """Places and labels."""
+        count = round((self.high - self.low) / self.step)
+        for index in range(count + 1):
+            yield index / count, self._label(self.low + index * self.step)
+
+    def _label(self, at: float) -> str:
+        if not self.logarithmic:
+            return f"{round(at / self.step) * self.step:,.6g}"
+        if self.low >= -3 and self.high <= 4:
+            return f"{10**at:,.{max(0, -int(at))}f}"
+        return power(int(at))
+
+
+def log_scale(values: Iterable[float], margin: float = 0, most: int = 6) -> Scale:
+    """From power of ten to power of ten; the lowest value at least the margin above the low end."""
+    exponents = [math.log10(value) for value in values]
+    low, high = math.floor(min(exponents) - margin), math.ceil(max(exponents))
+    high = max(high, low + 1)
+    step = math.ceil((high - low) / most)
+    return Scale(low, low + step * math.ceil((high - low) / step), step, logarithmic=True)
+
+
+def linear_scale(values: Iterable[float], most: int = 6) -> Scale:
+    """Between round numbers, in steps of 1, 2 or 5 times a power of ten."""
+    values = list(values)
+    low, high = min(values), max(values)
+    if low == high:
+        low, high = low - (abs(low) or 1) / 2, high + (abs(high) or 1) / 2
+    unit: float = 10.0 ** math.floor(math.log10((high - low) / most))
+    step = next(step for step in (unit, 2 * unit, 5 * unit, 10 * unit) if high - low <= most * step)
+    return Scale(math.floor(low / step) * step, math.ceil(high / step) * step, step, False)
+
+
+# Bars
+
+
+def bars(block: Bars, name: str) -> Chart:
+    """Label and figure on a line, and the bar below them; `name` begins the ids within the SVG."""
+    values = [value for _, value in block.rows if drawable(value)]
+    if not values:
+        return Chart("", note="There is nothing to draw.")
+    scale = log_scale(values, margin=0.2)
+    svg = Element("svg")
+    _describe(svg, name, block.title, "; ".join(
+        f"{label}: {figure(value)} {block.unit}" for label, value in block.rows
+    ))  # fmt: skip
+    below = 0.0
+    for label, value in block.rows:
+        below = _bar(svg, scale, below, label, value)
+    for place, tick in scale.ticks():
+        anchor = "start" if place == 0 else "end" if place == 1 else "middle"
+        _text(svg, place * _WIDTH, below + 8, tick, anchor, "tick")
+    _text(svg, _WIDTH / 2, below + 10 + _LINE, block.unit, "middle", "tick")
+    _size(svg, below + 18 + _LINE)
+    left_out = len(block.rows) - len(values)
+    return Chart(tostring(svg, encoding="unicode"), note=_left_out(left_out, "bar", "bars"))
+
+
+def _bar(svg: Element, scale: Scale, top: float, label: str, value: float) -> float:
+    """Draws a row below `top`; gives where it ends."""
+    _text(svg, _WIDTH, top + 16, figure(value), "end", "value")
+    for line in textwrap.wrap(label, _LABEL_LETTERS) or [""]:
+        _text(svg, 0, top + 16, line, "start", "label")
+        top += _LINE
+    top += 3
+    _add(svg, "rect", "track", x=0, y=top, width=_WIDTH, height=_BAR)
+    if drawable(value):
+        _add(svg, "rect", "bar", x=0, y=top, width=scale.place(value) * _WIDTH, height=_BAR)
+    for place, _ in scale.ticks():
+        if 0 < place < 1:
+            _add(svg, "path", "notch", d=f"M{_number(place * _WIDTH)},{_number(top)}v{_BAR}")
+    return top + _BAR + _GAP
+
+
+# Lines
+
+
+def lines(block: Lines, name: str) -> Chart:
+    """All series in one plot, the name of the y axis above it; `name` begins the ids within it."""
+    kept = [_kept(series, block.log_x) for series in block.series]
+    points = [point for each in kept for point in each]
+    if not points:
+        return Chart("", note="There is nothing to draw.")
+    across = (log_scale if block.log_x else linear_scale)(x for x, _ in points)
+    up = log_scale(y for _, y in points)
+    svg = Element("svg")
+    _describe(svg, name, block.title, "; ".join(map(_summary, block.series, kept)))
+    top = float(_LINE)
+    for line in textwrap.wrap(block.y, _TITLE_LETTERS):
+        _text(svg, 0, top - 5, line, "start", "tick")
+        top += _LINE
+    _axes(svg, across, up, top, block.x)
+    for index, (series, each) in enumerate(zip(block.series, kept, strict=True)):
+        _line(svg, index, series.name, [
+            (x, y, _LEFT + across.place(x) * (_RIGHT - _LEFT), top + (1 - up.place(y)) * _PLOT)
+            for x, y in each
+        ])  # fmt: skip
+    legend = tuple((_swatch(index), series.name) for index, series in enumerate(block.series))
+    left_out = sum(len(series.points) for series in block.series) - len(points)
+    note = _left_out(left_out, "point", "points")
+    return Chart(tostring(svg, encoding="unicode"), legend, note)
+
+
+def _kept(series: Series, log_x: bool) -> list[tuple[float, float]]:
+    """The points that the scales have a place for, from left to right."""
+
+    def placed(x: float | None) -> bool:
+        return drawable(x) if log_x else x is not None and math.isfinite(x)
+
+    return sorted((x, y) for x, y in series.points if placed(x) and drawable(y))
+
+
+def _summary(series: Series, kept: list[tuple[float, float]]) -> str:
+    if not kept:
+        return f"{series.name}: no points"
+    (x0, y0), (x1, y1) = kept[0], kept[-1]
+    return f"{series.name}: from {figure(y0)} at {figure(x0)} to {figure(y1)} at {figure(x1)}"
+
+
+def _axes(svg: Element, across: Scale, up: Scale, top: float, title: str) -> None:
+    bottom = top + _PLOT
+    for place, label in up.ticks():
+        y = bottom - place * _PLOT
+        _add(svg, "path", "axis" if place == 0 else "grid", d=f"M{_LEFT},{_number(y)}H{_RIGHT}")
+        _text(svg, _LEFT - 8, y + 5, label, "end", "tick")
+    for place, label in across.ticks():
+        x = _LEFT + place * (_RIGHT - _LEFT)
+        _add(
+            svg, "path", "axis" if place == 0 else "grid", d=f"M{_number(x)},{_number(top)}v{_PLOT}"
+        )
+        _text(svg, x, bottom + 19, label, "middle", "tick")
+    below = bottom + 21
+    for line in textwrap.wrap(title, _TITLE_LETTERS):
+        below += _LINE
+        _text(svg, (_LEFT + _RIGHT) / 2, below, line, "middle", "tick")
+    _size(svg, below + 8)
+
+
+def _line(
+    svg: Element, index: int, name: str, points: list[tuple[float, float, float, float]]
+) -> None:
+    """One series: its line, and a marker at each point that tells what it is."""
+    group = _add(svg, "g", f"series s{index % COLOURS}")
+    if len(points) > 1:
+        way = "L".join(f"{_number(across)},{_number(down)}" for _, _, across, down in points)
+        _add(group, "path", "line", d=f"M{way}", stroke_dasharray=_DASHES[index % len(_DASHES)])
+    for x, y, across, down in points:
+        marker = _add(group, "path", "marker", d=_MARKERS[index % len(_MARKERS)])
+        marker.set("transform", f"translate({_number(across)},{_number(down)})")
+        SubElement(marker, "title").text = f"{name}: {figure(y)} at {figure(x)}"
+
+
+def _swatch(index: int) -> str:
+    """What a series looks like, for the legend."""
+    svg = Element("svg", {"class": "swatch", "viewBox": "0 0 40 14", "aria-hidden": "true"})
+    group = _add(svg, "g", f"series s{index % COLOURS}")
+    _add(group, "path", "line", d="M1,7H39", stroke_dasharray=_DASHES[index % len(_DASHES)])
+    marker = _add(group, "path", "marker", d=_MARKERS[index % len(_MARKERS)])
+    marker.set("transform", "translate(20,7)")
+    return tostring(svg, encoding="unicode")
+
+
+# What both are made of
+
+
+def _describe(svg: Element, name: str, title: str, description: str) -> None:
+    """What a screen reader says of a chart."""
+    svg.set("class", "chart")
+    svg.set("role", "img")
+    svg.set("aria-labelledby", f"{name}-title {name}-desc")
+    SubElement(svg, "title", id=f"{name}-title").text = title
+    SubElement(svg, "desc", id=f"{name}-desc").text = description
+
+
+def _size(svg: Element, height: float) -> None:
+    svg.set("viewBox", f"0 0 {_WIDTH} {_number(height)}")
+
+
+def _add(parent: Element, tag: str, kind: str, **attributes: str | float) -> Element:
+    """A child with those attributes that aren't empty."""
+    child = SubElement(parent, tag, {"class": kind})
+    for name, value in attributes.items():
+        if value != "":
+            child.set(name.replace("_", "-"), value if isinstance(value, str) else _number(value))
+    return child
+
+
+def _text(parent: Element, x: float, y: float, text: str, anchor: str, kind: str) -> None:
+    _add(parent, "text", kind, x=x, y=y, text_anchor=anchor).text = text
+
+
+def _number(value: float) -> str:
+    return f"{value:.1f}".removesuffix(".0")
+
+
+def _left_out(count: int, one: str, several: str) -> str:
+    if not count:
+        return ""
+    return f"{count:,} {one if count == 1 else several} not drawn: not above zero, or not finite."

@@ -1,0 +1,90 @@
+"""Section 1: the one expression, and its textbook derivative by a weight of the first layer."""
+
+from symgrad.compiler.compile import Compiled
+from symgrad.compiler.differentiate import DerivativeGraph, textbook
+from symgrad.explain.report import Block, Equations, Section, Words
+from symgrad.language import latex, unicode
+from symgrad.language.program import Program, array, prune
+from symgrad.language.views import formula, sizes
+
+# What a person still reads as a formula: nodes of its tree, and paths that a derivative sums over.
+READABLE = 250
+PATHS = 12
+
+Row = tuple[str, str]
+
+
+def expression(compiled: Compiled) -> Section:
+    """The loss as one formula where that can be read, else with its parts named, and ∂E/∂W1.
+
+    `data`: `nodes`, of the loss as one tree; `depth`, its nesting; `written_out`, whether it is
+    shown as one formula; `loss`, its definitions as text; `paths`, from W1 to the loss;
+    `derivative`, ∂E/∂W1 as text, or null where there are more than PATHS paths.
+    """
+    program = prune(compiled.stages.expand, ("E",))
+    size = sizes(program)["E"]
+    written_out = size.nodes <= READABLE
+    shown = _one_formula(program) if written_out else _definitions(program)
+    graph = compiled.stages.differentiate
+    paths = count_paths(graph, "W1")
+    derivative = _derivative(graph) if paths <= PATHS else None
+    blocks: list[Block] = [
+        Words(
+            f"The network and its loss are one expression in {compiled.spec.weights:,} weights. "
+            f"Written out as one tree it has {size.nodes:,} nodes, nested {size.depth} deep"
+            + (":" if written_out else "; with its shared parts named it is:")
+        ),
+        Equations(shown),
+        Words(
+            f"From a weight of the first layer {_paths(paths)} to the loss. Its textbook "
+            "derivative is the sum over all paths of the products of the local derivatives along "
+            "each (Bauer 1974)"
+            + (
+                ", where a name such as `a1` stands for the expression above:"
+                if derivative
+                else f"; more than {PATHS} make no formula that one reads."
+            )
+        ),
+    ]
+    if derivative:
+        blocks.append(Equations((derivative,)))
+    data = {
+        "nodes": size.nodes,
+        "depth": size.depth,
+        "written_out": written_out,
+        "loss": [text for text, _ in shown],
+        "paths": paths,
+        "derivative": derivative[0] if derivative else None,
+    }
+    return Section("expression", "The one expression", tuple(blocks), data)
+
+
+def count_paths(graph: DerivativeGraph, weight: str) -> int:
+    """How many paths lead from a weight to the loss; counted, not walked."""
+    paths = {weight: 1}
+    for edge in graph.edges:  # in the program's order, sources before targets
+        if edge.source in paths:
+            paths[edge.target] = paths.get(edge.target, 0) + paths[edge.source]
+    return paths.get(graph.loss, 0)
+
+
+def _one_formula(program: Program) -> tuple[Row, ...]:
+    value = formula(program, "E")
+    return ((f"E = {unicode.text(value)}", f"E = {latex.latex(value)}"),)
+
+
+def _definitions(program: Program) -> tuple[Row, ...]:
+    return tuple((unicode.equation(d), latex.equation(d)) for d in program.definitions)
+
+
+def _derivative(graph: DerivativeGraph) -> Row:
+    value = textbook(graph, "W1")
+    target = array("W1", *graph.indices("W1"))
+    return (
+        f"∂E/∂{unicode.text(target)} = {unicode.text(value)}",
+        rf"\frac{{\partial E}}{{\partial {latex.latex(target)}}} = {latex.latex(value)}",
+    )
+
+
+def _paths(number: int) -> str:
+    return "one path leads" if number == 1 else f"{number:,} paths lead"
