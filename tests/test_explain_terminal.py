@@ -8,6 +8,7 @@ import pytest
 from rich.console import Console
 
 import symgrad
+from symgrad.explain.plot import plot
 from symgrad.explain.report import (
     Bars,
     Equations,
@@ -17,7 +18,7 @@ from symgrad.explain.report import (
     Table,
     Words,
 )
-from symgrad.explain.terminal import new_console, numeric, pieces, show, show_head, tabulated
+from symgrad.explain.terminal import new_console, numeric, pieces, show, show_head
 from symgrad.language import latex, unicode
 
 SPECS = sorted(Path(__file__).parent.parent.joinpath("specs").glob("*.toml"))
@@ -82,7 +83,7 @@ def test_nothing_is_cut_and_nothing_is_too_wide(section, width):
     everything = "".join(words("".join(lines)))
     for text, _ in section.blocks[1].rows:
         assert "".join(words(text)) in everything
-    for figure in "1,234,567", "0.477", "1.20×10⁻⁷", "83,000,000", "830", "0.250", "0.00100":
+    for figure in "1,234,567", "0.477", "1.20×10⁻⁷", "8.30×10⁷", "830":
         assert any(figure in words(line) for line in lines), figure
 
 
@@ -104,7 +105,7 @@ def test_nothing_is_read_as_markup():
     )
     text = shown(Section("k", HOSTILE, blocks, {}, HOSTILE), width=400)
     # in all places but two, where it is broken and something stands beside it
-    assert "".join(words(text)).count("".join(words(HOSTILE))) == 13
+    assert "".join(words(text)).count("".join(words(HOSTILE))) == 14
     assert "\x1b" not in text and "😄" not in text
     file = io.StringIO()
     show_head(HOSTILE, {"spec [b]": HOSTILE}, Console(file=file, width=200))
@@ -174,23 +175,40 @@ def test_bars_and_lines_of_nothing(value):
     assert of(Bars("Title", "s", ()), Table(("a",), ()), Equations(()), Words(""))
 
 
-def test_lines_are_a_table():
-    assert tabulated(LINES) == Table(
-        ("samples", "slow", "quick"),
-        ((1.0, 0.25, 0.001), (10.0, 2.0, None), (100.0, None, 0.5)),
-        "Time: seconds",
-    )
-    lines = of(LINES, width=80).splitlines()[3:]
-    assert [words(line) for line in lines[2:]] == [
-        ["1", "0.250", "0.00100"], ["10", "2", "–"], ["100", "–", "0.500"],
-    ]  # fmt: skip
+def test_lines_are_plotted_with_letters():
+    lines = of(LINES, width=60).splitlines()[2:]
+    assert lines[1].strip() == "Time: seconds"
+    assert lines[-3].split() == ["samples"]
+    assert [words(line) for line in lines[-2:]] == [["a", "slow"], ["b", "quick"]]
+    rows = [line for line in lines if "│" in line or "┤" in line]
+    found = {
+        (letter, row, line.index(letter))
+        for row, line in enumerate(rows)
+        for letter in "ab"
+        if letter in line
+    }
+    columns = {letter: sorted(c for x, _, c in found if x == letter) for letter in "ab"}
+    left, middle = columns["a"]
+    # quick has points at 1 and 100, slow at 1 and 10: a power of ten is half the way
+    assert columns["b"][0] == left and columns["b"][1] - left == 2 * (middle - left)
+    height = {letter: [r for x, r, _ in sorted(found) if x == letter] for letter in "ab"}
+    assert min(height["b"]) > min(height["a"])  # slow's 2 lies above quick's 0.5
 
 
-def test_of_many_rows_every_so_many_are_shown():
-    table = tabulated(Lines("t", "x", "y", (Series("s", tuple((x, 1.0) for x in range(60))),)))
-    shown = [row[0] for row in table.rows]
-    assert shown == list(range(2, 60, 3))
-    assert table.note == "20 of 60 rows"
+def test_a_plot_keeps_within_its_width_and_shows_the_first_where_curves_meet():
+    same = Lines("t", "x", "y", tuple(Series(n, ((1.0, 1.0), (9.0, 9.0))) for n in ("p", "q")))
+    for width in (30, 60, 100):
+        lines = plot(same, width)
+        assert max(map(len, lines)) <= width
+    drawn = "".join(line for line in plot(same, 60) if "│" in line or "┤" in line)
+    assert drawn.count("a") == 2 and "b" not in drawn
+
+
+def test_a_plot_has_ticks_at_powers_of_ten_and_of_nothing_is_nothing():
+    lines = plot(Lines("t", "x", "y", (Series("s", ((1.0, 1.0), (100.0, 1000.0))),)), 60)
+    labels = [line.split("┤")[0].strip() for line in lines if "┤" in line]
+    assert labels == ["1,000", "100", "10", "1"]
+    assert plot(Lines("t", "x", "y", (Series("s", ((1.0, -1.0), (2.0, 0.0))),)), 60) == []
 
 
 def test_pieces():

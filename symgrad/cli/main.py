@@ -13,6 +13,7 @@ import typer.core
 import symgrad
 from symgrad.cli.check import check_command
 from symgrad.cli.compile import compile_command
+from symgrad.cli.explain import explain_command
 from symgrad.cli.inspect import inspect_command
 from symgrad.cli.new import new_command
 from symgrad.cli.schema import schema_command
@@ -50,6 +51,7 @@ app.command("compile")(compile_command)
 app.command("inspect")(inspect_command)
 app.command("check")(check_command)
 app.command("train")(train_command)
+app.command("explain")(explain_command)
 app.command("new")(new_command)
 app.command("schema")(schema_command)
 

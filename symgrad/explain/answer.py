@@ -30,11 +30,11 @@ def _why_not(found: Found) -> Iterator[str]:
     if "counts" not in found:
         return
     counts = found["counts"]
-    trees, first = counts["textbook_trees"], counts["loss_first"]
+    loss, trees, first = counts["loss"], counts["textbook_trees"], counts["loss_first"]
     yield (
-        f"It can be done, and symgrad does just that. Written out weight by weight it takes {trees:,} "
-        f"operations for one sample, {trees / counts['loss']:,.0f} times the {counts['loss']:,} of "
-        f"the loss; shared and factored, {first:,}, {first / counts['loss']:.2f} times the loss."
+        "It can be done, and symgrad does just that. Written out weight by weight it takes "
+        f"{trees:,} operations for one sample, {trees / loss:,.0f} times the {loss:,} of the loss; "
+        f"shared and factored, {first:,}, {first / loss:.2f} times the loss."
     )
 
 
@@ -51,6 +51,14 @@ def _keeps(found: Found) -> Iterator[str]:
             )
         else:
             yield "Nothing, for this network: sharing what is equal is already enough."
+    literal = found.get("literal", {})
+    for net in literal.get("nets", ()):
+        left = net["tools"].get("sympy", {}).get("sizes", {}).get("shared")
+        if net["yours"] and left and net["hand"] and left <= net["hand"]:
+            yield (
+                "For so small a shape SymPy's `cse` is enough all the same: it may regroup the "
+                f"factors of products, and gets down to {left:,}, backpropagation's count."
+            )
     growth = found.get("growth", {})
     if "width" in growth and "depth" in growth:
         wide, deep = growth["width"]["exponents"], growth["depth"]["exponents"]
@@ -60,7 +68,7 @@ def _keeps(found: Found) -> Iterator[str]:
             f"of {wide['loss_first']:.1f} and {deep['loss_first']:.1f}, like the loss itself "
             f"({wide['loss']:.1f} and {deep['loss']:.1f})."
         )
-    stopped = found.get("literal", {}).get("stopped")
+    stopped = literal.get("stopped")
     if stopped:
         yield str(stopped)
 
@@ -89,10 +97,15 @@ def _at_once(found: Found) -> Iterator[str]:
         return
     yield (
         "Backpropagation computes the gradient by all weights at one point, and all weights are "
-        "updated with it. Updating layer by layer is another method: here, with the rate "
-        f"{layerwise['rate']:.3g}, its first update of the first layer differs by "
-        f"{100 * layerwise['layers'][-1]['afresh'][0]:.0f} % of the update's size."
+        "updated with it. Updating layer by layer is another method"
     )
+    apart = layerwise["layers"][-1]["afresh"][0]
+    if apart is not None:
+        yield (
+            f"(here, with the rate {layerwise['rate']:.3g}, its first update of the first layer "
+            f"differs by {100 * apart:.0f} % of the update's size)"
+        )
+    yield "and no gradient asks for it."
 
 
 def _gradient_free(found: Found) -> Iterator[str]:

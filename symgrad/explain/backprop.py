@@ -106,7 +106,7 @@ class _Writing:
         self.layers, self.loss = spec["layers"], spec["loss"]
         self.widths = [spec["inputs"], *(layer["units"] for layer in self.layers)]
         self.definitions: list[Definition] = []
-        self.slopes: dict[int, Expr | None] = {}  # f′(z) of each layer; None is 1
+        self.slopes: dict[int, Expr | None] = {}  # f′(z) of each layer that has one
         self.z: dict[int, Expr] = {}
         self.h: dict[int, Expr] = {0: array("x", SAMPLE, _i(0))}
         self.direct = False  # whether the loss gives δ of the last layer at once, and not g
@@ -155,40 +155,36 @@ class _Writing:
         z = self._sum(below * array(f"W{number}", _i(number - 1), _i(number)), number - 1)
         if layer["bias"]:
             z = z + array(f"b{number}", _i(number))
-        linear = layer["activation"] == "identity"
-        if not linear:
-            z = self.z[number] = self._define(f"z{number}", here, z)
-        value = z if linear else self._activation(number, layer["activation"], z)
-        if layer["residual"]:
-            if not linear and not isinstance(value, sympy.Indexed):
-                value = self._define(f"f{number}", here, value)
-            before = array(below.base.label.name, *here)
-            self.h[number] = self._define(f"h{number}", here, value + before)
-        elif linear or not isinstance(value, sympy.Indexed):
-            self.h[number] = self._define(f"h{number}", here, value)
+        if layer["activation"] == "identity":
+            value, slope = z, None
         else:
-            self.h[number] = value
-        slope = self.slopes.get(number)
-        if callable(slope):  # it is told from h, or from f(z) where h has a residual in it
-            f = value if layer["residual"] else self.h[number]
+            self.z[number] = self._define(f"z{number}", here, z)
+            value, slope = self._activation(number, layer["activation"], self.z[number])
+        if layer["residual"]:
+            f = self._define(f"f{number}", here, value) if slope else value
+            before = array(below.base.label.name, *here)
+            self.h[number] = self._define(f"h{number}", here, f + before)
+        else:
+            f = self.h[number] = self._define(f"h{number}", here, value)
+        if slope:
             self.slopes[number] = slope(f)
 
-    def _activation(self, number: int, name: str, z: Expr) -> Expr:
-        here = (SAMPLE, _i(number))
+    def _activation(
+        self, number: int, name: str, z: Expr
+    ) -> tuple[Expr, Callable[[Expr], Expr | None]]:
+        """f(z), and f′(z) told from the name that f(z) gets; None for what is not elementwise."""
         if name in ELEMENTWISE:
-            function, slope = ELEMENTWISE[name]
-            self.slopes[number] = lambda h: slope(z, h)
-            return function(z)
+            function, elementwise = ELEMENTWISE[name]
+            return function(z), lambda f: elementwise(z, f)
         if name in GATED:
             function, gated = GATED[name]
-            gate = self._define(f"gate{number}", here, function(z))
-            self.slopes[number] = lambda h: gated(z, gate, h)
-            return z * gate
+            gate = self._define(f"gate{number}", (SAMPLE, _i(number)), function(z))
+            return z * gate, lambda f: gated(z, gate, f)
         if name == "softmax":
-            return self._softmax(number, z)
-        value, slope = self._formula(f"f{number}", self.spec["activations"][name], {"z": z}, "z")
-        self.slopes[number] = slope
-        return value
+            return self._softmax(number, z), lambda f: None
+        own = self.spec["activations"][name]
+        value, slope = self._formula(f"f{number}", own, {"z": z}, "z")
+        return value, lambda f: slope
 
     def _softmax(self, number: int, z: Expr) -> Expr:
         """exp(z - max z)/Σ exp(z - max z), which is how it is computed everywhere."""

@@ -47,14 +47,15 @@ class Chart:
 
 
 def figure(value: Cell) -> str:
-    """A cell as text: whole numbers whole, others with three digits, a dash for none."""
+    """A cell as text: integers whole, other numbers with three digits, a dash for none."""
     if value is None or isinstance(value, str):
         return "–" if value is None else value
     if value != value:
         return "nan"
     if abs(value) == math.inf:
         return "∞" if value > 0 else "-∞"
-    if value == int(value) and abs(value) < 10**15:
+    # a float is whole where it could be read as a count; a larger one is an order of magnitude
+    if value == int(value) and abs(value) < (10**15 if isinstance(value, int) else 10**7):
         return f"{int(value):,}"
     rounded = Decimal(f"{Decimal(value):.2e}")
     exponent = rounded.adjusted()

@@ -9,7 +9,7 @@ import numpy as np
 
 from symgrad.compiler.spec import Spec
 from symgrad.explain.clock import Clock
-from symgrad.explain.counts import STAGES, Counts, count
+from symgrad.explain.counts import Counts, count
 from symgrad.explain.report import Block, Lines, Section, Series, Table, Words
 
 WIDTHS = (2, 4, 8, 16, 32, 64)
@@ -18,7 +18,15 @@ DEEP = 4  # layers of the networks whose width grows, at most
 NARROW = 4  # units of the layers whose number grows
 FITTED = 3  # the last so many points: the leading term shows once the others are small beside it
 
-SHOWN = ("loss", "textbook_trees", "shared_only", "weights_first", "loss_first", "hand_backprop")
+SHOWN = {
+    "loss": "loss",
+    "textbook_trees": "trees",
+    "shared_only": "shared",
+    "weights_first": "weights first",
+    "loss_first": "loss first",
+    "hand_backprop": "by hand",
+}
+LONG = 10**7  # from here on a table has three digits of a figure; the JSON has them all
 
 
 def growth(spec: Spec, clock: Clock) -> Section:
@@ -83,22 +91,22 @@ def _family(
     }
     exponents = {key: round(_exponent(curve), 2) for key, curve in curves.items() if curve}
     rows = tuple(
-        (value, network.weights, *(asdict(c)[key] for key in SHOWN)) for value, network, c in found
+        (value, network.weights, *(_short(asdict(c)[key]) for key in SHOWN))
+        for value, network, c in found
     )
     fixed = (
         f"{layers} layers of n units and n inputs"
         if name == "width"
         else f"n layers of {NARROW} units"
     )
-    heads = tuple(STAGES[key][0] for key in SHOWN)
     blocks: list[Block] = [
-        Table(("n", "weights", *heads), rows, title=f"Operations with {name}: {fixed}"),
+        Table(("n", "weights", *SHOWN.values()), rows, title=f"Operations with {name}: {fixed}"),
         Lines(
             f"Operations with {name}",
             "units a layer" if name == "width" else "layers",
             "operations",
             tuple(
-                Series(STAGES[key][0], tuple((float(x), float(y)) for x, y in curve))
+                Series(SHOWN[key], tuple((float(x), float(y)) for x, y in curve))
                 for key, curve in curves.items()
                 if curve and key != "hand_backprop"
             ),
@@ -117,7 +125,7 @@ def _family(
             f"Fitted to the last {min(FITTED, len(found))} networks, operations grow with the "
             f"number of {grows} to the power of "
             + ", ".join(
-                f"{exponents[key]:.2f} ({STAGES[key][0]})"
+                f"{exponents[key]:.2f} ({SHOWN[key]})"
                 for key in exponents
                 if (name, key) != ("depth", "textbook_trees")
             )
@@ -136,6 +144,10 @@ def _family(
             )
         )
     return blocks, numbers
+
+
+def _short(number: int | None) -> int | float | None:
+    return float(number) if number is not None and number >= LONG else number
 
 
 def _exponent(curve: Sequence[tuple[int, int]]) -> float:

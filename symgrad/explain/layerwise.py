@@ -185,7 +185,7 @@ def _rate(sweep: Sweep, given: Values, start: Values, clock: Clock) -> float | N
         losses = list(_course(sweep, given, start, rate, "at_once", clock, TRIED))
         if clock.over:
             break
-        if np.isfinite(losses[-1]) and losses[-1] < losses[0]:
+        if len(losses) > TRIED and losses[-1] < losses[0]:
             best = min(best, (losses[-1], rate)) if best else (losses[-1], rate)
     return best[1] if best else None
 
@@ -199,23 +199,31 @@ def _course(
     clock: Clock,
     steps: int = STEPS,
 ) -> Iterator[float]:
-    """The loss before each step and after the last; ends early where it is not finite."""
+    """The loss before each step and after the last; ends before one that is not finite."""
     weights = start
     with np.errstate(all="ignore"):
         for _ in range(steps):
             before, weights = STEPPERS[way](sweep, given, weights, rate)
-            yield before
-            if clock.over or not np.isfinite(before):
+            if not np.isfinite(before):
                 return
-        yield float(evaluate(prune(sweep.whole, ("E",)), given | weights)["E"])
+            yield before
+            if clock.over:
+                return
+        after = float(evaluate(prune(sweep.whole, ("E",)), given | weights)["E"])
+        if np.isfinite(after):
+            yield after
 
 
 def _first_updates(
     sweep: Sweep, given: Values, start: Values, rate: float
-) -> dict[str, list[float]]:
-    """By layer, the last first: how far the other ways' first update is from that at once."""
-    moved = {way: step(sweep, given, start, rate)[1] for way, step in STEPPERS.items()}
-    result: dict[str, list[float]] = {"afresh": [], "in_sweep": []}
+) -> dict[str, list[float | None]]:
+    """By layer, the last first: how far the other ways' first update is from that at once.
+
+    None where the update is not finite.
+    """
+    with np.errstate(all="ignore"):
+        moved = {way: step(sweep, given, start, rate)[1] for way, step in STEPPERS.items()}
+    result: dict[str, list[float | None]] = {"afresh": [], "in_sweep": []}
     for way, found in result.items():
         for _, names in sweep.parts:
             here, there = (
@@ -223,13 +231,14 @@ def _first_updates(
                 for each in ("at_once", way)
             )
             size = float(np.linalg.norm(here))
-            found.append(float(np.linalg.norm(there - here)) / size if size else 0.0)
+            apart = float(np.linalg.norm(there - here)) / size if size else 0.0
+            found.append(apart if np.isfinite(apart) else None)
     return result
 
 
-def _shrinking(way: str, first: list[dict[str, list[float]]]) -> float | None:
+def _shrinking(way: str, first: list[dict[str, list[float | None]]]) -> float | None:
     """The exponent k of difference ∝ rateᵏ, at the two smallest rates, all layers together."""
-    coarse, fine = (max(each[way]) for each in first[-2:])
+    coarse, fine = (max(value or 0.0 for value in each[way]) for each in first[-2:])
     if not coarse or not fine:
         return None
     return round(float(np.log(coarse / fine) / np.log(FINER[-2] / FINER[-1])), 2)
@@ -247,7 +256,7 @@ def _blocks(data: Mapping[str, Any]) -> Iterator[Block]:
     yield Table(
         columns=("layer", *(f"{WAYS[w]}, rate {r:.1g}" for w in ways for r in data["rates"][:2])),
         rows=tuple(
-            (layer["layer"], *(f"{value:.2g}" for w in ways for value in layer[w][:2]))
+            (layer["layer"], *(_share(value) for w in ways for value in layer[w][:2]))
             for layer in data["layers"]
         ),
         title="First update: |difference from all at once| / |update at once|",
@@ -292,6 +301,10 @@ def _blocks(data: Mapping[str, Any]) -> Iterator[Block]:
         yield Words(_outcome(data))
 
 
+def _share(value: float | None) -> str:
+    return "not finite" if value is None else f"{value:.2g}"
+
+
 def _outcome(data: Mapping[str, Any]) -> str:
     course, steps = data["course"], data["steps"]
     losses = {way: of["losses"] for way, of in course.items()}
@@ -305,7 +318,7 @@ def _outcome(data: Mapping[str, Any]) -> str:
         said += ". "
     for way, each in losses.items():
         if way not in ends:
-            said += f"With this rate {WAYS[way]} left all finite numbers after {len(each) - 1} steps. "
+            said += f"With this rate {WAYS[way]} diverged: no finite loss after {len(each)} steps. "
         elif ends[way] > each[0]:
             said += f"With this rate {WAYS[way]} went up instead of down. "
     if course["afresh"]["gradients"] > 1:

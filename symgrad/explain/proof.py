@@ -81,8 +81,8 @@ def _verdict(found: Match, order: str) -> str:
             f"{len(alone)} statements lead only to those:"
         )
     return (
-        how + f"They differ: this is not backpropagation's order of the sums ({order}), or not its "
-        f"loss. {len(alone)} statements have no counterpart:"
+        how + f"They differ (the order here is {order}), as they do with another order of the "
+        f"sums, or a loss written otherwise. {len(alone)} statements have no counterpart:"
     )
 
 

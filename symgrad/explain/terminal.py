@@ -14,15 +14,15 @@ from rich.padding import Padding
 from rich.text import Text
 
 from symgrad.explain.charts import Scale, drawable, figure, log_scale
+from symgrad.explain.plot import plot
 from symgrad.explain.report import Bars, Cell, Equations, Lines, Section, Table, Words
 
 _PIPED_WIDTH = 100
 _WIDEST = 100  # of text: longer lines are hard to follow
 _INDENT = 2
-_GAP = 2  # between columns
-_HEADING = 14  # letters to which headings of numeric columns are wrapped, at most
+_GAP = 2  # between columns; 1 where a table fits no other way
+_HEADING = 9  # letters to which headings of numeric columns are wrapped, at most
 _TEXT_COLUMN = 16  # letters that a column of text is left with before rows are stacked
-_MOST_ROWS = 24  # of the table that stands for a plot
 _EIGHTHS = "▏▎▍▌▋▊▉█"
 
 
@@ -65,7 +65,7 @@ def show(section: Section, console: Console, number: int | None = None) -> None:
             case Bars():
                 _bars(block, console)
             case Lines():
-                _table(tabulated(block), console)
+                _lines(block, console)
     if section.missing:
         console.print()
         _paragraph(f"Not whole: {section.missing}", console, "yellow")
@@ -86,21 +86,6 @@ def numeric(table: Table) -> list[bool]:
         not any(isinstance(cell, str) for cell in column) and any(c is not None for c in column)
         for column in columns
     ]
-
-
-def tabulated(block: Lines) -> Table:
-    """A plot as a table: x down, the series across; of many rows, every so many."""
-    by_x = [dict(series.points) for series in block.series]
-    rows = [
-        (x, *(points.get(x) for points in by_x))
-        for x in sorted({x for points in by_x for x in points if x is not None})
-    ]
-    step = -(-len(rows) // _MOST_ROWS) or 1
-    note = f"{len(rows[::-step])} of {len(rows)} rows" if step > 1 else ""
-    columns = (block.x, *(series.name for series in block.series))
-    title = f"{block.title}: {block.y}" if block.title else block.y
-    kept = rows[::-step][::-1]  # counted from the end: the last row is the one that tells most
-    return Table(columns, tuple(kept), title, note)
 
 
 def _print(what: RenderableType, console: Console, width: int | None = None) -> None:
@@ -151,8 +136,10 @@ def _table(block: Table, console: Console) -> None:
     """A table, or its rows as lists one below the other where the console is too narrow for it."""
     _title(block.title, console)
     right = numeric(block)
-    if _least_width(block, right) <= console.width - _INDENT:
-        _print(_indented(_grid(block, right, console)), console)
+    for gap in (_GAP, 1):
+        if _least_width(block, right, gap) <= console.width - _INDENT:
+            _print(_indented(_grid(block, right, gap, console)), console)
+            break
     else:
         for row in block.rows:
             _stacked(block.columns, row, console)
@@ -164,8 +151,8 @@ def _indented(what: RenderableType, times: int = 1) -> Padding:
     return Padding(what, (0, 0, 0, times * _INDENT))
 
 
-def _grid(block: Table, right: list[bool], console: Console) -> rich.table.Table:
-    grid = rich.table.Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0))
+def _grid(block: Table, right: list[bool], gap: int, console: Console) -> rich.table.Table:
+    grid = rich.table.Table(box=None, pad_edge=False, padding=(0, gap, 0, 0))
     headings = [
         _heading(name) if number else [name]
         for name, number in zip(block.columns, right, strict=True)
@@ -188,7 +175,7 @@ def _heading(name: str) -> list[str]:
     return textwrap.wrap(name, _HEADING, break_long_words=False) or [""]
 
 
-def _least_width(block: Table, right: list[bool]) -> int:
+def _least_width(block: Table, right: list[bool], gap: int) -> int:
     """Letters across that a table needs, with its text wrapped."""
 
     def least(place: int) -> int:
@@ -198,13 +185,19 @@ def _least_width(block: Table, right: list[bool]) -> int:
         return min(_TEXT_COLUMN, max(map(len, [block.columns[place], *cells])))
 
     count = len(block.columns)
-    return sum(map(least, range(count))) + _GAP * (count - 1)
+    return sum(map(least, range(count))) + gap * (count - 1)
 
 
 def _stacked(columns: tuple[str, ...], row: tuple[Cell, ...], console: Console) -> None:
     """A row as a list, the first cell above the others."""
     for place, (name, cell) in enumerate(zip(columns, row, strict=True)):
         _print(_indented(_prose(f"{name}: {figure(cell)}", console), 2 if place else 1), console)
+
+
+def _lines(block: Lines, console: Console) -> None:
+    _title(f"{block.title}: {block.y}" if block.title else block.y, console)
+    for line in plot(block, console.width - _INDENT):
+        _print(_indented(Text(line, no_wrap=True, overflow="crop")), console)
 
 
 def _bars(block: Bars, console: Console) -> None:

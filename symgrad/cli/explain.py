@@ -1,0 +1,151 @@
+"""`symgrad explain`: evidence, for one's own network, on why backpropagation."""
+
+import json
+import math
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from symgrad.cli.options import Order, OrderOption, SpecArgument
+from symgrad.errors import SymgradError
+
+if TYPE_CHECKING:
+    from symgrad.explain.clock import Progress
+    from symgrad.explain.report import Section
+
+
+def explain_command(
+    spec: SpecArgument,
+    html: Annotated[
+        Path | None,
+        typer.Option("--html", metavar="FILE", help="Write all of it as one page for a browser."),
+    ] = None,
+    json_file: Annotated[
+        Path | None,
+        typer.Option("--json", metavar="FILE", help="Write every number as JSON."),
+    ] = None,
+    only: Annotated[
+        str,
+        typer.Option(
+            metavar="KEYS",
+            help="The sections wanted, separated by commas: expression, counts, proof, growth, "
+            "literal, layerwise, gradient_free, answer.",
+            show_default="all",
+        ),
+    ] = "",
+    budget: Annotated[
+        float, typer.Option(min=1.0, help="Seconds, for all that takes long.")
+    ] = 180.0,
+    against: Annotated[
+        str,
+        typer.Option(
+            metavar="TOOLS",
+            help="Count what these tools emit as well: wrenfold, casadi, symengine.",
+        ),
+    ] = "",
+    seeds: Annotated[
+        int, typer.Option(min=10, help="Starts of every method, with gradients and without.")
+    ] = 10,
+    order: OrderOption = Order.LOSS_FIRST,
+) -> None:
+    """Explain why backpropagation, by what can be counted and measured for this network.
+
+    Ctrl-C ends what is being measured; what is done so far is shown and written.
+    """
+    if not math.isfinite(budget):
+        raise SymgradError("--budget: a number of seconds, not infinitely many")
+    _check_places(spec, html, json_file)
+
+    import symgrad
+    from symgrad.compiler.write import write
+    from symgrad.explain.clock import Clock
+    from symgrad.explain.explain import as_data, explain, report
+    from symgrad.explain.page import page
+    from symgrad.explain.terminal import new_console, show, show_head
+
+    compiled = symgrad.compile(spec, order=order.value)
+    console = new_console()
+    done: list[Section] = []
+    with _stopping() as stop, _progress() as progress:
+        sections = explain(
+            compiled,
+            Clock(budget, stop, progress),
+            only=_listed(only),
+            against=_listed(against),
+            seeds=seeds,
+        )
+        for section in sections:
+            if not done:
+                made = report(compiled, [])
+                show_head(made.name, made.facts, console)
+            show(section, console, len(done) + 1)
+            done.append(section)
+    texts = {}
+    if html is not None:
+        texts[html] = page(report(compiled, done))
+    if json_file is not None:
+        numbers = json.dumps(as_data(compiled, done), indent=2, ensure_ascii=False)
+        texts[json_file] = numbers + "\n"
+    for place, text in texts.items():
+        typer.echo(f"written: {write({place.name: text}, place.parent)[0]}")
+    if stop.is_set():
+        raise typer.Exit(130)
+
+
+def _listed(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _check_places(spec: Path, *places: Path | None) -> None:
+    """Before anything long runs: files can be written there, and overwrite no spec."""
+    wanted = [place for place in places if place is not None]
+    for place in wanted:
+        if place.is_dir():
+            raise SymgradError(f"{place} is a folder; name the file to write")
+        if place.exists() and spec.exists() and place.samefile(spec):
+            raise SymgradError(f"{place} is the spec itself; name another file")
+        place.parent.mkdir(parents=True, exist_ok=True)  # an OSError names the folder
+        if not os.access(place if place.exists() else place.parent, os.W_OK):
+            raise SymgradError(f"{place} can't be written; name another file")
+    if len({place.absolute() for place in wanted}) < len(wanted):
+        raise SymgradError(f"{wanted[0]}: the page and the numbers need a file each")
+
+
+@contextmanager
+def _stopping() -> Iterator[Event]:
+    """Ctrl-C sets the event, so that what is done is kept; a second one ends the process."""
+    stop = Event()
+
+    def on_interrupt(number: int, frame: Any) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+        typer.echo("stopping; once more to leave at once", err=True)
+
+    before = signal.signal(signal.SIGINT, on_interrupt)
+    try:
+        yield stop
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def _progress() -> Iterator["Progress"]:
+    """A bar on stderr, if that is a terminal, which vanishes at the end."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda what, share: None
+        return
+    columns = BarColumn(), TimeElapsedColumn(), TextColumn("{task.description}")
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("", total=1.0)
+        yield lambda what, share: bar.update(task, completed=share, description=what)

@@ -1,0 +1,111 @@
+"""explain: the sections in order, each with its share of the time."""
+
+import platform
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numba
+import numpy
+import sympy
+
+import symgrad
+from symgrad.compiler.compile import Compiled
+from symgrad.errors import SymgradError
+from symgrad.explain.answer import answer
+from symgrad.explain.clock import Clock
+from symgrad.explain.counts import counts
+from symgrad.explain.expression import expression
+from symgrad.explain.gradient_free import gradient_free
+from symgrad.explain.growth import growth
+from symgrad.explain.layerwise import layerwise
+from symgrad.explain.literal import literal
+from symgrad.explain.peers import check_peers
+from symgrad.explain.proof import proof
+from symgrad.explain.report import Report, Section
+
+BUDGET = 180.0  # seconds for all that takes long
+SEEDS = 10
+
+# The sections in order; of those that take long, the share of what is left of the budget then.
+SECTIONS: dict[str, float] = {
+    "expression": 0.0,
+    "counts": 0.0,
+    "proof": 0.0,
+    "growth": 0.2,
+    "literal": 0.25,
+    "layerwise": 0.2,
+    "gradient_free": 1.0,
+    "answer": 0.0,
+}
+
+
+def chosen(only: Sequence[str]) -> list[str]:
+    """The keys of the sections wanted, in their order; all where nothing is said."""
+    if unknown := [key for key in only if key not in SECTIONS]:
+        raise SymgradError(f"no section {unknown[0]!r}; there are {', '.join(SECTIONS)}")
+    return [key for key in SECTIONS if not only or key in only]
+
+
+def explain(
+    compiled: Compiled,
+    clock: Clock,
+    *,
+    only: Sequence[str] = (),
+    against: Sequence[str] = (),
+    seeds: int = SEEDS,
+) -> Iterator[Section]:
+    """The sections of the explanation, one after the other, as they are done.
+
+    `clock` holds the budget of all together; a section that it cuts short says so in `missing`.
+    Once the reader has asked to stop, no further section is begun but the answer from those that
+    are done. Raises SymgradError for an unknown section, or a peer that is not there.
+    """
+    keys = chosen(only)
+    check_peers(against)
+    done: list[Section] = []
+    make: dict[str, Callable[[Clock], Section]] = {
+        "expression": lambda _: expression(compiled),
+        "counts": lambda _: counts(compiled.spec, compiled.order),
+        "proof": lambda _: proof(compiled),
+        "growth": lambda part: growth(compiled.spec, part),
+        "literal": lambda part: literal(compiled.spec, part, against),
+        "layerwise": lambda part: layerwise(compiled, part),
+        "gradient_free": lambda part: gradient_free(part, seeds=seeds),
+        "answer": lambda _: answer(done),
+    }
+    for key in keys:
+        if clock.stop.is_set() and key != "answer":
+            continue
+        # the last long section that is wanted gets all that is left
+        last = not any(SECTIONS[later] for later in keys[keys.index(key) + 1 :])
+        section = make[key](clock.part(1.0 if last else SECTIONS[key]))
+        done.append(section)
+        yield section
+
+
+def report(compiled: Compiled, sections: Sequence[Section]) -> Report:
+    """The sections that are done, with what they were made of and with."""
+    spec = compiled.spec
+    facts = {
+        "network": "-".join(map(str, spec.widths)),
+        "weights": f"{spec.weights:,}",
+        "spec": spec.file_name or spec.name,
+        "digest": spec.digest()[:16],
+        "order": compiled.order,
+        "made with": f"symgrad {symgrad.__version__}, SymPy {sympy.__version__}, "
+        f"NumPy {numpy.__version__}, Numba {numba.__version__}, "
+        f"Python {platform.python_version()}",
+    }
+    return Report(spec.name, facts, tuple(sections))
+
+
+def as_data(compiled: Compiled, sections: Sequence[Section]) -> dict[str, Any]:
+    """All numbers as plain data, for JSON: the facts, and each section's `data` by its key."""
+    made = report(compiled, sections)
+    return {
+        "name": made.name,
+        "facts": dict(made.facts),
+        "weights": compiled.spec.weights,
+        **{section.key: dict(section.data) for section in made.sections},
+        "missing": {section.key: section.missing for section in made.sections if section.missing},
+    }

@@ -1,0 +1,217 @@
+"""explain: the sections in their order, the budget, Ctrl-C, and the command with its files."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from threading import Event
+
+import nets
+import pytest
+from typer.testing import CliRunner
+
+from symgrad.cli.main import app
+from symgrad.compiler.compile import Compiled
+from symgrad.errors import SymgradError
+from symgrad.explain.answer import answer
+from symgrad.explain.clock import Clock
+from symgrad.explain.explain import SECTIONS, as_data, chosen, explain, report
+from symgrad.explain.report import Section, Words
+
+QUICK = "expression,counts,proof,answer"
+COMPILED = Compiled(nets.net([2, 2, 1], ["tanh", "identity"]))
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, ["explain", *map(str, arguments)])
+
+
+# the clock
+
+
+def test_a_part_gets_its_share_of_what_is_left():
+    clock = Clock(100)
+    part = clock.part(0.25)
+    assert 24 < part.left <= 25 and not part.over
+    assert Clock(0).over and Clock(0).part(0.5).over
+
+
+def test_stopping_ends_all_parts():
+    clock = Clock(100)
+    part = clock.part(0.5)
+    clock.stop.set()
+    assert part.over and part.left == 0 and part.why == "interrupted"
+    assert "out of time after 0 s" in Clock(0).why
+
+
+# the sections
+
+
+def test_sections_come_in_their_order():
+    assert chosen(["proof", "counts"]) == ["counts", "proof"]
+    assert chosen([]) == list(SECTIONS)
+    with pytest.raises(SymgradError, match="no section 'count'; there are expression, counts"):
+        chosen(["count"])
+
+
+def test_only_what_is_wanted_is_run():
+    found = list(explain(COMPILED, Clock(10), only=QUICK.split(",")))
+    assert [section.key for section in found] == QUICK.split(",")
+
+
+def test_once_stopped_nothing_new_begins_but_the_answer():
+    stop = Event()
+    found = []
+    for section in explain(COMPILED, Clock(100, stop)):
+        found.append(section)
+        if section.key == "counts":
+            stop.set()
+    assert [section.key for section in found] == ["expression", "counts", "answer"]
+    assert found[-1].data["answers"]
+
+
+def test_an_unknown_tool_is_refused_before_anything_runs():
+    with pytest.raises(SymgradError, match="maple"):
+        next(explain(COMPILED, Clock(10), against=["maple"]))
+
+
+def test_all_numbers_are_plain_data():
+    sections = list(explain(COMPILED, Clock(10), only=QUICK.split(",")))
+    data = json.loads(json.dumps(as_data(COMPILED, sections)))
+    assert data["counts"]["emitted"] == data["counts"]["hand_backprop"] == 30
+    assert data["weights"] == 9 and data["facts"]["network"] == "2-2-1"
+    assert data["missing"] == {}
+    assert report(COMPILED, sections).facts["order"] == "loss-first"
+
+
+# the answer
+
+
+def test_the_answer_says_only_what_there_are_numbers_for():
+    assert answer([]).data == {"answers": []}
+    only_counts = answer(list(explain(COMPILED, Clock(10), only=["counts"])))
+    questions = [each["question"] for each in only_counts.data["answers"]]
+    assert len(questions) == 2 and "gradients" not in " ".join(questions)
+    assert "221 operations" in only_counts.data["answers"][0]["answer"]
+
+
+def test_the_answer_follows_the_numbers():
+    counts = {"loss": 10, "textbook_trees": 40, "shared_only": 20, "loss_first": 20}
+    section = Section("counts", "", (), counts)
+    (_, keeps) = answer([section]).data["answers"]
+    assert keeps["answer"].startswith("Nothing, for this network")
+    proof = {"comparable": True, "isomorphic": False, "same_outputs": False}
+    (said,) = answer([Section("proof", "", (), proof)]).data["answers"]
+    assert said["answer"].startswith("No:")
+
+
+# the command
+
+
+def test_the_command_shows_what_was_asked_for():
+    result = run("specs/xor.toml", "--only", QUICK)
+    assert result.exit_code == 0, result.output
+    titles = re.findall(r"^\d\. (.*)$", result.output, re.MULTILINE)
+    assert titles == [
+        "The one expression",
+        "What it costs, stage by stage",
+        "The proof that it is backpropagation",
+        "The answer",
+    ]
+    assert "isomorphic" in result.output
+
+
+def test_the_command_writes_page_and_numbers(tmp_path):
+    html, numbers = tmp_path / "xor.html", tmp_path / "xor.json"
+    result = run("specs/xor.toml", "--only", "counts, growth", "--html", html, "--json", numbers)
+    assert result.exit_code == 0, result.output
+    page = html.read_text(encoding="utf-8")
+    assert page.startswith("<!doctype html>") and "<svg" in page and "xor" in page
+    data = json.loads(numbers.read_text(encoding="utf-8"))
+    keys = ("loss", "textbook_trees", "shared_only", "weights_first", "loss_first", "emitted",
+            "hand_backprop")  # fmt: skip
+    assert [data["counts"][key] for key in keys] == [16, 221, 38, 38, 30, 30, 30]
+    assert set(data["growth"]) == {"width", "depth"}
+
+
+def test_another_order_is_told_apart():
+    result = run("specs/iris.toml", "--only", "counts,proof,answer", "--order", "weights-first")
+    assert result.exit_code == 0 and "They differ" in result.output
+    assert "No: with this order" in result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--only", "cost"], "no section 'cost'; there are expression, counts, proof, growth"),
+        (["--against", "maple"], "maple"),
+        (["--html", "specs"], "specs is a folder; name the file to write"),
+        (["--json", "specs/xor.toml"], "specs/xor.toml is the spec itself"),
+        (["--json", "a", "--html", "a"], "need a file each"),
+        (["--budget", "inf"], "not infinitely many"),
+        (["--budget", "0"], "greater than or equal to 1"),
+    ],
+)
+def test_wrong_usage_is_refused_at_once(arguments, message):
+    result = run("specs/xor.toml", *arguments)
+    assert result.exit_code == 2
+    assert message in result.stderr and "Traceback" not in result.output
+    assert "The one expression" not in result.stdout
+
+
+def test_a_wrong_spec_is_refused(tmp_path):
+    wrong = tmp_path / "wrong.toml"
+    wrong.write_text('name = "wrong"\ninputs = 0\n')
+    result = run(wrong)
+    assert result.exit_code == 2 and "inputs" in result.stderr
+
+
+def test_a_place_that_cannot_be_written_is_refused_at_once(tmp_path):
+    (tmp_path / "file").write_text("")
+    result = run("specs/xor.toml", "--html", tmp_path / "file" / "x.html")
+    assert result.exit_code == 2 and str(tmp_path / "file") in result.stderr
+    assert "The one expression" not in result.stdout
+
+
+def test_folders_are_made(tmp_path):
+    result = run("specs/xor.toml", "--only", "counts", "--json", tmp_path / "a" / "b" / "x.json")
+    assert result.exit_code == 0 and (tmp_path / "a" / "b" / "x.json").exists()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")
+def test_control_c_keeps_what_is_done(tmp_path):
+    numbers = tmp_path / "numbers.json"
+    command = [sys.executable, "-m", "symgrad.cli.main", "explain", "specs/xor.toml",
+               "--only", "counts,gradient_free,answer", "--json", str(numbers)]  # fmt: skip
+    child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        assert child.stdout is not None
+        for line in child.stdout:
+            if "backpropagation by hand" in line:
+                break
+        time.sleep(0.5)
+        child.send_signal(signal.SIGINT)
+        _, errors = child.communicate(timeout=60)
+    finally:
+        child.kill()
+    assert child.returncode == 130, errors
+    assert "stopping" in errors and "Traceback" not in errors
+    data = json.loads(numbers.read_text(encoding="utf-8"))
+    assert data["counts"]["loss"] == 16
+    assert data["missing"].get("gradient_free") == "interrupted"
+    assert data["answer"]["answers"]
+
+
+def test_nothing_of_the_compiler_imports_it():
+    for folder in ("compiler", "language", "training", "checking"):
+        for path in Path("symgrad", folder).glob("*.py"):
+            assert "symgrad.explain" not in path.read_text(encoding="utf-8"), path
+
+
+def test_words_are_all_that_an_answer_consists_of():
+    section = answer(list(explain(COMPILED, Clock(10), only=["counts", "proof"])))
+    assert all(isinstance(block, Words) for block in section.blocks)
