@@ -9,7 +9,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint sweep generated coefficients bench clean
+.PHONY: help demo test lint sweep generated coefficients explained bench clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -26,6 +26,8 @@ $(STAMP): pyproject.toml
 	$(NEEDS_PYTHON)
 	"$(PYTHON)" -m venv "$(VENV)"
 	"$(BIN)/python" -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@"$(BIN)/python" -m pip install --quiet --disable-pip-version-check --editable '.[peers]' 2>/dev/null || \
+	  echo "tools to compare with can't be installed here: their tests are skipped" >&2
 	@touch "$(STAMP)"
 
 demo: $(STAMP)  ## compile the digits network, train it, and say where its source lies
@@ -51,6 +53,11 @@ generated: $(STAMP)  ## emit the modules of all example specs again
 
 coefficients: $(STAMP)  ## derive the coefficients of the elementary functions again: minutes
 	"$(BIN)/python" coefficients/derive.py
+
+explained: $(STAMP)  ## make the example page of `symgrad explain` again: minutes
+	"$(BIN)/symgrad" explain specs/iris.toml --budget 240 --against wrenfold,casadi,symengine \
+	  --html docs/explain-iris.html --json docs/explain-iris.json
+	"$(BIN)/python" docs/picture.py
 
 # The peers have an environment of their own, which can be large: they need what symgrad does not.
 $(BENCH)/.installed: pyproject.toml benchmarks/install.py

@@ -68,3 +68,47 @@ def test_the_speeds_shown_are_those_measured():
     assert len(list(figures())) == len(ROWS)
     for line in figures():
         assert line in README.splitlines()
+
+
+def test_the_operations_shown_are_those_of_explain():
+    from symgrad.compiler.spec import Spec
+    from symgrad.explain.counts import count
+
+    table = README.split("| | operations |\n|---|---|\n")[1].split("\n\n")[0]
+    shown = [int(row.split("|")[2].replace(",", "")) for row in table.splitlines()]
+    found = count(Spec.load(ROOT / "specs" / "iris.toml"))
+    assert shown == [
+        found.loss,
+        found.textbook_trees,
+        found.shared_only,
+        found.loss_first,
+        found.emitted,
+        found.hand_backprop,
+    ]
+    # and so does the committed page have them
+    stored = json.loads((ROOT / "docs" / "explain-iris.json").read_text(encoding="utf-8"))
+    assert {key: stored["counts"][key] for key in vars(found)} == vars(found)
+    page = (ROOT / "docs" / "explain-iris.html").read_text(encoding="utf-8")
+    assert all(f"{number:,}" in page for number in vars(found).values())
+
+
+def test_the_example_is_whole():
+    """Every section, none of them cut short, of the spec as it is now."""
+    from symgrad.compiler.spec import Spec
+    from symgrad.explain.explain import SECTIONS
+
+    stored = json.loads((ROOT / "docs" / "explain-iris.json").read_text(encoding="utf-8"))
+    assert stored["missing"] == {}
+    assert set(SECTIONS) <= set(stored)
+    digest = Spec.load(ROOT / "specs" / "iris.toml").digest()
+    assert digest.startswith(stored["facts"]["digest"])
+
+
+def test_every_key_of_the_example_is_documented():
+    stored = json.loads((ROOT / "docs" / "explain-iris.json").read_text(encoding="utf-8"))
+    text = (ROOT / "docs" / "explain.md").read_text(encoding="utf-8")
+    for section, data in stored.items():
+        assert f"`{section}`" in text
+        if isinstance(data, dict) and section not in ("facts", "missing"):
+            missing = [key for key in data if f"`{key}`" not in text]
+            assert not missing, (section, missing)

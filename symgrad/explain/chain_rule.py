@@ -13,6 +13,7 @@ values here: 0 stands for that unit, 1 for all the others, and is counted as man
 are. What is counted is exact, and takes no longer for wide layers than for narrow ones.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
@@ -41,9 +42,12 @@ def count(graph: DerivativeGraph) -> Cost:
     written_out = trees(graph.program)
     by_tree = written_out[graph.loss]
     shared = operations(_with_partials(graph))
+    into: dict[str, list[Edge]] = defaultdict(list)
+    for edge in graph.edges:
+        into[edge.target].append(edge)
     for weight in graph.program.weights:
         elements = prod(map(size, graph.program.shape(weight)))
-        tree, steps = _derivative(graph, name_of(weight), written_out)
+        tree, steps = _derivative(graph, into, name_of(weight), written_out)
         by_tree += elements * tree
         shared += elements * steps
     return Cost(by_tree, shared)
@@ -74,11 +78,15 @@ class _Derivative:
 
 
 def _derivative(
-    graph: DerivativeGraph, weight: str, written_out: Mapping[str, int]
+    graph: DerivativeGraph,
+    into: Mapping[str, Sequence[Edge]],
+    weight: str,
+    written_out: Mapping[str, int],
 ) -> tuple[int, int]:
     """For one element of `weight`: its derivative's operations as a tree; and as steps, each once.
 
-    The steps are those beyond the loss and the local partial derivatives.
+    The steps are those beyond the loss and the local partial derivatives, which are the edges
+    `into` every array.
     """
     own = graph.indices(weight)
     here = np.zeros(_shape(graph, own), dtype=bool)
@@ -86,7 +94,7 @@ def _derivative(
     known = {weight: _Derivative(own, np.zeros(here.shape, dtype=object), ~here, here)}
     steps = 0
     for definition in graph.program.definitions:
-        edges = [e for e in graph.edges if e.target == definition.name and e.source in known]
+        edges = [edge for edge in into[definition.name] if edge.source in known]
         if edges:
             out = definition.indices
             terms = [_terms(graph, edge, known[edge.source], written_out) for edge in edges]

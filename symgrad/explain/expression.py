@@ -7,9 +7,12 @@ from symgrad.language import latex, unicode
 from symgrad.language.program import Program, array, prune
 from symgrad.language.views import formula, sizes
 
-# What a person still reads as a formula: nodes of its tree, and paths that a derivative sums over.
+# What a person still reads as a formula: nodes and levels of its tree, and paths that a derivative
+# sums over, through so many layers.
 READABLE = 250
+NESTED = 50
 PATHS = 12
+LAYERS = 12
 
 Row = tuple[str, str]
 
@@ -19,15 +22,16 @@ def expression(compiled: Compiled) -> Section:
 
     `data`: `nodes`, of the loss as one tree; `depth`, its nesting; `written_out`, whether it is
     shown as one formula; `loss`, its definitions as text; `paths`, from W1 to the loss;
-    `derivative`, ∂E/∂W1 as text, or null where there are more than PATHS paths.
+    `derivative`, ∂E/∂W1 as text, or null where there are more than PATHS paths or LAYERS layers.
     """
     program = prune(compiled.stages.expand, ("E",))
     size = sizes(program)["E"]
-    written_out = size.nodes <= READABLE
+    written_out = size.nodes <= READABLE and size.depth <= NESTED
     shown = _one_formula(program) if written_out else _definitions(program)
     graph = compiled.stages.differentiate
     paths = count_paths(graph, "W1")
-    derivative = _derivative(graph) if paths <= PATHS else None
+    readable = paths <= PATHS and len(compiled.spec.layers) <= LAYERS
+    derivative = _derivative(graph) if readable else None
     blocks: list[Block] = [
         Words(
             f"The network and its loss are one expression in {compiled.spec.weights:,} weights. "
@@ -42,7 +46,7 @@ def expression(compiled: Compiled) -> Section:
             + (
                 ", where a name such as `a1` stands for the expression above:"
                 if derivative
-                else f"; more than {PATHS} make no formula that one reads."
+                else f": with more than {PATHS} paths or {LAYERS} layers no formula that one reads."
             )
         ),
     ]

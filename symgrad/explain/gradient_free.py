@@ -3,14 +3,12 @@
 import math
 import time
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
-from importlib import import_module
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from scipy.optimize import minimize
+from threadpoolctl import threadpool_limits
 
 import symgrad
 from symgrad.explain.clock import Clock
@@ -119,8 +117,8 @@ def gradient_free(
     """Nets with hidden layers of `sizes`, and one with a 0/1 loss: every method, `seeds` starts.
 
     `data`: `seeds`; `evaluations`, the limit of a run; `tuning`, with `candidates`, `starts` and
-    `share` of the limits; `blas_threads`, 1, or null where they were left as they are; `summary`,
-    the most important in sentences; `sizes`, a list, and `zero_one`. Each of these has
+    `share` of the limits; `summary`, the most important in sentences; `sizes`, a list, and
+    `zero_one`. Each of these has
 
     - `net`, `weights`, `target`, `seconds`, the limit of a run;
     - `loss_seconds`, `gradient_seconds` (the loss and its gradient), and `gradient_cost`, the
@@ -149,8 +147,9 @@ def gradient_free(
     fits: list[_Part] = []
     steps: _Part | None = None
     complete = True
-    one_thread = _blas_on_one_thread()
-    with one_thread or nullcontext():
+    # On busy cores threads that wait for each other take far longer than one: SciPy's L-BFGS and
+    # CMA-ES call BLAS for small vectors and matrices.
+    with threadpool_limits(1, user_api="blas"):
         for k, hidden in enumerate(nets):
             if clock.over:
                 complete = False
@@ -178,11 +177,10 @@ def gradient_free(
             "starts": TUNING_STARTS,
             "share": TUNING_SHARE,
         },
-        "blas_threads": None if one_thread is None else 1,
         "summary": growth.summary + (steps.summary if steps else []),
         "sizes": [part.numbers for part in fits],
     } | ({"zero_one": steps.numbers} if steps else {})
-    setting = [Words(text) for text in _setting(seeds, evaluations, one_thread is not None)]
+    setting = [Words(text) for text in _setting(seeds, evaluations]
     blocks = (*setting, *(block for part in parts for block in part.blocks))
     return Section(
         "gradient_free", "Without gradients", blocks, data, "" if complete else clock.why
@@ -281,16 +279,6 @@ def _seconds(
 def _weights(hidden: tuple[int, ...]) -> int:
     widths = (2, *hidden, 1)
     return sum((before + 1) * after for before, after in pairwise(widths))
-
-
-def _blas_on_one_thread() -> AbstractContextManager[Any] | None:
-    """Where threadpoolctl is installed. On busy cores threads that wait for each other take far
-    longer than one: SciPy's L-BFGS and CMA-ES call BLAS for small vectors and matrices.
-    """
-    try:
-        return import_module("threadpoolctl").threadpool_limits(1, user_api="blas")
-    except ModuleNotFoundError:
-        return None
 
 
 # --- tuning and running ---
@@ -470,25 +458,32 @@ def _surrogate(
     layers = [{"units": n, "activation": "tanh"} for n in STEP_HIDDEN]
     layers += [{"units": 1, "activation": "sigmoid"}]
     smooth = _module("smooth", layers, {"loss": {"kind": "binary_cross_entropy"}})
-    calls = int(limit.evaluations / case.problem.gradient_cost)
-    found = (
-        minimize(
-            smooth.loss_and_gradient,
-            start,
-            args=(x, t),
-            jac=True,
-            method="L-BFGS-B",
-            options={"maxfun": calls, "maxiter": calls},
-        )
-        for start in starts
+    return [case.problem.loss(_smoothly(smooth, start, case, limit, x, t)) for start in starts]
+
+
+def _smoothly(smooth: Any, start: Array, case: Case, limit: Limit, x: Array, t: Array) -> Array:
+    """The weights with the lowest smooth loss that L-BFGS finds, within the limits of any run."""
+    lowest, found = math.inf, start
+
+    def loss_and_gradient(theta: Array) -> tuple[float, Array]:
+        nonlocal lowest, found
+        loss, gradient = smooth.loss_and_gradient(theta, x, t)
+        if loss < lowest:
+            lowest, found = loss, theta.copy()
+        return loss, gradient
+
+    problem = Problem(
+        lambda theta: smooth.loss(theta, x, t), loss_and_gradient, case.problem.gradient_cost
     )
-    return [case.problem.loss(each.x) for each in found]
+    lbfgs = METHODS[0]
+    minimise(lbfgs, problem, start, {"pairs": 10}, limit, (0,))
+    return found
 
 
 # --- how it is shown ---
 
 
-def _setting(seeds: int, evaluations: int, one_thread: bool) -> list[str]:
+def _setting(seeds: int, evaluations: int) -> list[str]:
     candidates = len(METHODS[0].candidates)
     return [
         "Nets with two inputs, tanh layers and one output are fitted, in float64 and by the "
@@ -499,8 +494,8 @@ def _setting(seeds: int, evaluations: int, one_thread: bool) -> list[str]:
         f"{evaluations:,} evaluations of the loss, {PER_SECOND} for each second that there is for "
         f"this section, {EVALUATIONS:,} at most. A loss with its gradient counts as the "
         "evaluations of the loss that take as long, measured here and now. What a run found is the "
-        "smallest loss that it asked for; its seconds include the method's own work"
-        + (", BLAS on one thread." if one_thread else "."),
+        "smallest loss that it asked for; its seconds include the method's own work, "
+        "with BLAS on one thread.",
         f"Each method has {candidates} candidates for its settings. Each of them is tried from "
         f"{TUNING_STARTS} other starts with {100 * TUNING_SHARE:.0f} % of a run's evaluations and "
         "seconds, and the one with the lowest median loss is taken. The methods: "
@@ -637,7 +632,7 @@ def _growth(fits: Sequence[dict[str, Any]]) -> _Part:
         f"the same loss: {listed}."
     )
     if all(a < b for (_, a), (_, b) in pairwise(known)):
-        said += " The more weights, the more the gradient saves."
+        said += " On this problem it grows with the number of weights."
     return _Part([table, Words(said)], {}, [said])
 
 

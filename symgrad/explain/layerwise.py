@@ -27,6 +27,7 @@ from symgrad.language.indices import SAMPLES
 from symgrad.language.program import Program, indices_of, name_of, prune, reads
 
 SAMPLES_USED = 32
+LARGEST = 200_000  # weights: beyond, the interpreter takes a second for a gradient
 STEPS = 60
 TRIED = 15  # steps that a rate is tried for
 RATES = tuple(10.0 ** (-k / 2) for k in range(-1, 9))  # 3.2, 1, 0.32, …, 0.0001
@@ -59,6 +60,9 @@ def layerwise(compiled: Compiled, clock: Clock, seed: int = 0) -> Section:
     gradients a step costs.
     """
     title = "All at once against layer by layer"
+    if compiled.spec.weights > LARGEST:
+        words = f"Left out: {compiled.spec.weights:,} weights, and it is run up to {LARGEST:,}."
+        return Section("layerwise", title, (Words(words),), {}, "too many weights")
     program = passes(compiled.spec).gradient
     sweep = _sweep(program)
     given, start = _problem(program, seed)

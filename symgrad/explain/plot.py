@@ -53,8 +53,7 @@ def _drawn(
     grid = [[" "] * (columns + 1) for _ in range(_HEIGHT + 1)]
     for letter, curve in reversed(list(zip(string.ascii_letters, curves, strict=False))):
         places = [
-            (round((1 - up.place(y)) * _HEIGHT), round(across.place(x) * columns))
-            for x, y in curve
+            (round((1 - up.place(y)) * _HEIGHT), round(across.place(x) * columns)) for x, y in curve
         ]
         for start, end in pairwise(places):
             for row, column in _between(start, end):
