@@ -180,7 +180,7 @@ def gradient_free(
         "summary": growth.summary + (steps.summary if steps else []),
         "sizes": [part.numbers for part in fits],
     } | ({"zero_one": steps.numbers} if steps else {})
-    setting = [Words(text) for text in _setting(seeds, evaluations]
+    setting = [Words(text) for text in _setting(seeds, evaluations)]
     blocks = (*setting, *(block for part in parts for block in part.blocks))
     return Section(
         "gradient_free", "Without gradients", blocks, data, "" if complete else clock.why
