@@ -95,14 +95,15 @@ def test_the_answer_says_only_what_there_are_numbers_for():
     assert answer([]).data == {"answers": []}
     only_counts = answer(list(explain(COMPILED, Clock(10), only=["counts"])))
     questions = [each["question"] for each in only_counts.data["answers"]]
-    assert len(questions) == 2 and "gradients" not in " ".join(questions)
+    assert len(questions) == 3 and "gradients" not in " ".join(questions)
     assert "221 operations" in only_counts.data["answers"][0]["answer"]
 
 
 def test_the_answer_follows_the_numbers():
-    counts = {"loss": 10, "textbook_trees": 40, "shared_only": 20, "loss_first": 20}
+    counts = {"loss": 10, "textbook_trees": 40, "shared_only": 20, "loss_first": 20,
+              "emitted": 20, "weights": 5}  # fmt: skip
     section = Section("counts", "", (), counts)
-    (_, keeps) = answer([section]).data["answers"]
+    (_, _, keeps) = answer([section]).data["answers"]
     assert keeps["answer"].startswith("Nothing, for this network")
     proof = {"comparable": True, "isomorphic": False, "same_outputs": False}
     (said,) = answer([Section("proof", "", (), proof)]).data["answers"]

@@ -169,7 +169,7 @@ def test_formulas_with_sums_are_in_no_textbook():
 
 def test_the_section_has_the_documented_keys():
     section = counts(reference([2, 2, 1]))
-    assert set(section.data) == {*STAGES, "rule"}
+    assert set(section.data) == {*STAGES, "weights", "rule"}
     assert section.data["loss"] == 16 and section.data["textbook_trees"] == 221
     assert section.data["shared_only"] == 38 and section.data["loss_first"] == 30
 

@@ -476,6 +476,18 @@ def test_in_a_browser(browser, file, scheme, width):
     seen.context.close()
 
 
+@pytest.mark.parametrize("width", [360, 1280])
+def test_the_committed_page_in_a_browser(browser, width):
+    file = Path(__file__).parent.parent / "docs" / "explain-iris.html"
+    seen, requests, complaints = opened(browser, file, "dark", width)
+    assert requests == [file.as_uri()] and complaints == []
+    assert seen.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    titles = seen.locator("section h2").all_inner_texts()
+    assert len(titles) == 8 and "What it costs" in titles[1]
+    assert seen.locator("math").count() >= 2 and seen.locator("svg").count() > 8
+    seen.context.close()
+
+
 def test_contrast_in_light_and_dark(browser, file):
     grounds = []
     for scheme in "light", "dark":

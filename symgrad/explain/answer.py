@@ -38,6 +38,34 @@ def _why_not(found: Found) -> Iterator[str]:
     )
 
 
+def _larger(found: Found) -> Iterator[str]:
+    if "counts" not in found:
+        return
+    counts = found["counts"]
+    beyond = counts["emitted"] - counts["loss"]
+    yield (
+        f"No. It has {counts['weights']:,} entries, which are those of all layers one after the "
+        f"other; all together take {beyond:,} operations beyond the loss, "
+        f"{beyond / counts['weights']:.1f} a weight."
+    )
+
+
+def _dominant(found: Found) -> Iterator[str]:
+    networks = [n for family in found.get("growth", {}).values() for n in family["networks"]]
+    if not networks:
+        return
+    weights = [network["weights"] for network in networks]
+    loss_first, shared = (
+        [network[key] / network["loss"] for network in networks]
+        for key in ("loss_first", "shared_only")
+    )
+    yield (
+        f"A whole gradient costs {min(loss_first):.1f} to {max(loss_first):.1f} times the loss in "
+        f"networks of {min(weights):,} to {max(weights):,} weights like this one; with sharing "
+        f"alone it costs up to {max(shared):,.0f} times the loss."
+    )
+
+
 def _keeps(found: Found) -> Iterator[str]:
     if "counts" in found:
         counts = found["counts"]
@@ -115,8 +143,10 @@ def _gradient_free(found: Found) -> Iterator[str]:
 
 QUESTIONS = (
     ("Why not differentiate the whole error function by all the weights at once?", _why_not),
+    ("Is that gradient much larger than those of the layers, one by one?", _larger),
     ("What keeps one from it?", _keeps),
     ("Is what comes out backpropagation?", _is_backprop),
     ("Must one update layer by layer?", _at_once),
     ("Why not without gradients?", _gradient_free),
+    ("Why is backpropagation so dominant?", _dominant),
 )

@@ -91,7 +91,7 @@ def by_hand(spec: Spec) -> int | None:
 
 
 def counts(spec: Spec, order: Order = "loss-first") -> Section:
-    """`data`: the integers of `Counts` by name, and `rule`, the counting rule in words."""
+    """`data`: the integers of `Counts` by name, `weights`, and `rule`, the rule in words."""
     found = count(spec, order)
     rows = [(key, *STAGES[key], value) for key, value in asdict(found).items()]
     table = Table(
@@ -109,7 +109,10 @@ def counts(spec: Spec, order: Order = "loss-first") -> Section:
     )
     blocks: tuple[Block, ...] = (Words(RULE), table, bars, *map(Words, findings(found)))
     return Section(
-        "counts", "What it costs, stage by stage", blocks, {**asdict(found), "rule": RULE}
+        "counts",
+        "What it costs, stage by stage",
+        blocks,
+        {**asdict(found), "weights": spec.weights, "rule": RULE},
     )
 
 
