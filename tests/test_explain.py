@@ -17,10 +17,10 @@ from typer.testing import CliRunner
 from symgrad.cli.main import app
 from symgrad.compiler.compile import Compiled
 from symgrad.errors import SymgradError
-from symgrad.explain.answer import answer
 from symgrad.explain.clock import Clock
 from symgrad.explain.explain import SECTIONS, as_data, chosen, explain, report
 from symgrad.explain.report import Section, Words
+from symgrad.explain.sections.answer import answer
 
 QUICK = "expression,counts,proof,answer"
 COMPILED = Compiled(nets.net([2, 2, 1], ["tanh", "identity"]))

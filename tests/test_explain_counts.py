@@ -9,8 +9,8 @@ import scalar_chain
 import sympy
 
 from symgrad.checking import scalars
-from symgrad.explain import chain_rule
-from symgrad.explain.counts import STAGES, by_hand, count, counts, findings
+from symgrad.explain.backprop import chain_rule
+from symgrad.explain.sections.counts import STAGES, by_hand, count, counts, findings
 
 SHAPES = [
     [1, 1], [3, 2], [2, 2, 1], [1, 5, 1], [2, 3, 2], [1, 1, 1, 1], [4, 1, 2, 3], [2, 4, 4, 2],

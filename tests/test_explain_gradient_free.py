@@ -10,10 +10,11 @@ from threading import Event
 import numpy as np
 import pytest
 
-from symgrad.explain import gradient_free as section
 from symgrad.explain.clock import Clock
-from symgrad.explain.gradient_free import Case, contest, gradient_free, quartiles
-from symgrad.explain.methods import (
+from symgrad.explain.minimising import contest as contests
+from symgrad.explain.minimising.cases import Case
+from symgrad.explain.minimising.contest import contest, quartiles
+from symgrad.explain.minimising.methods import (
     METHODS,
     Array,
     Limit,
@@ -23,7 +24,9 @@ from symgrad.explain.methods import (
     marks,
     minimise,
 )
+from symgrad.explain.minimising.zero_one import ellipse, step_case
 from symgrad.explain.report import Lines, Section, Table, Words
+from symgrad.explain.sections.gradient_free import gradient_free
 
 CURVATURES = np.array([1.0, 2.0, 4.0])
 MINIMUM = np.array([0.5, -1.0, 0.25])
@@ -214,14 +217,14 @@ def test_every_method_is_tuned_by_the_same_budget(monkeypatch: pytest.MonkeyPatc
         asked.setdefault(method.name, []).append(call)
         return minimise(method, problem, start, settings, limit, seed)
 
-    monkeypatch.setattr(section, "minimise", noted)
+    monkeypatch.setattr(contests, "minimise", noted)
     outcomes = contest(quadratic_case(), Limit(60, 30.0, 0.01), 3, Clock(60))
     assert [each.method for each in outcomes] == list(METHODS)
     first = asked["L-BFGS"]
     assert all(calls == first for calls in asked.values())
     tuning, reported = first[:-3], first[-3:]
-    assert len(tuning) == 8 * section.TUNING_STARTS
-    assert {call[1:3] for call in tuning} == {(60 * section.TUNING_SHARE, 10.0)}
+    assert len(tuning) == 8 * contests.TUNING_STARTS
+    assert {call[1:3] for call in tuning} == {(60 * contests.TUNING_SHARE, 10.0)}
     assert {call[1:3] for call in reported} == {(60, 30.0)}
     assert [call[0] for call in reported] == [0, 1, 2]
     assert not {call[0] for call in tuning} & {call[0] for call in reported}
@@ -247,7 +250,7 @@ def test_what_is_not_complete_is_left_out() -> None:
 @pytest.fixture(scope="module")
 def small() -> Section:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(section, "PER_SECOND", 2)
+        patch.setattr("symgrad.explain.sections.gradient_free.PER_SECOND", 2)
         return gradient_free(Clock(75), seeds=3, sizes=((2,), (3,)))
 
 
@@ -312,8 +315,8 @@ def test_on_a_0_1_loss_gradients_are_zero_and_lead_nowhere(small: Section) -> No
 
 
 def test_a_0_1_loss_is_the_share_that_is_wrong() -> None:
-    case = section._steps((8,))
-    x, t = section._ellipse()
+    case = step_case((8,))
+    x, t = ellipse()
     theta = case.start(3)
     z1 = np.tanh(x @ theta[:16].reshape(2, 8) + theta[16:24])
     said = z1 @ theta[24:32] + theta[32] > 0
@@ -321,7 +324,7 @@ def test_a_0_1_loss_is_the_share_that_is_wrong() -> None:
 
 
 def test_a_stopped_clock_leaves_what_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(section, "PER_SECOND", 2)
+    monkeypatch.setattr("symgrad.explain.sections.gradient_free.PER_SECOND", 2)
     stop, asked = Event(), []
 
     def until_adam(what: str, share: float) -> None:

@@ -7,8 +7,8 @@ import pytest
 
 from symgrad.compiler.spec import Spec
 from symgrad.explain.clock import Clock
-from symgrad.explain.counts import count
-from symgrad.explain.growth import growth
+from symgrad.explain.sections.counts import count
+from symgrad.explain.sections.growth import growth
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from symgrad.compiler.compile import Compiled
+from symgrad.explain.backprop.updates import afresh, at_once, in_sweep, sweep_of
 from symgrad.explain.clock import Clock
-from symgrad.explain.layerwise import _afresh, _at_once, _in_sweep, _problem, _sweep, layerwise
+from symgrad.explain.sections.layerwise import _problem, layerwise
 
 SPEC = nets.net([2, 3, 2], ["tanh", "identity"])
 
@@ -39,7 +40,7 @@ def gradients(given, w):
 @pytest.fixture(scope="module")
 def made():
     program = Compiled(SPEC).program
-    return _sweep(program), *_problem(program, 3)
+    return sweep_of(program), *_problem(program, 3)
 
 
 def check(updated, expected):
@@ -49,7 +50,7 @@ def check(updated, expected):
 
 def test_at_once_is_descent(made):
     sweep, given, w = made
-    before, updated = _at_once(sweep, given, w, 0.3)
+    before, updated = at_once(sweep, given, w, 0.3)
     g = gradients(given, w)
     check(updated, {name: w[name] - 0.3 * g[name] for name in w})
     y = forward(given, w)[1]
@@ -58,7 +59,7 @@ def test_at_once_is_descent(made):
 
 def test_afresh_takes_the_gradient_of_the_network_as_it_is_by_then(made):
     sweep, given, w = made
-    _, updated = _afresh(sweep, given, w, 0.3)
+    _, updated = afresh(sweep, given, w, 0.3)
     g = gradients(given, w)
     half = w | {name: w[name] - 0.3 * g[name] for name in ("W2", "b2")}
     again = gradients(given, half)
@@ -67,7 +68,7 @@ def test_afresh_takes_the_gradient_of_the_network_as_it_is_by_then(made):
 
 def test_in_the_sweep_errors_travel_through_changed_weights(made):
     sweep, given, w = made
-    _, updated = _in_sweep(sweep, given, w, 0.3)
+    _, updated = in_sweep(sweep, given, w, 0.3)
     h, y = forward(given, w)
     delta2 = (y - given["t"]) / len(y)
     changed = w["W2"] - 0.3 * h.T @ delta2

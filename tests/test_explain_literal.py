@@ -15,19 +15,20 @@ import sympy as sp
 
 from symgrad.checking.scalars import expand
 from symgrad.errors import SymgradError
-from symgrad.explain import literal as section
-from symgrad.explain import peers, scalar_run
 from symgrad.explain.clock import Clock
-from symgrad.explain.literal import literal, rung
-from symgrad.explain.peers import NOT_TRIED, Outcome, check_peers, run
 from symgrad.explain.report import Lines, Table, Words
-from symgrad.explain.scalar_count import (
+from symgrad.explain.scalars import peers
+from symgrad.explain.scalars import run as scalar_run
+from symgrad.explain.scalars.count import (
     Counter,
     casadi_operations,
     symengine_node,
     sympy_node,
     wrenfold_node,
 )
+from symgrad.explain.scalars.peers import NOT_TRIED, Outcome, check_peers, run
+from symgrad.explain.sections import literal as section
+from symgrad.explain.sections.literal import literal, rung
 
 HUGE = (8, 64, 64, 64, 8)  # no tool here is done with it in a minute
 

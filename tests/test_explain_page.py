@@ -11,9 +11,10 @@ from xml.etree import ElementTree
 import pytest
 
 import symgrad
-from symgrad.explain import charts
-from symgrad.explain.charts import figure, linear_scale, log_scale
-from symgrad.explain.page import mathml, page
+from symgrad.explain.drawing import charts
+from symgrad.explain.drawing.charts import linear_scale, log_scale
+from symgrad.explain.drawing.page import mathml, page
+from symgrad.explain.drawing.text import figure
 from symgrad.explain.report import (
     Bars,
     Equations,

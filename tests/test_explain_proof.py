@@ -8,10 +8,10 @@ import pytest
 import symgrad
 from symgrad.compiler.compile import Compiled
 from symgrad.compiler.spec import ACTIVATIONS, LOSSES, Spec
-from symgrad.explain.backprop import GRADIENT, NoTextbook, backprop
-from symgrad.explain.certificate import Equal, compare
-from symgrad.explain.isomorphism import match
-from symgrad.explain.proof import proof
+from symgrad.explain.backprop.by_hand import GRADIENT, NoTextbook, backprop
+from symgrad.explain.backprop.certificate import Equal, compare
+from symgrad.explain.backprop.isomorphism import match
+from symgrad.explain.sections.proof import proof
 from symgrad.language.evaluate import Floats, evaluate
 from symgrad.language.program import Definition
 from symgrad.language.verify import verify
@@ -64,7 +64,7 @@ def test_by_hand_is_the_gradient(spec):
 
 
 def test_by_hand_takes_no_pass_of_the_compiler():
-    import symgrad.explain.backprop as module
+    import symgrad.explain.backprop.by_hand as module
 
     with open(module.__file__, encoding="utf-8") as source:
         assert "symgrad.compiler" not in source.read()

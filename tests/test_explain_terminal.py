@@ -8,7 +8,9 @@ import pytest
 from rich.console import Console
 
 import symgrad
-from symgrad.explain.plot import plot
+from symgrad.explain.drawing.plot import plot
+from symgrad.explain.drawing.terminal import new_console, show, show_head
+from symgrad.explain.drawing.text import numeric, pieces
 from symgrad.explain.report import (
     Bars,
     Equations,
@@ -18,7 +20,6 @@ from symgrad.explain.report import (
     Table,
     Words,
 )
-from symgrad.explain.terminal import new_console, numeric, pieces, show, show_head
 from symgrad.language import latex, unicode
 
 SPECS = sorted(Path(__file__).parent.parent.joinpath("specs").glob("*.toml"))

@@ -72,7 +72,7 @@ def test_the_speeds_shown_are_those_measured():
 
 def test_the_operations_shown_are_those_of_explain():
     from symgrad.compiler.spec import Spec
-    from symgrad.explain.counts import count
+    from symgrad.explain.sections.counts import count
 
     table = README.split("| | operations |\n|---|---|\n")[1].split("\n\n")[0]
     shown = [int(row.split("|")[2].replace(",", "")) for row in table.splitlines()]

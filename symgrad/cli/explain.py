@@ -65,9 +65,9 @@ def explain_command(
     import symgrad
     from symgrad.compiler.write import write
     from symgrad.explain.clock import Clock
+    from symgrad.explain.drawing.page import page
+    from symgrad.explain.drawing.terminal import new_console, show, show_head
     from symgrad.explain.explain import as_data, explain, report
-    from symgrad.explain.page import page
-    from symgrad.explain.terminal import new_console, show, show_head
 
     compiled = symgrad.compile(spec, order=order.value)
     console = new_console()

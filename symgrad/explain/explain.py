@@ -11,17 +11,17 @@ import sympy
 import symgrad
 from symgrad.compiler.compile import Compiled
 from symgrad.errors import SymgradError
-from symgrad.explain.answer import answer
 from symgrad.explain.clock import Clock
-from symgrad.explain.counts import counts
-from symgrad.explain.expression import expression
-from symgrad.explain.gradient_free import gradient_free
-from symgrad.explain.growth import growth
-from symgrad.explain.layerwise import layerwise
-from symgrad.explain.literal import literal
-from symgrad.explain.peers import check_peers
-from symgrad.explain.proof import proof
 from symgrad.explain.report import Report, Section
+from symgrad.explain.scalars.peers import check_peers
+from symgrad.explain.sections.answer import answer
+from symgrad.explain.sections.counts import counts
+from symgrad.explain.sections.expression import expression
+from symgrad.explain.sections.gradient_free import gradient_free
+from symgrad.explain.sections.growth import growth
+from symgrad.explain.sections.layerwise import layerwise
+from symgrad.explain.sections.literal import literal
+from symgrad.explain.sections.proof import proof
 
 BUDGET = 180.0  # seconds for all that takes long
 SEEDS = 10

@@ -11,8 +11,8 @@ from symgrad.compiler.schedule import schedule
 from symgrad.compiler.share import share
 from symgrad.compiler.spec import Spec
 from symgrad.compiler.stabilize import stabilize
-from symgrad.explain import chain_rule
-from symgrad.explain.backprop import NoTextbook, backprop
+from symgrad.explain.backprop import chain_rule
+from symgrad.explain.backprop.by_hand import NoTextbook, backprop
 from symgrad.explain.report import Bars, Block, Section, Table, Words
 from symgrad.language.count import operations
 from symgrad.language.program import Program, prune

@@ -13,8 +13,9 @@ from rich.console import Console, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from symgrad.explain.charts import Scale, drawable, figure, log_scale
-from symgrad.explain.plot import plot
+from symgrad.explain.drawing.charts import Scale, drawable, log_scale
+from symgrad.explain.drawing.plot import plot
+from symgrad.explain.drawing.text import figure, numeric, pieces
 from symgrad.explain.report import Bars, Cell, Equations, Lines, Section, Table, Words
 
 _PIPED_WIDTH = 100
@@ -69,23 +70,6 @@ def show(section: Section, console: Console, number: int | None = None) -> None:
     if section.missing:
         console.print()
         _paragraph(f"Not whole: {section.missing}", console, "yellow")
-
-
-def pieces(text: str) -> list[tuple[str, bool]]:
-    """The parts of a text, and whether each is code: what stands between backticks is."""
-    parts = text.split("`")
-    if len(parts) % 2 == 0:  # the last backtick has no partner, and stands for itself
-        parts[-2:] = ["`".join(parts[-2:])]
-    return [(part, index % 2 == 1) for index, part in enumerate(parts) if part]
-
-
-def numeric(table: Table) -> list[bool]:
-    """Which columns hold no text, but some figure."""
-    columns = [[row[place] for row in table.rows] for place in range(len(table.columns))]
-    return [
-        not any(isinstance(cell, str) for cell in column) and any(c is not None for c in column)
-        for column in columns
-    ]
 
 
 def _print(what: RenderableType, console: Console, width: int | None = None) -> None:

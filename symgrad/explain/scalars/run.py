@@ -1,6 +1,6 @@
 """What a child process runs: networks as scalar expressions, differentiated by one of the tools.
 
-    python -m symgrad.explain.scalar_run < request.json
+    python -m symgrad.explain.scalars.run < request.json
 
 The request names a tool and holds specs as plain data, which are read and never evaluated:
 
@@ -36,7 +36,7 @@ import sympy as sp
 
 from symgrad.checking.reference import Spec
 from symgrad.checking.scalars import Step, expand
-from symgrad.explain.scalar_count import (
+from symgrad.explain.scalars.count import (
     Counter,
     casadi_operations,
     symengine_node,

@@ -155,7 +155,7 @@ def _child(request: Message) -> Iterator[_Child]:
         given.seek(0)
         process = subprocess.Popen(
             # -P: nothing is imported from the folder that happens to be the present one
-            [sys.executable, "-P", "-m", "symgrad.explain.scalar_run"],
+            [sys.executable, "-P", "-m", "symgrad.explain.scalars.run"],
             stdin=given,
             stdout=subprocess.PIPE,
             stderr=errors,

@@ -1,114 +1,44 @@
 """Section 7: the same problems from the same starts, with the gradient and without it."""
 
 import math
-import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-import symgrad
 from symgrad.explain.clock import Clock
-from symgrad.explain.methods import (
-    METHODS,
-    Array,
-    Limit,
-    Method,
-    Problem,
-    Run,
-    Settings,
-    marks,
-    minimise,
+from symgrad.explain.minimising.cases import POINTS, TARGET, Case, fit, weights_of
+from symgrad.explain.minimising.contest import (
+    TUNING_SHARE,
+    TUNING_STARTS,
+    Outcome,
+    contest,
+    full_runs,
+)
+from symgrad.explain.minimising.methods import METHODS, Limit, Run, marks
+from symgrad.explain.minimising.zero_one import (
+    STEP_HIDDEN,
+    STEP_POINTS,
+    ellipse,
+    step_case,
+    surrogate,
 )
 from symgrad.explain.report import Block, Lines, Section, Series, Table, Words
 
 SIZES = ((2,), (8, 8), (30, 30))  # hidden units: 9, 105 and 1,051 weights
-POINTS = 64
-TARGET = 0.005  # a hundredth of what the best constant leaves
 
-STEP_HIDDEN = (8,)  # 33 weights
-STEP_POINTS = 200
-STEP_TARGET = 0.05  # five in a hundred classified wrongly
 
 EVALUATIONS = 5_000  # of a run, at most
 PER_SECOND = 50  # evaluations of a run for each second of the clock, where that is fewer
-
-# Each candidate of a method's settings is tried from so many starts, with this share of a run's
-# limits. The seeds of these starts begin with TUNING_SEED; those of the runs reported with 0.
-TUNING_STARTS = 3
-TUNING_SHARE = 1 / 3
-TUNING_SEED = 1_000
 
 # A run's time is such that so many methods may use it up in all their runs; most are far quicker.
 SLOW_METHODS = 3
 RESERVE = 0.15  # of the time is left alone, for what is compiled and for runs that end late
 
 FLOOR = 1e-12  # charts end here: what lies below is rounding
-
-
-@dataclass(frozen=True)
-class Case:
-    """A problem with its starts, and what its evaluations take on this machine."""
-
-    net: str  # "2-8-8-1"
-    weights: int
-    problem: Problem
-    start: Callable[[int], Array]  # by seed
-    target: float
-    loss_seconds: float
-    gradient_seconds: float  # of the loss and its gradient
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What one method made of one case."""
-
-    method: Method
-    settings: Settings
-    tried: tuple[float, ...]  # by candidate, the median of the best losses when tuning
-    runs: tuple[Run, ...]
-
-    @property
-    def reached(self) -> int:
-        return sum(run.to_target is not None for run in self.runs)
-
-    @property
-    def cut(self) -> int:
-        """Runs that ended at their limit of time."""
-        return sum(run.ended == "time" for run in self.runs)
-
-    @property
-    def loss(self) -> "Quartiles":
-        return quartiles(run.best for run in self.runs)
-
-    @property
-    def evaluations(self) -> "Quartiles":
-        """Until the target."""
-        return quartiles(run.to_target[0] if run.to_target else math.inf for run in self.runs)
-
-    @property
-    def seconds(self) -> "Quartiles":
-        """Until the target, with the method's own work."""
-        return quartiles(run.to_target[1] if run.to_target else math.inf for run in self.runs)
-
-
-# The lower quartile, the median and the upper quartile; None for what is not finite.
-Quartiles = tuple[float | None, float | None, float | None]
-
-
-def quartiles(values: Iterable[float]) -> Quartiles:
-    """Interpolated, and None where one of the two values that it lies between is infinite."""
-    ordered = sorted(values)
-
-    def at(share: float) -> float | None:
-        place = share * (len(ordered) - 1)
-        low, high = ordered[math.floor(place)], ordered[math.ceil(place)]
-        return low + (high - low) * (place % 1) if math.isfinite(high) else None
-
-    return at(0.25), at(0.5), at(0.75)
 
 
 def gradient_free(
@@ -143,7 +73,7 @@ def gradient_free(
     evaluations = max(20, int(min(EVALUATIONS, PER_SECOND * clock.seconds)))
     nets = (*sizes, STEP_HIDDEN)
     # A case with more weights gets more of what is left of the time: 1 + log n.
-    needs = [1 + math.log10(_weights(hidden)) for hidden in nets]
+    needs = [1 + math.log10(weights_of(hidden)) for hidden in nets]
     fits: list[_Part] = []
     steps: _Part | None = None
     complete = True
@@ -156,9 +86,9 @@ def gradient_free(
                 break
             seconds = clock.left * (1 - RESERVE) * needs[k] / sum(needs[k:])
             last = k == len(sizes)
-            case = _steps(hidden) if last else _fit(hidden)
+            case = step_case(hidden) if last else fit(hidden)
             limit = Limit(
-                evaluations, seconds / (SLOW_METHODS * _full_runs(seeds)), case.target, clock.stop
+                evaluations, seconds / (SLOW_METHODS * full_runs(seeds)), case.target, clock.stop
             )
             done = sum(needs[:k]) / sum(needs), needs[k] / sum(needs)
             outcomes = contest(case, limit, seeds, clock, done)
@@ -194,153 +124,6 @@ class _Part:
     blocks: list[Block]
     numbers: dict[str, Any]
     summary: list[str]
-
-
-# --- the cases ---
-
-
-def _fit(hidden: tuple[int, ...]) -> Case:
-    """tanh(3u+v+1) − tanh(3u−v−1), standardised, on fixed points: a 2-2-1 net can be exact."""
-    x = np.random.default_rng(7).uniform(-1, 1, (POINTS, 2))
-    u, v = x.T
-    t = np.tanh(3 * u + v + 1) - np.tanh(3 * u - v - 1)
-    t = ((t - t.mean()) / t.std())[:, None]
-    layers = [{"units": n, "activation": "tanh"} for n in hidden] + [{"units": 1}]
-    return _case(hidden, layers, {"loss": {"kind": "squared"}}, x, t, TARGET)
-
-
-def _steps(hidden: tuple[int, ...]) -> Case:
-    """Inside or outside an ellipse; the output is a step, 0 or 1, the loss the share of errors.
-
-    The step is a ramp of width 1e-200, which no number of float64 that occurs lies on. Its
-    derivative, as that of any condition, is 0 there: the gradient is emitted, and is 0.
-    """
-    x, t = _ellipse()
-    layers = [{"units": n, "activation": "tanh"} for n in hidden]
-    layers += [{"units": 1, "activation": "step"}]
-    rest = {
-        "activations": {"step": {"formula": "max(min(z * 1e200, 1), 0)"}},
-        "loss": {"formula": "abs(y - t)"},
-    }
-    return _case(hidden, layers, rest, x, t, STEP_TARGET)
-
-
-def _ellipse() -> tuple[Array, Array]:
-    """Points (samples, 2), and whether each lies inside, 0 or 1, (samples, 1)."""
-    x = np.random.default_rng(8).uniform(-1, 1, (STEP_POINTS, 2))
-    return x, (x[:, :1] ** 2 + 1.5 * x[:, 1:] ** 2 < 0.8).astype(np.float64)
-
-
-def _module(name: str, layers: Sequence[dict[str, Any]], rest: dict[str, Any]) -> Any:
-    spec = {"name": name, "dtype": "float64", "inputs": 2, "layers": list(layers), **rest}
-    return symgrad.compile(spec).module
-
-
-def _case(
-    hidden: tuple[int, ...],
-    layers: Sequence[dict[str, Any]],
-    rest: dict[str, Any],
-    x: Array,
-    t: Array,
-    target: float,
-) -> Case:
-    module = _module("net", layers, rest)
-    problem = Problem(
-        lambda theta: module.loss(theta, x, t),
-        lambda theta: module.loss_and_gradient(theta, x, t),
-    )
-    start = module.init(seed=0)
-    loss, both = _seconds((lambda: problem.loss(start), lambda: problem.loss_and_gradient(start)))
-    return Case(
-        "-".join(map(str, (2, *hidden, 1))),
-        module.SIZE,
-        replace(problem, gradient_cost=both / loss),
-        lambda seed: module.init(seed=seed),
-        target,
-        loss,
-        both,
-    )
-
-
-def _seconds(
-    calls: Sequence[Callable[[], object]], rounds: int = 9, each: int = 200
-) -> list[float]:
-    """Seconds a call: the quickest of `rounds`, in which all take turns."""
-    best = [math.inf] * len(calls)
-    for _ in range(rounds + 1):  # what the first round compiles is in none of the quickest
-        for k, call in enumerate(calls):
-            begun = time.perf_counter()
-            for _ in range(each):
-                call()
-            best[k] = min(best[k], (time.perf_counter() - begun) / each)
-    return best
-
-
-def _weights(hidden: tuple[int, ...]) -> int:
-    widths = (2, *hidden, 1)
-    return sum((before + 1) * after for before, after in pairwise(widths))
-
-
-# --- tuning and running ---
-
-
-class Over(Exception):
-    """The clock is over."""
-
-
-def contest(
-    case: Case, limit: Limit, seeds: int, clock: Clock, done: tuple[float, float] = (0.0, 1.0)
-) -> list[Outcome]:
-    """All methods tuned and run; those that are not complete when the clock is over are left out.
-
-    `done`: the share of all work that lies before, and that this is.
-    """
-    outcomes = []
-    for k, method in enumerate(METHODS):
-        share = done[0] + done[1] * k / len(METHODS)
-        clock.progress(f"{case.weights:,} weights, {method.name}", share)
-        try:
-            outcomes.append(_outcome(method, case, limit, seeds, clock))
-        except Over:
-            break
-    return outcomes
-
-
-def _outcome(method: Method, case: Case, limit: Limit, seeds: int, clock: Clock) -> Outcome:
-    tuning = replace(
-        limit,
-        evaluations=limit.evaluations * TUNING_SHARE,
-        seconds=limit.seconds * TUNING_SHARE,
-    )
-    starts = range(TUNING_SEED, TUNING_SEED + TUNING_STARTS)
-    tried = tuple(
-        float(np.median([run.best for run in _runs(method, case, each, tuning, starts, clock)]))
-        for each in method.candidates
-    )
-    settings = method.candidates[tried.index(min(tried))]
-    return Outcome(
-        method, settings, tried, _runs(method, case, settings, limit, range(seeds), clock)
-    )
-
-
-def _runs(
-    method: Method, case: Case, settings: Settings, limit: Limit, seeds: range, clock: Clock
-) -> tuple[Run, ...]:
-    runs = []
-    for seed in seeds:
-        if clock.over:
-            raise Over
-        runs.append(
-            minimise(method, case.problem, case.start(seed), settings, limit, (seed, case.weights))
-        )
-    if runs[-1].ended == "stop":
-        raise Over
-    return tuple(runs)
-
-
-def _full_runs(seeds: int) -> float:
-    """For how many runs of full length a method's runs count, those for tuning included."""
-    return seeds + TUNING_SHARE * TUNING_STARTS * len(METHODS[0].candidates)
 
 
 # --- the numbers ---
@@ -429,7 +212,7 @@ def _compare(outcomes: Sequence[Outcome]) -> dict[str, Any] | None:
 
 
 def _zero_one(case: Case, limit: Limit, outcomes: Sequence[Outcome]) -> dict[str, Any]:
-    x, t = _ellipse()
+    x, t = ellipse()
     starts = [case.start(seed) for seed in range(len(outcomes[0].runs))]
     losses = [case.problem.loss(start) for start in starts]
     gradients = [case.problem.loss_and_gradient(start)[1] for start in starts]
@@ -444,40 +227,8 @@ def _zero_one(case: Case, limit: Limit, outcomes: Sequence[Outcome]) -> dict[str
             )
             for each in outcomes
         },
-        "surrogate": _surrogate(case, limit, starts, x, t),
+        "surrogate": surrogate(case, limit, starts, x, t),
     }
-
-
-def _surrogate(
-    case: Case, limit: Limit, starts: Sequence[Array], x: Array, t: Array
-) -> list[float]:
-    """The 0/1 losses after L-BFGS on a smooth loss: the step a sigmoid, the loss its cross-entropy.
-
-    The weights are the same, and so is which outputs are above ½.
-    """
-    layers = [{"units": n, "activation": "tanh"} for n in STEP_HIDDEN]
-    layers += [{"units": 1, "activation": "sigmoid"}]
-    smooth = _module("smooth", layers, {"loss": {"kind": "binary_cross_entropy"}})
-    return [case.problem.loss(_smoothly(smooth, start, case, limit, x, t)) for start in starts]
-
-
-def _smoothly(smooth: Any, start: Array, case: Case, limit: Limit, x: Array, t: Array) -> Array:
-    """The weights with the lowest smooth loss that L-BFGS finds, within the limits of any run."""
-    lowest, found = math.inf, start
-
-    def loss_and_gradient(theta: Array) -> tuple[float, Array]:
-        nonlocal lowest, found
-        loss, gradient = smooth.loss_and_gradient(theta, x, t)
-        if loss < lowest:
-            lowest, found = loss, theta.copy()
-        return loss, gradient
-
-    problem = Problem(
-        lambda theta: smooth.loss(theta, x, t), loss_and_gradient, case.problem.gradient_cost
-    )
-    lbfgs = METHODS[0]
-    minimise(lbfgs, problem, start, {"pairs": 10}, limit, (0,))
-    return found
 
 
 # --- how it is shown ---

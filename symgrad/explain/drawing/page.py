@@ -15,9 +15,9 @@ from latex2mathml import exceptions
 from latex2mathml.converter import convert
 from markupsafe import Markup
 
-from symgrad.explain import charts
+from symgrad.explain.drawing import charts
+from symgrad.explain.drawing.text import figure, numeric, pieces
 from symgrad.explain.report import Bars, Block, Equations, Lines, Report, Section, Table, Words
-from symgrad.explain.terminal import numeric, pieces
 
 # What an equation may consist of, and of how many children each takes; None is any number.
 _ELEMENTS = {
@@ -52,7 +52,7 @@ def page(report: Report) -> str:
         lstrip_blocks=True,
     )
     environment.filters["pieces"] = pieces
-    environment.filters["figure"] = charts.figure
+    environment.filters["figure"] = figure
     template = environment.get_template("page.html.jinja")
     sections = [_section(*each) for each in enumerate(report.sections, start=1)]
     return template.render(name=report.name, facts=report.facts, sections=sections)
@@ -144,7 +144,7 @@ def _kinds(table: Table) -> list[str]:
     """What kind of column each is, for CSS."""
     kinds = []
     for place, number in enumerate(numeric(table)):
-        longest = max((len(charts.figure(row[place])) for row in table.rows), default=0)
+        longest = max((len(figure(row[place])) for row in table.rows), default=0)
         kinds.append("numeric" if number else "long" if longest > _SHORT else "short")
     return kinds
 

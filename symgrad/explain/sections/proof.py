@@ -5,11 +5,11 @@ from typing import Any
 
 from symgrad.compiler.compile import Compiled, derivatives
 from symgrad.compiler.differentiate import DerivativeGraph, textbook
-from symgrad.explain.backprop import GRADIENT, NoTextbook, backprop
-from symgrad.explain.certificate import DIGITS, POINTS, ROWS, UNITS, Check, Equal, compare
-from symgrad.explain.expression import count_paths
-from symgrad.explain.isomorphism import Match, match
+from symgrad.explain.backprop.by_hand import GRADIENT, NoTextbook, backprop
+from symgrad.explain.backprop.certificate import DIGITS, POINTS, ROWS, UNITS, Check, Equal, compare
+from symgrad.explain.backprop.isomorphism import Match, match
 from symgrad.explain.report import Block, Section, Table, Words
+from symgrad.explain.sections.expression import count_paths
 from symgrad.language.evaluate import PRIME
 from symgrad.language.program import Definition, Program, array, name_of
 from symgrad.language.unicode import equation

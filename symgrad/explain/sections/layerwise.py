@@ -1,30 +1,21 @@
 """Section 6: updating all the weights at once, against updating layer by layer.
 
 The question reads backpropagation as an update of the last layer, then of the one before with the
-gradient that the changed network has, and so on. Three ways to take one step of descent:
-
-- *at once*: all weights by the gradient at one point. One sweep forward, one backward.
-- *layer by layer, afresh*: from the last layer to the first, each by the gradient of the network as
-  it is by then; block coordinate descent (Gauss-Seidel). A whole gradient for every layer.
-- *layer by layer, in the sweep*: one sweep, but each layer is updated as soon as its gradient is
-  known, so that errors travel down through weights that have changed already. One gradient's cost,
-  but no gradient of any point.
-
-All run the same program, the compiler's for loss-first order, in float64 by its interpreter.
+gradient that the changed network has, and so on; see `symgrad.explain.backprop.updates`.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
-from symgrad.compiler.compile import Compiled, derivatives, passes
+from symgrad.compiler.compile import Compiled, passes
+from symgrad.explain.backprop.updates import STEPPERS, Sweep, Values, sweep_of
 from symgrad.explain.clock import Clock
 from symgrad.explain.report import Block, Lines, Section, Series, Table, Words
 from symgrad.language.evaluate import evaluate
 from symgrad.language.indices import SAMPLES
-from symgrad.language.program import Program, indices_of, name_of, prune, reads
+from symgrad.language.program import Program, indices_of, name_of, prune
 
 SAMPLES_USED = 32
 LARGEST = 200_000  # weights: beyond, the interpreter takes a second for a gradient
@@ -33,21 +24,12 @@ TRIED = 15  # steps that a rate is tried for
 RATES = tuple(10.0 ** (-k / 2) for k in range(-1, 9))  # 3.2, 1, 0.32, …, 0.0001
 FINER = (1.0, 0.1, 0.01, 0.001)  # of the rate: for how the difference shrinks
 
-Values = dict[str, np.ndarray]
 
 WAYS = {
     "at_once": "all at once",
     "afresh": "layer by layer, afresh",
     "in_sweep": "layer by layer, in the sweep",
 }
-
-
-@dataclass(frozen=True)
-class Sweep:
-    """Loss and gradient, whole, and in parts that end each with the gradient of a layer."""
-
-    whole: Program
-    parts: tuple[tuple[Program, tuple[str, ...]], ...]  # a part, and the weights it ends with
 
 
 def layerwise(compiled: Compiled, clock: Clock, seed: int = 0) -> Section:
@@ -64,7 +46,7 @@ def layerwise(compiled: Compiled, clock: Clock, seed: int = 0) -> Section:
         words = f"Left out: {compiled.spec.weights:,} weights, and it is run up to {LARGEST:,}."
         return Section("layerwise", title, (Words(words),), {}, "too many weights")
     program = passes(compiled.spec).gradient
-    sweep = _sweep(program)
+    sweep = sweep_of(program)
     given, start = _problem(program, seed)
     layers = len(sweep.parts)
     rate = _rate(sweep, given, start, clock)
@@ -98,38 +80,6 @@ def layerwise(compiled: Compiled, clock: Clock, seed: int = 0) -> Section:
     return Section("layerwise", title, tuple(_blocks(data)), data, missing)
 
 
-def _sweep(program: Program) -> Sweep:
-    """`program` with each weight's derivative as early as it can be, cut after every layer's."""
-    program = prune(program, ("E", *derivatives(program)))
-    waiting = list(program.definitions)
-    known = set(program.given)
-    parts: list[tuple[Program, tuple[str, ...]]] = []
-    part: list[Any] = []
-    weights = [name_of(weight) for weight in program.weights]
-    for number in sorted({int(name[1:]) for name in weights}, reverse=True):
-        own = [name for name in weights if int(name[1:]) == number]
-        missing = {f"d_{name}" for name in own}
-        while missing:
-            ready = [d for d in waiting if {name_of(r) for r in reads(d.value)} <= known]
-            chosen = next((d for d in ready if d.name in missing), ready[0])
-            waiting.remove(chosen)
-            part.append(chosen)
-            known.add(chosen.name)
-            missing.discard(chosen.name)
-        if number == 1:
-            part += waiting
-        parts.append((program.with_definitions(part), tuple(own)))
-        part = []
-    before: list[Any] = []
-    programs = []
-    for each, own_names in parts:
-        inputs = (*program.inputs, *(d.target for d in before))
-        outputs = tuple(d.name for d in each.definitions)
-        programs.append((replace(each, inputs=inputs, outputs=outputs), own_names))
-        before += each.definitions
-    return Sweep(program, tuple(programs))
-
-
 def _problem(program: Program, seed: int) -> tuple[Values, Values]:
     """Data, and weights to start from: targets come from the same network with other weights."""
     random = np.random.default_rng([seed, 6])
@@ -152,33 +102,6 @@ def _problem(program: Program, seed: int) -> tuple[Values, Values]:
     with np.errstate(all="ignore"):
         y = evaluate(prune(program, ("y",)), inputs | teacher)["y"]
     return inputs | {"t": np.asarray(y)}, weights()
-
-
-def _at_once(sweep: Sweep, given: Values, weights: Values, rate: float) -> tuple[float, Values]:
-    values = evaluate(sweep.whole, given | weights)
-    return float(values["E"]), {n: w - rate * values[f"d_{n}"] for n, w in weights.items()}
-
-
-def _afresh(sweep: Sweep, given: Values, weights: Values, rate: float) -> tuple[float, Values]:
-    before = None
-    for _, names in sweep.parts:
-        values = evaluate(sweep.whole, given | weights)
-        before = float(values["E"]) if before is None else before
-        weights = weights | {n: weights[n] - rate * values[f"d_{n}"] for n in names}
-    assert before is not None
-    return before, weights
-
-
-def _in_sweep(sweep: Sweep, given: Values, weights: Values, rate: float) -> tuple[float, Values]:
-    values: dict[str, Any] = given | weights
-    for part, names in sweep.parts:
-        values |= evaluate(part, values)
-        values |= {n: values[n] - rate * values[f"d_{n}"] for n in names}
-    return float(values["E"]), {n: values[n] for n in weights}
-
-
-Step = Callable[[Sweep, Values, Values, float], tuple[float, Values]]
-STEPPERS: Mapping[str, Step] = {"at_once": _at_once, "afresh": _afresh, "in_sweep": _in_sweep}
 
 
 def _rate(sweep: Sweep, given: Values, start: Values, clock: Clock) -> float | None:

@@ -11,8 +11,8 @@ from typing import Any
 
 from symgrad.compiler.spec import Spec
 from symgrad.explain.clock import Clock
-from symgrad.explain.counts import by_hand, count
-from symgrad.explain.peers import (
+from symgrad.explain.report import Block, Cell, Lines, Section, Series, Table, Words
+from symgrad.explain.scalars.peers import (
     MEMORY,
     NOT_TRIED,
     PEERS,
@@ -23,7 +23,7 @@ from symgrad.explain.peers import (
     installed,
     run,
 )
-from symgrad.explain.report import Block, Cell, Lines, Section, Series, Table, Words
+from symgrad.explain.sections.counts import by_hand, count
 
 # Each widens or deepens the one before, so that the time goes up by a small factor at first.
 LADDER = (

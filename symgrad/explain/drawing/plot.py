@@ -3,7 +3,7 @@
 import string
 from itertools import pairwise
 
-from symgrad.explain.charts import Scale, drawable, linear_scale, log_scale
+from symgrad.explain.drawing.charts import Scale, drawable, linear_scale, log_scale
 from symgrad.explain.report import Lines
 
 _HEIGHT = 15  # rows between the axes' ends

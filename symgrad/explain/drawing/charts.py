@@ -9,12 +9,10 @@ import math
 import textwrap
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from decimal import Decimal
 from xml.etree.ElementTree import Element, SubElement, tostring
 
-from symgrad.explain.report import Bars, Cell, Lines, Series
-
-_SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
+from symgrad.explain.drawing.text import figure, power
+from symgrad.explain.report import Bars, Lines, Series
 
 COLOURS = 6
 _DASHES = ("", "7 4", "2 3", "9 3 2 3", "12 4 4 4")  # not as many as markers: pairs repeat late
@@ -44,29 +42,6 @@ class Chart:
     svg: str
     legend: tuple[tuple[str, str], ...] = ()
     note: str = ""
-
-
-def figure(value: Cell) -> str:
-    """A cell as text: integers whole, other numbers with three digits, a dash for none."""
-    if value is None or isinstance(value, str):
-        return "–" if value is None else value
-    if value != value:
-        return "nan"
-    if abs(value) == math.inf:
-        return "∞" if value > 0 else "-∞"
-    # a float is whole where it could be read as a count; a larger one is an order of magnitude
-    if value == int(value) and abs(value) < (10**15 if isinstance(value, int) else 10**7):
-        return f"{int(value):,}"
-    rounded = Decimal(f"{Decimal(value):.2e}")
-    exponent = rounded.adjusted()
-    if -3 <= exponent < 6:
-        return f"{Decimal(value):,.{max(2 - exponent, 0)}f}"
-    return f"{rounded.scaleb(-exponent):.2f}×{power(exponent)}"
-
-
-def power(exponent: int) -> str:
-    """A power of ten: 10⁻³."""
-    return "10" + str(exponent).translate(_SUPERSCRIPTS)
 
 
 def drawable(value: float | None) -> bool:

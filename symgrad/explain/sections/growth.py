@@ -9,8 +9,8 @@ import numpy as np
 
 from symgrad.compiler.spec import Spec
 from symgrad.explain.clock import Clock
-from symgrad.explain.counts import Counts, count
 from symgrad.explain.report import Block, Lines, Section, Series, Table, Words
+from symgrad.explain.sections.counts import Counts, count
 
 WIDTHS = (2, 4, 8, 16, 32, 64)
 DEPTHS = (1, 2, 3, 4, 6, 8, 12)

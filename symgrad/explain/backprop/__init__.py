@@ -1,0 +1,1 @@
+"""Backpropagation by hand, the chain rule nested as it arises, and what programs have in common."""

@@ -1,0 +1,1 @@
+"""Drawing sections: on a terminal, and as a page."""

@@ -1,0 +1,48 @@
+"""Figures and words as text, alike on the terminal and on the page."""
+
+import math
+from decimal import Decimal
+
+from symgrad.explain.report import Cell, Table
+
+_SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
+
+
+def figure(value: Cell) -> str:
+    """A cell as text: integers whole, other numbers with three digits, a dash for none."""
+    if value is None or isinstance(value, str):
+        return "–" if value is None else value
+    if value != value:
+        return "nan"
+    if abs(value) == math.inf:
+        return "∞" if value > 0 else "-∞"
+    # a float is whole where it could be read as a count; a larger one is an order of magnitude
+    if value == int(value) and abs(value) < (10**15 if isinstance(value, int) else 10**7):
+        return f"{int(value):,}"
+    rounded = Decimal(f"{Decimal(value):.2e}")
+    exponent = rounded.adjusted()
+    if -3 <= exponent < 6:
+        return f"{Decimal(value):,.{max(2 - exponent, 0)}f}"
+    return f"{rounded.scaleb(-exponent):.2f}×{power(exponent)}"
+
+
+def power(exponent: int) -> str:
+    """A power of ten: 10⁻³."""
+    return "10" + str(exponent).translate(_SUPERSCRIPTS)
+
+
+def pieces(text: str) -> list[tuple[str, bool]]:
+    """The parts of a text, and whether each is code: what stands between backticks is."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:  # the last backtick has no partner, and stands for itself
+        parts[-2:] = ["`".join(parts[-2:])]
+    return [(part, index % 2 == 1) for index, part in enumerate(parts) if part]
+
+
+def numeric(table: Table) -> list[bool]:
+    """Which columns hold no text, but some figure."""
+    columns = [[row[place] for row in table.rows] for place in range(len(table.columns))]
+    return [
+        not any(isinstance(cell, str) for cell in column) and any(c is not None for c in column)
+        for column in columns
+    ]

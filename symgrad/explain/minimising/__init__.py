@@ -1,0 +1,1 @@
+"""Minimising a loss, with its gradient and without."""

@@ -1,0 +1,1 @@
+"""The sections: each computes its numbers and says how they are shown."""
