@@ -19,8 +19,9 @@ from symgrad.compiler.compile import Compiled
 from symgrad.errors import SymgradError
 from symgrad.explain.clock import Clock
 from symgrad.explain.explain import SECTIONS, as_data, chosen, explain, report
-from symgrad.explain.report import Section, Words
+from symgrad.explain.report import Equations, Section, Words
 from symgrad.explain.sections.answer import answer
+from symgrad.explain.sections.expression import expression
 
 QUICK = "expression,counts,proof,answer"
 COMPILED = Compiled(nets.net([2, 2, 1], ["tanh", "identity"]))
@@ -105,9 +106,10 @@ def test_the_answer_follows_the_numbers():
     section = Section("counts", "", (), counts)
     (_, _, keeps) = answer([section]).data["answers"]
     assert keeps["answer"].startswith("Nothing, for this network")
-    proof = {"comparable": True, "isomorphic": False, "same_outputs": False}
+    proof = {"comparable": True, "isomorphic": False, "same_outputs": False,
+             "certificate": {"checks": [{"equal": False, "exact": False}]}}  # fmt: skip
     (said,) = answer([Section("proof", "", (), proof)]).data["answers"]
-    assert said["answer"].startswith("No:")
+    assert said["answer"].startswith("No:") and "not confirmed" in said["answer"]
 
 
 # the command
@@ -142,7 +144,8 @@ def test_the_command_writes_page_and_numbers(tmp_path):
 def test_another_order_is_told_apart():
     result = run("specs/iris.toml", "--only", "counts,proof,answer", "--order", "weights-first")
     assert result.exit_code == 0 and "They differ" in result.output
-    assert "No: with this order" in result.output
+    assert "No: another program comes out" in result.output
+    assert "values are the same" in " ".join(result.output.split())
 
 
 @pytest.mark.parametrize(
@@ -176,6 +179,52 @@ def test_a_place_that_cannot_be_written_is_refused_at_once(tmp_path):
     result = run("specs/xor.toml", "--html", tmp_path / "file" / "x.html")
     assert result.exit_code == 2 and str(tmp_path / "file") in result.stderr
     assert "The one expression" not in result.stdout
+
+
+def test_only_ordinary_files_are_written(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    result = run("specs/xor.toml", "--only", "counts", "--json", pipe)
+    assert result.exit_code == 2 and "is no ordinary file" in result.stderr
+    assert pipe.is_fifo()
+
+
+def test_one_file_under_two_names_is_refused(tmp_path):
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "a")
+    for other in (tmp_path / "sub" / ".." / "a", tmp_path / "link"):
+        result = run("specs/xor.toml", "--html", tmp_path / "a", "--json", other)
+        assert result.exit_code == 2 and "need a file each" in result.stderr
+
+
+def test_an_error_in_one_section_loses_none_of_the_others(tmp_path, monkeypatch):
+    def broken(*_):
+        raise ZeroDivisionError("as an error of ours would be")
+
+    monkeypatch.setattr("symgrad.explain.explain.proof", broken)
+    numbers = tmp_path / "x.json"
+    result = run("specs/xor.toml", "--only", "counts,proof", "--json", numbers)
+    assert isinstance(result.exception, ZeroDivisionError)
+    assert json.loads(numbers.read_text())["counts"]["loss"] == 16
+
+
+def test_an_empty_list_is_refused():
+    result = run("specs/xor.toml", "--only", " , ")
+    assert result.exit_code == 2 and "--only: nothing is named" in result.stderr
+
+
+def test_the_names_of_the_derivative_are_explained():
+    blocks = expression(Compiled(nets.net([2, 2, 1], ["tanh", "identity"]))).blocks
+    _, derivative, where = [block.rows for block in blocks if isinstance(block, Equations)]
+    assert "z1[n,i1]" in derivative[0][0] and "y[n,i2]" in derivative[0][0]
+    assert [text.split(" = ")[0] for text, _ in where] == ["z1[n,i1]", "a1[n,i1]", "y[n,i2]"]
+
+
+def test_what_no_one_reads_is_not_written_out():
+    deep = expression(Compiled(nets.net([2] * 34, ["tanh"] * 33)))
+    assert not deep.data["written_out"] and deep.data["derivative"] is None
+    wide = expression(Compiled(nets.net([300, 200, 100], ["tanh", "identity"])))
+    assert wide.data["written_out"] and wide.data["paths"] == 1
 
 
 def test_folders_are_made(tmp_path):

@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from itertools import pairwise
 from threading import Event
 
@@ -402,3 +403,36 @@ def test_the_section_against_other_tools(monkeypatch):
     assert said[-1].endswith(
         "30 operations for 2-2-1 (yours) with 9 weights, as many as symgrad emits."
     )
+
+
+@pytest.mark.skipif(os.name != "posix", reason="processes as POSIX has them")
+def test_a_parent_ended_by_force_leaves_no_child():
+    """A process like symgrad's begins a child, tells its number, and is killed with -9."""
+    code = """
+import subprocess, sys, time
+begin = subprocess.Popen
+class Told(begin):
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        print(self.pid, flush=True)
+subprocess.Popen = Told
+from symgrad.compiler.spec import Spec
+from symgrad.explain.clock import Clock
+from symgrad.explain.scalars.peers import run
+layers = [{"units": n, "activation": "tanh"} for n in (64, 64, 64, 8)]
+spec = Spec.parse({"name": "huge", "inputs": 8, "layers": layers})
+run("sympy", [spec], 60.0, Clock(60))
+"""
+    parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    child = int(parent.stdout.readline())
+    parent.kill()
+    parent.wait()
+    for _ in range(300):  # it looks twice a second; imports take their time
+        try:
+            os.kill(child, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.1)
+    os.kill(child, signal.SIGKILL)
+    pytest.fail("the child went on without its parent")

@@ -81,6 +81,7 @@ def test_the_operations_shown_are_those_of_explain():
         found.loss,
         found.textbook_trees,
         found.shared_only,
+        found.weights_first,
         found.loss_first,
         found.emitted,
         found.hand_backprop,

@@ -2,11 +2,11 @@
 
 import json
 import math
-import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
 from threading import Event
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +16,7 @@ from symgrad.cli.options import Order, OrderOption, SpecArgument
 from symgrad.errors import SymgradError
 
 if TYPE_CHECKING:
+    from symgrad.compiler.compile import Compiled
     from symgrad.explain.clock import Progress
     from symgrad.explain.report import Section
 
@@ -60,32 +61,41 @@ def explain_command(
     """
     if not math.isfinite(budget):
         raise SymgradError("--budget: a number of seconds, not infinitely many")
+    sections, tools = _listed(only, "--only"), _listed(against, "--against")
     _check_places(spec, html, json_file)
 
-    import symgrad
-    from symgrad.compiler.write import write
-    from symgrad.explain.clock import Clock
-    from symgrad.explain.drawing.page import page
-    from symgrad.explain.drawing.terminal import new_console, show, show_head
-    from symgrad.explain.explain import as_data, explain, report
-
-    compiled = symgrad.compile(spec, order=order.value)
-    console = new_console()
     done: list[Section] = []
-    with _stopping() as stop, _progress() as progress:
-        sections = explain(
-            compiled,
-            Clock(budget, stop, progress),
-            only=_listed(only),
-            against=_listed(against),
-            seeds=seeds,
-        )
-        for section in sections:
-            if not done:
-                made = report(compiled, [])
-                show_head(made.name, made.facts, console)
-            show(section, console, len(done) + 1)
-            done.append(section)
+    with _stopping() as stop:
+        import symgrad
+        from symgrad.explain.clock import Clock
+        from symgrad.explain.drawing.terminal import new_console, show, show_head
+        from symgrad.explain.explain import explain, report
+
+        compiled = symgrad.compile(spec, order=order.value)
+        console = new_console()
+        try:
+            with _progress() as progress:
+                clock = Clock(budget, stop, progress)
+                for section in explain(compiled, clock, only=sections, against=tools, seeds=seeds):
+                    if not done:
+                        made = report(compiled, [])
+                        show_head(made.name, made.facts, console)
+                    done.append(section)
+                    show(section, console, len(done))
+        finally:  # whatever ends it, what is done is written
+            if done:
+                _write(compiled, done, html, json_file)
+    if stop.is_set():
+        raise typer.Exit(130)
+
+
+def _write(
+    compiled: "Compiled", done: "list[Section]", html: Path | None, json_file: Path | None
+) -> None:
+    from symgrad.compiler.write import write
+    from symgrad.explain.drawing.page import page
+    from symgrad.explain.explain import as_data, report
+
     texts = {}
     if html is not None:
         texts[html] = page(report(compiled, done))
@@ -94,12 +104,14 @@ def explain_command(
         texts[json_file] = numbers + "\n"
     for place, text in texts.items():
         typer.echo(f"written: {write({place.name: text}, place.parent)[0]}")
-    if stop.is_set():
-        raise typer.Exit(130)
 
 
-def _listed(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",") if part.strip()]
+def _listed(text: str, option: str) -> list[str]:
+    """The parts of a list with commas; empty only where nothing was given."""
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if text and not parts:
+        raise SymgradError(f"{option}: nothing is named in {text!r}")
+    return parts
 
 
 def _check_places(spec: Path, *places: Path | None) -> None:
@@ -108,12 +120,14 @@ def _check_places(spec: Path, *places: Path | None) -> None:
     for place in wanted:
         if place.is_dir():
             raise SymgradError(f"{place} is a folder; name the file to write")
+        if place.exists() and not place.is_file():
+            raise SymgradError(f"{place} is no ordinary file; name another one")
         if place.exists() and spec.exists() and place.samefile(spec):
             raise SymgradError(f"{place} is the spec itself; name another file")
         place.parent.mkdir(parents=True, exist_ok=True)  # an OSError names the folder
-        if not os.access(place if place.exists() else place.parent, os.W_OK):
-            raise SymgradError(f"{place} can't be written; name another file")
-    if len({place.absolute() for place in wanted}) < len(wanted):
+        with TemporaryFile(dir=place.parent):  # or this one does: it can be written there
+            pass
+    if len({place.resolve() for place in wanted}) < len(wanted):
         raise SymgradError(f"{wanted[0]}: the page and the numbers need a file each")
 
 

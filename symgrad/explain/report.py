@@ -64,6 +64,11 @@ class Lines:
     log_x: bool = True
 
 
+def several(number: int, word: str) -> str:
+    """A number of things, in words: 1 weight, 9 weights."""
+    return f"{number:,} {word}" if number == 1 else f"{number:,} {word}s"
+
+
 Block = Words | Equations | Table | Bars | Lines
 
 

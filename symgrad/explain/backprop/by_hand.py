@@ -7,6 +7,7 @@ the gradient that comes from above, δ = g ⊙ f′(z), and
     ∂E/∂W = hᵀδ      ∂E/∂b = Σ δ      g of the layer below = δ Wᵀ
 
 Nothing here is derived: f′ and the derivatives of the losses are those of the textbooks, typed in.
+(But for formulas of the user's own, which no textbook has: SymPy differentiates them on scalars.)
 It takes from symgrad the notation, to be counted, printed and compared, and no pass of the
 compiler. So it can be held against what the compiler finds.
 """
@@ -205,7 +206,10 @@ class _Writing:
         two = [[symbols[k], Symbol(f"{k}_other", real=True)] for k in at]
         both = scalars.interpret(formula, dict(zip(at, two, strict=True)), constants, 2)[0]
         if both != one:
-            raise NoTextbook(f"the formula {formula!r} sums over units: no textbook has its slope")
+            raise NoTextbook(
+                f"the formula {formula!r} sums over units, and the equations by hand are for "
+                "functions of one unit"
+            )
         pair = [one, sympy.diff(one, symbols[by])]
         names = sympy.numbered_symbols(f"{name}_part", real=True)
         parts, (value, slope) = sympy.cse(pair, symbols=names)
@@ -237,7 +241,8 @@ class _Writing:
             return self._softmax_loss(kind, y, t)
         if kind in OF_OUTPUT:
             of, by = OF_OUTPUT[kind]
-            self._define("e", (SAMPLE,), self._sum(of(y, t), last))
+            sign, term = of(y, t).as_coeff_Mul()
+            self._define("e", (SAMPLE,), sign * self._sum(term, last))
             return by(y, t)
         value, slope = self._formula("loss", self.loss, {"y": y, "t": t}, "y")
         self._define("e", (SAMPLE,), self._sum(value, last))

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from sympy import Add, Expr, Function, Indexed, Mul, Pow, Symbol
 from sympy.concrete.expr_with_limits import ExprWithLimits
 
-from symgrad.language.indices import SAMPLES
+from symgrad.language.indices import SAMPLES, bounds
 from symgrad.language.program import Definition, Program, indices_of, name_of
 
 
@@ -43,6 +43,7 @@ class Graph:
 
     roots: Mapping[str, int]  # the node of every definition
     slots: Mapping[str, tuple[int, ...]]  # which of its target's indices stands at each slot
+    shapes: Mapping[str, str]  # of every definition's array
     inside: Mapping[str, frozenset[int]]  # the nodes that its definition computes
     computed: Counter[int]  # how often each operation is computed, over all definitions
     taken: frozenset[str]  # definitions that were taken for another program's, of equal value
@@ -59,11 +60,15 @@ def graph(
     A definition for which `taken_for` names one of the graph `before` counts as that one's node.
     """
     known: dict[str, tuple[Node, tuple[Symbol, ...]]] = {
-        name: (table.node(indices_of(target), "given", name), indices_of(target))
+        name: (
+            table.node(indices_of(target), "given", name, str(program.shape(target))),
+            indices_of(target),
+        )
         for name, target in program.given.items()
     }
     roots: dict[str, int] = {}
     slots: dict[str, tuple[int, ...]] = {}
+    shapes: dict[str, str] = {}
     inside: dict[str, frozenset[int]] = {}
     taken: set[str] = set()
     computed: Counter[int] = Counter()
@@ -80,7 +85,8 @@ def graph(
         inside[definition.name] = frozenset(reading.computed)
         computed += reading.computed
         slots[definition.name] = tuple(definition.indices.index(index) for index in node.at)
-    return Graph(roots, slots, inside, computed, frozenset(taken))
+        shapes[definition.name] = str(program.shape(definition.target))
+    return Graph(roots, slots, shapes, inside, computed, frozenset(taken))
 
 
 class _Reading:
@@ -105,11 +111,12 @@ class _Reading:
     def _operation(self, value: Expr) -> Node:
         if isinstance(value, ExprWithLimits):
             body = self.node(value.function)
-            bound = [limits[0] for limits in value.limits]
+            bound = list(bounds(value))
+            extents = str(list(bounds(value).values()))
             free = tuple(dict.fromkeys(index for index in body.at if index not in bound))
             order = [*free, *bound]
             slots = tuple(order.index(index) for index in body.at)
-            return self.table.node(free, type(value).__name__, len(bound), body.number, slots)
+            return self.table.node(free, type(value).__name__, extents, body.number, slots)
         parts = [self.node(part) for part in value.args]
         if isinstance(value, Add | Mul):
             parts.sort(key=lambda part: (part.number, [index.name for index in part.at]))
@@ -181,7 +188,8 @@ def match(
     return Match(
         pairs=pairs,
         same_outputs=all(
-            (one.roots[a], one.slots[a]) == (other.roots[b], other.slots[b])
+            (one.roots[a], one.slots[a], one.shapes[a])
+            == (other.roots[b], other.slots[b], other.shapes[b])
             and b not in other.taken
             for a, b in outputs.items()
         ),

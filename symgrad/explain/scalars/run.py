@@ -22,8 +22,10 @@ import gc
 import json
 import math
 import operator
+import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
@@ -46,6 +48,7 @@ from symgrad.explain.scalars.count import (
 )
 
 Lines = Iterator[dict[str, Any]]
+WATCH = 0.5  # seconds between looks at whether the parent is still there
 
 
 class Unsupported(Exception):
@@ -254,12 +257,25 @@ def confine(memory: int, seconds: float) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's, which ends this process
 
 
+def end_with_parent() -> None:
+    """A parent that was ended by force leaves no child behind: whoever adopts it has another id."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(WATCH)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 def main() -> None:
     answers, sys.stdout = sys.stdout, sys.stderr  # whatever a tool prints is no answer
 
     def say(**line: Any) -> None:
         print(json.dumps(line), file=answers, flush=True)
 
+    end_with_parent()
     request = json.load(sys.stdin)
     confine(request["memory"], request["seconds"])
     import_module(request["tool"])

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from symgrad.explain.report import Section, Words
+from symgrad.explain.report import Section, Words, several
 
 # What the other sections have found, by their keys; a section that was not run is not there.
 Found = Mapping[str, Mapping[str, Any]]
@@ -22,7 +22,7 @@ def answer(sections: Sequence[Section]) -> Section:
     ]
     blocks = tuple(Words(f"{each['question']} {each['answer']}") for each in answers)
     if not blocks:
-        blocks = (Words("No other section was run, and there is nothing to answer from."),)
+        blocks = (Words("No section that is done has the numbers for an answer."),)
     return Section("answer", "The answer", blocks, {"answers": answers})
 
 
@@ -33,8 +33,8 @@ def _why_not(found: Found) -> Iterator[str]:
     loss, trees, first = counts["loss"], counts["textbook_trees"], counts["loss_first"]
     yield (
         "It can be done, and symgrad does just that. Written out weight by weight it takes "
-        f"{trees:,} operations for one sample, {trees / loss:,.0f} times the {loss:,} of the loss; "
-        f"shared and factored, {first:,}, {first / loss:.2f} times the loss."
+        f"{several(trees, 'operation')} for one sample, {trees / loss:,.0f} times the {loss:,} of "
+        f"the loss; shared and factored, loss first, {first:,}, {first / loss:.2f} times the loss."
     )
 
 
@@ -42,10 +42,10 @@ def _larger(found: Found) -> Iterator[str]:
     if "counts" not in found:
         return
     counts = found["counts"]
-    beyond = counts["emitted"] - counts["loss"]
+    beyond = counts["loss_first"] - counts["loss"]
     yield (
-        f"No. It has {counts['weights']:,} entries, which are those of all layers one after the "
-        f"other; all together take {beyond:,} operations beyond the loss, "
+        f"It has one entry a weight, {counts['weights']:,}, as have those of all "
+        f"layers together; loss first, all of them take {beyond:,} operations beyond the loss, "
         f"{beyond / counts['weights']:.1f} a weight."
     )
 
@@ -59,10 +59,12 @@ def _dominant(found: Found) -> Iterator[str]:
         [network[key] / network["loss"] for network in networks]
         for key in ("loss_first", "shared_only")
     )
+    if max(shared) < 2 * max(loss_first):
+        return  # networks too small for a difference to speak of
     yield (
-        f"A whole gradient costs {min(loss_first):.1f} to {max(loss_first):.1f} times the loss in "
-        f"networks of {min(weights):,} to {max(weights):,} weights like this one; with sharing "
-        f"alone it costs up to {max(shared):,.0f} times the loss."
+        f"Loss first, a whole gradient costs {min(loss_first):.1f} to {max(loss_first):.1f} times "
+        f"the loss in networks of {min(weights):,} to {max(weights):,} weights like this one; with "
+        f"sharing alone it costs up to {max(shared):,.0f} times the loss."
     )
 
 
@@ -82,10 +84,11 @@ def _keeps(found: Found) -> Iterator[str]:
     literal = found.get("literal", {})
     for net in literal.get("nets", ()):
         left = net["tools"].get("sympy", {}).get("sizes", {}).get("shared")
-        if net["yours"] and left and net["hand"] and left <= net["hand"]:
+        nested = found.get("counts", {}).get("shared_only", 0)
+        if net["yours"] and left and net["hand"] and left <= net["hand"] < nested:
             yield (
-                "For so small a shape SymPy's `cse` is enough all the same: it may regroup the "
-                f"factors of products, and gets down to {left:,}, backpropagation's count."
+                "For this shape SymPy's `cse` is enough all the same: it may regroup the factors "
+                f"of products, and gets down to {left:,}; backpropagation takes {net['hand']:,}."
             )
     growth = found.get("growth", {})
     if "width" in growth and "depth" in growth:
@@ -93,8 +96,8 @@ def _keeps(found: Found) -> Iterator[str]:
         yield (
             f"Sharing alone grows with the width to the power of {wide['shared_only']:.1f} and "
             f"with the depth to the power of {deep['shared_only']:.1f}; loss first to the powers "
-            f"of {wide['loss_first']:.1f} and {deep['loss_first']:.1f}, like the loss itself "
-            f"({wide['loss']:.1f} and {deep['loss']:.1f})."
+            f"of {wide['loss_first']:.1f} and {deep['loss_first']:.1f}, and the loss itself to "
+            f"those of {wide['loss']:.1f} and {deep['loss']:.1f}."
         )
     stopped = literal.get("stopped")
     if stopped:
@@ -105,18 +108,20 @@ def _is_backprop(found: Found) -> Iterator[str]:
     proof = found.get("proof")
     if not proof or not proof.get("comparable"):
         return
+    last = proof["certificate"]["checks"][-1]
     if proof["isomorphic"]:
         yield (
             "Yes: the emitted program and backpropagation written by hand are one graph of "
             f"{proof['operations']['emitted']:,} operations on arrays."
         )
-    elif proof["same_outputs"]:
+    elif proof["same_outputs"] and last["equal"]:
         yield (
-            "Yes, but for statements that reach an equal value by other operations: "
-            f"{', '.join(proof['but_for'])}."
+            f"Yes, but for {', '.join(proof['but_for'])}, computed by other operations; what comes "
+            f"out is equal, {'modulo a prime' if last['exact'] else 'to 40 digits'}."
         )
     else:
-        yield "No: with this order of the sums, or this loss, another program comes out."
+        yield "No: another program comes out, with another order of the sums or form of the loss"
+        yield "(its values are the same)." if last["equal"] else "(its values were not confirmed)."
 
 
 def _at_once(found: Found) -> Iterator[str]:

@@ -135,8 +135,8 @@ def findings(found: Counts) -> list[str]:
         )
         if found.weights_first == found.shared_only:
             said.append(
-                "Factored the other way round, weights first, it is the same figure to the "
-                "operation: sharing alone is forward mode."
+                "Factored the other way round, weights first, which is forward mode, it is the "
+                "same figure to the operation."
             )
     else:
         said.append(
@@ -144,7 +144,10 @@ def findings(found: Counts) -> list[str]:
             f"the {found.loss_first:,} of loss first."
         )
     if found.hand_backprop is None:
-        said.append("A formula that sums over units is in no textbook: none is counted by hand.")
+        said.append(
+            "None is counted by hand: a formula here sums over units, and the textbook's equations "
+            "are for functions of one unit."
+        )
     elif found.emitted == found.hand_backprop:
         said.append(
             "What symgrad emits takes as many operations as backpropagation written by hand, "

@@ -2,9 +2,9 @@
 
 from symgrad.compiler.compile import Compiled
 from symgrad.compiler.differentiate import DerivativeGraph, textbook
-from symgrad.explain.report import Block, Equations, Section, Words
+from symgrad.explain.report import Block, Equations, Section, Words, several
 from symgrad.language import latex, unicode
-from symgrad.language.program import Program, array, prune
+from symgrad.language.program import Program, array, name_of, prune, reads
 from symgrad.language.views import formula, sizes
 
 # What a person still reads as a formula: nodes and levels of its tree, and paths that a derivative
@@ -34,7 +34,8 @@ def expression(compiled: Compiled) -> Section:
     derivative = _derivative(graph) if readable else None
     blocks: list[Block] = [
         Words(
-            f"The network and its loss are one expression in {compiled.spec.weights:,} weights. "
+            "The network and its loss are one expression in "
+            f"{several(compiled.spec.weights, 'weight')}. "
             f"Written out as one tree it has {size.nodes:,} nodes, nested {size.depth} deep"
             + (":" if written_out else "; with its shared parts named it is:")
         ),
@@ -44,14 +45,14 @@ def expression(compiled: Compiled) -> Section:
             "derivative is the sum over all paths of the products of the local derivatives along "
             "each (Bauer 1974)"
             + (
-                ", where a name such as `a1` stands for the expression above:"
+                ", where the names stand for what is computed on the way to the loss:"
                 if derivative
                 else f": with more than {PATHS} paths or {LAYERS} layers no formula that one reads."
             )
         ),
     ]
     if derivative:
-        blocks.append(Equations((derivative,)))
+        blocks += [Equations((derivative,)), Equations(_named(graph), "where")]
     data = {
         "nodes": size.nodes,
         "depth": size.depth,
@@ -88,6 +89,12 @@ def _derivative(graph: DerivativeGraph) -> Row:
         f"∂E/∂{unicode.text(target)} = {unicode.text(value)}",
         rf"\frac{{\partial E}}{{\partial {latex.latex(target)}}} = {latex.latex(value)}",
     )
+
+
+def _named(graph: DerivativeGraph) -> tuple[Row, ...]:
+    """The definitions of the names that ∂E/∂W1 is written in, and of those that they read."""
+    names = {name_of(read) for read in reads(textbook(graph, "W1"))} & graph.program.by_name.keys()
+    return _definitions(prune(graph.program, sorted(names)))
 
 
 def _paths(number: int) -> str:

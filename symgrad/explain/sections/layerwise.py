@@ -194,10 +194,10 @@ def _blocks(data: Mapping[str, Any]) -> Iterator[Block]:
     if shrinking:
         yield Words(
             "The last layer's update is the same in all; that of the others differs, by an amount "
-            f"that shrinks with the rate to the power of {' and '.join(shrinking)}: in the limit "
-            "of small steps all three are the same descent."
+            f"that goes with the rate to the power of {' and '.join(shrinking)}, between the "
+            "two smallest rates."
         )
-    else:
+    elif len(data["layers"]) == 1:
         yield Words("With one layer all three are the same.")
     course = data["course"]
     yield Table(
@@ -238,7 +238,8 @@ def _outcome(data: Mapping[str, Any]) -> str:
     ends = {way: each[-1] for way, each in losses.items() if len(each) > steps}
     said = ""
     if ends:
-        best = min(ends, key=lambda way: ends[way])
+        # in a tie to three digits the first of them, which is all at once
+        best = min(ends, key=lambda way: float(f"{ends[way]:.3g}"))
         said = f"After {steps} steps the lowest loss here is that of {WAYS[best]}, {ends[best]:.4g}"
         if best != "at_once" and "at_once" in ends:
             said += f" (all at once: {ends['at_once']:.4g})"

@@ -6,17 +6,27 @@ from typing import Any
 from symgrad.compiler.compile import Compiled, derivatives
 from symgrad.compiler.differentiate import DerivativeGraph, textbook
 from symgrad.explain.backprop.by_hand import GRADIENT, NoTextbook, backprop
-from symgrad.explain.backprop.certificate import DIGITS, POINTS, ROWS, UNITS, Check, Equal, compare
+from symgrad.explain.backprop.certificate import COPIES, DIGITS, Check, Equal, compare
 from symgrad.explain.backprop.isomorphism import Match, match
 from symgrad.explain.report import Block, Section, Table, Words
 from symgrad.explain.sections.expression import count_paths
 from symgrad.language.evaluate import PRIME
 from symgrad.language.program import Definition, Program, array, name_of
 from symgrad.language.unicode import equation
+from symgrad.language.verify import verify
 
 # The textbook derivative is a sum over paths; with more it is not written down to be evaluated.
 PATHS = 64
 LAYERS = 8  # and its sums nest as deeply as there are layers
+
+# how it stands with the last check, by whether it is equal and exact
+CERTAINTY = {
+    (True, True): "certified",
+    (True, False): f"checked to {DIGITS} digits",
+    (False, False): "REFUTED",
+    (None, False): "not checked",
+}
+RESULTS = {True: "equal", False: "NOT EQUAL", None: "not checked: divides by 0"}
 
 HOW = {
     "same": "same",
@@ -48,20 +58,20 @@ def proof(compiled: Compiled) -> Section:
         outputs = {"E": "E"} | {
             f"d_{name.removeprefix(GRADIENT)}": name for name in hand.outputs if name != "E"
         }
-        found = match(emitted, hand, outputs, Equal(emitted, hand))
+        found = match(verify(emitted), verify(hand), outputs, Equal(emitted, hand))
         checks.append(compare("emitted program = by hand", emitted, hand, outputs))
-        blocks += [Words(_verdict(found, compiled.order)), _pairing(found)]
+        blocks += [Words(_verdict(found, compiled.order, checks[-1])), _pairing(found)]
         data = {"comparable": True, **_described(found)}
     blocks += [*_certificate(checks)]
     data["certificate"] = {
         "prime": PRIME,
-        "points": POINTS,
+        "points": len(COPIES),
         "checks": [_check(check) for check in checks],
     }
     return Section("proof", "The proof that it is backpropagation", tuple(blocks), data)
 
 
-def _verdict(found: Match, order: str) -> str:
+def _verdict(found: Match, order: str, values: Check) -> str:
     how = (
         "Backpropagation, written by hand from the textbook's equations in a file that takes "
         "nothing from the compiler, and the emitted program were both taken apart into single "
@@ -76,13 +86,15 @@ def _verdict(found: Match, order: str) -> str:
     if found.same_outputs:
         named = ", ".join(f"`{p.left.name}`" for p in found.but_for if p.left) or "none"
         return (
-            how + "They are the same computation but for statements that reach an equal value by "
-            f"other operations: {named}. All else is the same, operation by operation; "
-            f"{len(alone)} statements lead only to those:"
+            f"{how}They are the same computation but for {named}, which have the same values by "
+            "other operations, to 9 digits (that all that comes out is equal is "
+            f"{CERTAINTY[values.equal, values.exact]} below). All else is the same, operation by "
+            f"operation; {len(alone)} statements lead only to those:"
         )
     return (
         how + f"They differ (the order here is {order}), as they do with another order of the "
-        f"sums, or a loss written otherwise. {len(alone)} statements have no counterpart:"
+        f"sums, or a loss written otherwise. {len(alone)} statements have no counterpart; that all "
+        f"that comes out has equal values is {CERTAINTY[values.equal, values.exact]} below:"
     )
 
 
@@ -147,7 +159,7 @@ def _certificate(checks: list[Check]) -> list[Block]:
     rows = tuple(
         (
             check.name,
-            "equal" if check.equal else "NOT EQUAL",
+            RESULTS[check.equal],
             "exact, modulo p" if check.exact else f"in numbers of {DIGITS} digits",
             check.compared,
             None if check.bound is None else f"{float(check.bound):.1e}",
@@ -156,17 +168,18 @@ def _certificate(checks: list[Check]) -> list[Block]:
     )
     exact = sum(check.exact for check in checks)
     words = (
-        f"And a certificate: what each pass makes was compared with what it was given, at {POINTS} "
-        f"random points, on the same network with at most {UNITS} units a layer and {ROWS} samples "
-        "(expressions in index notation do not depend on the widths). "
+        "And a certificate: what each pass makes was compared with what it was given, at "
+        f"{len(COPIES)} random points, drawn once and for all: on copies of the network with at "
+        + " and ".join(f"most {units} units a layer and {rows} samples" for units, rows in COPIES)
+        + " (index notation has the same equations for all widths; the certificate is for these). "
         f"{exact} of {len(checks)} checks are exact: all values modulo the prime p = 2⁶¹ − 1, each "
         "function an opaque random value of its argument. Unequal expressions would pass with a "
         "probability below the bound (Schwartz 1980, Zippel 1979)."
     )
     if exact < len(checks):
         words += (
-            " Where a pass uses what functions mean, both sides were compared in numbers of "
-            f"{DIGITS} digits instead."
+            " Where opaque values differ, as when a pass uses what functions mean, both sides were "
+            f"compared in numbers of {DIGITS} digits instead: evidence, and no proof."
         )
     return [
         Words(words),
