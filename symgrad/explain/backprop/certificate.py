@@ -72,19 +72,25 @@ def _in_numbers(name: str, one: Program, other: Program, names: Mapping[str, str
     whole = [point for point in points if point]
     if len(whole) < len(points):
         return Check(name, None, False, 0, None)
-    equal = all(_near(left[a], right[b]) for left, right in whole for a, b in names.items())
+    equal = all(
+        _near(left[a], right[b], _largest(left)) for left, right in whole for a, b in names.items()
+    )
     compared = sum(np.size(left[a]) for left, _ in whole for a in names)
     return Check(name, equal, False, compared, None)
 
 
-def _near(one: Any, other: Any) -> bool:
-    """Whether all differences are below the largest value times 10 to the 5 - DIGITS."""
+def _largest(values: Values) -> Any:
+    """Of all that was computed on the way: what digits are lost is lost from there."""
+    return max(abs(value) for array in values.values() for value in np.ravel(array))
+
+
+def _near(one: Any, other: Any, largest: Any) -> bool:
+    """Whether all differences are below `largest` times 10 to the 5 - DIGITS."""
     first, second = np.atleast_1d(one), np.atleast_1d(other)
     if first.shape != second.shape:
         return False
-    limit = max(abs(value) for value in np.ravel(first)) * 10 ** (5 - DIGITS)
     pairs = zip(np.ravel(first), np.ravel(second), strict=True)
-    return all(abs(u - v) <= limit for u, v in pairs)
+    return all(abs(u - v) <= largest * 10 ** (5 - DIGITS) for u, v in pairs)
 
 
 def _values(
