@@ -250,8 +250,9 @@ def test_what_is_not_complete_is_left_out() -> None:
 @pytest.fixture(scope="module")
 def small() -> Section:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("symgrad.explain.sections.gradient_free.PER_SECOND", 2)
-        return gradient_free(Clock(75), seeds=3, sizes=((2,), (3,)))
+        # 150 evaluations, and no run that is cut by time on however busy a machine
+        patch.setattr("symgrad.explain.sections.gradient_free.PER_SECOND", 0.05)
+        return gradient_free(Clock(3000), seeds=3, sizes=((2,), (3,)))
 
 
 def test_the_section_is_whole(small: Section) -> None:
