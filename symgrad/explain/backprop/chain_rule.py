@@ -104,7 +104,7 @@ def _derivative(
             zero = np.asarray(number == 0, dtype=bool)
             added = np.where(zero, 0, number - 1)
             one = np.asarray((number == 1) & (ones == 1), dtype=bool)
-            steps += int(np.sum((products + added) * _multiplicity(graph, out)))
+            steps += int(np.sum((products + added) * _multiplicity(graph, out, out)))
             tree = np.asarray(tree + added, dtype=object)
             known[definition.name] = _Derivative(out, tree, zero, one)
     final = known.get(graph.loss)
@@ -124,7 +124,7 @@ def _terms(
     graph: DerivativeGraph, edge: Edge, inner: _Derivative, written_out: Mapping[str, int]
 ) -> _Terms:
     indices = tuple(dict.fromkeys((*edge.out, *edge.into)))
-    weights = _multiplicity(graph, [i for i in indices if i not in edge.out], within=indices)
+    weights = _multiplicity(graph, indices, [i for i in indices if i not in edge.out])
     there = np.broadcast_to(~_at(inner.zero, edge.into, indices), _shape(graph, indices))
     one = np.broadcast_to(_at(inner.one, edge.into, indices), there.shape)
     below = np.broadcast_to(_at(inner.trees, edge.into, indices), there.shape)
@@ -161,15 +161,13 @@ def _shape(graph: DerivativeGraph, indices: Sequence[Symbol]) -> tuple[int, ...]
 
 
 def _multiplicity(
-    graph: DerivativeGraph, counted: Sequence[Symbol], within: Sequence[Symbol] | None = None
+    graph: DerivativeGraph, indices: Sequence[Symbol], counted: Sequence[Symbol]
 ) -> np.ndarray:
-    """For how many elements each stands, along the indices `counted`; 1 along all others."""
-    within = counted if within is None else within
-    result = np.ones(_shape(graph, within), dtype=object)
-    for place, index in enumerate(within):
-        extent = size(graph.program.extent(index))
-        if index in counted and extent > 1:
-            along = [1] * len(within)
-            along[place] = 2
-            result = result * np.array([1, extent - 1], dtype=object).reshape(along)
+    """For how many elements each stands along the axes of `counted`; 1 along other `indices`."""
+    result = np.ones(_shape(graph, indices), dtype=object)
+    for place, index in enumerate(indices):
+        others = size(graph.program.extent(index)) - 1
+        if index in counted and others:
+            along = [2 if k == place else 1 for k in range(len(indices))]
+            result = result * np.array([1, others], dtype=object).reshape(along)
     return result

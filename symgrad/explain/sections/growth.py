@@ -1,7 +1,7 @@
 """Section 4: how each stage grows with the width of the layers and with their number."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from math import exp, log
 from typing import Any
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from symgrad.compiler.spec import Spec
 from symgrad.explain.clock import Clock
-from symgrad.explain.report import Block, Lines, Section, Series, Table, Words
+from symgrad.explain.report import Block, Lines, Section, Series, Table, Words, several
 from symgrad.explain.sections.counts import Counts, count
 
 WIDTHS = (2, 4, 8, 16, 32, 64)
@@ -29,6 +29,30 @@ SHOWN = {
 LONG = 10**7  # from here on a table has three digits of a figure; the JSON has them all
 
 
+@dataclass(frozen=True)
+class Family:
+    """Networks like the reader's that differ in one respect."""
+
+    key: str  # "width" or "depth"
+    values: Sequence[int]
+    make: Callable[[int], Spec]
+    fixed: str  # what n is, and all else
+    axis: str
+
+
+@dataclass(frozen=True)
+class Member:
+    """One network of a family, counted."""
+
+    n: int
+    spec: Spec
+    counts: Counts
+
+    def of(self, stage: str) -> int | None:
+        found: int | None = getattr(self.counts, stage)
+        return found
+
+
 def growth(spec: Spec, clock: Clock) -> Section:
     """Networks like the reader's, wider and deeper, each counted as in `counts`.
 
@@ -38,27 +62,45 @@ def growth(spec: Spec, clock: Clock) -> Section:
     layer multiplies the operations by, at the last two.
     """
     layers = min(len(spec.layers), DEEP)
-    families: Mapping[str, tuple[Sequence[int], Callable[[int], Spec]]] = {
-        "width": (WIDTHS, lambda n: _like(spec, n, layers)),
-        "depth": (DEPTHS, lambda n: _like(spec, NARROW, n)),
-    }
+    families = (
+        Family(
+            "width",
+            WIDTHS,
+            lambda n: _like(spec, n, layers),
+            f"{several(layers, 'layer')} of n units and n inputs",
+            "units a layer",
+        ),
+        Family(
+            "depth",
+            DEPTHS,
+            lambda n: _like(spec, NARROW, n),
+            f"n layers of {NARROW} units",
+            "layers",
+        ),
+    )
     blocks: list[Block] = []
     data: dict[str, Any] = {}
     missing = ""
-    for name, (values, make) in families.items():
-        found: list[tuple[int, Spec, Counts]] = []
-        for done, value in enumerate(values):
-            clock.progress(f"counting, {name} {value}", done / len(values))
-            if clock.over:
-                missing = clock.why
-                break
-            network = make(value)
-            found.append((value, network, count(network)))
-        if len(found) > 1:
-            drawn, numbers = _family(name, found, layers)
-            blocks += drawn
-            data[name] = numbers
+    for family in families:
+        members = _counted(family, clock)
+        if len(members) < len(family.values):
+            missing = clock.why
+        if len(members) > 1:
+            data[family.key] = _numbers(family, members)
+            blocks += _shown(family, members, data[family.key])
     return Section("growth", "How each stage grows", tuple(blocks), data, missing)
+
+
+def _counted(family: Family, clock: Clock) -> list[Member]:
+    """As many of a family as there is time for."""
+    members: list[Member] = []
+    for n in family.values:
+        clock.progress(f"counting, {family.key} {n}", len(members) / len(family.values))
+        if clock.over:
+            break
+        network = family.make(n)
+        members.append(Member(n, network, count(network)))
+    return members
 
 
 def _like(spec: Spec, width: int, layers: int) -> Spec:
@@ -82,76 +124,67 @@ def _like(spec: Spec, width: int, layers: int) -> Spec:
     )
 
 
-def _family(
-    name: str, found: list[tuple[int, Spec, Counts]], layers: int
-) -> tuple[list[Block], Mapping[str, Any]]:
-    curves = {
-        key: [(value, n) for value, _, c in found if (n := asdict(c)[key]) is not None]
-        for key in SHOWN
-    }
-    exponents = {key: round(_exponent(curve), 2) for key, curve in curves.items() if curve}
-    rows = tuple(
-        (value, network.weights, *(_short(asdict(c)[key]) for key in SHOWN))
-        for value, network, c in found
-    )
-    fixed = (
-        f"{layers} layers of n units and n inputs"
-        if name == "width"
-        else f"n layers of {NARROW} units"
-    )
-    blocks: list[Block] = [
-        Table(("n", "weights", *SHOWN.values()), rows, title=f"Operations with {name}: {fixed}"),
-        Lines(
-            f"Operations with {name}",
-            "units a layer" if name == "width" else "layers",
-            "operations",
-            tuple(
-                Series(SHOWN[key], tuple((float(x), float(y)) for x, y in curve))
-                for key, curve in curves.items()
-                if curve and key != "hand_backprop"
-            ),
-        ),
-    ]
+def _numbers(family: Family, members: Sequence[Member]) -> Mapping[str, Any]:
+    exponents = {stage: _exponent(_curve(members, stage)) for stage in SHOWN}
     numbers: dict[str, Any] = {
         "networks": [
-            {"widths": list(network.widths), "weights": network.weights, **asdict(c)}
-            for _, network, c in found
+            {"widths": list(m.spec.widths), "weights": m.spec.weights, **asdict(m.counts)}
+            for m in members
         ],
-        "exponents": exponents,
+        "exponents": {k: round(exponent, 2) for k, exponent in exponents.items() if exponent},
     }
-    grows = "units" if name == "width" else "layers"
-    blocks.append(
-        Words(
-            f"Fitted to the last {min(FITTED, len(found))} networks, operations grow with the "
-            f"number of {grows} to the power of "
-            + ", ".join(
-                f"{exponents[key]:.2f} ({SHOWN[key]})"
-                for key in exponents
-                if (name, key) != ("depth", "textbook_trees")
-            )
-            + "."
-        )
-    )
-    if name == "depth":
-        trees = curves["textbook_trees"]
-        (a, first), (b, second) = trees[-2:]
+    if family.key == "depth":
+        (a, first), (b, second) = _curve(members, "textbook_trees")[-2:]
         factor = exp((log(second) - log(first)) / (b - a))
         numbers["per_layer"] = {"textbook_trees": round(factor, 2)}
-        blocks.append(
-            Words(
-                f"The trees follow no power of the depth: each further layer multiplies them by "
-                f"{factor:.1f}, at the end of the table."
-            )
+    return numbers
+
+
+def _shown(
+    family: Family, members: Sequence[Member], numbers: Mapping[str, Any]
+) -> Iterator[Block]:
+    yield Table(
+        ("n", "weights", *SHOWN.values()),
+        tuple((m.n, m.spec.weights, *(_short(m.of(stage)) for stage in SHOWN)) for m in members),
+        title=f"Operations with {family.key}: {family.fixed}",
+    )
+    yield Lines(
+        f"Operations with {family.key}",
+        family.axis,
+        "operations",
+        tuple(
+            Series(title, tuple((float(x), float(y)) for x, y in _curve(members, stage)))
+            for stage, title in SHOWN.items()
+            if stage != "hand_backprop"  # lies on the one that is loss first
+        ),
+    )
+    fitted = [
+        f"{exponent:.2f} ({SHOWN[stage]})"
+        for stage, exponent in numbers["exponents"].items()
+        if (family.key, stage) != ("depth", "textbook_trees")  # grow by a factor, see below
+    ]
+    yield Words(
+        f"Fitted to the last {min(FITTED, len(members))} networks, operations grow with the number "
+        f"of {family.axis.split()[0]} to the power of {', '.join(fitted)}."
+    )
+    if "per_layer" in numbers:
+        yield Words(
+            "At the end of the table each further layer multiplies the trees by "
+            f"{numbers['per_layer']['textbook_trees']:.1f}."
         )
-    return blocks, numbers
+
+
+def _curve(members: Sequence[Member], stage: str) -> list[tuple[int, int]]:
+    return [(m.n, operations) for m in members if (operations := m.of(stage)) is not None]
 
 
 def _short(number: int | None) -> int | float | None:
     return float(number) if number is not None and number >= LONG else number
 
 
-def _exponent(curve: Sequence[tuple[int, int]]) -> float:
+def _exponent(curve: Sequence[tuple[int, int]]) -> float | None:
     """The slope of the logarithms; those of numbers too large for a float are taken exactly."""
-    x = [log(value) for value, _ in curve[-FITTED:]]
-    y = [log(n) for _, n in curve[-FITTED:]]
+    if len(curve) < 2:
+        return None
+    x, y = ([log(value) for value in values] for values in zip(*curve[-FITTED:], strict=True))
     return float(np.polyfit(x, y, 1)[0])
