@@ -17,7 +17,6 @@ from symgrad.errors import SymgradError
 
 if TYPE_CHECKING:
     from symgrad.compiler.compile import Compiled
-    from symgrad.explain.clock import Progress
     from symgrad.explain.report import Section
 
 
@@ -65,7 +64,8 @@ def explain_command(
     _check_places(spec, html, json_file)
 
     done: list[Section] = []
-    with _stopping() as stop:
+    bar = _Bar()
+    with _stopping(bar) as stop:
         import symgrad
         from symgrad.explain.clock import Clock
         from symgrad.explain.drawing.terminal import new_console, show, show_head
@@ -73,16 +73,17 @@ def explain_command(
 
         compiled = symgrad.compile(spec, order=order.value)
         console = new_console()
+        clock = Clock(budget, stop, bar.show)
         try:
-            with _progress() as progress:
-                clock = Clock(budget, stop, progress)
-                for section in explain(compiled, clock, only=sections, against=tools, seeds=seeds):
-                    if not done:
-                        made = report(compiled, [])
-                        show_head(made.name, made.facts, console)
-                    done.append(section)
-                    show(section, console, len(done))
+            for section in explain(compiled, clock, only=sections, against=tools, seeds=seeds):
+                bar.hide()
+                if not done:
+                    made = report(compiled, [])
+                    show_head(made.name, made.facts, console)
+                done.append(section)
+                show(section, console, len(done))
         finally:  # whatever ends it, what is done is written
+            bar.hide()
             if done:
                 _write(compiled, done, html, json_file)
     if stop.is_set():
@@ -132,7 +133,7 @@ def _check_places(spec: Path, *places: Path | None) -> None:
 
 
 @contextmanager
-def _stopping() -> Iterator[Event]:
+def _stopping(bar: "_Bar") -> Iterator[Event]:
     """Ctrl-C sets the event, so that what is done is kept; a second one ends the process."""
     stop = Event()
 
@@ -140,6 +141,7 @@ def _stopping() -> Iterator[Event]:
         if stop.is_set():
             raise KeyboardInterrupt
         stop.set()
+        bar.hide()
         typer.echo("stopping; once more to leave at once", err=True)
 
     before = signal.signal(signal.SIGINT, on_interrupt)
@@ -149,17 +151,23 @@ def _stopping() -> Iterator[Event]:
         signal.signal(signal.SIGINT, before)
 
 
-@contextmanager
-def _progress() -> Iterator["Progress"]:
-    """A bar on stderr, if that is a terminal, which vanishes at the end."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+class _Bar:
+    """A bar on stderr, if that is a terminal; hidden while a section is shown."""
 
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield lambda what, share: None
-        return
-    columns = BarColumn(), TimeElapsedColumn(), TextColumn("{task.description}")
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("", total=1.0)
-        yield lambda what, share: bar.update(task, completed=share, description=what)
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+        console = Console(stderr=True)
+        columns = BarColumn(), TimeElapsedColumn(), TextColumn("{task.description}")
+        self.bar = Progress(
+            *columns, console=console, transient=True, disable=not console.is_terminal
+        )
+        self.task = self.bar.add_task("", total=1.0)
+
+    def show(self, what: str, share: float) -> None:
+        self.bar.start()
+        self.bar.update(self.task, completed=share, description=what)
+
+    def hide(self) -> None:
+        self.bar.stop()
