@@ -125,9 +125,12 @@ def _check_places(spec: Path, *places: Path | None) -> None:
             raise SymgradError(f"{place} is no ordinary file; name another one")
         if place.exists() and spec.exists() and place.samefile(spec):
             raise SymgradError(f"{place} is the spec itself; name another file")
-        place.parent.mkdir(parents=True, exist_ok=True)  # an OSError names the folder
-        with TemporaryFile(dir=place.parent):  # or this one does: it can be written there
-            pass
+        try:  # what a mode says is not the whole truth: write something
+            place.parent.mkdir(parents=True, exist_ok=True)
+            with TemporaryFile(dir=place.parent):
+                pass
+        except OSError as error:
+            raise SymgradError(f"{place} can't be written: {error.strerror}") from None
     if len({place.resolve() for place in wanted}) < len(wanted):
         raise SymgradError(f"{wanted[0]}: the page and the numbers need a file each")
 
