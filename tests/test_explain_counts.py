@@ -9,6 +9,7 @@ import scalar_chain
 import sympy
 
 from symgrad.checking import scalars
+from symgrad.compiler.compile import Compiled
 from symgrad.explain.backprop import chain_rule
 from symgrad.explain.sections.counts import STAGES, by_hand, count, counts, findings
 
@@ -168,8 +169,8 @@ def test_formulas_with_sums_are_in_no_textbook():
 
 
 def test_the_section_has_the_documented_keys():
-    section = counts(reference([2, 2, 1]))
-    assert set(section.data) == {*STAGES, "weights", "rule"}
+    section = counts(Compiled(reference([2, 2, 1])))
+    assert set(section.data) == {*STAGES, "times_loss", "weights", "rule"}
     assert section.data["loss"] == 16 and section.data["textbook_trees"] == 221
     assert section.data["shared_only"] == 38 and section.data["loss_first"] == 30
 

@@ -65,7 +65,7 @@ def explain(
     done: list[Section] = []
     make: dict[str, Callable[[Clock], Section]] = {
         "expression": lambda _: expression(compiled),
-        "counts": lambda _: counts(compiled.spec, compiled.order),
+        "counts": lambda _: counts(compiled),
         "proof": lambda _: proof(compiled),
         "growth": lambda part: growth(compiled.spec, part),
         "literal": lambda part: literal(compiled.spec, part, against),

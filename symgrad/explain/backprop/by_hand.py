@@ -41,9 +41,9 @@ from symgrad.language.functions import (
     tanh_softplus,
     xlogy,
 )
-from symgrad.language.indices import SAMPLE, SAMPLES
+from symgrad.language.indices import SAMPLE, SAMPLES, fresh, unit
 from symgrad.language.notation import as_it_stands, undistributed
-from symgrad.language.program import Definition, Program, array, indices_of
+from symgrad.language.program import Definition, Program, array, indices_of, name_of
 
 # f(z), and f′(z) from z and h = f(z)
 ELEMENTWISE: dict[str, tuple[Callable[[Expr], Expr], Callable[[Expr, Expr], Expr]]] = {
@@ -85,6 +85,8 @@ OF_OUTPUT: dict[str, tuple[Callable[[Expr, Expr], Expr], Callable[[Expr, Expr], 
     "kl": (lambda y, t: xlogy(t, t) - xlogy(t, y), lambda y, t: -t / y),
 }
 
+EVERY_SAMPLE = (SAMPLE, 0, SAMPLES - 1)
+
 GRADIENT = "grad_"  # the derivative by W1 is grad_W1
 
 
@@ -109,18 +111,18 @@ class _Writing:
         self.definitions: list[Definition] = []
         self.slopes: dict[int, Expr | None] = {}  # f′(z) of each layer that has one
         self.z: dict[int, Expr] = {}
-        self.h: dict[int, Expr] = {0: array("x", SAMPLE, _i(0))}
+        self.h: dict[int, Expr] = {0: array("x", SAMPLE, unit(0))}
         self.direct = False  # whether the loss gives δ of the last layer at once, and not g
 
     def run(self) -> Program:
         for number, layer in enumerate(self.layers, start=1):
             self._forward(number, layer)
-        y, t = self.h[len(self.layers)], array("t", SAMPLE, _i(len(self.layers)))
+        y, t = self.h[len(self.layers)], array("t", SAMPLE, unit(len(self.layers)))
         slope = self._loss(y, t)
         share = self._total()
         self._backward(slope, share)
         weights = self._weights()
-        gradients = [f"{GRADIENT}{w.base.label.name}" for w in weights]
+        gradients = [f"{GRADIENT}{name_of(w)}" for w in weights]
         inputs = [self.h[0], t] + ([array("w", SAMPLE)] if self.loss["sample_weights"] else [])
         extents = {"n": SAMPLES, **{str(k): Integer(w) for k, w in enumerate(self.widths)}}
         return Program(
@@ -135,9 +137,9 @@ class _Writing:
     def _weights(self) -> list[Expr]:
         found = []
         for number, layer in enumerate(self.layers, start=1):
-            found.append(array(f"W{number}", _i(number - 1), _i(number)))
+            found.append(array(f"W{number}", unit(number - 1), unit(number)))
             if layer["bias"]:
-                found.append(array(f"b{number}", _i(number)))
+                found.append(array(f"b{number}", unit(number)))
         return found
 
     def _define(self, name: str, indices: tuple[Symbol, ...], value: Expr) -> Expr:
@@ -146,16 +148,16 @@ class _Writing:
         return target
 
     def _sum(self, body: Expr, layer: int, index: Symbol | None = None) -> Expr:
-        return Sum(body, (index or _i(layer), 0, self.widths[layer] - 1))
+        return Sum(body, (index or unit(layer), 0, self.widths[layer] - 1))
 
     # forward: z = h·W + b, h = f(z)
 
     def _forward(self, number: int, layer: Mapping[str, Any]) -> None:
-        here = (SAMPLE, _i(number))
+        here = (SAMPLE, unit(number))
         below = self.h[number - 1]
-        z = self._sum(below * array(f"W{number}", _i(number - 1), _i(number)), number - 1)
+        z = self._sum(below * array(f"W{number}", unit(number - 1), unit(number)), number - 1)
         if layer["bias"]:
-            z = z + array(f"b{number}", _i(number))
+            z = z + array(f"b{number}", unit(number))
         if layer["activation"] == "identity":
             value, slope = z, None
         else:
@@ -163,7 +165,7 @@ class _Writing:
             value, slope = self._activation(number, layer["activation"], self.z[number])
         if layer["residual"]:
             f = self._define(f"f{number}", here, value) if slope else value
-            before = array(below.base.label.name, *here)
+            before = array(name_of(below), *here)
             self.h[number] = self._define(f"h{number}", here, f + before)
         else:
             f = self.h[number] = self._define(f"h{number}", here, value)
@@ -179,7 +181,7 @@ class _Writing:
             return function(z), lambda f: elementwise(z, f)
         if name in GATED:
             function, gated = GATED[name]
-            gate = self._define(f"gate{number}", (SAMPLE, _i(number)), function(z))
+            gate = self._define(f"gate{number}", (SAMPLE, unit(number)), function(z))
             return z * gate, lambda f: gated(z, gate, f)
         if name == "softmax":
             return self._softmax(number, z), lambda f: None
@@ -189,7 +191,7 @@ class _Writing:
 
     def _softmax(self, number: int, z: Expr) -> Expr:
         """exp(z - max z)/Σ exp(z - max z), which is how it is computed everywhere."""
-        here, other = _i(number), _j(number)
+        here, other = unit(number), _j(number)
         peak = Peak(z.base[SAMPLE, other], (other, 0, self.widths[number] - 1))
         c = self._define(f"c{number}", (SAMPLE, here), z - peak)
         u = self._define(f"u{number}", (SAMPLE, here), exp(c))
@@ -228,7 +230,7 @@ class _Writing:
         plain = not self.layers[-1]["residual"]
         if kind in OF_ERROR:
             term, factor, slope = OF_ERROR[kind]
-            r = self._define("r", (SAMPLE, _i(last)), y - t)
+            r = self._define("r", (SAMPLE, unit(last)), y - t)
             self._define("e", (SAMPLE,), factor * self._sum(term(r), last))
             return slope(r)
         if kind == "binary_cross_entropy" and activation == "sigmoid" and plain:
@@ -254,8 +256,8 @@ class _Writing:
         self.direct = True
         log_y = self._define(
             "log_y",
-            (SAMPLE, _i(last)),
-            array(f"c{last}", SAMPLE, _i(last)) - log(array(f"s{last}", SAMPLE)),
+            (SAMPLE, unit(last)),
+            array(f"c{last}", SAMPLE, unit(last)) - log(array(f"s{last}", SAMPLE)),
         )
         each = t * log_y
         if kind == "kl":
@@ -269,20 +271,19 @@ class _Writing:
     def _total(self) -> Expr:
         """E, the average over samples, with the penalties; returns a sample's share in it."""
         e = array("e", SAMPLE)
-        every = (SAMPLE, 0, SAMPLES - 1)
         share: Expr = 1 / SAMPLES
-        total = Sum(e, every) / SAMPLES
+        total = Sum(e, EVERY_SAMPLE) / SAMPLES
         if self.loss["sample_weights"]:
             w = array("w", SAMPLE)
-            whole = self._define("w_all", (), Sum(w, every))
-            total = Sum(w * e, every) / whole
+            whole = self._define("w_all", (), Sum(w, EVERY_SAMPLE))
+            total = Sum(w * e, EVERY_SAMPLE) / whole
             share = self._define("share", (SAMPLE,), w / whole)
         for number in range(1, len(self.layers) + 1):
-            W = array(f"W{number}", _i(number - 1), _i(number))
+            W = array(f"W{number}", unit(number - 1), unit(number))
             value: Expr = Integer(0)
             for rate, each in ((self._rate("l2") / 2, W**2), (self._rate("l1"), Abs(W))):
                 if rate != 0:
-                    over = [(_i(k), 0, self.widths[k] - 1) for k in (number, number - 1)]
+                    over = [(unit(k), 0, self.widths[k] - 1) for k in (number, number - 1)]
                     value = value + rate * Sum(each, *over)
             if value != 0:
                 total = total + self._define(f"R{number}", (), value)
@@ -296,7 +297,7 @@ class _Writing:
 
     def _backward(self, slope: Expr, share: Expr) -> None:
         last = len(self.layers)
-        here = (SAMPLE, _i(last))
+        here = (SAMPLE, unit(last))
         if self.direct:  # the loss gives δ itself, and only without a residual, which would need g
             g = delta = self._define(f"δ{last}", here, slope * share)
         else:
@@ -306,15 +307,15 @@ class _Writing:
             layer = self.layers[number - 1]
             self._gradients(number, delta)
             if number > 1:
-                W = array(f"W{number}", _i(number - 1), _i(number))
+                W = array(f"W{number}", unit(number - 1), unit(number))
                 value = self._sum(delta * W, number)
                 if layer["residual"]:
-                    value = value + array(g.base.label.name, SAMPLE, _i(number - 1))
-                g = self._define(f"g{number - 1}", (SAMPLE, _i(number - 1)), value)
+                    value = value + array(name_of(g), SAMPLE, unit(number - 1))
+                g = self._define(f"g{number - 1}", (SAMPLE, unit(number - 1)), value)
                 delta = self._delta(number - 1, g)
 
     def _delta(self, number: int, g: Expr) -> Expr:
-        here, name = (SAMPLE, _i(number)), self.layers[number - 1]["activation"]
+        here, name = (SAMPLE, unit(number)), self.layers[number - 1]["activation"]
         if name == "identity":
             return g
         if name == "softmax":
@@ -327,27 +328,23 @@ class _Writing:
 
     def _softmax_output(self, number: int) -> Expr:
         name = f"f{number}" if self.layers[number - 1]["residual"] else f"h{number}"
-        return array(name, SAMPLE, _i(number))
+        return array(name, SAMPLE, unit(number))
 
     def _gradients(self, number: int, delta: Expr) -> None:
-        every = (SAMPLE, 0, SAMPLES - 1)
-        W = array(f"W{number}", _i(number - 1), _i(number))
-        value = Sum(self.h[number - 1] * delta, every)
+        W = array(f"W{number}", unit(number - 1), unit(number))
+        value = Sum(self.h[number - 1] * delta, EVERY_SAMPLE)
         if (rate := self._rate("l2")) != 0:
             value = value + rate * W
         if (rate := self._rate("l1")) != 0:
             value = value + rate * as_it_stands(sign)(W)
         self._define(f"{GRADIENT}W{number}", indices_of(W), value)
         if self.layers[number - 1]["bias"]:
-            self._define(f"{GRADIENT}b{number}", (_i(number),), Sum(delta, every))
-
-
-def _i(layer: int) -> Symbol:
-    return Symbol(f"i{layer}", integer=True)
+            self._define(f"{GRADIENT}b{number}", (unit(number),), Sum(delta, EVERY_SAMPLE))
 
 
 def _j(layer: int) -> Symbol:
-    return Symbol(f"j{layer}", integer=True)
+    """A second index over the units of a layer."""
+    return fresh(unit(layer), [unit(layer)])
 
 
 def _in_notation(value: Expr, known: Mapping[Expr, Expr]) -> Expr:

@@ -12,7 +12,7 @@ Where opaque values differ, as they do where a pass uses what functions mean (ex
 exp z/exp m), the two are compared as numbers of 40 digits: evidence, and no proof.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from math import comb, prod
@@ -54,10 +54,10 @@ class Check:
 
 def compare(name: str, one: Program, other: Program, names: Mapping[str, str]) -> Check:
     """Holds `one`'s arrays against `other`'s, by the pairs of names in `names`."""
-    points = [_values(one, other, sizes, exact=True) for sizes in map(_sizes(one), COPIES)]
+    points = [_values(one, other, sizes, exact=True) for sizes in _copies(one)]
     if all(point and all(_same(*point, a, b) for a, b in names.items()) for point in points):
         compared = sum(np.size(point[0][a]) for point in points if point for a in names)
-        bound = min(_bound(one, other, names, sizes) for sizes in map(_sizes(one), COPIES))
+        bound = min(_bound(one, other, names, sizes) for sizes in _copies(one))
         return Check(name, True, True, compared, bound)
     return _in_numbers(name, one, other, names)
 
@@ -68,7 +68,7 @@ def _same(left: Values, right: Values, a: str, b: str) -> bool:
 
 
 def _in_numbers(name: str, one: Program, other: Program, names: Mapping[str, str]) -> Check:
-    points = [_values(one, other, sizes, exact=False) for sizes in map(_sizes(one), COPIES)]
+    points = [_values(one, other, sizes, exact=False) for sizes in _copies(one)]
     whole = [point for point in points if point]
     if len(whole) < len(points):
         return Check(name, None, False, 0, None)
@@ -107,12 +107,15 @@ def _values(
     return None
 
 
-def _sizes(program: Program) -> Callable[[tuple[int, int]], Sizes]:
-    """The sizes of a copy of the network, from (units, samples) at most."""
-    return lambda copy: {
-        each: copy[1] if each == "n" else min(int(extent), copy[0])
-        for each, extent in program.extents.items()
-    }
+def _copies(program: Program) -> list[Sizes]:
+    """The sizes of the copies of the network that it is evaluated on."""
+    return [
+        {
+            each: samples if each == "n" else min(int(extent), units)
+            for each, extent in program.extents.items()
+        }
+        for units, samples in COPIES
+    ]
 
 
 def _shapes(program: Program, sizes: Sizes) -> dict[str, tuple[int, ...]]:
@@ -150,7 +153,7 @@ class Equal:
         with np.errstate(all="ignore"):
             self.values = [
                 [evaluate(each, numbers(left, sizes, 0), Floats()) for each in (left, right)]
-                for sizes in map(_sizes(left), COPIES)
+                for sizes in _copies(left)
             ]
 
     def __call__(self, one: Definition, other: Definition) -> bool:

@@ -37,13 +37,19 @@ class Table:
         return Node(self.numbers.setdefault(key, len(self.numbers)), tuple(at))
 
 
+class Root(NamedTuple):
+    """What a definition is: a node, which of the target's indices stands at each slot, a shape."""
+
+    number: int
+    slots: tuple[int, ...]
+    shape: str
+
+
 @dataclass(frozen=True)
 class Graph:
     """A program, taken apart."""
 
-    roots: Mapping[str, int]  # the node of every definition
-    slots: Mapping[str, tuple[int, ...]]  # which of its target's indices stands at each slot
-    shapes: Mapping[str, str]  # of every definition's array
+    roots: Mapping[str, Root]  # of every definition
     inside: Mapping[str, frozenset[int]]  # the nodes that its definition computes
     computed: Counter[int]  # how often each operation is computed, over all definitions
     taken: frozenset[str]  # definitions that were taken for another program's, of equal value
@@ -66,9 +72,7 @@ def graph(
         )
         for name, target in program.given.items()
     }
-    roots: dict[str, int] = {}
-    slots: dict[str, tuple[int, ...]] = {}
-    shapes: dict[str, str] = {}
+    roots: dict[str, Root] = {}
     inside: dict[str, frozenset[int]] = {}
     taken: set[str] = set()
     computed: Counter[int] = Counter()
@@ -77,16 +81,16 @@ def graph(
         node = reading.node(definition.value)
         name = taken_for(definition, node.number)
         if before is not None and name is not None:
-            at = tuple(definition.indices[slot] for slot in before.slots[name])
-            node = Node(before.roots[name], at)
+            root = before.roots[name]
+            node = Node(root.number, tuple(definition.indices[slot] for slot in root.slots))
             taken.add(definition.name)
         known[definition.name] = (node, definition.indices)
-        roots[definition.name] = node.number
+        slots = tuple(map(definition.indices.index, node.at))
+        shape = str(program.shape(definition.target))
+        roots[definition.name] = Root(node.number, slots, shape)
         inside[definition.name] = frozenset(reading.computed)
         computed += reading.computed
-        slots[definition.name] = tuple(definition.indices.index(index) for index in node.at)
-        shapes[definition.name] = str(program.shape(definition.target))
-    return Graph(roots, slots, shapes, inside, computed, frozenset(taken))
+    return Graph(roots, inside, computed, frozenset(taken))
 
 
 class _Reading:
@@ -176,10 +180,10 @@ def match(
     """
     table = Table()
     one = graph(left, table)
-    named = {number: name for name, number in reversed(list(one.roots.items()))}
+    roots = {root.number for root in one.roots.values()}
 
     def taken_for(definition: Definition, number: int) -> str | None:
-        if number in named or number in one.computed:
+        if number in roots or number in one.computed:
             return None
         return next((d.name for d in left.definitions if equal(d, definition)), None)
 
@@ -188,10 +192,7 @@ def match(
     return Match(
         pairs=pairs,
         same_outputs=all(
-            (one.roots[a], one.slots[a], one.shapes[a])
-            == (other.roots[b], other.slots[b], other.shapes[b])
-            and b not in other.taken
-            for a, b in outputs.items()
+            one.roots[a] == other.roots[b] and b not in other.taken for a, b in outputs.items()
         ),
         but_for=tuple(pair for pair in pairs if pair.how == "equal"),
         nodes=(one.computed.total(), other.computed.total()),
@@ -200,11 +201,11 @@ def match(
 
 
 def _pairs(left: Program, right: Program, one: Graph, other: Graph) -> tuple[Pair, ...]:
-    there = {number: name for name, number in reversed(list(other.roots.items()))}
+    there = {root.number: name for name, root in reversed(list(other.roots.items()))}
     pairs: list[Pair] = []
     paired: set[str] = set()
     for definition in left.definitions:
-        number = one.roots[definition.name]
+        number = one.roots[definition.name].number
         name = there.get(number)
         how = "same" if name not in other.taken else "equal"
         if name is None:
@@ -217,7 +218,7 @@ def _pairs(left: Program, right: Program, one: Graph, other: Graph) -> tuple[Pai
             pairs.append(Pair(definition, right.by_name[name], how))
     for definition in right.definitions:
         if definition.name not in paired:
-            number = other.roots[definition.name]
+            number = other.roots[definition.name].number
             around = next((n for n, inside in one.inside.items() if number in inside), None)
             here = left.by_name[around] if around else None
             pairs.append(Pair(here, definition, "part" if around else "alone"))

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
-from symgrad.compiler.compile import derivatives
+from symgrad.compiler.compile import Compiled, derivatives
 from symgrad.compiler.differentiate import DerivativeGraph, differentiate
 from symgrad.compiler.expand import expand
 from symgrad.compiler.factor import Order, factor
@@ -59,14 +59,16 @@ class Counts:
 
 def count(spec: Spec, order: Order = "loss-first") -> Counts:
     """Runs the compiler's passes with the arguments of every stage and counts what they make."""
-    shared = share(stabilize(expand(spec)))
-    graph = differentiate(shared)
+    return _count(spec, differentiate(share(stabilize(expand(spec)))), order)
+
+
+def _count(spec: Spec, graph: DerivativeGraph, order: Order) -> Counts:
     orders: tuple[Order, ...] = ("weights-first", "loss-first", order)
     gradients = {each: _gradient(graph, each) for each in orders}
     emitted = schedule(gradients[order], gradients[order].outputs).program
     chain = chain_rule.count(graph)
     return Counts(
-        loss=operations(prune(shared, ("E",))),
+        loss=operations(prune(graph.program, ("E",))),
         textbook_trees=chain.textbook_trees,
         shared_only=chain.shared_only,
         weights_first=operations(gradients["weights-first"]),
@@ -90,16 +92,17 @@ def by_hand(spec: Spec) -> int | None:
         return None
 
 
-def counts(spec: Spec, order: Order = "loss-first") -> Section:
-    """`data`: the integers of `Counts` by name, `weights`, and `rule`, the rule in words."""
-    found = count(spec, order)
+def counts(compiled: Compiled) -> Section:
+    """`data`: the integers of `Counts` by name; `times_loss`, each divided by that of the loss;
+    `weights`, how many there are; and `rule`, the rule in words.
+    """
+    spec = compiled.spec
+    found = _count(spec, compiled.stages.differentiate, compiled.order)
     rows = [(key, *STAGES[key], value) for key, value in asdict(found).items()]
+    times = {key: None if n is None else n / found.loss for key, _, _, n in rows}
     table = Table(
         columns=("stage", "operations", "× loss", "how"),
-        rows=tuple(
-            (title, value, None if value is None else round(value / found.loss, 2), how)
-            for _, title, how, value in rows
-        ),
+        rows=tuple((title, value, times[key], how) for key, title, how, value in rows),
         title="Operations for one sample",
     )
     bars = Bars(
@@ -112,7 +115,7 @@ def counts(spec: Spec, order: Order = "loss-first") -> Section:
         "counts",
         "What it costs, stage by stage",
         blocks,
-        {**asdict(found), "weights": spec.weights, "rule": RULE},
+        {**asdict(found), "times_loss": times, "weights": spec.weights, "rule": RULE},
     )
 
 

@@ -1,5 +1,7 @@
 """Section 1: the one expression, and its textbook derivative by a weight of the first layer."""
 
+from sympy import Expr
+
 from symgrad.compiler.compile import Compiled
 from symgrad.compiler.differentiate import DerivativeGraph, textbook
 from symgrad.explain.report import Block, Equations, Section, Words, several
@@ -31,7 +33,7 @@ def expression(compiled: Compiled) -> Section:
     graph = compiled.stages.differentiate
     paths = count_paths(graph, "W1")
     readable = paths <= PATHS and len(compiled.spec.layers) <= LAYERS
-    derivative = _derivative(graph) if readable else None
+    derivative = textbook(graph, "W1") if readable else None
     blocks: list[Block] = [
         Words(
             "The network and its loss are one expression in "
@@ -46,20 +48,21 @@ def expression(compiled: Compiled) -> Section:
             "each (Bauer 1974)"
             + (
                 ", where the names stand for what is computed on the way to the loss:"
-                if derivative
+                if readable
                 else f": with more than {PATHS} paths or {LAYERS} layers no formula that one reads."
             )
         ),
     ]
-    if derivative:
-        blocks += [Equations((derivative,)), Equations(_named(graph), "where")]
+    if derivative is not None:
+        written = _written(graph, derivative)
+        blocks += [Equations((written,)), Equations(_named(graph, derivative), "where")]
     data = {
         "nodes": size.nodes,
         "depth": size.depth,
         "written_out": written_out,
         "loss": [text for text, _ in shown],
         "paths": paths,
-        "derivative": derivative[0] if derivative else None,
+        "derivative": written[0] if readable else None,
     }
     return Section("expression", "The one expression", tuple(blocks), data)
 
@@ -82,8 +85,7 @@ def _definitions(program: Program) -> tuple[Row, ...]:
     return tuple((unicode.equation(d), latex.equation(d)) for d in program.definitions)
 
 
-def _derivative(graph: DerivativeGraph) -> Row:
-    value = textbook(graph, "W1")
+def _written(graph: DerivativeGraph, value: Expr) -> Row:
     target = array("W1", *graph.indices("W1"))
     return (
         f"∂E/∂{unicode.text(target)} = {unicode.text(value)}",
@@ -91,9 +93,9 @@ def _derivative(graph: DerivativeGraph) -> Row:
     )
 
 
-def _named(graph: DerivativeGraph) -> tuple[Row, ...]:
+def _named(graph: DerivativeGraph, value: Expr) -> tuple[Row, ...]:
     """The definitions of the names that ∂E/∂W1 is written in, and of those that they read."""
-    names = {name_of(read) for read in reads(textbook(graph, "W1"))} & graph.program.by_name.keys()
+    names = {name_of(read) for read in reads(value)} & graph.program.by_name.keys()
     return _definitions(prune(graph.program, sorted(names)))
 
 

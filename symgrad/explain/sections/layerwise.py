@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.compiler.compile import Compiled, passes
+from symgrad.compiler.compile import Compiled
+from symgrad.compiler.factor import factor
+from symgrad.compiler.share import share
 from symgrad.explain.backprop.updates import STEPPERS, Sweep, Values, sweep_of
 from symgrad.explain.clock import Clock
 from symgrad.explain.report import Block, Lines, Section, Series, Table, Words
@@ -45,7 +47,7 @@ def layerwise(compiled: Compiled, clock: Clock, seed: int = 0) -> Section:
     if compiled.spec.weights > LARGEST:
         words = f"Left out: {compiled.spec.weights:,} weights, and it is run up to {LARGEST:,}."
         return Section("layerwise", title, (Words(words),), {}, "too many weights")
-    program = passes(compiled.spec).gradient
+    program = share(factor(compiled.stages.differentiate, "loss-first"))
     sweep = sweep_of(program)
     given, start = _problem(program, seed)
     layers = len(sweep.parts)
