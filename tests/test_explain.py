@@ -6,7 +6,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from threading import Event
 
@@ -19,7 +18,7 @@ from symgrad.compiler.compile import Compiled
 from symgrad.errors import SymgradError
 from symgrad.explain.clock import Clock
 from symgrad.explain.explain import SECTIONS, as_data, chosen, explain, report
-from symgrad.explain.report import Equations, Section, Words
+from symgrad.explain.report import Equations, Section, Table, Words
 from symgrad.explain.sections.answer import answer
 from symgrad.explain.sections.expression import expression
 
@@ -72,6 +71,9 @@ def test_once_stopped_nothing_new_begins_but_the_answer():
         if section.key == "counts":
             stop.set()
     assert [section.key for section in found] == ["expression", "counts", "answer"]
+    missing = as_data(COMPILED, found)["missing"]
+    assert set(missing) == {"proof", "growth", "literal", "layerwise", "gradient_free"}
+    assert set(missing.values()) == {"not begun"}
     assert found[-1].data["answers"]
 
 
@@ -82,7 +84,7 @@ def test_an_unknown_tool_is_refused_before_anything_runs():
 
 def test_all_numbers_are_plain_data():
     sections = list(explain(COMPILED, Clock(10), only=QUICK.split(",")))
-    data = json.loads(json.dumps(as_data(COMPILED, sections)))
+    data = json.loads(json.dumps(as_data(COMPILED, sections, QUICK.split(","))))
     assert data["counts"]["emitted"] == data["counts"]["hand_backprop"] == 30
     assert data["weights"] == 9 and data["facts"]["network"] == "2-2-1"
     assert data["missing"] == {}
@@ -232,6 +234,71 @@ def test_folders_are_made(tmp_path):
     assert result.exit_code == 0 and (tmp_path / "a" / "b" / "x.json").exists()
 
 
+def numbers_of(value):
+    """All numbers in plain data."""
+    if isinstance(value, dict | list | tuple):
+        parts = value.values() if isinstance(value, dict) else value
+        return {number for part in parts for number in numbers_of(part)}
+    return {value} if isinstance(value, int | float) and not isinstance(value, bool) else set()
+
+
+def test_every_number_of_every_table_is_in_the_json():
+    keys = ["counts", "proof", "growth", "layerwise"]
+    for section in explain(COMPILED, Clock(100), only=keys):
+        known = numbers_of(section.data)
+        cells = [
+            cell
+            for block in section.blocks
+            if isinstance(block, Table)
+            for row in block.rows
+            for cell in row
+            if isinstance(cell, int | float)
+        ]
+        axis = {*range(1, 13), 16, 32, 64}  # n in the tables of growth: the width, or the depth
+        left = [cell for cell in cells if cell not in known | axis]
+        assert cells and not left, (section.key, left)
+
+
+def test_a_small_budget_leaves_out_what_it_must_and_says_so(tmp_path):
+    numbers = tmp_path / "x.json"
+    result = run("specs/xor.toml", "--budget", "1", "--json", numbers)
+    assert result.exit_code == 0, result.output
+    data = json.loads(numbers.read_text())
+    assert "gradient_free" in data["missing"] and "out of time" in data["missing"]["gradient_free"]
+    assert data["counts"]["loss"] == 16 and data["answer"]["answers"]
+    assert "Not whole: out of time" in result.output
+
+
+@pytest.mark.skipif(os.name != "posix", reason="terminals as POSIX has them")
+def test_a_bar_is_drawn_on_a_terminal_and_gone_in_the_end():
+    import pty
+
+    master, slave = pty.openpty()
+    command = [sys.executable, "-m", "symgrad.cli.main", "explain", "specs/xor.toml",
+               "--only", "counts,growth,answer"]  # fmt: skip
+    environment = os.environ | {"TERM": "xterm", "COLUMNS": "80"}
+    environment.pop("NO_COLOR", None)
+    child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=slave, env=environment)
+    os.close(slave)
+    seen = b""
+    while True:
+        try:
+            part = os.read(master, 65536)
+        except OSError:  # Linux's end of file
+            break
+        if not part:
+            break
+        seen += part
+    shown, _ = child.communicate()
+    os.close(master)
+    assert child.returncode == 0
+    drawn = seen.decode()
+    assert "counting, depth 12" in drawn and "━" in drawn
+    # each bar is erased: after the last one its line is cleared
+    assert "\x1b[2K" in drawn[drawn.rindex("━") :]
+    assert "━" not in shown.decode()  # what is piped elsewhere has none of it
+
+
 @pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")
 def test_control_c_keeps_what_is_done(tmp_path):
     numbers = tmp_path / "numbers.json"
@@ -243,8 +310,7 @@ def test_control_c_keeps_what_is_done(tmp_path):
         for line in child.stdout:
             if "backpropagation by hand" in line:
                 break
-        time.sleep(0.5)
-        child.send_signal(signal.SIGINT)
+        child.send_signal(signal.SIGINT)  # wherever it is by now
         _, errors = child.communicate(timeout=60)
     finally:
         child.kill()
@@ -252,7 +318,7 @@ def test_control_c_keeps_what_is_done(tmp_path):
     assert "stopping" in errors and "Traceback" not in errors
     data = json.loads(numbers.read_text(encoding="utf-8"))
     assert data["counts"]["loss"] == 16
-    assert data["missing"].get("gradient_free") == "interrupted"
+    assert data["missing"]["gradient_free"] in ("interrupted", "not begun")
     assert data["answer"]["answers"]
 
 

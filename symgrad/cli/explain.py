@@ -69,7 +69,7 @@ def explain_command(
         import symgrad
         from symgrad.explain.clock import Clock
         from symgrad.explain.drawing.terminal import new_console, show, show_head
-        from symgrad.explain.explain import explain, report
+        from symgrad.explain.explain import explain, not_begun, report
 
         compiled = symgrad.compile(spec, order=order.value)
         console = new_console()
@@ -85,13 +85,19 @@ def explain_command(
         finally:  # whatever ends it, what is done is written
             bar.hide()
             if done:
-                _write(compiled, done, html, json_file)
+                _write(compiled, done, sections, html, json_file)
+            if stop.is_set() and (left := not_begun(sections, done)):
+                typer.echo(f"not begun: {', '.join(left)}", err=True)
     if stop.is_set():
         raise typer.Exit(130)
 
 
 def _write(
-    compiled: "Compiled", done: "list[Section]", html: Path | None, json_file: Path | None
+    compiled: "Compiled",
+    done: "list[Section]",
+    only: list[str],
+    html: Path | None,
+    json_file: Path | None,
 ) -> None:
     from symgrad.compiler.write import write
     from symgrad.explain.drawing.page import page
@@ -101,7 +107,7 @@ def _write(
     if html is not None:
         texts[html] = page(report(compiled, done))
     if json_file is not None:
-        numbers = json.dumps(as_data(compiled, done), indent=2, ensure_ascii=False)
+        numbers = json.dumps(as_data(compiled, done, only), indent=2, ensure_ascii=False)
         texts[json_file] = numbers + "\n"
     for place, text in texts.items():
         typer.echo(f"written: {write({place.name: text}, place.parent)[0]}")

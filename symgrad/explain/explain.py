@@ -99,13 +99,24 @@ def report(compiled: Compiled, sections: Sequence[Section]) -> Report:
     return Report(spec.name, facts, tuple(sections))
 
 
-def as_data(compiled: Compiled, sections: Sequence[Section]) -> dict[str, Any]:
-    """All numbers as plain data, for JSON: the facts, and each section's `data` by its key."""
+def not_begun(only: Sequence[str], sections: Sequence[Section]) -> list[str]:
+    """The keys of sections that were wanted, and not begun before the reader stopped."""
+    return [key for key in chosen(only) if key not in {section.key for section in sections}]
+
+
+def as_data(
+    compiled: Compiled, sections: Sequence[Section], only: Sequence[str] = ()
+) -> dict[str, Any]:
+    """All numbers as plain data, for JSON: the facts, and each section's `data` by its key.
+
+    `missing` says why a section is not whole, or that it was not begun, of those wanted by `only`.
+    """
     made = report(compiled, sections)
     return {
         "name": made.name,
         "facts": dict(made.facts),
         "weights": compiled.spec.weights,
         **{section.key: dict(section.data) for section in made.sections},
-        "missing": {section.key: section.missing for section in made.sections if section.missing},
+        "missing": {section.key: section.missing for section in made.sections if section.missing}
+        | dict.fromkeys(not_begun(only, sections), "not begun"),
     }

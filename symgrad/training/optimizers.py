@@ -31,33 +31,31 @@ class SGD:
         return float(self.module.step(theta, *batch, self.rate))
 
 
-class Adam:
-    """Adam (Kingma and Ba, 2015), with both bias corrections:
+class AdamStep:
+    """One step of Adam (Kingma and Ba, 2015), with both bias corrections:
 
     m ← β₁m + (1 − β₁)g,    v ← β₂v + (1 − β₂)g²,    θ ← θ − rate·m̂ / (√v̂ + ε)
     """
 
     def __init__(
         self,
-        module: Module,
+        size: int,
+        dtype: Any,
         rate: float,
         beta1: float = 0.9,
         beta2: float = 0.999,
         epsilon: float = 1e-8,
     ) -> None:
-        self.module = module
         self.rate, self.beta1, self.beta2, self.epsilon = rate, beta1, beta2, epsilon
-        dtype: Any = module.SPEC["dtype"]
-        self.gradient = np.zeros(module.SIZE, dtype)
-        self.m = np.zeros(module.SIZE, dtype)
-        self.v = np.zeros(module.SIZE, dtype)
-        self.scratch = np.zeros(module.SIZE, dtype)
-        self.updates = 0
+        self.m = np.zeros(size, dtype)
+        self.v = np.zeros(size, dtype)
+        self.scratch = np.zeros(size, dtype)
+        self.steps = 0
 
-    def update(self, theta: Array, *batch: Array) -> float:
-        loss = float(self.module.loss_and_gradient_into(theta, *batch, self.gradient))
-        self.updates += 1
-        gradient, m, v, scratch = self.gradient, self.m, self.v, self.scratch
+    def take(self, theta: Array, gradient: Array) -> None:
+        """Changes theta, of shape (weights,), by one step along `gradient`, laid out like it."""
+        self.steps += 1
+        m, v, scratch = self.m, self.v, self.scratch
 
         m *= self.beta1
         np.multiply(gradient, 1 - self.beta1, out=scratch)
@@ -70,11 +68,25 @@ class Adam:
 
         # √v̂ = √v / √(1 − β₂ᵏ), and the correction of m goes into the rate.
         np.sqrt(v, out=scratch)
-        scratch /= math.sqrt(1 - self.beta2**self.updates)
+        scratch /= math.sqrt(1 - self.beta2**self.steps)
         scratch += self.epsilon
         np.divide(m, scratch, out=scratch)
-        scratch *= self.rate / (1 - self.beta1**self.updates)
+        scratch *= self.rate / (1 - self.beta1**self.steps)
         theta -= scratch
+
+
+class Adam:
+    """Adam on the emitted module's gradient; see `AdamStep`."""
+
+    def __init__(self, module: Module, rate: float) -> None:
+        self.module = module
+        dtype: Any = module.SPEC["dtype"]
+        self.gradient = np.zeros(module.SIZE, dtype)
+        self.step = AdamStep(module.SIZE, dtype, rate)
+
+    def update(self, theta: Array, *batch: Array) -> float:
+        loss = float(self.module.loss_and_gradient_into(theta, *batch, self.gradient))
+        self.step.take(theta, self.gradient)
         return loss
 
 

@@ -19,6 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
+from symgrad.training.optimizers import AdamStep
+
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it misses matplotlib, which nothing here draws with
     import cma
@@ -173,23 +175,6 @@ def minimise(
     return objective.result()
 
 
-class _Adam:
-    """Steps of Adam (Kingma and Ba 2015, arXiv:1412.6980), β₁ = 0.9, β₂ = 0.999, ε = 1e-8."""
-
-    def __init__(self, rate: float, size: int) -> None:
-        self.rate = rate
-        self.m = np.zeros(size)
-        self.v = np.zeros(size)
-        self.steps = 0
-
-    def __call__(self, theta: Array, gradient: Array) -> None:
-        self.steps += 1
-        self.m += 0.1 * (gradient - self.m)
-        self.v += 0.001 * (gradient * gradient - self.v)
-        root = np.sqrt(self.v / (1 - 0.999**self.steps))
-        theta -= self.rate / (1 - 0.9**self.steps) * self.m / (root + 1e-8)
-
-
 def _descent(
     objective: Counted, theta: Array, settings: Settings, rng: np.random.Generator
 ) -> None:
@@ -199,10 +184,10 @@ def _descent(
 
 
 def _adam(objective: Counted, theta: Array, settings: Settings, rng: np.random.Generator) -> None:
-    step = _Adam(settings["rate"], theta.size)
+    step = AdamStep(theta.size, theta.dtype, settings["rate"])
     while True:
         _, gradient = objective.loss_and_gradient(theta)
-        step(theta, gradient)
+        step.take(theta, gradient)
 
 
 def _lbfgs(objective: Counted, theta: Array, settings: Settings, rng: np.random.Generator) -> None:
@@ -248,7 +233,7 @@ def _evolution(
 ) -> None:
     width = settings["width"]
     pairs = _population(theta.size) // 2
-    step = _Adam(settings["rate"], theta.size)
+    step = AdamStep(theta.size, theta.dtype, settings["rate"])
     while True:
         noise = rng.standard_normal((pairs, theta.size))
         slopes = [
@@ -256,7 +241,7 @@ def _evolution(
             / (2 * width)
             for each in noise
         ]
-        step(theta, slopes @ noise / pairs)
+        step.take(theta, slopes @ noise / pairs)
 
 
 def _population(size: int) -> int:
