@@ -4,6 +4,7 @@ Each allocates its arrays once; an update allocates nothing.
 """
 
 import math
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
@@ -92,4 +93,5 @@ class Adam:
 
 def make(name: str, module: Module, rate: float) -> Optimizer:
     """The optimizer of this name, `adam` or `sgd`."""
-    return {"adam": Adam, "sgd": SGD}[name](module, rate)
+    optimizers: dict[str, Callable[[Module, float], Optimizer]] = {"adam": Adam, "sgd": SGD}
+    return optimizers[name](module, rate)

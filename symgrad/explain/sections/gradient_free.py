@@ -30,7 +30,6 @@ from symgrad.explain.report import Block, Lines, Section, Series, Table, Words
 
 SIZES = ((2,), (8, 8), (30, 30))  # hidden units: 9, 105 and 1,051 weights
 
-
 EVALUATIONS = 5_000  # of a run, at most
 PER_SECOND = 50  # evaluations of a run for each second of the clock, where that is fewer
 
