@@ -2,11 +2,8 @@
 
 import platform
 from collections.abc import Callable, Iterator, Sequence
+from importlib.metadata import version
 from typing import Any
-
-import numba
-import numpy
-import sympy
 
 import symgrad
 from symgrad.compiler.compile import Compiled
@@ -17,7 +14,6 @@ from symgrad.explain.scalars.peers import check_peers
 from symgrad.explain.sections.answer import answer
 from symgrad.explain.sections.counts import counts
 from symgrad.explain.sections.expression import expression
-from symgrad.explain.sections.gradient_free import gradient_free
 from symgrad.explain.sections.growth import growth
 from symgrad.explain.sections.layerwise import layerwise
 from symgrad.explain.sections.literal import literal
@@ -70,7 +66,7 @@ def explain(
         "growth": lambda part: growth(compiled.spec, part),
         "literal": lambda part: literal(compiled.spec, part, against),
         "layerwise": lambda part: layerwise(compiled, part),
-        "gradient_free": lambda part: gradient_free(part, seeds=seeds),
+        "gradient_free": lambda part: _gradient_free(part, seeds),
         "answer": lambda _: answer(done),
     }
     for key in keys:
@@ -83,6 +79,13 @@ def explain(
         yield section
 
 
+def _gradient_free(clock: Clock, seeds: int) -> Section:
+    # CMA-ES takes a third of a second to import: only when it is wanted, and before it is timed
+    from symgrad.explain.sections.gradient_free import gradient_free
+
+    return gradient_free(clock, seeds=seeds)
+
+
 def report(compiled: Compiled, sections: Sequence[Section]) -> Report:
     """The sections that are done, with what they were made of and with."""
     spec = compiled.spec
@@ -92,9 +95,8 @@ def report(compiled: Compiled, sections: Sequence[Section]) -> Report:
         "spec": spec.file_name or spec.name,
         "digest": spec.digest()[:16],
         "order": compiled.order,
-        "made with": f"symgrad {symgrad.__version__}, SymPy {sympy.__version__}, "
-        f"NumPy {numpy.__version__}, Numba {numba.__version__}, "
-        f"Python {platform.python_version()}",
+        "made with": f"symgrad {symgrad.__version__}, SymPy {version('sympy')}, "
+        f"NumPy {version('numpy')}, Numba {version('numba')}, Python {platform.python_version()}",
     }
     return Report(spec.name, facts, tuple(sections))
 
