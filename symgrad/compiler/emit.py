@@ -80,8 +80,8 @@ def emit(spec: Spec, program: Program, schedules: Mapping[str, Schedule], order:
     return render(keys)
 
 
-def render(keys: Mapping[str, Any]) -> str:
-    """The module template filled in; the keys must be just those that the templates use."""
+def render(keys: Mapping[str, Any], template: str = "module.py.jinja") -> str:
+    """A template filled in; the keys must be just those that it and what it includes use."""
     environment = Environment(
         loader=FileSystemLoader(templates()),
         undefined=StrictUndefined,
@@ -90,15 +90,28 @@ def render(keys: Mapping[str, Any]) -> str:
         keep_trailing_newline=True,
     )
     environment.globals["unknown_function"] = _unknown_function
-    used = set().union(*(_keys_of(environment, name) for name in environment.list_templates()))
+    used = _keys_of(environment, template)
     assert used == set(keys), f"keys and templates differ: {used ^ set(keys)}"
-    return environment.get_template("module.py.jinja").render(keys)
+    return environment.get_template(template).render(keys)
 
 
 def _keys_of(environment: Environment, template: str) -> set[str]:
+    """The keys that a template uses, and all that it includes or imports, named by a constant."""
     assert environment.loader is not None
-    source, _, _ = environment.loader.get_source(environment, template)
-    return meta.find_undeclared_variables(environment.parse(source))
+    keys: set[str] = set()
+    waiting, seen = [template], set()
+    while waiting:
+        name = waiting.pop()
+        seen.add(name)
+        source, _, _ = environment.loader.get_source(environment, name)
+        tree = environment.parse(source)
+        keys |= meta.find_undeclared_variables(tree)
+        waiting += [
+            other
+            for other in meta.find_referenced_templates(tree)
+            if other is not None and other not in seen
+        ]
+    return keys
 
 
 def _unknown_function(name: str) -> str:
