@@ -2,7 +2,7 @@
 
 Emitted by symgrad 0.1.0 from digits.toml. Do not edit: change the spec, and
     symgrad compile digits.toml
-Spec, sha256: 6577fe0520a1372b0f369a83e476c4a095ef21268776d388c298cb427aac7968
+Spec, sha256: 3e9582c4d84be57bd211f85ec212ca5f481ca1aff0849460ad33ab108f807df2
 Options: order = loss-first, dtype = float32
 
 The one expression, its shared parts named:
@@ -24,6 +24,16 @@ The one expression, its shared parts named:
 
 and its derivative by all 6570 weights at once is `_gradient_of_chunk`: read it first.
 Operations for one sample: the loss 26113, loss and gradient 50377.
+
+One step of adam, which `train_epoch` takes for every batch:
+
+    rest1         = 1 - beta1
+    rest2         = 1 - beta2
+    unbias1       = 1 - beta1**s
+    unbias2       = sqrt(1 - beta2**s)
+    m_next[k]     = beta1·m[k] + rest1·gradient[k]
+    v_next[k]     = beta2·v[k] + rest2·gradient[k]²
+    theta_next[k] = theta[k] - rate·m_next[k]/((sqrt(v_next[k])/unbias2 + epsilon)·unbias1)
 
 x is of shape (samples, 64), t of shape (samples, 10), theta holds all weights, see PARAMETERS.
 Samples are computed in blocks, and many samples in several chunks of blocks, each of which sums
@@ -56,7 +66,16 @@ SPEC = {'name': 'digits',
             {'units': 32, 'activation': 'relu', 'bias': True, 'residual': False},
             {'units': 10, 'activation': 'softmax', 'bias': True, 'residual': False}],
  'loss': {'kind': 'cross_entropy', 'l1': 0.0, 'l2': 0.005, 'sample_weights': False},
- 'activations': {}}
+ 'activations': {},
+ 'training': {'optimizer': 'adam',
+              'schedule': 'constant',
+              'warmup': 0.0,
+              'batch': 32,
+              'epochs': 40,
+              'seed': 2,
+              'validation': 0.25,
+              'standardize': True,
+              'constants': {}}}
 
 SIZE = 6570
 
@@ -76,8 +95,11 @@ _SHAPES = {
     "x": "(samples, 64)",
     "t": "(samples, 10)",
     "gradient": "(6570,)",
+    "state": "(13140,)",
+    "progress": "(2,)",
+    "settings": "(5,)",
 }
-_AXES = {'theta': 1, 'x': 2, 't': 2, 'gradient': 1}
+_AXES = {'theta': 1, 'x': 2, 't': 2, 'gradient': 1, 'state': 1, 'progress': 1, 'settings': 1}
 
 # Sums may be reordered and multiplications contracted; NaN and infinity keep their meaning.
 _FASTMATH = {"reassoc", "contract", "arcp", "nsz", "afn"}
@@ -692,6 +714,183 @@ def _step_on_threads(theta, x, t, rate):
     return E
 
 
+# What training is given, and what it is given where nothing is said; a batch of 0 is all samples.
+SETTINGS = {'rate': 0.001, 'batch': 32.0, 'beta1': 0.9, 'beta2': 0.999, 'epsilon': 1e-08}
+
+
+def train_settings(**changes):
+    """The vector `settings` for `train_epoch`: SETTINGS, with these changes."""
+    if unknown := set(changes) - set(SETTINGS):
+        raise TypeError(f"no setting is called {', '.join(sorted(unknown))}; there are {', '.join(SETTINGS)}")
+    return np.array([*(SETTINGS | changes).values()], np.float64)
+
+
+def train_state(seed=0):
+    """What `train_epoch` goes on from, at the start: the optimizer's memory `state`, and `progress`.
+
+    state holds m and v for each weight. progress holds two whole numbers: the state of the
+    random numbers, which begins as the seed, and how many steps have been taken. Both can be stored,
+    and training continued from them: it goes on as if it had not been interrupted.
+    """
+    return np.zeros(13140, _DTYPE), np.array([int(seed) & 0xFFFFFFFFFFFFFFFF, 0], np.uint64)
+
+
+@_inner
+def _update(theta, gradient, state, progress, settings, batches):
+    """One step of adam, down the gradient; theta and state change in place."""
+    _apart()
+    weights = _extent(6570)
+    m = _view(state, 0, (6570,))
+    v = _view(state, 6570, (6570,))
+    rate = settings[0]
+    beta1 = settings[2]
+    beta2 = settings[3]
+    epsilon = settings[4]
+    progress[1] += np.uint64(1)
+    s = float(progress[1])
+    # rest1 = 1 - beta1
+    rest1 = 1.0 - beta1
+    # rest2 = 1 - beta2
+    rest2 = 1.0 - beta2
+    # unbias1 = 1 - beta1**s
+    unbias1 = 1.0 - beta1 ** s
+    # unbias2 = sqrt(1 - beta2**s)
+    unbias2 = np.sqrt(1.0 - beta2 ** s)
+    # m_next[k] = beta1·m[k] + rest1·gradient[k]
+    # v_next[k] = beta2·v[k] + rest2·gradient[k]²
+    # theta_next[k] = theta[k] - rate·m_next[k]/((sqrt(v_next[k])/unbias2 + epsilon)·unbias1)
+    for k in range(weights):
+        m_next = F(beta1) * m[k] + F(rest1) * gradient[k]
+        m[k] = m_next
+        v_next = F(beta2) * v[k] + F(rest2) * (gradient[k] * gradient[k])
+        v[k] = v_next
+        theta_next = theta[k] - F(rate) * m_next / (np.sqrt(v_next) / F(unbias2) + F(epsilon)) / F(unbias1)
+        theta[k] = theta_next
+
+
+@_inner
+def _random(progress):
+    """The next of 2⁶⁴ random numbers: SplitMix64 (Steele, Lea and Flood 2014, doi:10.1145/2660193.2660195)."""
+    progress[0] += np.uint64(0x9E3779B97F4A7C15)
+    z = progress[0]
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))
+
+
+@_inner
+def _shuffled(samples, progress):
+    """The numbers of the samples in random order, every order as likely: Fisher and Yates, by Durstenfeld 1964."""
+    order = np.arange(samples)
+    for last in range(samples - 1, 0, -1):
+        high = _random(progress) >> np.uint64(32)  # of 2³²: no place is likelier by more than 1 in 2³²/samples
+        place = np.int64((high * np.uint64(last + 1)) >> np.uint64(32))
+        order[last], order[place] = order[place], order[last]
+    return order
+
+
+@_inner
+def _check_training(theta, x, t, state, progress, settings):
+    """The shapes of what `train_epoch` is given, and that what it changes is nothing else's memory."""
+    _check(theta, x, t)
+    if state.shape[0] != 13140:
+        raise ValueError("state must be of shape (13140,), came one of length", state.shape[0])
+    if progress.shape[0] != 2:
+        raise ValueError("progress must be of shape (2,), came one of length", progress.shape[0])
+    if settings.shape[0] != 5:
+        raise ValueError("settings must be of shape (5,), came one of length", settings.shape[0])
+    if not settings[1] >= 0.0:
+        raise ValueError("batch must be at least 1, or 0 for all samples, came", settings[1])
+    if _overlap(theta, x):
+        raise ValueError("theta must not overlap x in memory")
+    if _overlap(theta, t):
+        raise ValueError("theta must not overlap t in memory")
+    if _overlap(state, x):
+        raise ValueError("state must not overlap x in memory")
+    if _overlap(state, t):
+        raise ValueError("state must not overlap t in memory")
+    if _overlap(state, theta):
+        raise ValueError("state must not overlap theta in memory")
+
+
+@_inner
+def _batches(samples, settings):
+    """How many steps an epoch has: of equal batches as far as that is possible, none larger than `batch`."""
+    batch = settings[1]
+    return -(-samples // int(batch)) if 1.0 <= batch < samples else 1
+
+
+@_inner
+def _gather(order, start, rows, x, t, xs, ts):
+    """The samples of a batch, one below the other."""
+    for row in range(rows):
+        n = order[start + row]
+        for i0 in range(64):
+            xs[row, i0] = x[n, i0]
+        for i3 in range(10):
+            ts[row, i3] = t[n, i3]
+
+
+def train_epoch(theta, x, t, state, progress, settings):
+    """An epoch: a step for each batch of the samples, in a new random order. Returns the mean of their losses.
+
+    theta, state and progress change in place; see `train_state` and `train_settings`. Each loss is the one
+    before the step. One that is not finite is returned at once: theta is then as it was before that step.
+    All samples in one batch are taken as they lie, without a random order.
+    """
+    _check_training(theta, x, t, state, progress, settings)
+    samples, batches = x.shape[0], _batches(x.shape[0], settings)
+    gradient = np.empty(6570, _DTYPE)
+    if batches == 1:
+        E = loss_and_gradient_into(theta, x, t, gradient)
+        if np.isfinite(E):
+            _update(theta, gradient, state, progress, settings, batches)
+        return E
+    order, most = _shuffled(samples, progress), -(-samples // batches)
+    xs, ts = np.empty((most, 64), _DTYPE), np.empty((most, 10), _DTYPE)
+    E_sum, w_sum = 0.0, 0.0
+    for batch in range(batches):
+        start = samples * batch // batches
+        rows = samples * (batch + 1) // batches - start
+        _gather(order, start, rows, x, t, xs, ts)
+        heavy = float(rows)
+        E = loss_and_gradient_into(theta, xs[:rows], ts[:rows], gradient)
+        if not np.isfinite(E):
+            return E
+        _update(theta, gradient, state, progress, settings, batches)
+        E_sum += heavy * E
+        w_sum += heavy
+    return E_sum / w_sum
+
+
+@_inner
+def _epoch_on_threads(theta, x, t, state, progress, settings):
+    """The same, large batches on several threads."""
+    _check_training(theta, x, t, state, progress, settings)
+    samples, batches = x.shape[0], _batches(x.shape[0], settings)
+    gradient = np.empty(6570, _DTYPE)
+    if batches == 1:
+        E = _gradient_on_threads(theta, x, t, gradient)
+        if np.isfinite(E):
+            _update(theta, gradient, state, progress, settings, batches)
+        return E
+    order, most = _shuffled(samples, progress), -(-samples // batches)
+    xs, ts = np.empty((most, 64), _DTYPE), np.empty((most, 10), _DTYPE)
+    E_sum, w_sum = 0.0, 0.0
+    for batch in range(batches):
+        start = samples * batch // batches
+        rows = samples * (batch + 1) // batches - start
+        _gather(order, start, rows, x, t, xs, ts)
+        heavy = float(rows)
+        E = _gradient_on_threads(theta, xs[:rows], ts[:rows], gradient)
+        if not np.isfinite(E):
+            return E
+        _update(theta, gradient, state, progress, settings, batches)
+        E_sum += heavy * E
+        w_sum += heavy
+    return E_sum / w_sum
+
+
 def init(seed=0):
     """Random weights: He for relu-like layers, Glorot for others, both uniform; biases are zero.
 
@@ -1251,7 +1450,7 @@ def _several_threads():
 def _compiled(dispatcher, signature):
     """A function that is compiled for arguments of just these types, now."""
     if nb.config.DISABLE_JIT:  # as debuggers like it: Python runs all of it
-        return dispatcher
+        return np.errstate(over="ignore")(dispatcher)
     dispatcher.compile(signature)
     dispatcher.disable_compile()
     return dispatcher
@@ -1327,6 +1526,21 @@ class Work:
         return self.whole
 
 
+class EpochWork(Work):
+    """The same for an epoch, which is many steps in one call: its batches are what is done on threads."""
+
+    def __init__(self, in_turn, on_threads, many, *signature):
+        super().__init__(None, in_turn, on_threads, many, *signature)
+
+    def __call__(self, *arguments):
+        batches = _plainly(_batches)(len(arguments[1]), arguments[-1])
+        if len(arguments[1]) < batches * self.many:
+            return self.compile()(*arguments)
+        if self.threaded is None:
+            self.patience -= batches - 1
+        return self.of_many(*arguments)
+
+
 def _out_of_memory(*arguments):
     raise MemoryError("no memory for what is computed on the way")
 
@@ -1355,6 +1569,7 @@ class Compiled(functools.partial):
         self.parameters = inspect.signature(body)
         self.signature = work.signature[: len(self.parameters.parameters)]
         self.arrays = sum(isinstance(kind, nb.types.Array) for kind in self.signature)
+        self.check = _check
         functools.update_wrapper(self, body)
         self.becomes(self.first)
         return self
@@ -1404,7 +1619,7 @@ class Compiled(functools.partial):
         given = self.parameters.bind(*arguments, **named).arguments
         taken = dict(zip(given, self.taken(given), strict=True))
         try:
-            _check_in_python(**{name: array for name, array in taken.items() if name != "rate"})
+            _plainly(self.check)(**{name: array for name, array in taken.items() if name != "rate"})
         except ValueError as error:
             raise _in_words(error) from None
         return taken.values()
@@ -1413,7 +1628,8 @@ class Compiled(functools.partial):
         """What works in place does not convert: it says what is wrong."""
         if wrong := [*filter(None, map(_mismatch, given, given.values(), self.signature))]:
             raise TypeError("; ".join(wrong))
-        return [float(value) if name == "rate" else _plain(value) for name, value in given.items()]
+        kinds = zip(given.items(), self.signature, strict=True)
+        return [float(value) if name == "rate" else _plain(value, _native(kind)) for (name, value), kind in kinds]
 
     def compile(self):
         """The compiled function, a Numba dispatcher that takes this signature and no other."""
@@ -1468,6 +1684,26 @@ class Predict(Converting):
         return predict
 
 
+class Epoch(Compiled):
+    """An epoch takes long enough to be called by way of Numba's dispatcher."""
+
+    def __new__(cls, body, work):
+        self = super().__new__(cls, body, work)
+        self.check = _check_training
+        self.kinds = tuple(map(_native, work.signature))
+        return self
+
+    def first(self, /, *arguments, **named):
+        try:
+            if not named and tuple(array.dtype for array in arguments) == self.kinds:
+                return self.work(*arguments)
+        except ValueError as error:
+            raise _in_words(error) from None
+        except (TypeError, AttributeError):  # other types than in the signature
+            pass
+        return self.otherwise(*arguments, **named)
+
+
 class LossAndGradient(Converting):
     def completed(self, arguments):
         return *arguments, np.empty(6570, _NATIVE)
@@ -1511,15 +1747,22 @@ def _converted(name, value):
         raise TypeError(f"{name} must hold real numbers, came {array.dtype}")
     if array.ndim != _AXES[name]:
         raise ValueError(f"{name} must be of shape {_SHAPES[name]}, came {array.shape}")
-    return _plain(np.require(array, _DTYPE, ["C", "A"]))
+    return _plain(np.require(array, _DTYPE, ["C", "A"]), _NATIVE)
 
 
-def _plain(array):
+def _plain(array, native):
     """The same memory as an array of no class but NumPy's, with NumPy's own object as its dtype."""
-    return np.asarray(array).view(_DTYPE)
+    return np.asarray(array).view(native)
 
 
-_check_in_python = getattr(_check, "py_func", _check)
+def _native(kind):
+    """NumPy's dtype of an array that compiled code takes."""
+    return np.dtype(kind.dtype.name)
+
+
+def _plainly(function):
+    """A function of this file as Python runs it."""
+    return getattr(function, "py_func", function)
 
 
 def _mismatch(name, value, kind):
@@ -1527,14 +1770,15 @@ def _mismatch(name, value, kind):
     if name == "rate":
         number = isinstance(value, (int, float, np.integer, np.floating))
         return None if number else f"rate must be a number, came {type(value).__name__}"
-    wanted = f"{name} must be a C-contiguous {_NATIVE} array of shape {_SHAPES[name]}"
+    native = _native(kind)
+    wanted = f"{name} must be a C-contiguous {native} array of shape {_SHAPES[name]}"
     if not isinstance(value, np.ndarray):
         return f"{wanted}, came {type(value).__name__}"
     what = [str(value.dtype)]
     what += [] if value.flags.c_contiguous else ["not C-contiguous"]
     what += [] if value.flags.aligned else ["not aligned"]
     what += [] if value.flags.writeable or not kind.mutable else ["read-only"]
-    if len(what) == 1 and value.dtype == _NATIVE and value.ndim == _AXES[name]:
+    if len(what) == 1 and value.dtype == native and value.ndim == _AXES[name]:
         return None
     return f"{wanted}, came one of shape {value.shape}: {', '.join(what)}"
 
@@ -1554,3 +1798,9 @@ loss = Converting(loss, _losing)
 loss_and_gradient_into = Compiled(loss_and_gradient_into, _differentiating)
 loss_and_gradient = LossAndGradient(loss_and_gradient, _differentiating)
 step = Compiled(step, _stepping)
+
+_training = EpochWork(
+    _inner(train_epoch), _epoch_on_threads, 82,
+    _written, _matrix, _matrix, _written, nb.types.Array(nb.uint64, 1, "C"), nb.types.Array(nb.float64, 1, "C", readonly=True),
+)  # fmt: skip
+train_epoch = Epoch(train_epoch, _training)

@@ -1336,7 +1336,7 @@ def _several_threads():
 def _compiled(dispatcher, signature):
     """A function that is compiled for arguments of just these types, now."""
     if nb.config.DISABLE_JIT:  # as debuggers like it: Python runs all of it
-        return dispatcher
+        return np.errstate(over="ignore")(dispatcher)
     dispatcher.compile(signature)
     dispatcher.disable_compile()
     return dispatcher
@@ -1440,6 +1440,7 @@ class Compiled(functools.partial):
         self.parameters = inspect.signature(body)
         self.signature = work.signature[: len(self.parameters.parameters)]
         self.arrays = sum(isinstance(kind, nb.types.Array) for kind in self.signature)
+        self.check = _check
         functools.update_wrapper(self, body)
         self.becomes(self.first)
         return self
@@ -1489,7 +1490,7 @@ class Compiled(functools.partial):
         given = self.parameters.bind(*arguments, **named).arguments
         taken = dict(zip(given, self.taken(given), strict=True))
         try:
-            _check_in_python(**{name: array for name, array in taken.items() if name != "rate"})
+            _plainly(self.check)(**{name: array for name, array in taken.items() if name != "rate"})
         except ValueError as error:
             raise _in_words(error) from None
         return taken.values()
@@ -1498,7 +1499,8 @@ class Compiled(functools.partial):
         """What works in place does not convert: it says what is wrong."""
         if wrong := [*filter(None, map(_mismatch, given, given.values(), self.signature))]:
             raise TypeError("; ".join(wrong))
-        return [float(value) if name == "rate" else _plain(value) for name, value in given.items()]
+        kinds = zip(given.items(), self.signature, strict=True)
+        return [float(value) if name == "rate" else _plain(value, _native(kind)) for (name, value), kind in kinds]
 
     def compile(self):
         """The compiled function, a Numba dispatcher that takes this signature and no other."""
@@ -1596,15 +1598,22 @@ def _converted(name, value):
         raise TypeError(f"{name} must hold real numbers, came {array.dtype}")
     if array.ndim != _AXES[name]:
         raise ValueError(f"{name} must be of shape {_SHAPES[name]}, came {array.shape}")
-    return _plain(np.require(array, _DTYPE, ["C", "A"]))
+    return _plain(np.require(array, _DTYPE, ["C", "A"]), _NATIVE)
 
 
-def _plain(array):
+def _plain(array, native):
     """The same memory as an array of no class but NumPy's, with NumPy's own object as its dtype."""
-    return np.asarray(array).view(_DTYPE)
+    return np.asarray(array).view(native)
 
 
-_check_in_python = getattr(_check, "py_func", _check)
+def _native(kind):
+    """NumPy's dtype of an array that compiled code takes."""
+    return np.dtype(kind.dtype.name)
+
+
+def _plainly(function):
+    """A function of this file as Python runs it."""
+    return getattr(function, "py_func", function)
 
 
 def _mismatch(name, value, kind):
@@ -1612,14 +1621,15 @@ def _mismatch(name, value, kind):
     if name == "rate":
         number = isinstance(value, (int, float, np.integer, np.floating))
         return None if number else f"rate must be a number, came {type(value).__name__}"
-    wanted = f"{name} must be a C-contiguous {_NATIVE} array of shape {_SHAPES[name]}"
+    native = _native(kind)
+    wanted = f"{name} must be a C-contiguous {native} array of shape {_SHAPES[name]}"
     if not isinstance(value, np.ndarray):
         return f"{wanted}, came {type(value).__name__}"
     what = [str(value.dtype)]
     what += [] if value.flags.c_contiguous else ["not C-contiguous"]
     what += [] if value.flags.aligned else ["not aligned"]
     what += [] if value.flags.writeable or not kind.mutable else ["read-only"]
-    if len(what) == 1 and value.dtype == _NATIVE and value.ndim == _AXES[name]:
+    if len(what) == 1 and value.dtype == native and value.ndim == _AXES[name]:
         return None
     return f"{wanted}, came one of shape {value.shape}: {', '.join(what)}"
 

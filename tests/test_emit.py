@@ -295,12 +295,16 @@ def test_single_precision_constants_are_typed(spec):
     functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
     # the last two in part, see there; what is called _ says how Numba compiles something, and
     # what Python enters by hands a loss over as Python's floats have it
-    in_double = {"init", "_",  "quarter_turns", "normal_tail"}
+    # a step of an optimizer computes what it needs once in double, and in single in its loop
+    in_double = {"init", "_",  "quarter_turns", "normal_tail", "_update"}
+    in_double |= {"_check_training", "_batches", "train_epoch", "_epoch_on_threads"}
+    steps = [node for node in functions if node.name == "_update"]
     functions = [
         node
         for node in functions
         if node.name not in in_double and not node.name.startswith("_enter_")
     ]
+    functions += [loop for step in steps for loop in step.body if isinstance(loop, ast.For)]
     typed = set()
     for node in (each for function in functions for each in ast.walk(function)):
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "F":

@@ -55,7 +55,13 @@ def test_every_stage_in_every_format(compiled, stage, format):
 
 
 def test_the_stages_are_those_of_the_compiler(compiled):
-    assert ["spec", *vars(compiled.stages)] == STAGES
+    assert ["spec", *vars(compiled.stages)] == [*STAGES[:-1], "update", "source"]
+
+
+def test_a_step_is_there_where_a_spec_names_an_optimizer(compiled):
+    for format in FORMATS:
+        with pytest.raises(SymgradError, match=r"no stage 'update' for this spec: it has no \[train"):
+            view(compiled, "update", format)
 
 
 def test_the_default_is_the_gradient_as_text(compiled):

@@ -55,7 +55,7 @@ DIGITS_DATA: dict[str, Any] = {
     },
 }
 
-KEYS = "name, dtype, inputs, layers, loss, activations"
+KEYS = "name, dtype, inputs, layers, loss, activations, training"
 KNOWN = ", ".join(ACTIVATIONS)
 NO_IDENTIFIER = (
     "is no identifier; use the letters a to z, digits and underscores, and begin with no digit"

@@ -19,6 +19,7 @@ class Stage(StrEnum):
     FACTOR = "factor"
     GRADIENT = "gradient"
     SCHEDULE = "schedule"
+    UPDATE = "update"
     SOURCE = "source"
 
 

@@ -18,6 +18,7 @@ from symgrad.compiler.emit import emit, parameters
 from symgrad.compiler.expand import expand
 from symgrad.compiler.factor import Order, factor
 from symgrad.compiler.load import load
+from symgrad.compiler.optimizers import update
 from symgrad.compiler.schedule import Schedule, schedule
 from symgrad.compiler.share import share
 from symgrad.compiler.spec import Spec, read
@@ -40,6 +41,7 @@ class Stages:
     factor: Program
     gradient: Program
     schedule: Mapping[str, Schedule]
+    update: Program | None
     source: str
 
 
@@ -56,8 +58,11 @@ def passes(spec: Spec, order: Order = "loss-first") -> Stages:
         "loss": schedule(shared, ("E",)),
         "gradient": schedule(gradient, ("E", *derivatives(gradient))),
     }  # which definitions are products and which share loops, and where arrays live
-    source = emit(spec, gradient, schedules, order)  # a module's text
-    return Stages(expanded, stable, shared, graph, factored, gradient, schedules, source)
+    step = None
+    if spec.training is not None and not spec.training.whole_batch:
+        step = share(update(spec.training, spec.weights))  # what the optimizer does with it
+    source = emit(spec, gradient, schedules, step, order)  # a module's text
+    return Stages(expanded, stable, shared, graph, factored, gradient, schedules, step, source)
 
 
 def derivatives(program: Program) -> list[str]:

@@ -16,6 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, meta
 from symgrad import __version__
 from symgrad.compiler import costs
 from symgrad.compiler.elementary import numbers, with_callees
+from symgrad.compiler.emit_update import emit_update
 from symgrad.compiler.family import family
 from symgrad.compiler.schedule import Schedule
 from symgrad.compiler.spec import Spec
@@ -31,8 +32,15 @@ _RELU_LIKE = {"relu", "leaky_relu", "elu", "selu", "gelu", "silu", "mish", "soft
 FAMILIES = {"prediction": "predict", "loss": "loss", "gradient": "gradient"}
 
 
-def emit(spec: Spec, program: Program, schedules: Mapping[str, Schedule], order: str) -> str:
-    """The source of the module of `spec`; `schedules` has "predict", "loss" and "gradient"."""
+def emit(
+    spec: Spec,
+    program: Program,
+    schedules: Mapping[str, Schedule],
+    update: Program | None,
+    order: str,
+) -> str:
+    """The source of the module of `spec`; `schedules` has "predict", "loss" and "gradient", and
+    `update` is a step of the optimizer where the spec names one."""
     single = spec.dtype == "float32"
     forward = prune(program, ("E",))
     layout = parameters(program)
@@ -40,10 +48,15 @@ def emit(spec: Spec, program: Program, schedules: Mapping[str, Schedule], order:
         family(name, schedules[schedule], layout, single) for name, schedule in FAMILIES.items()
     ]
     file_name = spec.file_name or f"{spec.name}.toml"
+    training = None
+    if update is not None and spec.training is not None:
+        training = emit_update(update, spec.training, single)
     weights = {"w": 1} if spec.loss.sample_weights else {}
+    trained = {"state": 1, "progress": 1, "settings": 1} if training else {}
     shape = "-".join(map(str, spec.widths))
     operand = f"./{file_name}" if file_name.startswith("-") else file_name
     option = "" if order == "loss-first" else f" --order {order}"
+    parts = [*families, training] if training else families
     keys: dict[str, Any] = {
         "title": f"{spec.name}: a {shape} network, its loss and gradient.",
         "version": __version__,
@@ -61,11 +74,14 @@ def emit(spec: Spec, program: Program, schedules: Mapping[str, Schedule], order:
         "size": spec.weights,
         "expression": listing(forward).splitlines(),
         "operations": {"loss": operations(forward), "gradient": operations(program)},
-        "axes": plain({"theta": 1, "x": 2, "t": 2} | weights | {"gradient": 1}),
+        "axes": plain({"theta": 1, "x": 2, "t": 2} | weights | {"gradient": 1} | trained),
         "spec": plain(spec.normalised()),
         "parameters": plain(layout),
-        "functions": with_callees(set().union(*(each["functions"] for each in families))),
+        "functions": with_callees(set().union(*(part["functions"] for part in parts))),
         "elementary": numbers(single),
+        "training": training,
+        "opaque_from": costs.OPAQUE_FROM,
+        "layers": len(spec.layers),
         "families": families,
         "prediction": families[0],
         "loss": families[1],

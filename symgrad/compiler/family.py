@@ -14,7 +14,7 @@ from symgrad.compiler.body import Part, body
 from symgrad.compiler.memory import memory
 from symgrad.compiler.schedule import Product, Schedule
 from symgrad.compiler.split import sums_over_samples
-from symgrad.compiler.statements import Comment, First, Line, Loop, Statement
+from symgrad.compiler.statements import First, Line, Loop, Statement, as_data, block
 from symgrad.language.indices import SAMPLE
 
 Layout = Mapping[str, tuple[int, tuple[int, ...]]]
@@ -167,18 +167,14 @@ class _Family:
 
     def _statement(self, statement: Statement, always: bool) -> Iterator[dict[str, Any]]:
         match statement:
-            case Comment(text):
-                yield {"kind": "comment", "text": text}
-            case Line(source):
-                yield _line(source)
             case First(names):
                 zeros = [
-                    _block(f"for k in range({span})", [_line(f"gradient[k] = {self.zero}")])
+                    as_data(Loop("k", span, (Line(f"gradient[k] = {self.zero}"),)))
                     for span in self._spans(names)
                 ]
-                yield from zeros if always else [_block("if start == 0", zeros)]
-            case Loop(index, extent, inner):
-                yield _block(f"for {index} in range({extent})", self._statements(inner, always))
+                yield from zeros if always else [block("if start == 0", zeros)]
+            case _:
+                yield as_data(statement)
 
     def _spans(self, names: tuple[str, ...]) -> Iterator[str]:
         """Where arrays lie in the gradient, those beside each other as one: starts and ends."""
@@ -189,14 +185,6 @@ class _Family:
             spans.append((start, offset + prod(shape)))
         for start, end in spans:
             yield f"{start}, {end}" if start else f"{end}"
-
-
-def _line(source: str) -> dict[str, Any]:
-    return {"kind": "line", "source": source}
-
-
-def _block(head: str, body: list[dict[str, Any]]) -> dict[str, Any]:
-    return {"kind": "block", "head": head, "body": body}
 
 
 def _view(name: str, vector: str, start: int, shape: list[str]) -> dict[str, str]:

@@ -30,6 +30,11 @@ def view(compiled: Compiled, stage: str = "gradient", format: str = "unicode") -
     if format not in FORMATS:
         raise SymgradError(f"no format {format!r}; there are {', '.join(FORMATS)}")
     value = known[stage]
+    if value is None:  # a step of an optimizer, where none is named
+        raise SymgradError(
+            f"no stage {stage!r} for this spec: it has no [training] table with an optimizer other"
+            " than SciPy's"
+        )
     if isinstance(value, Spec):
         return json.dumps(value.normalised(), indent=2, ensure_ascii=False)
     if isinstance(value, str):

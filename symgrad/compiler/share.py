@@ -103,7 +103,8 @@ def _is_alias(value: Expr, program: Program) -> bool:
     if isinstance(value, Indexed | Symbol) or isinstance(-value, Indexed):
         return True
     return not any(
-        isinstance(node, Indexed) or (isinstance(node, Symbol) and node.name in program.by_name)
+        isinstance(node, Indexed)
+        or (isinstance(node, Symbol) and node.name in (program.by_name | program.given))
         for node in walk(value)
     )
 
@@ -246,7 +247,7 @@ class _Sharing:
             self._bring_forward(form)
             return
         by_axis = sorted(
-            order, key=lambda i: (axis(i) != "n", int("0" + axis(i).strip("n")), i.name)
+            order, key=lambda i: (axis(i) != "n", int("0" + axis(i).strip("nk")), i.name)
         )
         indices = canonical(by_axis)
         value = rename(value, dict(zip(by_axis, indices, strict=True)))

@@ -7,6 +7,7 @@ types, strictly, and the functions called `_check_…` what types cannot say. Wh
 out as one `SpecError`, a line for each problem, with the place in the file.
 
     spec.py            the whole, and what only the whole can check
+    spec_training.py   how it is trained
     spec_parts.py      layers, activations, the loss
     spec_file.py       path → text and plain data
     spec_names.py      which names will do
@@ -46,7 +47,9 @@ from symgrad.compiler.spec_parts import (
     Loss,
     LossKind,
     Model,
+    without_null,
 )
+from symgrad.compiler.spec_training import Training
 from symgrad.errors import SpecError
 
 __all__ = [
@@ -58,6 +61,7 @@ __all__ = [
     "Loss",
     "LossKind",
     "Spec",
+    "Training",
     "read",
 ]
 
@@ -111,6 +115,11 @@ class Spec(Model):
         default={},
         description="Activations of one's own, by name",
         json_schema_extra={"propertyNames": {"pattern": IDENTIFIER}},
+    )
+    training: Training | None = Field(
+        default=None,
+        description="How it is trained; the emitted module then carries train_epoch",
+        json_schema_extra=without_null,
     )
 
     _file_name: str | None = PrivateAttr(default=None)
@@ -201,6 +210,7 @@ class Spec(Model):
             "activations": {
                 name: _formula_data(self.activations[name]) for name in sorted(self.activations)
             },
+            **({} if self.training is None else {"training": self.training.normalised()}),
         }
 
     def digest(self) -> str:

@@ -98,6 +98,10 @@ def _message(detail: ErrorDetails, path: Path, model: type[BaseModel]) -> str:
             return f"must be one of {', '.join(choices)}, not {shown(value)}{near}"
         case "greater_than_equal":
             return f"must be at least {context['ge']:g}, not {shown(value)}"
+        case "greater_than":
+            return f"must be more than {context['gt']:g}, not {shown(value)}"
+        case "less_than":
+            return f"must be less than {context['lt']:g}, not {shown(value)}"
         case "finite_number":
             return f"must be finite, not {shown(value)}"
     if kind in _EXPECTED:

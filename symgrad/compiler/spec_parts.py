@@ -40,7 +40,7 @@ class Model(BaseModel):
     __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
 
 
-def _without_null(schema: dict[str, Any]) -> None:
+def without_null(schema: dict[str, Any]) -> None:
     """An optional key is left out of a file; null is no value that an editor should offer."""
     (kept,) = (option for option in schema.pop("anyOf") if option != {"type": "null"})
     del schema["default"]
@@ -52,7 +52,7 @@ def _without_null(schema: dict[str, Any]) -> None:
 _Formula = Annotated[str, Field(json_schema_extra={"minLength": 1, "maxLength": MAX_LENGTH})]
 _Finite = Annotated[float, Field(allow_inf_nan=False)]
 _Penalty = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-_Constants = Annotated[
+Constants = Annotated[
     dict[str, _Finite],
     Field(
         description="Named numbers that the formula uses",
@@ -91,7 +91,7 @@ class Activation(Model):
         description="A formula in z and the declared constants",
         examples=["z / (1 + exp(-beta*z))"],
     )
-    constants: _Constants = {}
+    constants: Constants = {}
 
     @cached_property
     def tree(self) -> Tree:
@@ -114,15 +114,15 @@ class Loss(Model):
     kind: LossKind | None = Field(
         default=None,
         description="A built-in loss of the output y and the target t",
-        json_schema_extra=_without_null,
+        json_schema_extra=without_null,
     )
     formula: _Formula | None = Field(
         default=None,
         description="A loss formula in y, t and the declared constants, instead of kind",
         examples=["log(cosh(y - t))"],
-        json_schema_extra=_without_null,
+        json_schema_extra=without_null,
     )
-    constants: _Constants = {}
+    constants: Constants = {}
     l1: _Penalty = Field(default=0.0, description="λ in λ·Σ|W|, biases excluded")
     l2: _Penalty = Field(default=0.0, description="λ in λ/2·ΣW², biases excluded")
     sample_weights: bool = Field(

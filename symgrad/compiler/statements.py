@@ -5,6 +5,7 @@ statement ::= Comment(text) | Line(source) | Loop(index, extent, statement*) | F
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,22 @@ class First:
 
 
 Statement = Comment | Line | Loop | First
+
+
+def as_data(statement: Statement) -> dict[str, Any]:
+    """A statement as the templates take it; of sums that begin, only a family knows the place."""
+    match statement:
+        case Comment(text):
+            return {"kind": "comment", "text": text}
+        case Line(source):
+            return {"kind": "line", "source": source}
+        case Loop(index, extent, body):
+            return block(f"for {index} in range({extent})", [*map(as_data, body)])
+    raise AssertionError(statement)
+
+
+def block(head: str, body: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"kind": "block", "head": head, "body": body}
 
 
 def lines(statement: Statement) -> Iterator[str]:

@@ -1,8 +1,9 @@
 """Index notation: which indices an expression has, and renaming them without capture.
 
 An index is an integer `Symbol`. `n` counts samples; `i0`, `i1`, … count the units of layer 0 (the
-inputs), 1, …; further indices over the same units are `j1`, `k1`, … An index is *bound* inside the
-`Sum` (or other reduction) that runs over it, and *free* elsewhere.
+inputs), 1, …; further indices over the same units are `j1`, `k1`, …; `k` counts all weights, in the
+one vector that they lie in. An index is *bound* inside the `Sum` (or other reduction) that runs
+over it, and *free* elsewhere.
 
 SymPy's own `xreplace` renames bound indices as well and lets a free one be captured by a sum
 around it, so that every renaming in symgrad goes through `rename`.
@@ -20,6 +21,7 @@ from symgrad.language.order import arranged, factors
 
 SAMPLE = Symbol("n", integer=True)
 SAMPLES = Symbol("N", integer=True, positive=True)
+WEIGHT = Symbol("k", integer=True)
 
 _LETTERS = "ijklmpqrs"
 
@@ -30,8 +32,8 @@ def unit(layer: int) -> Symbol:
 
 
 def axis(index: Symbol) -> str:
-    """What an index counts: "n" for samples, the layer's number for units."""
-    return index.name.lstrip(ascii_letters) or "n"
+    """What an index counts: "n" for samples, "k" for weights, the layer's number for units."""
+    return index.name.lstrip(ascii_letters) or ("k" if index.name.startswith("k") else "n")
 
 
 def is_index(symbol: object) -> bool:
@@ -41,8 +43,8 @@ def is_index(symbol: object) -> bool:
 def fresh(index: Symbol, taken: Iterable[Symbol]) -> Symbol:
     """Another index over the same units as `index` that is not among those `taken`."""
     avoid = {symbol.name for symbol in taken}
-    suffix = "" if axis(index) == "n" else axis(index)
-    letters = "nm" if axis(index) == "n" else _LETTERS
+    counts = axis(index)
+    suffix, letters = {"n": ("", "nm"), "k": ("", "k")}.get(counts, (counts, _LETTERS))
     names = (
         letter * times + suffix for times in count(1) for letter in letters
     )  # i1, j1, …, then ii1, jj1, …

@@ -13,6 +13,7 @@ from symgrad.language.unicode import ATOM, POWER, Writer
 
 _LAYERED = re.compile(r"([a-zA-Z])(\d+)")
 _KNOWN = {"exp", "log", "sin", "cos", "sinh", "cosh", "tanh"}
+_GREEK = re.compile(r"(theta|rho|beta|epsilon)(\d*)")
 _SIGNS = {"minus": "-", "plus": "+", "times": r"\,"}
 
 
@@ -34,13 +35,18 @@ def listing(program: Program) -> str:
 def symbol(name: str, indices: str = "") -> str:
     """A name with its layer as a superscript: W1 is W^{(1)}, d_W1 the derivative of E by it.
 
-    A part that was named after what it is, y_minus_t, stands in brackets: [y - t].
+    A part that was named after what it is, y_minus_t, stands in brackets: [y - t]. What a step
+    makes of theta, theta_next, carries a prime.
     """
     if name.startswith("d_"):
         above, _, below = name[2:].rpartition("_d_")
         over, under = symbol(above) if above else "E", symbol(below, indices)
         return rf"\frac{{\partial {over}}}{{\partial {under}}}"
     below = f"_{{{indices}}}" if indices else ""
+    if name.endswith("_next"):
+        return rf"{symbol(name.removesuffix('_next'))}'{below}"
+    if greek := _GREEK.fullmatch(name):
+        return rf"\{greek[1]}" + (f"_{{{greek[2]}}}" if greek[2] else below)
     if layered := _LAYERED.fullmatch(name):
         return rf"{layered[1]}^{{({layered[2]})}}{below}"
     if "_" not in name:
