@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from time import perf_counter
 
-from benchmarks import calls, compiling, gradients, growth, inside, memory
+from benchmarks import calls, compiling, epochs, gradients, growth, inside, memory
 from benchmarks.crew import Disagreement
 from benchmarks.machine import describe
 from benchmarks.nets import QUICK, ROWS, parse
@@ -22,6 +22,7 @@ from benchmarks.report import report
 SECTIONS = {
     "gradients": gradients,
     "inside": inside,
+    "epochs": epochs,
     "calls": calls,
     "growth": growth,
     "memory": memory,

@@ -21,9 +21,9 @@ from time import monotonic, sleep
 
 import numpy as np
 
-from benchmarks import reference
-from benchmarks.nets import Row, numbers
+from benchmarks.nets import Row
 from benchmarks.peers import BY_KEY
+from benchmarks.tasks import TASKS
 
 BUILD_SECONDS = 90  # a peer whose code takes longer to make is not practical for a row
 CALL_SECONDS = 2  # a call that takes longer is not measured further
@@ -241,8 +241,9 @@ class Crew:
 
     def _prepare(self, row, dtype, how, asked, found) -> dict[str, list[str]]:
         """Names of variants by peer, all of them right."""
-        theta, x, t = numbers(row, dtype)
-        wanted = reference.loss_and_gradient(row.net, theta, x, t)
+        task = TASKS[how]
+        wanted = task.wanted(row.net, *task.numbers(row, dtype))
+        allowed = task.allowed(row.net, dtype)
 
         def ask(worker: Worker) -> dict:
             try:
@@ -266,11 +267,11 @@ class Crew:
                 if variant["file"] is None:
                     continue
                 E, *gradient = np.load(variant["file"])
-                off = reference.disagreement(row.net, (E, np.array(gradient)), wanted)
-                if off > reference.TOLERANCE[dtype]:
+                off = task.off(row.net, (E, np.array(gradient)), wanted)
+                if off > allowed:
                     raise Disagreement(
                         f"{row.name}, {dtype}: {BY_KEY[key].title} ({variant['name']}) is off by"
-                        f" {off:.1e}, more than {reference.TOLERANCE[dtype]:.0e}"
+                        f" {off:.1e}, more than {allowed:.0e}"
                     )
                 worst = max(worst, off)
             found[key].disagreement, found[key].preparing = worst, answer["seconds"]

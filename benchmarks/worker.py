@@ -22,9 +22,12 @@ from time import perf_counter
 
 import numpy as np
 
-from benchmarks.nets import numbers, parse
+from benchmarks.nets import parse
 from benchmarks.peers import BY_KEY, NotPractical, Variant
+from benchmarks.tasks import TASKS
 from benchmarks.timing import time
+
+UNABLE = {"inside": "cannot be called from a compiled loop", "train": "is not asked to train"}
 
 
 class Worker:
@@ -36,11 +39,12 @@ class Worker:
     def prepare(self, row: str, dtype: str, how: str, folder: str) -> dict:
         self.release()
         if not hasattr(self.module, how):
-            return {"impractical": "cannot be called from a compiled loop"}
+            return {"impractical": UNABLE[how]}
         found = parse(row)
         start = perf_counter()
         try:
-            self.variants = list(getattr(self.module, how)(found.net, *numbers(found, dtype)))
+            given = TASKS[how].numbers(found, dtype)
+            self.variants = list(getattr(self.module, how)(found.net, *given))
         except NotPractical as reason:
             return {"impractical": str(reason)}
         answer: dict = {"seconds": perf_counter() - start, "variants": []}

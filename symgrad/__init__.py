@@ -3,6 +3,10 @@
 compiled = symgrad.compile("specs/xor.toml")
 compiled.loss, compiled.gradient["W1"]      formulas, in SymPy
 compiled.module.loss_and_gradient(…)        numbers, fast
+
+run = symgrad.train("specs/iris.toml", "data/iris.csv", epochs=200)
+run.figures["validation"].accuracy          how well it does on samples held out
+run.predict(frame).labels                   what it says of new ones
 """
 
 from typing import TYPE_CHECKING, Any
@@ -11,9 +15,11 @@ if TYPE_CHECKING:
     from symgrad.compiler.compile import Compiled, compile
     from symgrad.compiler.load import load
     from symgrad.compiler.spec import Spec
+    from symgrad.training.run import Run
+    from symgrad.training.train import cross_validate, resume, train
 
 __version__ = "0.1.0"
-__all__ = ["Compiled", "Spec", "compile", "load"]
+__all__ = ["Compiled", "Run", "Spec", "compile", "cross_validate", "load", "resume", "train"]
 
 
 def __getattr__(name: str) -> Any:
@@ -28,6 +34,14 @@ def __getattr__(name: str) -> Any:
         from symgrad.compiler.spec import Spec
 
         return Spec
+    if name == "Run":
+        from symgrad.training.run import Run
+
+        return Run
+    if name in ("cross_validate", "resume", "train"):
+        from symgrad.training import train
+
+        return getattr(train, name)
     from symgrad.compiler import compile as driver
 
     return getattr(driver, name)

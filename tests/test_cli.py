@@ -8,7 +8,6 @@ import tomllib
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
-import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -81,7 +80,7 @@ def test_the_command_line_loads_nothing_heavy():
 def test_help_lists_every_command():
     result = run("--help")
     assert result.exit_code == 0
-    for command in ("compile", "inspect", "check", "train", "new", "schema"):
+    for command in ("compile", "inspect", "check", "train", "predict", "new", "schema"):
         assert f"\n  {command} " in result.output
         assert run(command, "-h").exit_code == 0
 
@@ -327,125 +326,6 @@ def test_schema_is_json_and_knows_the_spec():
     assert {"name", "dtype", "inputs", "layers", "loss", "activations"} <= set(schema["properties"])
 
 
-# ----------------------------------------------------------------------------------------- train
-
-
-def linear(inputs: int = 1, broken: bool = False) -> SimpleNamespace:
-    """y = x·W under ½(y − t)²: a module small enough for the command to be tested with."""
-
-    def loss_and_gradient_into(theta, x, t, gradient):
-        error = x @ theta.reshape(inputs, 1) - t
-        gradient[:] = (x.T @ error).ravel() / len(x)
-        return float("nan") if broken else float((0.5 * error * error).sum() / len(x))
-
-    return SimpleNamespace(
-        SPEC={
-            "name": "linear",
-            "dtype": "float64",
-            "inputs": inputs,
-            "layers": [{"units": 1, "activation": "identity", "bias": False}],
-            "loss": {"kind": "squared"},
-        },
-        SIZE=inputs,
-        PARAMETERS={"W1": (0, (inputs, 1))},
-        init=lambda seed=0: np.zeros(inputs),
-        predict=lambda theta, x: x @ theta.reshape(inputs, 1),
-        loss=lambda theta, x, t: float((0.5 * (x @ theta[:, None] - t) ** 2).sum() / len(x)),
-        loss_and_gradient_into=loss_and_gradient_into,
-        step=None,
-    )
-
-
-@pytest.fixture
-def samples(tmp_path):
-    path = tmp_path / "line.csv"
-    path.write_text("x,t\n" + "".join(f"{x},{3 * x}\n" for x in range(-10, 11)))
-    return path
-
-
-def trains(monkeypatch, module) -> None:
-    monkeypatch.setattr(symgrad, "compile", lambda path: Fake(module=module), raising=False)
-
-
-def test_train_reports_and_stores(tmp_path, monkeypatch, samples):
-    trains(monkeypatch, linear())
-    weights = tmp_path / "line.npz"
-    result = run("train", "net.toml", samples, "--epochs", 40, "--rate", 1, "-o", weights)
-    assert result.exit_code == 0, result.output
-    first, header, train, test, last = result.stdout.splitlines()
-    assert first.startswith("40 epochs, 40 steps, ")
-    assert header.split() == ["samples", "loss", "RMSE"]
-    assert train.split()[:2] == ["train", "17"] and test.split()[:2] == ["test", "4"]
-    assert last == f"weights: {weights}"
-    with np.load(weights) as file:
-        assert file["theta"] / file["scale"] == pytest.approx([3], rel=0.2)
-
-
-def test_train_passes_its_options_on(tmp_path, monkeypatch, samples):
-    trains(monkeypatch, linear())
-    seen = {}
-
-    def train(module, data, **options):
-        seen.update(options)
-        raise SpecError("enough")
-
-    import symgrad.training.train
-
-    monkeypatch.setattr(symgrad.training.train, "train", train)
-    options = "--batch 3 --optimizer sgd --seed 8 --test-share 0.5 --no-standardize --target x"
-    assert run("train", "net.toml", samples, *options.split()).stderr == "error: enough\n"
-    del seen["on_epoch"]
-    assert seen == {
-        "epochs": 50,
-        "batch": 3,
-        "rate": None,
-        "optimizer": "sgd",
-        "seed": 8,
-        "test_share": 0.5,
-        "standardize": False,
-    }
-
-
-def test_train_that_breaks_off_stores_the_last_good_weights(tmp_path, monkeypatch, samples):
-    trains(monkeypatch, linear(broken=True))
-    weights = tmp_path / "line.npz"
-    result = run("train", "net.toml", samples, "-o", weights)
-    assert result.exit_code == 1
-    assert result.stderr.startswith("error: the loss stopped being finite in epoch 1; kept are")
-    with np.load(weights) as file:
-        assert file["theta"].tolist() == [0]
-
-
-def test_train_refuses_outputs_that_would_do_harm(tmp_path, monkeypatch, samples):
-    trains(monkeypatch, linear())
-    before = samples.read_text()
-    result = run("train", "net.toml", samples, "-o", samples)
-    assert result.exit_code == 2 and "would overwrite the data" in result.stderr
-    assert samples.read_text() == before
-    result = run("train", "net.toml", samples, "-o", tmp_path)
-    assert result.exit_code == 2 and "is a folder" in result.stderr
-
-
-def test_train_refuses_data_that_does_not_fit(tmp_path, monkeypatch, samples):
-    trains(monkeypatch, linear(inputs=3))
-    result = run("train", "net.toml", samples, "-o", tmp_path / "out.npz")
-    assert result.exit_code == 2
-    assert "2 columns hold 3 inputs and 0 columns of targets" in result.stderr
-    assert not (tmp_path / "out.npz").exists()
-
-
-@pytest.mark.parametrize("option", ["--epochs=0", "--batch=0", "--seed=-1", "--test-share=1.5"])
-def test_train_refuses_options_out_of_range(option, samples):
-    assert run("train", "net.toml", samples, option).exit_code == 2
-
-
-@pytest.mark.parametrize("option", ["--rate=nan", "--rate=-1", "--test-share=1"])
-def test_train_refuses_what_ranges_let_through(option, samples, monkeypatch):
-    trains(monkeypatch, linear())
-    result = run("train", "net.toml", samples, option)
-    assert result.exit_code == 2 and result.stderr.startswith("error: the ")
-
-
 # ------------------------------------------------------------------------ all of it, on one network
 
 
@@ -464,8 +344,10 @@ def test_the_smallest_network_from_spec_to_weights(tmp_path):
     assert checked.returncode == 0, checked.stdout + checked.stderr
     assert checked.stdout.endswith("passed\n")
 
-    options = ("--test-share", 0, "--epochs", 2000, "--rate", 0.02, "--seed", 1)
-    weights = tmp_path / "xor.npz"
-    trained = execute("train", spec, DATA / "xor.csv", *options, "-o", weights)
+    options = ("--validation", 0, "--epochs", 2000, "--rate", 0.02, "--seed", 1)
+    trained = execute("train", spec, DATA / "xor.csv", *options, "-o", tmp_path / "run")
     assert trained.returncode == 0, trained.stdout + trained.stderr
     assert "100.00%" in trained.stdout
+
+    predicted = execute("predict", tmp_path / "run", DATA / "xor.csv")
+    assert predicted.returncode == 0 and len(predicted.stdout.splitlines()) == 5

@@ -60,7 +60,7 @@ def test_the_stages_are_those_of_the_compiler(compiled):
 
 def test_a_step_is_there_where_a_spec_names_an_optimizer(compiled):
     for format in FORMATS:
-        with pytest.raises(SymgradError, match=r"no stage 'update' for this spec: it has no \[train"):
+        with pytest.raises(SymgradError, match=r"no stage 'update' for this spec: it has no \["):
             view(compiled, "update", format)
 
 

@@ -8,14 +8,15 @@ import numba as nb
 import numpy as np
 
 import symgrad
+from benchmarks import training
 from benchmarks.peers import Variant
 from benchmarks.peers.numba_by_hand import looped
 
 
-def emitted(net, dtype):
+def emitted(net, dtype, **tables):
     """The module, emitted to a real file as `symgrad compile` does, and imported from it."""
     folder = Path(tempfile.mkdtemp(prefix="symgrad-benchmark-"))
-    return symgrad.load(symgrad.compile({**net.spec, "dtype": dtype}).write(folder))
+    return symgrad.load(symgrad.compile({**net.spec, "dtype": dtype, **tables}).write(folder))
 
 
 def prepare(net, theta, x, t):
@@ -41,3 +42,28 @@ def inside(net, theta, x, t):
         return total
 
     yield looped("loss_and_gradient_into", loop, theta, x, t, 1)
+
+
+def train(net, theta, x, t):
+    settings = {"optimizer": "adam", "batch": training.BATCH if net.classifies else "all"}
+    module = emitted(net, theta.dtype.name, training=settings)
+
+    def start():
+        return theta.copy(), x, t, *module.train_state(0), module.train_settings()
+
+    def value():
+        given = start()
+        for _ in range(training.LEARN):
+            module.train_epoch(*given)
+        return module.loss(given[0], x, t), given[0]
+
+    running = start()
+
+    def call():
+        for _ in range(training.CALL):
+            module.train_epoch(*running)
+
+    for _ in range(2 + 20 // training.CALL):
+        call()  # what is compiled for many samples is compiled with the twentieth step
+    value()
+    yield Variant("train_epoch", call, value)

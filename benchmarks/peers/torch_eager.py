@@ -1,11 +1,13 @@
 """PyTorch, eager: addmm by layer, autograd.grad; on one thread, and on all."""
 
 import os
+from dataclasses import replace
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 
+from benchmarks import training
 from benchmarks.peers import Variant
 
 
@@ -59,3 +61,40 @@ def prepare(net, theta, x, t):
         return flattened(*call())
 
     yield from on_threads(call, value, len(x) * net.size)
+
+
+def train(net, theta, x, t):
+    """torch.optim.Adam, fused and not; batches by an index, from a random order."""
+    loss = loss_of(net)
+    x, t = torch.tensor(x), torch.tensor(t)
+    steps = training.batches(net, len(x))
+
+    for name, how in (("fused", {"fused": True}), ("foreach", {"foreach": True})):
+
+        def started(how=how):
+            weights = split(net, theta)
+            rules = {"betas": (training.BETA1, training.BETA2), "eps": training.EPSILON}
+            return weights, torch.optim.Adam(weights, lr=training.RATE, **rules, **how)
+
+        def epoch(weights, optimizer):
+            order = torch.randperm(len(x)).split(training.BATCH) if steps > 1 else [slice(None)]
+            for rows in order:
+                optimizer.zero_grad()
+                loss(weights, x[rows], t[rows]).backward()
+                optimizer.step()
+
+        def value(started=started):
+            weights, optimizer = started()
+            for _ in range(training.LEARN):
+                epoch(weights, optimizer)
+            parts = [part.detach().numpy().ravel() for part in weights]
+            return float(loss(weights, x, t)), np.concatenate(parts)
+
+        running = started()
+
+        def call(running=running):
+            for _ in range(training.CALL):
+                epoch(*running)
+
+        for variant in on_threads(call, value, len(x) * net.size // steps):
+            yield replace(variant, name=f"{name}, {variant.name}")

@@ -14,8 +14,10 @@ import symgrad
 from symgrad.cli.check import check_command
 from symgrad.cli.compile import compile_command
 from symgrad.cli.explain import explain_command
+from symgrad.cli.freeze import freeze_command
 from symgrad.cli.inspect import inspect_command
 from symgrad.cli.new import new_command
+from symgrad.cli.predict import predict_command
 from symgrad.cli.schema import schema_command
 from symgrad.cli.train import train_command
 from symgrad.errors import SymgradError
@@ -51,6 +53,8 @@ app.command("compile")(compile_command)
 app.command("inspect")(inspect_command)
 app.command("check")(check_command)
 app.command("train")(train_command)
+app.command("predict")(predict_command)
+app.command("freeze")(freeze_command)
 app.command("explain")(explain_command)
 app.command("new")(new_command)
 app.command("schema")(schema_command)

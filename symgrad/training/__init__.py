@@ -1,5 +1,18 @@
-"""Plain training over an emitted module: read data, descend, store the weights.
+"""Training: from a spec and a table to weights, a record of how they came about, and predictions.
 
-Nothing here knows the compiler or the command line; what it needs of a network is the contract of
-an emitted module (`module.py`).
+    symgrad.train("specs/iris.toml", "data/iris.csv", into="runs/iris")      Run
+    symgrad.resume("runs/iris")                    goes on with one that was interrupted, or killed
+    symgrad.cross_validate("specs/iris.toml", "data/iris.csv", folds=5)      Folds
+    symgrad.Run.load("runs/iris").predict("new.csv")                         Predictions
+
+What trains is the emitted module; it is known here by its contract alone (`module.py`). Below each
+file stand those that it imports from.
+
+    train.py        what a user calls: train, cross_validate, resume
+    perform.py      one fit with its checkpoints, its picture, and what it leaves
+    fit.py          the epochs, in compiled code; whole_batch.py: the iterations, in SciPy
+    job.py          what is trained on what; parts.py: samples as the network takes them
+    run.py          what comes out; predict.py: what it says of new data; plot.py: how it looks
+    folder.py       a run's folder; checkpoint.py: where a fit stands; atomic.py: files, whole or not
+    data/           tables into samples; metrics.py: figures; trained.py: weights with all they need
 """

@@ -11,8 +11,9 @@ Array = NDArray[Any]
 class Module(Protocol):
     """The part of an emitted module's contract that training uses.
 
-    `loss`, `loss_and_gradient_into` and `step` take the sample weights w after t if, and only if,
-    the spec says `sample_weights = true`; hence their loose signatures.
+    The functions of the loss take the sample weights w after t if, and only if, the spec says
+    `sample_weights = true`; hence their loose signatures. The last three are there where the spec
+    has a table [training] with an optimizer that is not a whole-batch method.
     """
 
     SPEC: Mapping[str, Any]
@@ -22,8 +23,11 @@ class Module(Protocol):
     init: Callable[..., Array]
     predict: Callable[..., Array]
     loss: Callable[..., float]
-    loss_and_gradient_into: Callable[..., float]
-    step: Callable[..., float]
+    loss_and_gradient: Callable[..., tuple[float, Array]]
+
+    train_state: Callable[..., tuple[Array, Array]]
+    train_settings: Callable[..., Array]
+    train_epoch: Callable[..., float]
 
 
 def outputs(spec: Mapping[str, Any]) -> int:

@@ -1,246 +1,250 @@
-"""Training: split, standardise, descend in batches, and report on every epoch. Prints nothing."""
+"""Training from Python: a network once, or once a fold; and going on with a run that was cut off.
 
-import json
-import math
-import os
-from collections.abc import Callable
-from dataclasses import dataclass
+spec, data ──new_job──▶ Job ──prepare──▶ Task ──perform──▶ Run
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from symgrad.errors import DataError, SymgradError
-from symgrad.training.data import Data, split
-from symgrad.training.module import Array, Module
-from symgrad.training.optimizers import RATES, Optimizer, make
+from symgrad.errors import SymgradError
+from symgrad.training import atomic
+from symgrad.training import plot as pictures
+from symgrad.training.fit import Ending
+from symgrad.training.folder import Folder, Record, refuse_taken
+from symgrad.training.job import (
+    Job,
+    Missing,
+    Options,
+    SpecSource,
+    described,
+    job_again,
+    module_of,
+    new_job,
+)
+from symgrad.training.perform import (
+    BrokenOff,
+    Interrupted,
+    Keeping,
+    Task,
+    compare,
+    now,
+    perform,
+    prepare,
+)
+from symgrad.training.plot import Compared
+from symgrad.training.run import VALIDATION, Folds, Run, is_over, numbers_of
+from symgrad.training.watch import Watch
+
+Place = str | PathLike[str]
 
 
 class TrainingError(SymgradError, ValueError):
-    """Settings that no training can have, such as a negative rate."""
-
-
-@dataclass(frozen=True)
-class Figures:
-    """How well the network does on some samples, none of them weighted but in the loss.
-
-    `accuracy`, the share of samples in the right class, is for classifications; `rmse`, the root
-    of the mean squared error over samples and outputs, for everything else.
-    """
-
-    samples: int
-    loss: float
-    accuracy: float | None = None
-    rmse: float | None = None
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """The figures after an epoch, counted from 1; 0 stands for the weights at the start."""
-
-    number: int
-    train: Figures
-    test: Figures | None  # None when no sample was set aside
-
-
-@dataclass(frozen=True)
-class Result:
-    """Trained weights, with all that is needed to use them on new inputs.
-
-    A new input x goes in as (x − mean) / scale. `stopped` says why training ended early, if it did;
-    theta is then what the last good epoch left.
-    """
-
-    theta: Array
-    epochs: list[Epoch]
-    mean: Array
-    scale: Array
-    labels: tuple[str, ...] | None
-    seed: int
-    steps: int
-    stopped: str | None = None
-
-    @property
-    def last(self) -> Epoch:
-        return self.epochs[-1]
+    """Settings that no training can have."""
 
 
 def train(
-    module: Module,
-    data: Data,
+    spec: SpecSource,
+    data: Any,
+    into: Place | None = None,
     *,
-    epochs: int = 50,
-    batch: int = 32,
-    rate: float | None = None,
-    optimizer: str = "adam",
-    seed: int = 0,
-    test_share: float = 0.2,
-    standardize: bool = True,
-    on_epoch: Callable[[Epoch], None] | None = None,
-) -> Result:
-    """Trains an emitted module on data and returns the weights with their figures.
+    runs: Place | None = None,
+    targets: tuple[str, ...] = (),
+    weight: str | None = None,
+    missing: Missing = "refuse",
+    checkpoint: float = 2.0,
+    plot: Place | None = None,
+    watch: Watch | None = None,
+    **training: Any,
+) -> Run:
+    """Trains a network.
 
-    `batch` is the most samples that a step sees. Everything random (the first weights, the split,
-    the order of samples) comes from `seed`. A `rate` of None is the optimizer's usual one.
-    `on_epoch` is called after each epoch, and once before the first with the figures at the start.
+    `spec` is a path, a mapping or a Spec; `data` the path of a table, a frame, or arrays (x, t),
+    of which `targets` names target columns and `weight` that of sample weights; `missing` is
+    "refuse", "drop" or "mean". What else is given goes over the spec's [training]: epochs=200,
+    optimizer="lbfgs", rate=0.01, …
 
-    Raises TrainingError for settings that make no sense, and DataError when the data leaves nothing
-    to train on or the loss is not finite before the first step. A loss that stops being finite
-    later ends the training: see `Result.stopped`.
+    `into` names a new folder for the run; `runs` one in which a folder named after the spec is
+    made. In it are checkpoints, at least `checkpoint` seconds apart, from which `resume` goes on.
+    Without a folder nothing is stored. `plot` names a picture to draw, .png, .svg or .pdf.
+
+    Raises SymgradError for what is wrong with any of these, and Interrupted, a KeyboardInterrupt,
+    at the end of the epoch that Ctrl-C fell into.
     """
-    rate = _checked(epochs, batch, rate, optimizer, seed)
-    train_part, test_part = split(data, test_share, seed)
-    if train_part.w is not None and not train_part.w.any():
-        raise DataError("the sample weights of the training part are all 0")
-    mean, scale = standardization(train_part.x) if standardize else _none(data.x.shape[1])
-    train_arrays = _prepared(module, train_part, mean, scale)
-    test_arrays = _prepared(module, test_part, mean, scale) if len(test_part) else None
-
-    theta = module.init(seed)
-    descent = make(optimizer, module, rate)
-    random = np.random.default_rng([seed, 1])  # apart from the split's, which uses the seed itself
-
-    def figures(number: int) -> Epoch:
-        test = None
-        if test_arrays is not None:
-            test = _figures(module, theta, test_arrays, data.labels)
-        epoch = Epoch(number, _figures(module, theta, train_arrays, data.labels), test)
-        if math.isfinite(epoch.train.loss) and on_epoch is not None:
-            on_epoch(epoch)
-        return epoch
-
-    history = [figures(0)]
-    if not math.isfinite(history[0].train.loss):
-        raise DataError(
-            f"the loss is {history[0].train.loss} before the first step: do the targets suit the "
-            "loss (positive for poisson, between 0 and 1 for binary_cross_entropy)?"
-        )
-    good, stopped, steps = theta.copy(), None, 0
-    for number in range(1, epochs + 1):
-        broken, taken = _epoch(descent, theta, train_arrays, batch, random)
-        steps += taken
-        epoch = None if broken else figures(number)
-        if epoch is None or not math.isfinite(epoch.train.loss):
-            stopped = (
-                f"the loss stopped being finite in epoch {number}; kept are the weights of epoch "
-                f"{number - 1}. Try a lower rate (it was {rate:g})"
-                + ("" if standardize else ", or standardised inputs")
-            )
-            theta = good
-            break
-        np.copyto(good, theta)
-        history.append(epoch)
-    return Result(theta, history, mean, scale, data.labels, seed, steps, stopped)
+    keeping = _keeping(checkpoint, plot, watch)
+    if into is not None:
+        refuse_taken(Path(into))
+    job = new_job(spec, data, Options(tuple(targets), weight, missing), training)
+    task = prepare(job, module_of(job))
+    with _made(into, runs, job) as folder:
+        return perform(task, folder, keeping)
 
 
-def standardization(x: Array) -> tuple[Array, Array]:
-    """Mean and scale of each input, so that (x − mean) / scale has mean 0 and deviation 1.
+def cross_validate(
+    spec: SpecSource,
+    data: Any,
+    folds: int = 5,
+    into: Place | None = None,
+    *,
+    runs: Place | None = None,
+    targets: tuple[str, ...] = (),
+    weight: str | None = None,
+    missing: Missing = "refuse",
+    checkpoint: float = 2.0,
+    plot: Place | None = None,
+    watch: Watch | None = None,
+    **training: Any,
+) -> Folds:
+    """Trains a network once a fold of the samples, which is then held out: an estimate of how well
+    the network does on samples that it has not seen, and no weights.
 
-    An input that is constant, or varies by no more than rounding, keeps the scale 1.
+    The arguments are those of `train`; each fold's run has a folder fold-1, fold-2, … of its own.
     """
-    with np.errstate(over="ignore", invalid="ignore"):
-        mean, scale = x.mean(axis=0), x.std(axis=0)
-        rounding = 8 * np.finfo(np.float64).eps * np.abs(x).max(axis=0)
-    if not (np.isfinite(mean).all() and np.isfinite(scale).all()):
-        raise DataError("the inputs are too large to be standardised: their squares overflow")
-    scale[(scale <= rounding) | (np.ptp(x, axis=0) == 0)] = 1.0
-    return mean, scale
+    keeping = _keeping(checkpoint, plot, watch)
+    if into is not None:
+        refuse_taken(Path(into))
+    if "validation" in training:
+        raise TrainingError("each fold is held out: a share for validation means nothing here")
+    job = new_job(spec, data, Options(tuple(targets), weight, missing, folds), training)
+    module = module_of(job)
+    first = prepare(job, module, 1)  # refuses what can be refused before there is a folder
+    with _made(into, runs, job) as folder:
+        return _each_fold(first, folder, keeping)
 
 
-def save(path: str | Path, module: Module, result: Result) -> Path:
-    """Writes the weights to an NPZ file, which is either written completely or not touched.
+def resume(
+    run: Place,
+    data: Any = None,
+    *,
+    spec: SpecSource | None = None,
+    epochs: int | None = None,
+    checkpoint: float = 2.0,
+    plot: Place | None = None,
+    watch: Watch | None = None,
+) -> Run | Folds:
+    """Goes on with the run in a folder, and ends with the very weights that it would have had.
 
-    It holds `theta`; every weight array under its own name (`W1`, `b1`, …); `mean` and `scale` of
-    the inputs; `labels` (empty when there are none); `spec`, as JSON text; and `seed`.
+    Spec and data are those of its record; `data` is needed if it has moved, or was no file. With
+    more `epochs` than before a finished run is continued; without, it is read and returned. (A
+    schedule that depends on the number of epochs is then another one.)
     """
-    path = Path(path)
-    arrays: dict[str, Any] = {
-        name: result.theta[offset : offset + math.prod(shape)].reshape(shape)
-        for name, (offset, shape) in module.PARAMETERS.items()
-    }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    keeping = _keeping(checkpoint, plot, watch)
+    with Folder.again(Path(run)) as folder:
+        record = folder.record()
+        assert record is not None
+        if is_over(record) and not _continued(record, epochs):
+            return _ended(folder, record)
+        job = job_again(record, data, spec, epochs)
+        module, fold = module_of(job), record.get("fold")
+        if fold is None and job.options.folds is not None:
+            return _each_fold(prepare(job, module, 1), folder, keeping)
+        return perform(prepare(job, module, fold), folder, keeping)
+
+
+def _continued(record: Record, epochs: int | None) -> bool:
+    """Whether more epochs change what has come out: not where patience or a NaN has ended it."""
+    finished = record["status"] == Ending.FINISHED
+    return finished and epochs is not None and epochs != record["spec"]["training"]["epochs"]
+
+
+def _ended(folder: Folder, record: Record) -> Run | Folds:
+    if record.get("fold") is None and (count := record["options"]["folds"]) is not None:
+        runs = (Run.load(folder.path / f"fold-{fold}") for fold in range(1, count + 1))
+        return Folds(tuple(runs), folder.path)
+    return Run.load(folder.path)
+
+
+def _each_fold(first: Task, folder: Folder | None, keeping: Keeping) -> Folds:
+    """Goes through the folds that have not ended, and puts all of them into one record."""
+    job, module = first.job, first.module
+    assert job.options.folds is not None
+    before = None if folder is None else folder.record()
+    started = now() if before is None else before["started"]
+    record = {"status": "running", "started": started, "finished": None, **described(job)}
     try:
-        with aside.open("wb") as file:
-            np.savez_compressed(
-                file,
-                theta=result.theta,
-                mean=result.mean,
-                scale=result.scale,
-                labels=np.array(result.labels or (), dtype=np.str_),
-                spec=np.array(json.dumps(module.SPEC, sort_keys=True)),
-                seed=np.array(result.seed),
-                **arrays,
+        if folder is not None:
+            folder.write_record(record)
+        runs, compared = [], []
+        for fold in range(1, job.options.folds + 1):
+            task = first if fold == 1 else prepare(job, module, fold)
+            runs.append(_one_fold(task, folder, Keeping(keeping.seconds, None, keeping.watch)))
+            assert task.parts.validation is not None
+            theta = runs[-1].trained.theta
+            compared.append(compare(module, theta, task.parts.validation, task.parts.scaling))
+        made = Folds(tuple(runs), None if folder is None else folder.path)
+        if keeping.plot is not None:
+            held_out = Compared(
+                np.concatenate([each.t for each in compared]),
+                np.concatenate([each.y for each in compared]),
             )
-        os.replace(aside, path)
-    finally:
-        aside.unlink(missing_ok=True)
-    return path
+            pictures.plot(
+                keeping.plot,
+                job.spec.name if folder is None else str(folder.path),
+                [run.history for run in runs],
+                {VALIDATION: held_out},
+                job.samples.columns.labels,
+                job.samples.columns.targets,
+            )
+        if folder is not None:
+            folder.write_record(record | _summary(made))
+    except atomic.Unwritable as error:
+        again = "" if folder is None else f". Go on by: symgrad train --resume {folder.path}"
+        raise BrokenOff(f"{error}{again}") from error
+    except Interrupted as interrupted:
+        if folder is not None:
+            folder.write_record(record | {"status": str(Ending.INTERRUPTED)})
+            raise Interrupted(
+                f"{interrupted}\nAll folds go on by: symgrad train --resume {folder.path}",
+                interrupted.run,
+            ) from interrupted
+        raise
+    return made
 
 
-def _checked(epochs: int, batch: int, rate: float | None, optimizer: str, seed: int) -> float:
-    if epochs < 1:
-        raise TrainingError(f"at least 1 epoch is needed, not {epochs}")
-    if batch < 1:
-        raise TrainingError(f"a batch has at least 1 sample, not {batch}")
-    if optimizer not in RATES:
-        raise TrainingError(f"no optimizer {optimizer!r}; there are {', '.join(RATES)}")
-    if seed < 0:
-        raise TrainingError(f"the seed must not be negative, but is {seed}")
-    rate = RATES[optimizer] if rate is None else rate
-    if not (math.isfinite(rate) and rate > 0):
-        raise TrainingError(f"the rate must be a positive number, not {rate:g}")
-    return rate
+def _one_fold(task: Task, folder: Folder | None, keeping: Keeping) -> Run:
+    if folder is None:
+        return perform(task, None, keeping)
+    with folder.inner(f"fold-{task.fold}") as inner:
+        record = inner.record()
+        if record and is_over(record) and not _continued(record, task.job.training.epochs):
+            return Run.load(inner.path)
+        return perform(task, inner, keeping)
 
 
-def _none(inputs: int) -> tuple[Array, Array]:
-    return np.zeros(inputs), np.ones(inputs)
+def _summary(made: Folds) -> Record:
+    """What came of the folds, for the record."""
+    table = made.table()
+    return {
+        "status": str(made.ending),
+        "finished": now(),
+        "folds": [
+            {"fold": number, "status": str(run.ending), **numbers_of(run.figures[VALIDATION])}
+            for number, run in enumerate(made.runs, 1)
+        ],
+        "mean": {name: mean for name, (mean, _) in table.items()},
+        "standard_deviation": {name: deviation for name, (_, deviation) in table.items()},
+    }
 
 
-def _prepared(module: Module, data: Data, mean: Array, scale: Array) -> tuple[Array, ...]:
-    """x, t, and perhaps w, in the dtype and layout that the module wants."""
-    dtype = np.dtype(module.SPEC["dtype"])
-    arrays = [(data.x - mean) / scale, data.t] + ([] if data.w is None else [data.w])
-    with np.errstate(over="ignore"):
-        converted = tuple(np.ascontiguousarray(array, dtype=dtype) for array in arrays)
-    for name, array in zip("xtw", converted, strict=False):
-        if not np.isfinite(array).all():
-            raise DataError(f"{name} holds numbers that are too large for {dtype}")
-    return converted
+@contextmanager
+def _made(into: Place | None, runs: Place | None, job: Job) -> Iterator[Folder | None]:
+    """The folder for a new run, if one is wanted."""
+    if into is None and runs is None:
+        yield None
+        return
+    place = Folder.new(Path(into)) if into else Folder.next(Path(runs or "."), job.spec.name)
+    with place as folder:
+        yield folder
 
 
-def _epoch(
-    descent: Optimizer,
-    theta: Array,
-    arrays: tuple[Array, ...],
-    batch: int,
-    random: np.random.Generator,
-) -> tuple[bool, int]:
-    """One pass over the samples in a new order: whether the loss broke, and the steps taken.
-
-    Batches are as equal as they can be: a small rest at the end would take a step as long as the
-    others on far less evidence.
-    """
-    order = random.permutation(len(arrays[0]))
-    steps = 0
-    for rows in np.array_split(order, math.ceil(len(order) / batch)):
-        taken = tuple(array[rows] for array in arrays)
-        if len(taken) == 3 and not taken[2].any():
-            continue  # the average over samples that all weigh 0 does not exist
-        steps += 1
-        if not math.isfinite(descent.update(theta, *taken)):
-            return True, steps
-    return False, steps
-
-
-def _figures(
-    module: Module, theta: Array, arrays: tuple[Array, ...], labels: tuple[str, ...] | None
-) -> Figures:
-    x, t = arrays[0], arrays[1]
-    loss = float(module.loss(theta, *arrays))
-    y = module.predict(theta, x)
-    if labels is None:
-        error = y.astype(np.float64) - t
-        return Figures(len(x), loss, rmse=float(np.sqrt(np.mean(error * error))))
-    right = (y >= 0.5) == (t >= 0.5) if t.shape[1] == 1 else y.argmax(axis=1) == t.argmax(axis=1)
-    return Figures(len(x), loss, accuracy=float(np.mean(right)))
+def _keeping(seconds: float, plot: Place | None, watch: Watch | None) -> Keeping:
+    if not 0 <= seconds < float("inf"):
+        raise TrainingError(f"checkpoints are a number of seconds apart, not {seconds}")
+    path = None if plot is None else Path(plot)
+    if path is not None:
+        pictures.check(path)
+    return Keeping(seconds, path, watch or Watch())

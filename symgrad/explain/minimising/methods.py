@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from symgrad.training.optimizers import AdamStep
+from symgrad.explain.minimising.adam import AdamStep
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it misses matplotlib, which nothing here draws with

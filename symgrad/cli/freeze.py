@@ -1,0 +1,45 @@
+"""`symgrad freeze`: trained weights into a module that predicts."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def freeze_command(
+    run: Annotated[
+        Path,
+        typer.Argument(
+            metavar="RUN",
+            help="The folder of a training run, or the weights file in it.",
+            show_default=False,
+        ),
+    ],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="FOLDER", help="Where the module goes.")
+    ] = Path("."),
+    name: Annotated[
+        str | None,
+        typer.Option(
+            "--name",
+            metavar="NAME",
+            help="The module's name; by default that of the spec, and _frozen.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Freeze trained weights into a module, NAME.py, whose predict(x) needs nothing else.
+
+    It takes inputs in raw units, scales them, and gives raw outputs or class labels, to Python and
+    to functions under Numba's njit. Only a frozen module is ever overwritten.
+    """
+    from symgrad.training.freeze import module_name, source, weights_file, write_frozen
+    from symgrad.training.trained import Trained
+
+    file = weights_file(run)
+    trained = Trained.load(file)
+    name = module_name(trained, name)
+    path = write_frozen(source(trained, name, file.name), name, output)
+    typer.echo(f"wrote {path}; to use it:")
+    typer.echo(f"    from {name} import predict")
+    typer.echo(f"    predict(x)  # x of shape (samples, {len(trained.columns.inputs)})")

@@ -1,0 +1,65 @@
+"""`symgrad predict`: what a trained network says of new data."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from symgrad.errors import DataError
+
+
+def predict_command(
+    run: Annotated[
+        Path,
+        typer.Argument(
+            metavar="RUN", help="A run's folder, or its weights.npz.", show_default=False
+        ),
+    ],
+    data: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DATA", help="Samples: .csv, .parquet, .npz or .npy.", show_default=False
+        ),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o", "--output", metavar="FILE", help="The CSV file to write.",
+            show_default="standard output",
+        ),
+    ] = None,
+) -> None:  # fmt: skip
+    """Predict for new data, as CSV, a row a sample.
+
+    The column `prediction` has the class, in the words of the training's data, or the number, in
+    its units; several outputs have a column each, by name. Classes have their probabilities as
+    well, as p(CLASS). Where the data has the targets, the figures are shown on stderr.
+    """
+    if output is not None:
+        if output.is_dir():
+            raise DataError(f"{output} is a folder; -o names the file for the predictions")
+        if output.exists():
+            if data.exists() and output.samefile(data):
+                raise DataError(f"{output} is the data itself; name another file with -o")
+            if output.suffix.lower() != ".csv":
+                raise DataError(f"{output} is there already, and no .csv file; name another one")
+
+    from symgrad.cli.results import show_confusion, show_figures
+    from symgrad.training import atomic
+    from symgrad.training.predict import predict
+    from symgrad.training.run import Run
+    from symgrad.training.trained import Trained
+
+    trained = Run.load(run).trained if run.is_dir() else Trained.load(run)
+    predictions = predict(trained, data)
+    for note in predictions.notes:
+        typer.echo(note, err=True)
+    text = predictions.csv()
+    if output is None:
+        typer.echo(text, nl=False)
+    else:
+        atomic.write(output, text.encode())
+        typer.echo(f"wrote {output}", err=True)
+    if predictions.figures is not None:
+        show_figures({"data": predictions.figures}, err=True)
+        show_confusion("data", predictions.figures, predictions.classes, err=True)

@@ -1,0 +1,111 @@
+"""Where a fit stands: all that it needs to go on as if nothing had happened.
+
+`fit` changes one in place, epoch by epoch; `save` writes it to a file and `load` reads it back, to
+the last bit.
+"""
+
+import math
+import zipfile
+import zlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from symgrad.errors import DataError
+from symgrad.training import atomic
+from symgrad.training.module import Array
+
+
+class Epoch(NamedTuple):
+    """What an epoch came to. `loss` is the mean of its batches, each before its step; the other two
+    are of the samples held out, after the epoch, NaN if there are none: `metric` is the accuracy
+    for classes, else the root of the mean squared error in the targets' own units."""
+
+    loss: float
+    validation_loss: float = math.nan
+    metric: float = math.nan
+
+
+@dataclass
+class Checkpoint:
+    """Weights, the optimizer's memory, and the history, after `epoch` epochs.
+
+    theta, previous and best are of shape (weights,) in the network's dtype: the weights now, those
+    of an epoch before, and those with the lowest validation loss. `state` and `progress` are as the
+    module's `train_state` makes them.
+    """
+
+    theta: Array
+    previous: Array
+    best: Array
+    state: Array
+    progress: Array
+    best_epoch: int = 0  # 0 while no validation loss was finite
+    best_loss: float = math.inf
+    history: list[Epoch] = field(default_factory=list)
+
+    @classmethod
+    def start(cls, theta: Array, state: Array, progress: Array) -> "Checkpoint":
+        """Before the first epoch, from weights of shape (weights,)."""
+        return cls(theta, theta.copy(), theta.copy(), state, progress)
+
+    @property
+    def epoch(self) -> int:
+        """How many epochs are done."""
+        return len(self.history)
+
+    def record(self, epoch: Epoch) -> None:
+        """Takes down the epoch that `theta` has come out of."""
+        self.history.append(epoch)
+        if epoch.validation_loss < self.best_loss:  # false for NaN
+            self.best_loss, self.best_epoch = epoch.validation_loss, self.epoch
+            np.copyto(self.best, self.theta)
+
+
+def save(path: Path, checkpoint: Checkpoint) -> None:
+    """Writes a checkpoint, whole or not at all; raises atomic.Unwritable."""
+    arrays = {
+        "theta": checkpoint.theta,
+        "previous": checkpoint.previous,
+        "best": checkpoint.best,
+        "state": checkpoint.state,
+        "progress": checkpoint.progress,
+        "best_epoch": np.array(checkpoint.best_epoch),
+        "best_loss": np.array(checkpoint.best_loss),
+        "history": np.array(checkpoint.history, np.float64).reshape(-1, len(Epoch._fields)),
+    }
+    atomic.write_npz(path, arrays)
+
+
+def load(path: Path) -> Checkpoint:
+    """Reads a checkpoint; raises DataError if the file is none, or damaged."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        return Checkpoint(
+            arrays["theta"],
+            arrays["previous"],
+            arrays["best"],
+            arrays["state"],
+            arrays["progress"],
+            int(arrays["best_epoch"]),
+            float(arrays["best_loss"]),
+            [Epoch(*row) for row in arrays["history"].tolist()],
+        )
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror or error}") from error
+    except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise DataError(
+            f"{path} is damaged ({error}); without this file the run begins anew when it is resumed"
+        ) from error
+
+
+def history_csv(history: list[Epoch], metric: str) -> bytes:
+    """The history as a CSV file, one epoch a row; `metric` names its last column."""
+    lines = [f"epoch,loss,validation_loss,validation_{metric}"]
+    for number, epoch in enumerate(history, 1):
+        cells = ("" if math.isnan(value) else repr(value) for value in epoch)
+        lines.append(f"{number},{','.join(cells)}")
+    return "\n".join([*lines, ""]).encode()

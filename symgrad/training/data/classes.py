@@ -1,0 +1,162 @@
+"""Targets: classes as numbers of outputs, or numbers as they are.
+
+A network with several outputs and data with one target column is a classification, and so is a
+network with one output when that column holds names, booleans, or nothing but 0 and 1. A class
+becomes the number of an output: numbers by value, text by code points, and false before true.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from symgrad.errors import DataError
+from symgrad.training.data.table import (
+    Column,
+    Factor,
+    Kind,
+    Table,
+    counted,
+    factor_of_numbers,
+    listed,
+)
+from symgrad.training.module import Array, outputs
+from symgrad.training.trained import Label
+
+Labels = tuple[Label, ...]
+
+
+def raw_targets(columns: Sequence[Column], spec: Mapping[str, Any]) -> Array | Factor:
+    """The factor of a column that can hold nothing but classes, or else numbers of shape (rows,
+    targets)."""
+    if len(columns) == 1:
+        column = columns[0]
+        if outputs(spec) > 1 or column.kind() is not Kind.NUMBERS:
+            return column.factor()
+    return np.column_stack([column.numbers() for column in columns])
+
+
+def known_targets(columns: Sequence[Column], labels: Labels | None) -> Array | Factor:
+    """The targets as training had them: a factor if they were one column of classes."""
+    if labels is None or len(columns) > 1:
+        return np.column_stack([column.numbers() for column in columns])
+    kinds = {str: Kind.TEXT, bool: Kind.BOOLEANS}
+    return columns[0].factor(like=kinds.get(type(labels[0]), Kind.NUMBERS))
+
+
+def absent(targets: Array | Factor) -> Array:
+    """Where values are missing, of shape (rows, targets)."""
+    if isinstance(targets, Factor):
+        return (targets.codes < 0)[:, None]
+    return np.isnan(targets)
+
+
+def encoded(
+    table: Table,
+    columns: Sequence[Column],
+    raw: Array | Factor,
+    rows: Array,
+    spec: Mapping[str, Any],
+) -> tuple[Array, Labels | None]:
+    """Targets of shape (samples, outputs) for these rows, none of them missing, and the labels if
+    they are classes."""
+    if isinstance(raw, Factor):
+        return _classes(columns[0], raw, rows, spec)
+    t = raw[rows]
+    if t.shape[1] == 1 and _whole_beyond_probabilities(t, spec):
+        return _classes(columns[0], factor_of_numbers(raw[:, 0], np.isnan(raw[:, 0])), rows, spec)
+    if not np.isin(t, (0, 1)).all():
+        return t, None
+    if t.shape[1] == 1:
+        # Counts may well be 0 and 1 only, and a poisson loss is for counts.
+        return t, None if spec["loss"].get("kind") == "poisson" else (0, 1)
+    if (t.sum(axis=1) != 1).any():
+        return t, None
+    names = [column.name for column in columns]
+    return t, tuple(names) if table.named else tuple(range(len(names)))
+
+
+def _whole_beyond_probabilities(t: Array, spec: Mapping[str, Any]) -> bool:
+    """Whether these targets would be classes to a person and nonsense to the loss: a binary cross
+    entropy wants probabilities, and is given the likes of 1 and 2."""
+    outside = (t < 0) | (t > 1)
+    return bool(
+        spec["loss"].get("kind") == "binary_cross_entropy"
+        and outside.any()
+        and (t == np.floor(t)).all()
+    )
+
+
+def _classes(
+    column: Column, raw: Factor, rows: Array, spec: Mapping[str, Any]
+) -> tuple[Array, Labels]:
+    factor, count = raw.take(rows), outputs(spec)
+    values = _checked(column, factor, rows, count)
+    needed = max(count, 2)
+    kinds = {type(value) for value in values}
+    distinct = sorted(values)
+    if kinds == {int} and distinct[0] >= 0 and distinct[-1] < needed:
+        labels: Labels = tuple(range(needed))
+    elif kinds == {bool}:
+        labels = (False, True)
+    else:
+        labels = tuple(distinct)
+    if len(labels) != needed:
+        raise DataError(
+            f"{column.place.column(column.name)}: {counted(len(labels), 'class', 'classes')} "
+            f"({listed(labels)}), but {needed} are needed: "
+            + (
+                "the one output tells two apart"
+                if count == 1
+                else f"the last layer has {count} units, one for each"
+            )
+        )
+    return _one_hot(factor, {label: number for number, label in enumerate(labels)}, count), labels
+
+
+def _checked(column: Column, factor: Factor, rows: Array, count: int) -> list[Any]:
+    """The values, of one kind; DataError for a number that is not whole."""
+    for code, value in enumerate(factor.values):
+        if isinstance(value, float):
+            place = column.place.cell(int(rows[factor.first(code)]), column.name)
+            raise DataError(
+                f"{place}: '{value:g}' is no class; the network has "
+                f"{counted(count, 'output')}, and the one target column for them must hold "
+                "integers or names"
+            )
+    return list(factor.values)
+
+
+def recoded(
+    columns: Sequence[Column], raw: Array | Factor, spec: Mapping[str, Any], labels: Labels | None
+) -> Array:
+    """Targets of shape (samples, outputs), with the labels of training; none may be missing."""
+    if isinstance(raw, Factor):
+        assert labels is not None
+        column, number_of = columns[0], {label: number for number, label in enumerate(labels)}
+        for code, value in enumerate(raw.values):
+            if value not in number_of:
+                place = column.place.cell(raw.first(code), column.name)
+                raise DataError(
+                    f"{place}: {value!r} is none of the classes of training ({listed(labels)})"
+                )
+        return _one_hot(raw, number_of, outputs(spec))
+    if labels is not None:
+        one_hot = np.isin(raw, (0, 1)).all(axis=1) & (raw.sum(axis=1) == 1)
+        for row in np.flatnonzero(~one_hot):
+            raise DataError(
+                f"{columns[0].place.source}, {columns[0].place.row(int(row))}: the targets are no "
+                f"class: one of {listed([column.name for column in columns])} must be 1 and the "
+                "others 0"
+            )
+    return raw
+
+
+def _one_hot(factor: Factor, number_of: Mapping[Any, int], count: int) -> Array:
+    """One column a class, 1 for a sample's own and 0 elsewhere; for one output the class itself."""
+    classes = np.array([number_of[value] for value in factor.values])[factor.codes]
+    if count == 1:
+        return classes[:, None].astype(np.float64)
+    t = np.zeros((len(classes), count))
+    t[np.arange(len(classes)), classes] = 1
+    return t

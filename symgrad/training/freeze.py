@@ -1,0 +1,375 @@
+"""freeze: trained weights → a module whose `predict(x)` needs nothing else.
+
+    Trained ──source──▶ text ──write_frozen──▶ NAME.py
+
+The network in it is the one that a compiled module has, to the bit: the same passes make it, and
+the same templates print it. What is added stands in `templates/frozen.py.jinja`: how raw inputs
+reach the network, what is made of its output, and the numbers.
+"""
+
+import hashlib
+import math
+import os
+import re
+import shlex
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from symgrad import __version__
+from symgrad.compiler import costs
+from symgrad.compiler.elementary import numbers, with_callees
+from symgrad.compiler.emit import in_docstring, parameters, plain, render
+from symgrad.compiler.expand import expand
+from symgrad.compiler.family import family
+from symgrad.compiler.formula import quoted
+from symgrad.compiler.schedule import schedule
+from symgrad.compiler.share import share
+from symgrad.compiler.spec import Spec
+from symgrad.compiler.spec_names import module_problem
+from symgrad.compiler.stabilize import stabilize
+from symgrad.compiler.write import write
+from symgrad.errors import DataError, SymgradError
+from symgrad.language.count import operations
+from symgrad.language.functions import SELU_ALPHA, SELU_SCALE
+from symgrad.language.program import Program, prune
+from symgrad.language.unicode import listing
+from symgrad.training.module import Array
+from symgrad.training.trained import Label, Trained
+
+WEIGHTS_FILE = "weights.npz"
+
+# The types that labels may have, and NumPy's for each.
+LABEL_DTYPES = {str: "np.str_", int: "np.int64", float: "np.float64", bool: "np.bool_"}
+
+# The header lists so many inputs, and so many outputs, with so many characters of their names.
+LISTED = 64
+NAME_SHOWN = 60
+
+# A line of numbers has about so many characters.
+LINE = 100
+
+# How every frozen module begins.
+_HEAD = re.compile(r'"""[^\n]*\n\nFrozen by symgrad ')
+
+
+def source(trained: Trained, name: str | None = None, file_name: str = WEIGHTS_FILE) -> str:
+    """The text of a frozen module: the same for the same arguments, on any machine.
+
+    `name` is the module's, SPECNAME_frozen if none is given; `file_name` is that of the weights
+    file, for the header. Raises SymgradError for a name that no module can have, SpecError for a
+    spec that is none, and DataError for numbers, names or labels that do not fit it.
+    """
+    spec = Spec.parse(trained.spec)
+    name = module_name(trained, name)
+    _check(trained, spec)
+    program = prune(share(stabilize(expand(spec))), ("y",))
+    layout = parameters(program)
+    single = spec.dtype == "float32"
+    network = family("prediction", schedule(program, ("y",)), layout, single)
+    labels = trained.columns.labels
+    probabilities = labels is not None and _gives_probabilities(spec)
+    entries = _entries(classifies=labels is not None, probabilities=probabilities)
+    keys = {
+        "title": _title(name, spec),
+        "version": __version__,
+        "file_name": in_docstring(file_name),
+        "command": in_docstring(_command(spec, name, file_name)),
+        "digest": spec.digest(),
+        "weights_digest": digest(trained.theta),
+        "dtype": spec.dtype,
+        "single": single,
+        "letter": "s" if single else "d",  # of BLAS's functions
+        "itemsize": 4 if single else 8,
+        "inputs": spec.inputs,
+        "outputs": spec.outputs,
+        "columns": max(spec.outputs, 2) if probabilities else spec.outputs,
+        "size": spec.weights,
+        "expression": _equations(trained, spec, program),
+        "operations": operations(program),
+        "description": list(_description(trained)),
+        "spec": plain(spec.normalised()),
+        "input_names": plain(trained.columns.inputs),
+        "output_names": plain(trained.columns.targets),
+        "labels": None if labels is None else plain(labels),
+        "label_dtype": None if labels is None else LABEL_DTYPES[type(labels[0])],
+        "probabilities": probabilities,
+        "entries": entries,
+        "functions": with_callees(network["functions"]),
+        "elementary": numbers(single),
+        "selu_high": repr(float(SELU_SCALE)),
+        "selu_low": repr(float(SELU_SCALE * SELU_ALPHA)),
+        "prediction": network,
+        "products": network["products"],
+        "thinnest": costs.THINNEST,
+        "one_thread": costs.ONE_THREAD,
+        "stack": costs.STACK,
+        "i": _output_index(spec),
+        "fill": trained.scaling.fill is not None,
+        "target_scaling": _scales_outputs(trained),
+        "scaling": [(constant, lines(array)) for constant, array in _scaling(trained)],
+        "weights": [
+            (weight, _meaning(shape), lines(_part(trained.theta, offset, shape)))
+            for weight, (offset, shape) in layout.items()
+        ],
+    }
+    return render(keys, "frozen.py.jinja")
+
+
+def weights_file(run: Path) -> Path:
+    """The weights file of a run: it lies in the run's folder, or is what was named."""
+    return run / WEIGHTS_FILE if run.is_dir() else run
+
+
+def module_name(trained: Trained, name: str | None = None) -> str:
+    """`name`, or by default SPECNAME_frozen. Raises SymgradError if no module can have it."""
+    if name is None:
+        name = f"{Spec.parse(trained.spec).name}_frozen"
+    if wrong := module_problem(name):
+        raise SymgradError(f"the module's name {quoted(name)} {wrong}")
+    return name
+
+
+def write_frozen(text: str, name: str, folder: str | os.PathLike[str]) -> Path:
+    """Writes a frozen module into a folder as NAME.py, whole or not at all; returns its path.
+
+    Raises SymgradError if something else is there already, or the folder can't be written.
+    """
+    path = Path(folder) / f"{name}.py"
+    if os.path.lexists(path) and not _is_frozen(path):
+        raise SymgradError(
+            f"{path} is there already and is no frozen module; it was left as it is. Choose another"
+            " name or folder"
+        )
+    return write({path.name: text}, folder)[0]
+
+
+def _is_frozen(path: Path) -> bool:
+    """Whether symgrad has frozen the module in a file."""
+    if not path.is_file():
+        return False
+    with path.open(encoding="utf-8", errors="replace") as file:
+        return _HEAD.match(file.read(1 << 16)) is not None
+
+
+# ---- The header ----------------------------------------------------------------------------------
+
+
+def _title(name: str, spec: Spec) -> str:
+    shape = "-".join(map(str, spec.widths))
+    return f"{name}: predictions by {spec.name}, a {shape} network, with its trained weights."
+
+
+def _command(spec: Spec, name: str, file_name: str) -> str:
+    operand = f"./{file_name}" if file_name.startswith("-") else file_name
+    option = "" if name == f"{spec.name}_frozen" else f" --name {name}"
+    return f"symgrad freeze {shlex.quote(operand)}{option}"
+
+
+def digest(theta: Array) -> str:
+    """SHA-256 of the weights in hexadecimal: of their bytes, the lowest of a number first."""
+    return hashlib.sha256(theta.astype(theta.dtype.newbyteorder("<")).tobytes()).hexdigest()
+
+
+def _equations(trained: Trained, spec: Spec, program: Program) -> list[str]:
+    """The prediction from raw inputs to raw outputs or labels, a line each."""
+    given, output, i = "raw", "y", _output_index(spec)
+    rows: list[tuple[str, str]] = []
+    if trained.scaling.fill is not None:
+        given = "given"
+        rows += [("given[n,i0]", "fill[i0] where raw[n,i0] is NaN, else raw[n,i0]")]
+    rows += [("x[n,i0]", f"({given}[n,i0] - mean[i0])/scale[i0]")]
+    for line in listing(program).splitlines():
+        target, value = line.split(" = ", 1)
+        rows += [(target.rstrip(), value)]
+    if _scales_outputs(trained):
+        output = "output"
+        rows += [(f"output[n,{i}]", f"y[n,{i}]·target_scale[{i}] + target_mean[{i}]")]
+    if trained.columns.labels is not None:
+        second = f"1 where {output}[n,0] ≥ ½, else 0"
+        largest = f"the {i} with the largest {output}[n,{i}], the first of equals"
+        rows += [("class[n]", second if spec.outputs == 1 else largest)]
+        rows += [("label[n]", "LABELS[class[n]]")]
+    width = max(len(target) for target, _ in rows)
+    return [f"{target:<{width}} = {value}" for target, value in rows]
+
+
+def _description(trained: Trained) -> Iterator[str]:
+    """What each input and each output is, by name."""
+    columns = trained.columns
+    yield "Inputs, in the units of the data that the network was trained with:"
+    yield ""
+    yield from _listed("raw[n,{}]", columns.inputs, "INPUTS")
+    yield ""
+    if columns.labels is None:
+        yield "Outputs, likewise:"
+        yield ""
+        yield from _listed("output[n,{}]", columns.targets, "OUTPUTS")
+    else:
+        shown = ", ".join(map(_shown, columns.targets[:LISTED]))
+        yield f"Classes, of {shown or 'no name'}:"
+        yield ""
+        yield from _listed("class {}", columns.labels, "LABELS")
+
+
+def _listed(place: str, names: Sequence[Label], constant: str) -> Iterator[str]:
+    """Names by their places, the first of them where there are many."""
+    width = len(place.format(min(len(names), LISTED) - 1))
+    for number, name in enumerate(names[:LISTED]):
+        yield f"    {place.format(number):<{width}}  {_shown(name)}"
+    if len(names) > LISTED:
+        yield f"    … and {len(names) - LISTED:,} more: see {constant}"
+
+
+def _shown(name: Label) -> str:
+    """A name of the user's as the header shows it, cut where it is long."""
+    if isinstance(name, str) and len(name) > NAME_SHOWN:
+        return in_docstring(f"{name[:NAME_SHOWN]!r}…")
+    return in_docstring(repr(name))
+
+
+# ---- What there is -------------------------------------------------------------------------------
+
+
+def _gives_probabilities(spec: Spec) -> bool:
+    """Whether the outputs are probabilities of classes: after softmax, or a sigmoid each."""
+    last = spec.layers[-1]
+    return last.activation in ("softmax", "sigmoid") and not last.residual
+
+
+def _entries(classifies: bool, probabilities: bool) -> list[tuple[str, str]]:
+    """The public functions, and the compiled one that does the work of each."""
+    if not classifies:
+        return [("predict", "_outputs")]
+    outputs = "probabilities" if probabilities else "outputs"
+    return [("predict", "_labels"), ("classes", "_classes"), (outputs, "_outputs")]
+
+
+def _scales_outputs(trained: Trained) -> bool:
+    """Whether outputs have units of their own. Those of classes have none, as a rule."""
+    scaling = trained.scaling
+    plainly = not np.any(scaling.target_mean) and bool(np.all(scaling.target_scale == 1))
+    return trained.columns.labels is None or not plainly
+
+
+def _output_index(spec: Spec) -> str:
+    """The index of the outputs in equations."""
+    return f"i{len(spec.layers)}"
+
+
+def _scaling(trained: Trained) -> Iterator[tuple[str, Array]]:
+    """The arrays of the scaling by the names that they have in the module."""
+    scaling = trained.scaling
+    yield "_MEAN", scaling.mean
+    yield "_SCALE", scaling.scale
+    if scaling.fill is not None:
+        yield "_FILL", scaling.fill
+    if _scales_outputs(trained):
+        yield "_TARGET_MEAN", scaling.target_mean
+        yield "_TARGET_SCALE", scaling.target_scale
+
+
+# ---- Numbers -------------------------------------------------------------------------------------
+
+
+def _part(theta: Array, offset: int, shape: tuple[int, ...]) -> Array:
+    return theta[offset : offset + math.prod(shape)].reshape(shape)
+
+
+def _meaning(shape: tuple[int, ...]) -> str:
+    rows = ": a row for each unit below" if len(shape) == 2 else ""
+    return f"of shape {shape}{rows}"
+
+
+def lines(array: Array) -> list[str]:
+    """The numbers of a vector or a matrix as text; each row begins a line."""
+    texts = shortest(array.ravel())
+    fit = max(1, LINE // (1 + max(map(len, texts), default=1)))
+    width = array.shape[-1]
+    return [
+        " ".join(texts[start : min(start + fit, row + width)])
+        for row in range(0, len(texts), width)
+        for start in range(row, row + width, fit)
+    ]
+
+
+def shortest(vector: Array) -> list[str]:
+    """The shortest decimals that Python's `float`, rounded to the dtype, reads back to these bits.
+
+    The shortest for a float32 need not be that: it is rounded twice. Then it is written in full.
+    """
+    full = [repr(number) for number in vector.tolist()]
+    if vector.dtype.itemsize == 8:
+        return full
+    short = [str(number) for number in vector]
+    read = np.array([float(text) for text in short], vector.dtype)
+    return [s if same else f for s, f, same in zip(short, full, read == vector, strict=True)]
+
+
+# ---- Checks --------------------------------------------------------------------------------------
+
+
+def _check(trained: Trained, spec: Spec) -> None:
+    """A file may be put together by hand, and emitted code must not be."""
+    for wrong in (*_wrong_numbers(trained, spec), *_wrong_names(trained, spec)):
+        raise DataError(f"these weights cannot be frozen: {wrong}")
+
+
+def _wrong_numbers(trained: Trained, spec: Spec) -> Iterator[str]:
+    theta, scaling = trained.theta, trained.scaling
+    if theta.shape != (spec.weights,) or theta.dtype.newbyteorder("=") != np.dtype(spec.dtype):
+        yield (
+            f"theta must be {spec.dtype} of shape ({spec.weights},),"
+            f" but is {theta.dtype} of shape {theta.shape}"
+        )
+    elif not np.isfinite(theta).all():
+        yield "some of them are not finite"
+    arrays = {
+        "mean": (scaling.mean, spec.inputs),
+        "scale": (scaling.scale, spec.inputs),
+        "target_mean": (scaling.target_mean, spec.outputs),
+        "target_scale": (scaling.target_scale, spec.outputs),
+    }
+    if scaling.fill is not None:
+        arrays["fill"] = (scaling.fill, spec.inputs)
+    for name, (array, size) in arrays.items():
+        if array.shape != (size,) or array.dtype.newbyteorder("=") != np.dtype(np.float64):
+            yield (
+                f"{name} must be float64 of shape ({size},),"
+                f" but is {array.dtype} of shape {array.shape}"
+            )
+        elif not np.isfinite(array).all():
+            yield f"{name} holds numbers that are not finite"
+        elif name.endswith("scale") and not array.all():
+            yield f"{name} holds 0"
+
+
+def _wrong_names(trained: Trained, spec: Spec) -> Iterator[str]:
+    columns = trained.columns
+    if not all(isinstance(name, str) for name in (*columns.inputs, *columns.targets)):
+        yield "a column's name must be text"
+    if len(columns.inputs) != spec.inputs:
+        yield f"{len(columns.inputs)} inputs have names, and the network has {spec.inputs}"
+    if columns.labels is not None:
+        yield from _wrong_labels(columns.labels, max(spec.outputs, 2))
+    elif len(columns.targets) != spec.outputs:
+        yield f"{len(columns.targets)} outputs have names, and the network has {spec.outputs}"
+
+
+def _wrong_labels(labels: tuple[Label, ...], classes: int) -> Iterator[str]:
+    """What NumPy could not give back as it was."""
+    kinds = {type(label) for label in labels}
+    if len(labels) != classes:
+        yield f"there are {len(labels)} labels, and {classes} classes"
+    elif len(kinds) > 1 or not kinds <= LABEL_DTYPES.keys():
+        yield "labels must all be of one type: text, integers, floats or booleans"
+    elif len(set(labels)) < len(labels):
+        yield "two labels are equal"
+    for label in labels:
+        if isinstance(label, str) and label.endswith("\0"):
+            yield f"the label {quoted(label)} ends with NUL, which NumPy's arrays of text drop"
+        elif isinstance(label, int) and not -(2**63) <= label < 2**63:
+            yield f"the label {quoted(str(label))} has more than 64 bits"
+        elif isinstance(label, float) and not math.isfinite(label):
+            yield f"the label {label} is no finite number"

@@ -1,0 +1,180 @@
+"""What is trained on what: a spec, complete with its training, samples, and where they are from."""
+
+import hashlib
+import json
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
+from os import PathLike
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+
+import symgrad
+from symgrad.compiler.compile import compile
+from symgrad.compiler.spec import Spec
+from symgrad.compiler.spec import read as read_spec
+from symgrad.compiler.spec_training import WHOLE_BATCH, Training
+from symgrad.errors import DataError, SpecError
+from symgrad.training.data import Samples, read
+from symgrad.training.folder import Record
+
+Missing: TypeAlias = Literal["refuse", "drop", "mean"]
+SpecSource: TypeAlias = str | PathLike[str] | Mapping[str, Any] | Spec
+
+# What a whole-batch method cannot be told.
+_OF_STEPS = ("rate", "schedule", "warmup", "batch", "clip", "constants")
+
+
+@dataclass(frozen=True)
+class Options:
+    """How the data is to be understood, and in how many folds it is gone through, if any."""
+
+    targets: tuple[str, ...] = ()
+    weight: str | None = None
+    missing: Missing = "refuse"
+    folds: int | None = None
+
+
+@dataclass(frozen=True)
+class Job:
+    """All that decides what comes out."""
+
+    spec: Spec
+    training: Training
+    samples: Samples
+    options: Options
+    spec_file: str | None  # the name of the spec's file, if it is one
+    source: str | None  # the absolute path of the data, if it is a file
+    sha256: str  # of that file's bytes; otherwise of the samples
+
+
+def new_job(spec: SpecSource, data: Any, options: Options, changes: Mapping[str, Any]) -> Job:
+    """Reads spec and data; `changes` go over what the spec's [training] says.
+
+    Raises SpecError and DataError for what is wrong with either.
+    """
+    given = read_spec(spec)
+    complete = with_training(given, changes)
+    assert complete.training is not None
+    source = _path(data)
+    sha256 = None if source is None else _digest_of_file(source)
+    samples = read(data, complete.normalised(), options.targets, options.weight, options.missing)
+    return Job(
+        complete,
+        complete.training,
+        samples,
+        options,
+        given.file_name,
+        None if source is None else str(source.resolve()),
+        sha256 or _digest(samples),
+    )
+
+
+def job_again(
+    record: Record, data: Any = None, spec: SpecSource | None = None, epochs: int | None = None
+) -> Job:
+    """The job of a run's record, the data read from where it lay, or from `data` if given.
+
+    `spec` must be that of the record, if given; `epochs` may be more than there. Raises DataError
+    where the data is not what it was.
+    """
+    recorded = Spec.parse(record["spec"])
+    if spec is not None and not _agrees(read_spec(spec), recorded):
+        raise SpecError(
+            f"{recorded.name}: the spec is not the one that the run began with; leave it out, or "
+            "train anew in another folder"
+        )
+    assert recorded.training is not None
+    if epochs is not None and epochs < recorded.training.epochs:
+        raise SpecError(
+            f"the run is to have {recorded.training.epochs} epochs; a resumed one may have more, "
+            f"not {epochs}"
+        )
+    given = data if data is not None else record["data"]["path"]
+    if given is None:
+        raise DataError("the run's data was no file: give it again, as `data`")
+    path = _path(given)
+    if path is not None and not path.exists():
+        raise DataError(
+            f"{path}: the run's data is not there; if it has moved, give its new place as DATA"
+        )
+    options = Options(**record["options"] | {"targets": tuple(record["options"]["targets"])})
+    changes = {} if epochs is None else {"epochs": epochs}
+    job = replace(new_job(recorded, given, options, changes), spec_file=record["spec_file"])
+    if job.sha256 != record["data"]["sha256"]:
+        raise DataError(
+            f"{given if path else 'the data'}: not what the run began with (its SHA-256 is "
+            f"{job.sha256[:12]}…, that of the run {record['data']['sha256'][:12]}…); "
+            "bring the old data back, or train anew in another folder"
+        )
+    return job
+
+
+def with_training(spec: Spec, changes: Mapping[str, Any]) -> Spec:
+    """The spec with a complete [training]; SpecError if a change is none that it may have.
+
+    Another optimizer begins with its own usual rate and constants, not with those that the spec
+    has for its own.
+    """
+    given: dict[str, Any] = {} if spec.training is None else spec.training.normalised()
+    optimizer = changes.get("optimizer")
+    if optimizer is not None and optimizer != given.get("optimizer"):
+        for name in _OF_STEPS if optimizer in WHOLE_BATCH else ("rate", "constants"):
+            given.pop(name, None)
+    return Spec.parse({**spec.normalised(), "training": {**given, **changes}})
+
+
+def module_of(job: Job) -> ModuleType:
+    """The network's module, with as much of training in it as its code depends on."""
+    training = None if job.training.whole_batch else job.training.structure()
+    return compile(job.spec.model_copy(update={"training": training})).module
+
+
+def described(job: Job) -> Record:
+    """The part of a run's record that says what is trained on what."""
+    samples = job.samples
+    return {
+        "symgrad": symgrad.__version__,
+        "python": platform.python_version(),
+        **{name: version(name) for name in ("numpy", "numba", "scipy")},
+        "platform": platform.platform(),
+        "spec": job.spec.normalised(),
+        "spec_file": job.spec_file,
+        "seed": job.training.seed,
+        "options": asdict(job.options),
+        "data": {
+            "path": job.source,
+            "sha256": job.sha256,
+            "samples": len(samples),
+            "columns": asdict(samples.columns),
+        },
+    }
+
+
+def _agrees(spec: Spec, recorded: Spec) -> bool:
+    """Whether a spec is the recorded one, of whose training options may have changed some."""
+    return {**spec.normalised(), "training": None} == {**recorded.normalised(), "training": None}
+
+
+def _path(data: Any) -> Path | None:
+    return Path(data) if isinstance(data, str | PathLike) else None
+
+
+def _digest_of_file(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror or error}") from error
+
+
+def _digest(samples: Samples) -> str:
+    content = hashlib.sha256(json.dumps(asdict(samples.columns)).encode())
+    for array in (samples.x, samples.t, samples.w):
+        if array is not None:
+            content.update(np.ascontiguousarray(array).tobytes())
+    return content.hexdigest()

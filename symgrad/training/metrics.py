@@ -1,0 +1,94 @@
+"""How well a network does: the figures that fit its task."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from symgrad.errors import DataError
+from symgrad.training.module import Array
+from symgrad.training.trained import Label
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Figures over some samples, none of them weighted but in the loss; None is what does not fit.
+
+    For classes: `accuracy`, the share of samples in the right class; `log_loss`, the mean of
+    −log p, p the probability that the network gives a sample's own class; and `confusion`, counts
+    of shape (classes, classes), the true class by the predicted one.
+
+    For numbers, in the units of the data: `rmse`, the root of the mean squared error over samples
+    and outputs, and `r2`, the mean over outputs of 1 − Σ(y − t)²/Σ(t − mean of t)²; it does not
+    exist where a target is constant. `rmse_by_output` and `r2_by_output` are the same for each.
+    """
+
+    samples: int
+    loss: float
+    accuracy: float | None = None
+    log_loss: float | None = None
+    confusion: Array | None = field(default=None, compare=False)  # an array's == is no bool
+    rmse: float | None = None
+    r2: float | None = None
+    rmse_by_output: tuple[float, ...] | None = None
+    r2_by_output: tuple[float | None, ...] | None = None
+
+
+def predicted_classes(y: Array) -> Array:
+    """Class numbers of shape (samples,): the largest of several outputs, or one of at least ½."""
+    if y.shape[1] == 1:
+        return (y[:, 0] >= 0.5).astype(np.int64)
+    return y.argmax(axis=1)
+
+
+def figures(
+    loss: float, y: Array, t: Array, labels: tuple[Label, ...] | None, probabilities: bool
+) -> Figures:
+    """The figures of outputs y against targets t, both in raw units, of shape (samples, outputs).
+
+    `labels` are the classes, None for a regression. `probabilities` says that y are such, as those
+    of softmax or sigmoid, so that there is a log loss.
+    """
+    if y.shape != t.shape or not len(y):
+        raise DataError(f"no figures for outputs of shape {y.shape} and targets of {t.shape}")
+    if labels is None:
+        return _of_numbers(loss, y.astype(np.float64), t)
+    true, predicted, count = predicted_classes(t), predicted_classes(y), len(labels)
+    confusion = np.bincount(true * count + predicted, minlength=count * count)
+    return Figures(
+        len(y),
+        loss,
+        accuracy=float(np.mean(true == predicted)),
+        log_loss=_log_loss(y, true) if probabilities else None,
+        confusion=confusion.reshape(count, count),
+    )
+
+
+def _log_loss(y: Array, true: Array) -> float:
+    """The mean of −log p. Like scikit-learn's it is always finite: a probability that underflowed
+    to 0 counts as the smallest normal number of y's dtype (there: as its machine epsilon)."""
+    if y.shape[1] == 1:
+        p = np.where(true == 1, y[:, 0], 1 - y[:, 0])
+    else:
+        p = y[np.arange(len(y)), true]
+    return float(-np.mean(np.log(np.clip(p, np.finfo(y.dtype).tiny, 1), dtype=np.float64)))
+
+
+def _of_numbers(loss: float, y: Array, t: Array) -> Figures:
+    with np.errstate(over="ignore", invalid="ignore"):
+        squares = (y - t) ** 2
+        spread = ((t - t.mean(axis=0)) ** 2).sum(axis=0)
+        r2 = 1 - squares.sum(axis=0) / np.where(spread > 0, spread, np.nan)
+    # By its values, for those of a constant may differ from their mean in the last bit.
+    constant = (np.ptp(t, axis=0) == 0) | (spread == 0)
+    by_output = tuple(
+        None if is_constant else float(value)
+        for is_constant, value in zip(constant, r2, strict=True)
+    )
+    return Figures(
+        len(y),
+        loss,
+        rmse=float(np.sqrt(squares.mean())),
+        r2=None if constant.any() else float(r2.mean()),
+        rmse_by_output=tuple(np.sqrt(squares.mean(axis=0)).tolist()),
+        r2_by_output=by_output,
+    )

@@ -1,0 +1,180 @@
+"""A picture of a training: its loss curves, and what came out against what should have.
+
+matplotlib is an optional extra, and imported when it is asked for.
+"""
+
+import io
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from symgrad.errors import SymgradError
+from symgrad.training import atomic
+from symgrad.training.checkpoint import Epoch
+from symgrad.training.metrics import predicted_classes
+from symgrad.training.module import Array
+from symgrad.training.trained import Label
+
+FORMATS = ("png", "svg", "pdf")
+
+# Colours that are told apart by all eyes: Okabe and Ito 2008.
+_COLOURS = {"training": "#0072B2", "validation": "#D55E00"}
+_POINTS = 2000  # of each part: more would only cover one another
+_CELLS_WITH_NUMBERS = 12
+_CLASSES_NAMED = 30
+
+
+# For words of the user's, in which a dollar begins no formula.
+_AS_IT_IS: Mapping[str, Any] = {"parse_math": False}
+
+
+class PlotError(SymgradError):
+    """A picture that cannot be drawn or written."""
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Targets and outputs of a part, in raw units, both of shape (samples, outputs)."""
+
+    t: Array
+    y: Array
+
+
+def check(path: Path) -> None:
+    """Raises PlotError, before hours of training, for a picture that could not be drawn after."""
+    if path.suffix.lower().removeprefix(".") not in FORMATS:
+        raise PlotError(f"{path}: a plot is a file that ends in .png, .svg or .pdf")
+    try:
+        import matplotlib.figure  # noqa: F401
+    except ImportError as error:
+        raise PlotError("plots need matplotlib: pip install 'symgrad[plot]'") from error
+    if path.is_dir():
+        raise PlotError(f"{path} is a folder; name the file for the plot")
+    if not path.parent.is_dir():
+        raise PlotError(f"{path}: there is no folder {path.parent}")
+
+
+def plot(
+    path: Path,
+    title: str,
+    histories: Sequence[Sequence[Epoch]],
+    compared: Mapping[str, Compared],
+    labels: tuple[Label, ...] | None,
+    targets: tuple[str, ...],
+) -> None:
+    """Draws and writes a picture, whole or not at all.
+
+    `histories` are those of one run, or of each fold; `compared` is by part, "training" or
+    "validation". With `labels` a confusion matrix is drawn, of what was held out if anything was.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(11, 4.6), layout="constrained")
+    FigureCanvasAgg(figure)
+    left, right = figure.subplots(1, 2, width_ratios=(1.15, 1))
+    figure.suptitle(title, **_AS_IT_IS)
+    _draw_losses(left, histories)
+    if labels is not None:
+        part = "validation" if "validation" in compared else "training"
+        _draw_confusion(figure, right, compared[part], labels, part)
+    else:
+        _draw_scatter(right, compared, targets)
+    content = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph")  # a letter that no font here has
+        figure.savefig(content, format=path.suffix.lower().removeprefix("."), dpi=150)
+    atomic.write(path, content.getvalue())
+
+
+def _draw_losses(axes: Any, histories: Sequence[Sequence[Epoch]]) -> None:
+    several = len(histories) > 1
+    drawn = []
+    for field, part in (("loss", "training"), ("validation_loss", "validation")):
+        for number, history in enumerate(histories):
+            losses = np.array([getattr(epoch, field) for epoch in history])
+            if not np.isfinite(losses).any():
+                continue
+            drawn.append(losses[np.isfinite(losses)])
+            axes.plot(
+                np.arange(1, len(losses) + 1),
+                losses,
+                color=_COLOURS[part],
+                alpha=0.6 if several else 1.0,
+                linewidth=1.0 if several else 1.6,
+                marker="o" if len(losses) == 1 else None,
+                label=part if number == 0 else None,
+            )
+    axes.set_xlabel("epoch")
+    axes.set_ylabel("loss")
+    axes.set_title("loss, a curve for each fold" if several else "loss")
+    axes.grid(alpha=0.25)
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    if drawn:
+        every = np.concatenate(drawn)
+        # Many sizes of loss in one picture are seen on a scale of powers alone.
+        if every.min() > 0 and every.max() > 10 * every.min():
+            axes.set_yscale("log")
+        axes.legend(frameon=False)
+    else:
+        axes.text(0.5, 0.5, "no epoch", ha="center", va="center", transform=axes.transAxes)
+
+
+def _draw_confusion(
+    figure: Any, axes: Any, compared: Compared, labels: tuple[Label, ...], part: str
+) -> None:
+    true, predicted = predicted_classes(compared.t), predicted_classes(compared.y)
+    count = len(labels)
+    counts = np.bincount(true * count + predicted, minlength=count**2).reshape(count, count)
+    # Shares of each true class: a rare class has as clear a row as a common one.
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    figure.colorbar(image, ax=axes, label="share of the true class", fraction=0.046)
+    if count <= _CELLS_WITH_NUMBERS:
+        for (row, column), number in np.ndenumerate(counts):
+            colour = "white" if shares[row, column] > 0.5 else "black"
+            axes.text(column, row, f"{number}", ha="center", va="center", color=colour, fontsize=9)
+    if count <= _CLASSES_NAMED:
+        names = [_short(str(label)) for label in labels]
+        turned = 90 if max(map(len, names)) * count > 40 else 0
+        axes.set_xticks(range(count), names, rotation=turned, **_AS_IT_IS)
+        axes.set_yticks(range(count), names, **_AS_IT_IS)
+    axes.set_xlabel("predicted class")
+    axes.set_ylabel("true class")
+    accuracy = float(np.mean(true == predicted))
+    axes.set_title(f"{part}: {accuracy:.1%} of {len(true):,} right")
+
+
+def _draw_scatter(axes: Any, compared: Mapping[str, Compared], targets: tuple[str, ...]) -> None:
+    values = []
+    for part, each in compared.items():
+        # Evenly over all samples, the same ones every time.
+        rows = np.unique(np.linspace(0, len(each.t) - 1, _POINTS).astype(np.int64))
+        t, y = each.t[rows].ravel(), each.y[rows].ravel()
+        values += [t, y[np.isfinite(y)]]
+        axes.scatter(
+            t, y, s=14, alpha=0.55, linewidths=0, color=_COLOURS[part],
+            marker="o" if part == "training" else "^", label=part,
+        )  # fmt: skip
+    every = np.concatenate(values)
+    low, high = float(every.min()), float(every.max())
+    margin = 0.04 * (high - low) or 1.0
+    ends = (low - margin, high + margin)
+    axes.plot(ends, ends, color="0.5", linewidth=1, linestyle="--", zorder=0, label="exact")
+    axes.set_xlim(ends)
+    axes.set_ylim(ends)
+    what = _short(targets[0]) if len(targets) == 1 else "targets"
+    axes.set_xlabel(f"true {what}", **_AS_IT_IS)
+    axes.set_ylabel(f"predicted {what}", **_AS_IT_IS)
+    axes.set_title("predicted against true")
+    axes.set_aspect("equal")
+    axes.grid(alpha=0.25)
+    axes.legend(frameon=False)
+
+
+def _short(name: str, most: int = 16) -> str:
+    return name if len(name) <= most else f"{name[: most - 1]}…"

@@ -1,0 +1,79 @@
+"""Predictions of a trained network for new data."""
+
+import csv
+import io
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from symgrad.compiler.compile import compile
+from symgrad.compiler.spec import Spec
+from symgrad.training.data import read_again
+from symgrad.training.evaluate import evaluate, gives_probabilities
+from symgrad.training.metrics import Figures, predicted_classes
+from symgrad.training.module import Array
+from symgrad.training.parts import part
+from symgrad.training.trained import Label, Trained
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a network says, a row a sample, in the order of the data.
+
+    `outputs` has the shape (samples, outputs), in the units of the targets. For classes, `labels`
+    has the predicted one of each sample, and `probabilities`, of shape (samples, classes), those of
+    all `classes` if the network gives any; both are None for numbers. `figures` are there if the
+    data has targets. `notes` are lines for the user.
+    """
+
+    outputs: Array
+    targets: tuple[str, ...]
+    classes: tuple[Label, ...] | None = None
+    labels: tuple[Label, ...] | None = None
+    probabilities: Array | None = None
+    figures: Figures | None = None
+    notes: tuple[str, ...] = ()
+
+    def csv(self) -> str:
+        """As a CSV file: `prediction`, then `p(…)` of each class; several outputs by name."""
+        file = io.StringIO()
+        writer = csv.writer(file, lineterminator="\n")
+        if self.labels is None:
+            several = self.outputs.shape[1] > 1
+            writer.writerow(self.targets if several else ["prediction"])
+            writer.writerows(_shown(self.outputs))
+        elif self.classes is None or self.probabilities is None:
+            writer.writerow(["prediction"])
+            writer.writerows([label] for label in self.labels)
+        else:
+            writer.writerow(["prediction", *(f"p({label})" for label in self.classes)])
+            rows = zip(self.labels, _shown(self.probabilities), strict=True)
+            writer.writerows([label, *values] for label, values in rows)
+        return file.getvalue()
+
+
+def predict(trained: Trained, data: Any) -> Predictions:
+    """Predicts for data as `read_again` takes it; raises DataError for what does not fit."""
+    samples = read_again(data, trained)
+    spec = Spec.parse(trained.spec).model_copy(update={"training": None})
+    module = compile(spec).module
+    made = part(samples, trained.scaling, trained.spec)
+    y = module.predict(trained.theta, made.arrays[0])
+    figures = None
+    if samples.t is not None:
+        figures = evaluate(module, trained.theta, made, trained.scaling)
+    targets, classes = trained.columns.targets, trained.columns.labels
+    if classes is None:
+        outputs = trained.scaling.outputs(y).astype(y.dtype)
+        return Predictions(outputs, targets, figures=figures, notes=samples.notes)
+    labels = tuple(classes[number] for number in predicted_classes(y))
+    probabilities = None
+    if gives_probabilities(trained.spec):
+        probabilities = y if y.shape[1] > 1 else np.column_stack([1 - y, y])
+    return Predictions(y, targets, classes, labels, probabilities, figures, samples.notes)
+
+
+def _shown(values: Array) -> list[list[str]]:
+    """With as many digits as the dtype holds, and no more."""
+    return [[str(value) for value in row] for row in values]

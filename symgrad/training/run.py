@@ -1,0 +1,170 @@
+"""What training comes to: a run, or the runs of several folds; and reading it from a folder."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from os import PathLike
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any
+
+import numpy as np
+
+from symgrad.compiler.spec import Spec
+from symgrad.training.checkpoint import Epoch
+from symgrad.training.fit import Ending
+from symgrad.training.folder import WEIGHTS, Record, RunError, read_checkpoint, read_record
+from symgrad.training.metrics import Figures
+from symgrad.training.predict import Predictions, predict
+from symgrad.training.trained import Trained
+
+TRAINING, VALIDATION = "training", "validation"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A network trained once.
+
+    `figures` are those of its parts, "training" and, if samples were held out, "validation".
+    `kept` is the number of the epoch whose weights `trained` holds, 0 for the first weights.
+    `notes` are lines for the user; `folder` is None for a run that was not to be stored.
+    """
+
+    trained: Trained
+    history: Sequence[Epoch]
+    figures: Mapping[str, Figures]
+    ending: Ending
+    kept: int
+    notes: tuple[str, ...] = ()
+    folder: Path | None = None
+
+    def predict(self, data: Any) -> Predictions:
+        """Predictions for new data: a path, a pandas frame, or an array of shape (samples, inputs).
+
+        Raises DataError for data that does not fit.
+        """
+        return predict(self.trained, data)
+
+    @classmethod
+    def load(cls, folder: str | PathLike[str]) -> "Run":
+        """Reads a run that has ended from its folder; raises RunError if it has not."""
+        path = Path(folder)
+        return _loaded(path, read_record(path))
+
+
+@dataclass(frozen=True)
+class Folds:
+    """A network trained once a fold, each fold being held out once: an estimate, and no weights."""
+
+    runs: tuple[Run, ...]
+    folder: Path | None = None
+
+    @property
+    def ending(self) -> Ending:
+        """Diverged if any run is."""
+        endings = {run.ending for run in self.runs}
+        return Ending.DIVERGED if Ending.DIVERGED in endings else Ending.FINISHED
+
+    def table(self) -> dict[str, tuple[float, float]]:
+        """Mean and standard deviation, over the folds, of the figures of what was held out."""
+        figures = [numbers_of(run.figures[VALIDATION]) for run in self.runs]
+        return {
+            name: (fmean(values), stdev(values))
+            for name in figures[0]
+            if len(values := [each[name] for each in figures if name in each]) == len(figures)
+        }
+
+
+def advice(result: Run | Folds) -> str:
+    """What has happened in a training that diverged, what is kept, and what to do."""
+    run, where = result, ""
+    if isinstance(run, Folds):
+        number, run = next(
+            (number, run) for number, run in enumerate(run.runs, 1) if run.ending is Ending.DIVERGED
+        )
+        where = f" of fold {number}"
+    training = Spec.parse(run.trained.spec).training
+    assert training is not None
+    # Without patience the last weights whose loss is finite are kept: the next epoch broke it.
+    epoch = len(run.history) if training.patience is not None else run.kept
+    ideas = []
+    if (rate := training.settings().get("rate")) is not None:
+        ideas.append(f"a lower rate than {rate:g}")
+        if training.clip is None:
+            ideas.append("a gradient clipped to a norm of 1 (clip)")
+    if not training.standardize:
+        ideas.append("standardised inputs")
+    kept = f"epoch {run.kept:,}" if run.kept else "the beginning"
+    return (
+        f"the loss was no longer finite in epoch {epoch + 1:,}{where}; kept are the weights of "
+        f"{kept}. Try {', or '.join(ideas) or 'another optimizer'}"
+    )
+
+
+def numbers_of(figures: Figures) -> dict[str, float]:
+    """Those figures that are one number each, and apply."""
+    names = ("loss", "accuracy", "log_loss", "rmse", "r2")
+    values = {name: getattr(figures, name) for name in names}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def is_over(record: Record) -> bool:
+    """Whether a recorded run has ended by itself, and not been cut off."""
+    return record["status"] in (Ending.FINISHED, Ending.STOPPED_EARLY, Ending.DIVERGED)
+
+
+def result_of(run: Run) -> Record:
+    """The part of a run's record that says what came of it."""
+    return {
+        "status": str(run.ending),
+        "epochs": len(run.history),
+        "kept_epoch": run.kept,
+        "figures": {part: as_data(figures) for part, figures in run.figures.items()},
+        "notes": list(run.notes),
+    }
+
+
+def as_data(figures: Figures) -> Record:
+    """Figures as JSON can hold them: without what does not apply, null for what is not finite."""
+    return {name: _plain(value) for name, value in asdict(figures).items() if value is not None}
+
+
+def _loaded(path: Path, record: Record) -> Run:
+    if record.get("fold") is None and record["options"]["folds"] is not None:
+        raise RunError(
+            f"{path}: folds have a run each, and no weights in common; name one of them, as "
+            f"{path}/fold-1, or train without folds"
+        )
+    if not is_over(record):
+        raise RunError(
+            f"{path}: the run has not ended ({record['status']}); go on with it by "
+            f"symgrad train --resume {path}"
+        )
+    checkpoint = read_checkpoint(path)
+    return Run(
+        Trained.load(path / WEIGHTS),
+        [] if checkpoint is None else checkpoint.history[: record["epochs"]],
+        {part: _figures(data) for part, data in record["figures"].items()},
+        Ending(record["status"]),
+        record["kept_epoch"],
+        tuple(record["notes"]),
+        path,
+    )
+
+
+def _figures(data: Record) -> Figures:
+    lists = {name: tuple(value) for name, value in data.items() if name.endswith("_by_output")}
+    confusion = data.get("confusion")
+    return Figures(
+        **data | lists | {"confusion": None if confusion is None else np.array(confusion)}
+    )
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return _plain(value.tolist())
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value

@@ -1,0 +1,34 @@
+"""Ctrl-C and SIGTERM, turned into a wish that is looked at where stopping loses nothing."""
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Event
+from types import FrameType
+
+
+@contextmanager
+def stopping(told: Callable[[], None]) -> Iterator[Event]:
+    """The event is set by the first signal, and `told` called; the second ends at once.
+
+    `told` runs inside the signal's handler. In a thread that is not the main one signals are
+    someone else's, and the event stays as it is.
+    """
+    stop = Event()
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+        told()
+
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+    before = {each: signal.signal(each, on_signal) for each in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)

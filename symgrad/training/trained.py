@@ -1,0 +1,127 @@
+"""What training leaves behind: weights, and all that new data needs to meet them.
+
+One NPZ file, `weights.npz`, holds it: arrays of numbers, and JSON text. Loading it runs no code.
+"""
+
+import json
+import math
+import zipfile
+import zlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from symgrad.errors import DataError
+from symgrad.training.module import Array
+
+# A class as the data names it: what goes in as an integer comes out as one.
+Label: TypeAlias = str | int | float | bool
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Which columns of a table mean what, by name, as training found them.
+
+    `labels` are the classes in the order of the outputs, when the targets are classes; two for a
+    network with one output, which stands for the second. `weight` is the column of sample weights.
+    """
+
+    inputs: tuple[str, ...]
+    targets: tuple[str, ...]
+    weight: str | None = None
+    labels: tuple[Label, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """How numbers in raw units become the network's, and back.
+
+    Inputs go in as (x − mean)/scale, `mean` and `scale` of shape (inputs,); the output comes out as
+    y·target_scale + target_mean, of shape (outputs,). `fill`, of shape (inputs,), is put in for
+    missing inputs, in raw units; None where these are refused.
+    """
+
+    mean: Array
+    scale: Array
+    target_mean: Array
+    target_scale: Array
+    fill: Array | None = None
+
+    def inputs(self, x: Array) -> Array:
+        """Inputs in raw units, of shape (samples, inputs), as the network takes them; float64."""
+        if self.fill is not None:
+            x = np.where(np.isnan(x), self.fill, x)
+        return (x - self.mean) / self.scale
+
+    def targets(self, t: Array) -> Array:
+        """Targets in raw units, of shape (samples, outputs), as the network takes them."""
+        return (t - self.target_mean) / self.target_scale
+
+    def outputs(self, y: Array) -> Array:
+        """The network's output, of shape (samples, outputs), in raw units; float64."""
+        return y.astype(np.float64) * self.target_scale + self.target_mean
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A spec (normalised, as plain data), its trained weights of shape (weights,) in the spec's
+    dtype, and what stands between raw data and the network."""
+
+    spec: Mapping[str, Any]
+    theta: Array
+    columns: Columns
+    scaling: Scaling
+
+    def arrays(self, parameters: Mapping[str, tuple[int, tuple[int, ...]]]) -> dict[str, Array]:
+        """What the file holds; `parameters` as a module's PARAMETERS."""
+        scaling = self.scaling
+        filled = {} if scaling.fill is None else {"fill": scaling.fill}
+        return {
+            "theta": self.theta,
+            **{
+                name: self.theta[offset : offset + math.prod(shape)].reshape(shape)
+                for name, (offset, shape) in parameters.items()
+            },
+            "mean": scaling.mean,
+            "scale": scaling.scale,
+            "target_mean": scaling.target_mean,
+            "target_scale": scaling.target_scale,
+            **filled,
+            "columns": np.array(json.dumps(asdict(self.columns))),
+            "spec": np.array(json.dumps(self.spec, sort_keys=True)),
+        }
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Trained":
+        """Reads a weights file; raises DataError if it is none."""
+        path = Path(path)
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                arrays = {name: file[name] for name in file.files}
+            columns = json.loads(str(arrays["columns"]))
+            labels = columns["labels"]
+            return cls(
+                json.loads(str(arrays["spec"])),
+                arrays["theta"],
+                Columns(
+                    tuple(columns["inputs"]),
+                    tuple(columns["targets"]),
+                    columns["weight"],
+                    None if labels is None else tuple(labels),
+                ),
+                Scaling(
+                    arrays["mean"],
+                    arrays["scale"],
+                    arrays["target_mean"],
+                    arrays["target_scale"],
+                    arrays.get("fill"),
+                ),
+            )
+        except OSError as error:
+            raise DataError(f"{path}: {error.strerror or error}") from error
+        except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+            message = f"{path}: no weights file of symgrad's, or damaged ({error})"
+            raise DataError(message) from error

@@ -1,0 +1,100 @@
+"""Whole-batch methods: SciPy's, on the loss and gradient of all training samples at once.
+
+An epoch is an iteration of the method. What it has learnt of the loss's curvature stays inside
+SciPy, so that such a fit cannot go on from the middle: it takes its steps again from the first
+weights, the same to the last bit.
+"""
+
+import math
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from scipy.optimize import minimize
+
+from symgrad.compiler.spec_training import WHOLE_BATCH, Training
+from symgrad.training.checkpoint import Checkpoint, Epoch
+from symgrad.training.fit import Ended, Ending, GoOn, Judgement, over
+from symgrad.training.module import Array, Module
+
+# A line search may try a point where the loss is not finite, and step back; not so often in a row.
+_PATIENCE_WITH_NAN = 50
+_ENDLESS = 10**9
+
+
+class _Stop(Exception):
+    """Leaves SciPy's loop."""
+
+    def __init__(self, how: Ending) -> None:
+        self.how = how
+
+
+def fit_whole(
+    module: Module,
+    training: Training,
+    arrays: tuple[Array, ...],
+    judge: Judgement,
+    checkpoint: Checkpoint,
+    go_on: GoOn,
+) -> Ended:
+    """Trains by a method of SciPy's, changing `checkpoint`, which must be at its start.
+
+    The arguments are those of `fit`; the loss that is recorded is the one after the step.
+    """
+    dtype = checkpoint.theta.dtype
+    in_a_row = 0
+
+    def objective(theta: Array) -> tuple[float, Array]:
+        nonlocal in_a_row
+        loss, gradient = module.loss_and_gradient(theta, *arrays)
+        in_a_row = 0 if math.isfinite(loss) else in_a_row + 1
+        if in_a_row > _PATIENCE_WITH_NAN:
+            raise _Stop(Ending.DIVERGED)
+        return float(loss), gradient
+
+    def after_step(theta: Array) -> None:
+        stepped = theta.astype(dtype)
+        loss = float(module.loss(stepped, *arrays))
+        if not math.isfinite(loss):
+            raise _Stop(Ending.DIVERGED)
+        checkpoint.previous, checkpoint.theta = checkpoint.theta, stepped
+        checkpoint.record(Epoch(loss, *judge(stepped)))
+        wanted = go_on(checkpoint)
+        if ending := over(checkpoint, training) or (None if wanted else Ending.INTERRUPTED):
+            raise _Stop(ending)
+
+    try:
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")  # its message says the same
+            result = minimize(
+                objective,
+                checkpoint.theta.astype(np.float64),
+                jac=True,
+                method=WHOLE_BATCH[training.optimizer],
+                callback=after_step,
+                options=_options(training, dtype),
+            )
+    except _Stop as stop:
+        return Ended(stop.how)
+    message = " ".join(str(result.message).split())
+    return Ended(
+        Ending.FINISHED,
+        f"{WHOLE_BATCH[training.optimizer]} ended by itself after {checkpoint.epoch:,} "
+        f"iterations: {message}",
+    )
+
+
+def _options(training: Training, dtype: Any) -> Mapping[str, Any]:
+    """So many iterations, and no other limit, for each in its own words."""
+    match training.optimizer:
+        case "lbfgs":
+            return {"maxiter": training.epochs, "maxfun": _ENDLESS}
+        case "tnc":
+            return {"maxfun": _ENDLESS}  # after_step counts the iterations
+        case "newton_cg":
+            # Its products with the Hessian are differences of gradients, in the network's dtype.
+            step = math.sqrt(np.finfo(dtype).eps)
+            return {"maxiter": training.epochs, "eps": step}
+        case _:
+            return {"maxiter": training.epochs}

@@ -1,0 +1,113 @@
+"""Pictures: that all kinds can be drawn, that each holds what it should, and what is refused."""
+
+import builtins
+import math
+
+import numpy as np
+import pytest
+
+from symgrad.training import plot as module
+from symgrad.training.checkpoint import Epoch
+from symgrad.training.plot import Compared, PlotError, check, plot
+
+HISTORY = [Epoch(1 / n, 1.2 / n, 0.5) for n in range(1, 40)]
+CLASSES = Compared(np.eye(3)[[0, 1, 2, 2, 1]], np.eye(3)[[0, 1, 2, 1, 1]])
+NUMBERS = Compared(np.arange(6.0)[:, None], np.arange(6.0)[:, None] ** 1.1)
+
+
+def drawn(path, **changes) -> str:
+    """An SVG's text, in which words are words."""
+    import matplotlib
+
+    how = {
+        "title": "runs/net",
+        "histories": [HISTORY],
+        "compared": {"training": NUMBERS, "validation": NUMBERS},
+        "labels": None,
+        "targets": ("price",),
+    }
+    with matplotlib.rc_context({"svg.fonttype": "none"}):
+        plot(path, **how | changes)
+    return path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("suffix", ["png", "svg", "pdf", "PNG"])
+def test_the_suffix_decides_the_format(tmp_path, suffix):
+    path = tmp_path / f"picture.{suffix}"
+    check(path)
+    plot(path, "net", [HISTORY], {"training": NUMBERS}, None, ("t",))
+    head = path.read_bytes()[:200]
+    assert {"png": b"\x89PNG", "svg": b"<svg", "pdf": b"%PDF"}[suffix.lower()] in head or (
+        b"<?xml" in head
+    )
+    assert [each.name for each in tmp_path.iterdir()] == [path.name]
+
+
+def test_numbers_are_drawn_against_the_truth(tmp_path):
+    words = drawn(tmp_path / "picture.svg")
+    for word in ("runs/net", "epoch", "loss", "training", "validation", "exact", "true price"):
+        assert f">{word}<" in words, word
+
+
+def test_classes_are_drawn_as_a_matrix_of_what_was_held_out(tmp_path):
+    changes = {"labels": ("a", "b", "c"), "compared": {"training": NUMBERS, "validation": CLASSES}}
+    words = drawn(tmp_path / "picture.svg", **changes)
+    for word in ("validation: 80.0% of 5 right", "true class", "predicted class", "a", "b", "c"):
+        assert f">{word}<" in words, word
+
+
+def test_folds_have_a_curve_each(tmp_path):
+    words = drawn(tmp_path / "picture.svg", histories=[HISTORY, HISTORY[:20]])
+    assert ">loss, a curve for each fold<" in words and words.count(">training<") == 2
+
+
+def test_names_are_not_read_as_formulas(tmp_path):
+    words = drawn(tmp_path / "picture.svg", targets=("$a_b^$",), title="runs/$x^$")
+    assert ">true $a_b^$<" in words and ">runs/$x^$<" in words
+
+
+@pytest.mark.parametrize(
+    "history",
+    [[], [Epoch(1.0)], [Epoch(math.inf, math.nan)], [Epoch(-1.0, -2.0), Epoch(-100.0, 0.0)]],
+)
+def test_histories_of_every_kind(tmp_path, history):
+    assert "loss" in drawn(tmp_path / "picture.svg", histories=[history])
+
+
+@pytest.mark.parametrize("value", [3.0, math.nan])
+def test_predictions_that_are_all_one_or_none(tmp_path, value):
+    flat = Compared(np.full((4, 1), 3.0), np.full((4, 1), value))
+    drawn(tmp_path / "picture.svg", compared={"training": flat})
+
+
+def test_many_classes_and_many_points(tmp_path):
+    many = Compared(np.eye(40)[np.arange(400) % 40], np.eye(40)[np.arange(400) % 7])
+    labels = tuple(f"a rather long name {k}" for k in range(40))
+    words = drawn(tmp_path / "one.svg", compared={"training": many}, labels=labels)
+    assert "rather" not in words
+    cloud = Compared(np.arange(50_000.0)[:, None], np.arange(50_000.0)[:, None])
+    words = drawn(tmp_path / "two.svg", compared={"training": cloud})
+    assert len(words) < 1_000_000
+
+
+def test_refusals(tmp_path, monkeypatch):
+    (tmp_path / "folder.png").mkdir()
+    for name, message in (
+        ("picture.jpg", r"ends in \.png, \.svg or \.pdf"),
+        ("folder.png", "is a folder"),
+        ("absent/picture.png", "no folder"),
+    ):
+        with pytest.raises(PlotError, match=message):
+            check(tmp_path / name)
+    real = builtins.__import__
+
+    def without(name, *rest):
+        if name.startswith("matplotlib"):
+            raise ImportError(name)
+        return real(name, *rest)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(PlotError) as caught:
+        check(tmp_path / "picture.png")
+    assert str(caught.value) == "plots need matplotlib: pip install 'symgrad[plot]'"
+    assert module.FORMATS == ("png", "svg", "pdf")
