@@ -32,8 +32,8 @@ $(STAMP): pyproject.toml
 
 demo: $(STAMP)  ## compile the digits network, train it, and say where its source lies
 	"$(BIN)/symgrad" compile specs/digits.toml -o generated/
-	"$(BIN)/symgrad" train specs/digits.toml data/digits.npz \
-	  --epochs 40 --batch 32 --seed 2 --test-share 0.25 -o build/digits.weights.npz
+	@mkdir -p build
+	"$(BIN)/symgrad" train specs/digits.toml data/digits.npz --plot build/digits.png
 	@echo
 	@echo "The emitted source, forward and backward, to be read from top to bottom:"
 	@echo "  $(CURDIR)/generated/digits.py"

@@ -52,7 +52,7 @@ def render(result: dict) -> str:
     lines, notes, details = [], [], []
     for row in result["rows"]:
         found, timings = summary(row), row["timings"]
-        each = "an epoch of 1 step" if row["batches"] == 1 else f"a step of {row['batches']}"
+        each = "an epoch of one step" if row["batches"] == 1 else "a step"
         name = f"{row['row']}, {row['dtype']}"
         lines.append(
             [
@@ -79,11 +79,12 @@ def render(result: dict) -> str:
     return (
         "## Training\n\n"
         "Adam from the same weights: all samples in one batch, or shuffled batches of"
-        f" {training.BATCH}. Before anything was timed, all trained for {training.LEARN} epochs, and"
-        " the losses of all samples after them were compared with a float64 reference in NumPy: within"
-        f" {training.TOLERANCE['float32']:g} (float32) where all samples are one batch, within"
-        f" {training.TOLERANCE_OF_ORDERS:g} where every peer draws an order of its own. JAX runs"
-        f" {training.CALL} epochs as one scan in one jit.\n\n"
-        f"{table([*head, 'target'], lines)}\n" + "\n".join(notes) + ("\n\n" if notes else "")
-        + f"{table(['row', 'who', 'variant', 'rounds', 'loss off by'], details)}\n"
+        f" {training.BATCH}. Before anything was timed, all trained for {training.LEARN} epochs,"
+        " and the losses of all samples after them were compared with a float64 reference in"
+        f" NumPy: within {training.TOLERANCE['float32']:g} (float32) where all samples are one"
+        f" batch, within {training.TOLERANCE_OF_ORDERS:g} where every peer draws an order of its"
+        f" own. JAX runs {training.CALL} epochs as one scan in one jit.\n\n"
+        f"{table([*head, 'target'], lines)}\n"
+        + "".join(f"{note}\n" for note in notes)
+        + f"\n{table(['row', 'who', 'variant', 'rounds', 'loss off by'], details)}\n"
     )

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from jinja2 import Environment, FileSystemLoader, meta
 from nets import net
 
 import symgrad
@@ -348,3 +349,15 @@ def test_a_module_has_the_functions_that_it_calls_and_no_others(spec):
     # and none hides behind an array of the same name
     names = {name for stage in passes(spec).schedule.values() for name in stage.program.by_name}
     assert not names & known
+
+
+def test_every_template_is_a_part_of_some_module():
+    environment = Environment(loader=FileSystemLoader(emit.templates()))
+    used, waiting = set(), ["module.py.jinja", "frozen.py.jinja"]
+    while waiting:
+        name = waiting.pop()
+        if name not in used:
+            used.add(name)
+            tree = environment.parse((emit.templates() / name).read_text("utf-8"))
+            waiting += meta.find_referenced_templates(tree)
+    assert used == set(environment.list_templates())

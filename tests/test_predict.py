@@ -9,7 +9,9 @@ import pytest
 from trainings import PLANE, RINGS, execute, plane, plane_csv, rings_csv, text
 
 import symgrad
+from symgrad.compiler.spec import Spec
 from symgrad.errors import DataError
+from symgrad.training.module import gives_probabilities
 from symgrad.training.predict import Predictions
 from symgrad.training.run import Run
 
@@ -76,6 +78,14 @@ def test_several_outputs_have_a_column_each():
 def test_classes_without_probabilities_have_one_column():
     made = Predictions(np.array([[0.9]]), ("t",), ("no", "yes"), ("yes",))
     assert table(made.csv()) == [["prediction"], ["yes"]]
+
+
+def test_what_is_added_to_a_softmax_makes_it_no_probability():
+    layers = [{"units": 2, "activation": "softmax", "residual": True}]
+    spec = {"name": "net", "inputs": 2, "layers": layers, "loss": {"kind": "cross_entropy"}}
+    assert not gives_probabilities(Spec.parse(spec).normalised())
+    layers[0]["residual"] = False
+    assert gives_probabilities(Spec.parse(spec).normalised())
 
 
 def test_names_with_commas_are_quoted():

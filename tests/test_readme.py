@@ -27,11 +27,12 @@ def test_the_examples_print_what_they_say(monkeypatch, capsys):
     names: dict[str, object] = {}
     for block in blocks():
         exec(block, names)
-    loss, derivatives, minimum, descended = capsys.readouterr().out.splitlines()
+    loss, derivatives, minimum, descended, right, trained = capsys.readouterr().out.splitlines()
     assert loss.startswith("1.46872")
     assert all(part.startswith("-0.471120") for part in derivatives.split())
     assert float(minimum) < 1e-9 and float(descended) < 1e-9
     assert np.shape(names["gradient"]) == (9,)
+    assert right == "0.9" and trained.startswith("0.43")
 
 
 def test_the_source_shown_is_the_source_emitted():
@@ -68,6 +69,51 @@ def test_the_speeds_shown_are_those_measured():
     assert len(list(figures())) == len(ROWS)
     for line in figures():
         assert line in README.splitlines()
+
+
+TRAININGS = {
+    "4-32-16-4x10000": "4-32-16-4 tanh, an epoch of 10,000 samples in one batch",
+    "64-64-32-10x1792": "64-64-32-10 relu, a step on 32 shuffled digits",
+}
+
+
+def test_the_speeds_of_training_shown_are_those_measured():
+    measured = json.loads((ROOT / "benchmarks" / "results" / "epochs.json").read_text("utf-8"))
+    rows = [row for row in measured["rows"] if row["dtype"] == "float32"]
+    assert [row["row"] for row in rows] == list(TRAININGS)
+    for row in rows:
+        times = {key: timing["median"] for key, timing in row["timings"].items()}
+        ours = times.pop("symgrad")
+        ratios = (f"{digits(times[key] / ours, 2)} ×" for key in ("jax", "torch"))
+        line = f"| {TRAININGS[row['row']]} | {duration(ours)} | {' | '.join(ratios)} |"
+        assert line in README.splitlines()
+
+
+def test_the_equations_of_a_step_shown_are_those_that_are_emitted():
+    from symgrad.compiler.compile import passes
+    from symgrad.compiler.spec import Spec
+    from symgrad.language.unicode import listing
+
+    step = passes(Spec.load(ROOT / "specs" / "digits.toml")).update
+    assert step is not None and f"```\n{listing(step)}\n```" in README
+
+
+def test_every_number_of_training_is_documented():
+    from symgrad.compiler.spec_training import OPTIMIZERS, SCHEDULE_CONSTANTS, WHOLE_BATCH, Training
+
+    text = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
+    for name in Training.model_fields:
+        assert f"| `{name}` |" in text
+    for name, given in OPTIMIZERS.items():
+        head = f"| `{name}` | {given.rate:g} "
+        (line,) = (line for line in text.splitlines() if line.startswith(head))
+        shown = given.constants if name != "adamw" else {"weight_decay": 0.01}
+        for each, value in shown.items():
+            assert f"`{each}` {value:g}".replace("e-0", "e-") in line
+    for schedule, constants in SCHEDULE_CONSTANTS.items():
+        assert f"`{schedule}`" in text or f'`"{schedule}"`' in text
+        assert all(f"`{each}` ({value:g})" in text for each, value in constants.items())
+    assert all(f"`{name}`" in text for name in WHOLE_BATCH)
 
 
 def test_the_operations_shown_are_those_of_explain():

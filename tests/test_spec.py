@@ -15,7 +15,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from symgrad.compiler.formula import parse
-from symgrad.compiler.spec import ACTIVATIONS, LOSSES, Activation, Layer, Loss, Spec, read
+from symgrad.compiler.spec import (
+    ACTIVATIONS,
+    LOSSES,
+    Activation,
+    Layer,
+    Loss,
+    Spec,
+    Training,
+    read,
+)
 from symgrad.errors import SpecError
 
 DIGITS = """\
@@ -135,6 +144,55 @@ def test_defaults() -> None:
     assert spec.loss.tree is None
     assert spec != read(small(dtype="float64"))
     assert spec.digest() != read(small(dtype="float64")).digest()
+
+
+def test_training() -> None:
+    """The table is there where it is given, and what may be left out of it is."""
+    plain = read(small())
+    given = read(small(training={"optimizer": "lion", "constants": {"beta2": 0.5}, "batch": "all"}))
+    assert plain.training is None and "training" not in plain.normalised()
+    assert given.digest() != plain.digest() and read(given.normalised()) == given
+    assert given.training is not None
+    assert given.normalised()["training"] == {
+        "optimizer": "lion", "schedule": "constant", "warmup": 0.0, "batch": "all", "epochs": 50,
+        "seed": 0, "validation": 0.2, "standardize": True, "constants": {"beta2": 0.5},
+    }  # fmt: skip
+    assert given.training.settings() == {
+        "rate": 0.0003, "batch": 0.0, "beta1": 0.9, "beta2": 0.5, "weight_decay": 0.0,
+    }  # fmt: skip
+    assert Training(optimizer="lbfgs", batch="all").settings() == {}
+
+
+@pytest.mark.parametrize(
+    ("training", "message"),
+    [
+        ({"optimizer": "adamm"}, "optimizer: must be one of sgd, momentum, nesterov, rmsprop, adam,"
+         " adamw, adagrad, lion, lbfgs, bfgs, cg, newton_cg, tnc, slsqp, not 'adamm' (did you mean"
+         " 'adam'?)"),
+        ({"rate": 0.0}, "rate: must be more than 0, not 0.0"),
+        ({"rate": float("nan")}, "rate: must be finite, not nan"),
+        ({"batch": 0}, 'batch: must be a whole number from 1 on, or "all", not 0'),
+        ({"batch": True}, 'batch: must be a whole number from 1 on, or "all", not true'),
+        ({"batch": "some"}, "batch: must be a whole number from 1 on, or \"all\", not 'some'"),
+        ({"validation": 1.0}, "validation: must be less than 1, not 1.0"),
+        ({"epochs": 0}, "epochs: must be at least 1, not 0"),
+        ({"warmup": -1.0}, "warmup: must be at least 0, not -1.0"),
+        ({"patience": 3, "validation": 0.0}, "patience: to end early, samples must be held out:"
+         " give a validation share above 0"),
+        ({"optimizer": "cg", "rate": 0.1}, "rate: cg chooses its own steps; leave rate out"),
+        ({"optimizer": "cg", "batch": 8}, "batch: cg chooses its own steps; leave batch out"),
+        ({"constants": {"beta": 1.0}}, "constants.beta: no constant of adam with the schedule"
+         " constant is called 'beta' (did you mean 'beta2'?); it has beta1, beta2, epsilon"),
+        ({"optimizer": "sgd", "constants": {"x": 1.0}}, "constants.x: no constant of sgd with the"
+         " schedule constant is called 'x'; it has none"),
+        ({"constants": {"beta1": 1.0}}, "constants.beta1: must be at least 0 and less than 1, not"
+         " 1.0"),
+        ({"schedule": "step", "constants": {"every": 0.5}}, "constants.every: must be at least 1,"
+         " not 0.5"),
+    ],
+)  # fmt: skip
+def test_refusals_of_training(training: dict[str, Any], message: str) -> None:
+    assert refusal(small(training=training)) == f"training.{message}"
 
 
 def test_a_loss_formula() -> None:

@@ -14,7 +14,7 @@ STARTER = Template("""\
 #   symgrad inspect $name.toml         its gradient, as equations
 #   symgrad check $name.toml           that gradient against finite differences
 #   symgrad compile $name.toml -o .    $name.py, to import or to read
-#   symgrad train $name.toml DATA      weights from a .csv or .npz file
+#   symgrad train $name.toml DATA      weights, from a .csv, .parquet or .npz file
 
 name = "$name"
 dtype = "float64"            # or "float32": about twice as fast, 7 digits instead of 16
@@ -37,6 +37,15 @@ kind = "squared"             # absolute, huber, log_cosh, cross_entropy, binary_
 # formula = "log(cosh(y - t))"
 # l2 = 1e-4                  # adds λ/2·Σ W²; l1 = λ adds λ·Σ |W|; biases are left alone
 # sample_weights = true      # every sample with a weight of its own
+
+# [training]                 # what `symgrad train` goes by, and the module's train_epoch
+# optimizer = "adam"         # sgd, momentum, nesterov, rmsprop, adamw, adagrad, lion, lbfgs, …
+# rate = 0.001
+# schedule = "cosine"        # constant, linear, exponential, step
+# batch = 32                 # or "all"
+# epochs = 100
+# patience = 10              # ends early, by the samples held out
+# validation = 0.2           # their share
 
 # [activations.swish_beta]   # then activation = "swish_beta" in a layer
 # formula = "z / (1 + exp(-beta*z))"

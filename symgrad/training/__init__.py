@@ -13,6 +13,6 @@ file stand those that it imports from.
     fit.py          the epochs, in compiled code; whole_batch.py: the iterations, in SciPy
     job.py          what is trained on what; parts.py: samples as the network takes them
     run.py          what comes out; predict.py: what it says of new data; plot.py: how it looks
-    folder.py       a run's folder; checkpoint.py: where a fit stands; atomic.py: files, whole or not
+    folder.py       a run's folder; checkpoint.py: where a fit stands; atomic.py: files, or none
     data/           tables into samples; metrics.py: figures; trained.py: weights with all they need
 """

@@ -1,13 +1,12 @@
 """How well weights do on samples: after every epoch in two numbers, at the end in full."""
 
 import math
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from symgrad.training.metrics import Figures, figures, predicted_classes
-from symgrad.training.module import Array, Module
+from symgrad.training.module import Array, Module, gives_probabilities
 from symgrad.training.parts import Part
 from symgrad.training.trained import Scaling
 
@@ -44,11 +43,6 @@ def evaluate(module: Module, theta: Array, part: Part, scaling: Scaling) -> Figu
         labels,
         gives_probabilities(module.SPEC),
     )
-
-
-def gives_probabilities(spec: Mapping[str, Any]) -> bool:
-    """Whether the outputs are probabilities of classes: after softmax, or a sigmoid each."""
-    return spec["layers"][-1]["activation"] in ("softmax", "sigmoid")
 
 
 def metric_name(labels: tuple[Any, ...] | None) -> str:

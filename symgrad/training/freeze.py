@@ -35,7 +35,7 @@ from symgrad.language.count import operations
 from symgrad.language.functions import SELU_ALPHA, SELU_SCALE
 from symgrad.language.program import Program, prune
 from symgrad.language.unicode import listing
-from symgrad.training.module import Array
+from symgrad.training.module import Array, gives_probabilities
 from symgrad.training.trained import Label, Trained
 
 WEIGHTS_FILE = "weights.npz"
@@ -69,7 +69,7 @@ def source(trained: Trained, name: str | None = None, file_name: str = WEIGHTS_F
     single = spec.dtype == "float32"
     network = family("prediction", schedule(program, ("y",)), layout, single)
     labels = trained.columns.labels
-    probabilities = labels is not None and _gives_probabilities(spec)
+    probabilities = labels is not None and gives_probabilities(trained.spec)
     entries = _entries(classifies=labels is not None, probabilities=probabilities)
     keys = {
         "title": _title(name, spec),
@@ -230,12 +230,6 @@ def _shown(name: Label) -> str:
 
 
 # ---- What there is -------------------------------------------------------------------------------
-
-
-def _gives_probabilities(spec: Spec) -> bool:
-    """Whether the outputs are probabilities of classes: after softmax, or a sigmoid each."""
-    last = spec.layers[-1]
-    return last.activation in ("softmax", "sigmoid") and not last.residual
 
 
 def _entries(classifies: bool, probabilities: bool) -> list[tuple[str, str]]:

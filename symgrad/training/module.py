@@ -38,3 +38,9 @@ def outputs(spec: Mapping[str, Any]) -> int:
 def takes_weights(spec: Mapping[str, Any]) -> bool:
     """Whether the module's functions take sample weights after the targets."""
     return bool(spec["loss"].get("sample_weights", False))
+
+
+def gives_probabilities(spec: Mapping[str, Any]) -> bool:
+    """Whether the outputs are probabilities of classes: after softmax, or a sigmoid each."""
+    last = spec["layers"][-1]
+    return last["activation"] in ("softmax", "sigmoid") and not last["residual"]

@@ -10,9 +10,9 @@ import numpy as np
 from symgrad.compiler.compile import compile
 from symgrad.compiler.spec import Spec
 from symgrad.training.data import read_again
-from symgrad.training.evaluate import evaluate, gives_probabilities
+from symgrad.training.evaluate import evaluate
 from symgrad.training.metrics import Figures, predicted_classes
-from symgrad.training.module import Array
+from symgrad.training.module import Array, gives_probabilities
 from symgrad.training.parts import part
 from symgrad.training.trained import Label, Trained
 
