@@ -121,9 +121,15 @@ NETWORKS = {
     "alike": (nets.net([24] * 7, ["tanh"] * 6, residual=[2, 3, 4, 5, 6]), {}),
 }
 CASES = [(name, dtype) for name in NETWORKS for dtype in ("float64", "float32")]
+# Each takes seconds to compile, as frozen and as it is: one precision each, the other in the sweep.
+QUICK = CASES[0:6:2] + CASES[7:16:2] + CASES[16:17]
 
 
-@pytest.fixture(scope="module", params=CASES, ids=map("-".join, CASES))
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(each, marks=[] if each in QUICK else pytest.mark.slow) for each in CASES],
+    ids=map("-".join, CASES),
+)
 def case(request, build, frozen):
     """A spec, its module, its weights, and their frozen module."""
     name, dtype = request.param

@@ -61,7 +61,7 @@ def passes(spec: Spec, order: Order = "loss-first") -> Stages:
     step = None
     if spec.training is not None and not spec.training.whole_batch:
         step = share(update(spec.training, spec.weights))  # what the optimizer does with it
-    source = emit(spec, gradient, schedules, step, order)  # a module's text
+    source = emit(spec, gradient, schedules, order, step)  # a module's text
     return Stages(expanded, stable, shared, graph, factored, gradient, schedules, step, source)
 
 

@@ -36,8 +36,8 @@ def emit(
     spec: Spec,
     program: Program,
     schedules: Mapping[str, Schedule],
-    update: Program | None,
     order: str,
+    update: Program | None = None,
 ) -> str:
     """The source of the module of `spec`; `schedules` has "predict", "loss" and "gradient", and
     `update` is a step of the optimizer where the spec names one."""
