@@ -260,6 +260,13 @@ def _loss_of_chunk(theta, xs, ts, N, scratch, at_once):
     return E_sum
 
 
+@_elementary
+def _loss_at_the_end(N, E_sum):
+    """The loss E from the sum over samples."""
+    E = E_sum / N
+    return E
+
+
 @_threaded
 def _loss_on_threads(theta, x, t):
     """The loss E: each thread takes some chunks, and their sums are added in order."""
@@ -274,7 +281,7 @@ def _loss_on_threads(theta, x, t):
     E_sum = 0.0
     for chunk in range(chunks):
         E_sum = _plus(E_sum, sums[chunk])
-    E = E_sum / N
+    E = _loss_at_the_end(N, E_sum)
     return E
 
 
@@ -390,6 +397,13 @@ def _gradient_of_chunk(theta, xs, ts, N, gradient, scratch, at_once):
     return E_sum
 
 
+@_elementary
+def _gradient_at_the_end(N, E_sum):
+    """The loss E from the sum over samples."""
+    E = E_sum / N
+    return E
+
+
 @_threaded
 def _gradient_on_threads(theta, x, t, gradient):
     """The loss E and its gradient: each thread takes some chunks, and their sums are added in order."""
@@ -409,7 +423,7 @@ def _gradient_on_threads(theta, x, t, gradient):
     E_sum = 0.0
     for chunk in range(chunks):
         E_sum = _plus(E_sum, sums[chunk])
-    E = E_sum / N
+    E = _gradient_at_the_end(N, E_sum)
     return E
 
 
@@ -484,7 +498,7 @@ def loss(theta, x, t):
     for chunk in range(chunks):
         start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
         E_sum = _plus(E_sum, _loss_of_chunk(theta, x[start:end], t[start:end], N, scratch, at_once))
-    E = E_sum / N
+    E = _loss_at_the_end(N, E_sum)
     return E
 
 
@@ -504,7 +518,7 @@ def loss_and_gradient_into(theta, x, t, gradient):
         if chunk:
             for k in range(370):
                 gradient[k] += part[k]
-    E = E_sum / N
+    E = _gradient_at_the_end(N, E_sum)
     return E
 
 
@@ -984,7 +998,7 @@ def _enter_loss(python, arguments, count, names):
         N = float(x.shape[0])
         scratch = np.empty(16384, _DTYPE)
         E_sum = _loss_of_chunk(theta, x, t, N, scratch, 1 << 62)
-        E = E_sum / N
+        E = _loss_at_the_end(N, E_sum)
         done = True
     except Exception:  # out of memory, which is for Python to say
         pass
@@ -1024,7 +1038,7 @@ def _enter_loss_and_gradient_into(python, arguments, count, names):
         N = float(x.shape[0])
         scratch = np.empty(20480, _DTYPE)
         E_sum = _gradient_of_chunk(theta, x, t, N, gradient, scratch, 1 << 62)
-        E = E_sum / N
+        E = _gradient_at_the_end(N, E_sum)
         done = True
     except Exception:  # out of memory, which is for Python to say
         pass
@@ -1061,7 +1075,7 @@ def _enter_step(python, arguments, count, names):
         N = float(x.shape[0])
         scratch = np.empty(20480, _DTYPE)
         E_sum = _gradient_of_chunk(theta, x, t, N, gradient, scratch, 1 << 62)
-        E = E_sum / N
+        E = _gradient_at_the_end(N, E_sum)
         _descend(theta, rate, gradient)
         done = True
     except Exception:  # out of memory, which is for Python to say

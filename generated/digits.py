@@ -858,7 +858,7 @@ def train_epoch(theta, x, t, state, progress, settings):
         if not np.isfinite(E):
             return E
         _update(theta, gradient, state, progress, settings, batches)
-        E_sum += heavy * E
+        E_sum = _plus(E_sum, heavy * E)
         w_sum += heavy
     return E_sum / w_sum
 
@@ -886,7 +886,7 @@ def _epoch_on_threads(theta, x, t, state, progress, settings):
         if not np.isfinite(E):
             return E
         _update(theta, gradient, state, progress, settings, batches)
-        E_sum += heavy * E
+        E_sum = _plus(E_sum, heavy * E)
         w_sum += heavy
     return E_sum / w_sum
 

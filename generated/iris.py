@@ -279,6 +279,13 @@ def _loss_of_chunk(theta, x, t, N):
     return E_sum
 
 
+@_elementary
+def _loss_at_the_end(N, E_sum):
+    """The loss E from the sum over samples."""
+    E = E_sum / N
+    return E
+
+
 @_threaded
 def _loss_on_threads(theta, x, t):
     """The loss E: each thread takes some chunks, and their sums are added in order."""
@@ -292,7 +299,7 @@ def _loss_on_threads(theta, x, t):
     E_sum = 0.0
     for chunk in range(chunks):
         E_sum = _plus(E_sum, sums[chunk])
-    E = E_sum / N
+    E = _loss_at_the_end(N, E_sum)
     return E
 
 
@@ -391,6 +398,13 @@ def _gradient_of_chunk(theta, x, t, N, gradient):
     return E_sum
 
 
+@_elementary
+def _gradient_at_the_end(N, E_sum):
+    """The loss E from the sum over samples."""
+    E = E_sum / N
+    return E
+
+
 @_threaded
 def _gradient_on_threads(theta, x, t, gradient):
     """The loss E and its gradient: each thread takes some chunks, and their sums are added in order."""
@@ -409,7 +423,7 @@ def _gradient_on_threads(theta, x, t, gradient):
     E_sum = 0.0
     for chunk in range(chunks):
         E_sum = _plus(E_sum, sums[chunk])
-    E = E_sum / N
+    E = _gradient_at_the_end(N, E_sum)
     return E
 
 
@@ -480,7 +494,7 @@ def loss(theta, x, t):
     for chunk in range(chunks):
         start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
         E_sum = _plus(E_sum, _loss_of_chunk(theta, x[start:end], t[start:end], N))
-    E = E_sum / N
+    E = _loss_at_the_end(N, E_sum)
     return E
 
 
@@ -498,7 +512,7 @@ def loss_and_gradient_into(theta, x, t, gradient):
         if chunk:
             for k in range(67):
                 gradient[k] += part[k]
-    E = E_sum / N
+    E = _gradient_at_the_end(N, E_sum)
     return E
 
 
@@ -850,7 +864,7 @@ def _enter_loss(python, arguments, count, names):
     thread = _release()
     N = float(x.shape[0])
     E_sum = _loss_of_chunk(theta, x, t, N)
-    E = E_sum / N
+    E = _loss_at_the_end(N, E_sum)
     _resume(thread)
     return _float(E)
 
@@ -884,7 +898,7 @@ def _enter_loss_and_gradient_into(python, arguments, count, names):
     thread = _release()
     N = float(x.shape[0])
     E_sum = _gradient_of_chunk(theta, x, t, N, gradient)
-    E = E_sum / N
+    E = _gradient_at_the_end(N, E_sum)
     _resume(thread)
     return _float(E)
 
@@ -917,7 +931,7 @@ def _enter_step(python, arguments, count, names):
         gradient = np.empty(67, _DTYPE)
         N = float(x.shape[0])
         E_sum = _gradient_of_chunk(theta, x, t, N, gradient)
-        E = E_sum / N
+        E = _gradient_at_the_end(N, E_sum)
         _descend(theta, rate, gradient)
         done = True
     except Exception:  # out of memory, which is for Python to say

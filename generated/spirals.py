@@ -371,6 +371,13 @@ def _loss_of_chunk(theta, xs, ts, N, scratch, at_once):
     return E_sum
 
 
+@_elementary
+def _loss_at_the_end(N, E_sum):
+    """The loss E from the sum over samples."""
+    E = E_sum / N
+    return E
+
+
 @_threaded
 def _loss_on_threads(theta, x, t):
     """The loss E: each thread takes some chunks, and their sums are added in order."""
@@ -385,7 +392,7 @@ def _loss_on_threads(theta, x, t):
     E_sum = 0.0
     for chunk in range(chunks):
         E_sum = _plus(E_sum, sums[chunk])
-    E = E_sum / N
+    E = _loss_at_the_end(N, E_sum)
     return E
 
 
@@ -524,6 +531,13 @@ def _gradient_of_chunk(theta, xs, ts, N, gradient, scratch, at_once):
     return E_sum
 
 
+@_elementary
+def _gradient_at_the_end(N, E_sum):
+    """The loss E from the sum over samples."""
+    E = E_sum / N
+    return E
+
+
 @_threaded
 def _gradient_on_threads(theta, x, t, gradient):
     """The loss E and its gradient: each thread takes some chunks, and their sums are added in order."""
@@ -543,7 +557,7 @@ def _gradient_on_threads(theta, x, t, gradient):
     E_sum = 0.0
     for chunk in range(chunks):
         E_sum = _plus(E_sum, sums[chunk])
-    E = E_sum / N
+    E = _gradient_at_the_end(N, E_sum)
     return E
 
 
@@ -618,7 +632,7 @@ def loss(theta, x, t):
     for chunk in range(chunks):
         start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
         E_sum = _plus(E_sum, _loss_of_chunk(theta, x[start:end], t[start:end], N, scratch, at_once))
-    E = E_sum / N
+    E = _loss_at_the_end(N, E_sum)
     return E
 
 
@@ -638,7 +652,7 @@ def loss_and_gradient_into(theta, x, t, gradient):
         if chunk:
             for k in range(1297):
                 gradient[k] += part[k]
-    E = E_sum / N
+    E = _gradient_at_the_end(N, E_sum)
     return E
 
 
@@ -1119,7 +1133,7 @@ def _enter_loss(python, arguments, count, names):
         N = float(x.shape[0])
         scratch = np.empty(24576, _DTYPE)
         E_sum = _loss_of_chunk(theta, x, t, N, scratch, 1 << 62)
-        E = E_sum / N
+        E = _loss_at_the_end(N, E_sum)
         done = True
     except Exception:  # out of memory, which is for Python to say
         pass
@@ -1159,7 +1173,7 @@ def _enter_loss_and_gradient_into(python, arguments, count, names):
         N = float(x.shape[0])
         scratch = np.empty(18432, _DTYPE)
         E_sum = _gradient_of_chunk(theta, x, t, N, gradient, scratch, 1 << 62)
-        E = E_sum / N
+        E = _gradient_at_the_end(N, E_sum)
         done = True
     except Exception:  # out of memory, which is for Python to say
         pass
@@ -1196,7 +1210,7 @@ def _enter_step(python, arguments, count, names):
         N = float(x.shape[0])
         scratch = np.empty(18432, _DTYPE)
         E_sum = _gradient_of_chunk(theta, x, t, N, gradient, scratch, 1 << 62)
-        E = E_sum / N
+        E = _gradient_at_the_end(N, E_sum)
         _descend(theta, rate, gradient)
         done = True
     except Exception:  # out of memory, which is for Python to say

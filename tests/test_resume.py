@@ -15,6 +15,7 @@ from symgrad.errors import DataError, SpecError
 from symgrad.training.fit import Ending
 from symgrad.training.folder import Folder, InUse, RunError, read_record
 from symgrad.training.perform import Interrupted
+from symgrad.training.warm import warm
 from symgrad.training.watch import Watch
 
 # Long enough for a process to be killed in the middle several times.
@@ -316,3 +317,35 @@ def test_one_fold_can_be_resumed_by_itself(tmp_path):
     symgrad.cross_validate(PLANE, data, 3, tmp_path / "run", epochs=3)
     more = symgrad.resume(tmp_path / "run" / "fold-2", epochs=5)
     assert len(more.history) == 5 and more.figures["validation"].samples == 20
+
+
+@pytest.mark.slow
+def test_what_is_compiled_and_what_is_cached_agree_to_the_bit(tmp_path, monkeypatch):
+    """A network with products and a penalty, where Numba's two ways used to differ in the loss."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
+    root = Path(__file__).resolve().parent.parent
+    given = ("train", root / "specs/digits.toml", root / "data/digits.npz", "--epochs", 8)
+    for run in ("first", "second"):
+        done = execute(*given, "-o", run, cwd=tmp_path)
+        assert done.code == 0, done.err
+    histories = [(tmp_path / run / "history.csv").read_bytes() for run in ("first", "second")]
+    assert histories[0] == histories[1]
+    assert same(weights(tmp_path / "first"), weights(tmp_path / "second"))
+
+
+def test_a_module_is_compiled_apart_once(tmp_path, monkeypatch):
+    module = symgrad.compile(RINGS, into=tmp_path).module
+    commands = []
+
+    def run(command, **options):
+        commands.append(command)
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    for _ in range(2):
+        warm(module)
+    assert [command[1:4] for command in commands] == [["-P", "-m", "symgrad.training.warm"]]
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "elsewhere"))
+    warm(module)
+    assert len(commands) == 2

@@ -57,6 +57,7 @@ class _Family:
             "opening": opening,
             "block": block,
             "totals": self._part(body.totals),
+            "total_names": [definition.name for definition in schedule.totals],
             "after": self._part(body.after),
             "functions": body.functions,
             "alike": [
@@ -96,8 +97,11 @@ class _Family:
         scalars = ["N"] * body.block.uses_samples
         scalars += [d.name for d in schedule.totals if d.name in body.block.reads]
         target = ["gradient"] * self._gathers()
-        end = ["theta", *(["N"] * body.after.uses_samples)]
+        end = ["N"] * body.after.uses_samples
         end += [d.name for d in schedule.totals if d.name in body.after.reads]
+        if schedule.after:
+            end = ["theta", *end, *target]
+        totals = [name for name in ("x", "t", "w") if name in body.totals.reads]
         mark = "s" if self.places.size else ""
         chunk = ["theta", *(f"{name}[start:end]" for name in data), *scalars]
         chunk += ["into"] * bool(target)
@@ -112,7 +116,8 @@ class _Family:
                     ["theta", *(d + mark for d in data), *scalars, *target], "scratch", "at_once"
                 ),
                 "all": ", ".join(["theta", *data, *target]),
-                "end": ", ".join([*end, *target, "E_sum"]),
+                "end": ", ".join([*end, "E_sum"]),
+                "totals": ", ".join(totals),
             },
             "call": {
                 "of_few": with_means(["theta", *data, *scalars, *target], "scratch", "1 << 62"),

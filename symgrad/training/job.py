@@ -21,6 +21,7 @@ from symgrad.compiler.spec_training import WHOLE_BATCH, Training
 from symgrad.errors import DataError, SpecError
 from symgrad.training.data import Samples, read
 from symgrad.training.folder import Record
+from symgrad.training.warm import warm
 
 Missing: TypeAlias = Literal["refuse", "drop", "mean"]
 SpecSource: TypeAlias = str | PathLike[str] | Mapping[str, Any] | Spec
@@ -131,7 +132,9 @@ def with_training(spec: Spec, changes: Mapping[str, Any]) -> Spec:
 def module_of(job: Job) -> ModuleType:
     """The network's module, with as much of training in it as its code depends on."""
     training = None if job.training.whole_batch else job.training.structure()
-    return compile(job.spec.model_copy(update={"training": training})).module
+    module = compile(job.spec.model_copy(update={"training": training})).module
+    warm(module)
+    return module
 
 
 def described(job: Job) -> Record:
