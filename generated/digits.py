@@ -29,11 +29,11 @@ One step of adam, which `train_epoch` takes for every batch:
 
     rest1         = 1 - beta1
     rest2         = 1 - beta2
-    unbias1       = 1 - beta1**s
-    unbias2       = sqrt(1 - beta2**s)
+    pace          = rate/(1 - beta1**s)
+    unbias        = 1/sqrt(1 - beta2**s)
     m_next[k]     = beta1·m[k] + rest1·gradient[k]
     v_next[k]     = beta2·v[k] + rest2·gradient[k]²
-    theta_next[k] = theta[k] - rate·m_next[k]/((sqrt(v_next[k])/unbias2 + epsilon)·unbias1)
+    theta_next[k] = theta[k] - pace·m_next[k]/(unbias·sqrt(v_next[k]) + epsilon)
 
 x is of shape (samples, 64), t of shape (samples, 10), theta holds all weights, see PARAMETERS.
 Samples are computed in blocks, and many samples in several chunks of blocks, each of which sums
@@ -105,8 +105,13 @@ _AXES = {'theta': 1, 'x': 2, 't': 2, 'gradient': 1, 'state': 1, 'progress': 1, '
 _FASTMATH = {"reassoc", "contract", "arcp", "nsz", "afn"}
 
 
+# In the names of compiled code: two modules of one name, in one process, would otherwise share functions.
+_CONTENT = "d3de6eb2cd6f5738"
+
+
 def _cached(compiler, function, *signature, **options):
     """A function compiled by Numba, from its file cache where this file's folder or the user's allows."""
+    function.__qualname__ = f"{function.__name__}_{_CONTENT}"
     try:
         return compiler(*signature, cache=True, error_model="numpy", **options)(function)
     except RuntimeError:  # no place to cache in
@@ -735,7 +740,12 @@ def train_state(seed=0):
     return np.zeros(13140, _DTYPE), np.array([int(seed) & 0xFFFFFFFFFFFFFFFF, 0], np.uint64)
 
 
-@_inner
+def _stepwise(function):
+    """A function whose operations are done as they are written, so that it has the same bits wherever it is linked."""
+    return _cached(nb.njit, function, nogil=True, fastmath={"contract"})
+
+
+@_stepwise
 def _update(theta, gradient, state, progress, settings, batches):
     """One step of adam, down the gradient; theta and state change in place."""
     _apart()
@@ -752,19 +762,19 @@ def _update(theta, gradient, state, progress, settings, batches):
     rest1 = 1.0 - beta1
     # rest2 = 1 - beta2
     rest2 = 1.0 - beta2
-    # unbias1 = 1 - beta1**s
-    unbias1 = 1.0 - beta1 ** s
-    # unbias2 = sqrt(1 - beta2**s)
-    unbias2 = np.sqrt(1.0 - beta2 ** s)
+    # pace = rate/(1 - beta1**s)
+    pace = rate / (1.0 - beta1 ** s)
+    # unbias = 1/sqrt(1 - beta2**s)
+    unbias = 1.0 / np.sqrt(1.0 - beta2 ** s)
     # m_next[k] = beta1·m[k] + rest1·gradient[k]
     # v_next[k] = beta2·v[k] + rest2·gradient[k]²
-    # theta_next[k] = theta[k] - rate·m_next[k]/((sqrt(v_next[k])/unbias2 + epsilon)·unbias1)
+    # theta_next[k] = theta[k] - pace·m_next[k]/(unbias·sqrt(v_next[k]) + epsilon)
     for k in range(weights):
         m_next = F(beta1) * m[k] + F(rest1) * gradient[k]
         m[k] = m_next
         v_next = F(beta2) * v[k] + F(rest2) * (gradient[k] * gradient[k])
         v[k] = v_next
-        theta_next = theta[k] - F(rate) * m_next / (np.sqrt(v_next) / F(unbias2) + F(epsilon)) / F(unbias1)
+        theta_next = theta[k] - F(pace) * m_next / (F(unbias) * np.sqrt(v_next) + F(epsilon))
         theta[k] = theta_next
 
 
@@ -791,7 +801,7 @@ def _shuffled(samples, progress):
 
 @_inner
 def _check_training(theta, x, t, state, progress, settings):
-    """The shapes of what `train_epoch` is given, and that what it changes is nothing else's memory."""
+    """The shapes of what `train_epoch` is given, and that weights, memory and data do not overlap."""
     _check(theta, x, t)
     if state.shape[0] != 13140:
         raise ValueError("state must be of shape (13140,), came one of length", state.shape[0])
@@ -1533,6 +1543,8 @@ class EpochWork(Work):
         super().__init__(None, in_turn, on_threads, many, *signature)
 
     def __call__(self, *arguments):
+        if len(arguments[-1]) != 5:
+            return self.compile()(*arguments)  # which says so
         batches = _plainly(_batches)(len(arguments[1]), arguments[-1])
         if len(arguments[1]) < batches * self.many:
             return self.compile()(*arguments)

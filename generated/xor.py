@@ -66,8 +66,13 @@ _AXES = {'theta': 1, 'x': 2, 't': 2, 'gradient': 1}
 _FASTMATH = {"reassoc", "contract", "arcp", "nsz", "afn"}
 
 
+# In the names of compiled code: two modules of one name, in one process, would otherwise share functions.
+_CONTENT = "0f4a66df050b82b8"
+
+
 def _cached(compiler, function, *signature, **options):
     """A function compiled by Numba, from its file cache where this file's folder or the user's allows."""
+    function.__qualname__ = f"{function.__name__}_{_CONTENT}"
     try:
         return compiler(*signature, cache=True, error_model="numpy", **options)(function)
     except RuntimeError:  # no place to cache in

@@ -230,8 +230,8 @@ def test_code_grows_linearly_with_depth():
 
 PARTS = {
     "predict": ("_prediction_of_chunk", "_prediction_in_turn"),
-    "loss": ("_loss_of_chunk", "loss", "_loss_at_the_end"),
-    "gradient": ("_gradient_of_chunk", "loss_and_gradient_into", "_gradient_at_the_end"),
+    "loss": ("_loss_totals", "_loss_of_chunk", "_loss_at_the_end"),
+    "gradient": ("_gradient_totals", "_gradient_of_chunk", "_gradient_at_the_end"),
 }
 
 

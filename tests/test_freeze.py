@@ -528,7 +528,7 @@ def labelled(*labels: Any) -> Trained:
     ],
 )
 def test_weights_that_do_not_fit_are_refused(weights, message):
-    with pytest.raises(DataError, match=f"these weights cannot be frozen: .*{message}"):
+    with pytest.raises(DataError, match=f"these weights cannot be used: .*{message}"):
         freeze.source(weights)
 
 

@@ -344,8 +344,12 @@ def test_a_module_is_compiled_apart_once(tmp_path, monkeypatch):
 
     monkeypatch.setattr(subprocess, "run", run)
     for _ in range(2):
-        warm(module)
+        warm(module, False)
     assert [command[1:4] for command in commands] == [["-P", "-m", "symgrad.training.warm"]]
+    for _ in range(2):
+        warm(module, True)  # which is enough for one thread as well
+    warm(module, False)
+    assert [command[5:] for command in commands] == [[], ["threads"]]
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "elsewhere"))
-    warm(module)
-    assert len(commands) == 2
+    warm(module, False)
+    assert len(commands) == 3

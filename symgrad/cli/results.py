@@ -108,4 +108,6 @@ def _print(table: "Table", err: bool = False) -> None:
 
 
 def _short(name: str) -> str:
+    """A label as a terminal may show it: nothing in it is acted on, and it is not too long."""
+    name = "".join(c if c.isprintable() else repr(c)[1:-1] for c in name)
     return name if len(name) <= _LABEL_SHOWN else f"{name[: _LABEL_SHOWN - 1]}…"

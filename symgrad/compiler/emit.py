@@ -7,6 +7,7 @@ same bytes, whatever the machine, the folder and the hash seed.
 import pprint
 import shlex
 from collections.abc import Mapping
+from hashlib import sha256
 from math import prod, sqrt
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,9 @@ from symgrad.language.unicode import listing
 
 # Layers that are initialised as He et al. do it; the others as Glorot and Bengio.
 _RELU_LIKE = {"relu", "leaky_relu", "elu", "selu", "gelu", "silu", "mish", "softplus"}
+
+# What stands in a template for a hash of the module's content.
+CONTENT = "<content>"
 
 # The functions of a module: what each is called, and the schedule that it runs.
 FAMILIES = {"prediction": "predict", "loss": "loss", "gradient": "gradient"}
@@ -97,7 +101,10 @@ def emit(
 
 
 def render(keys: Mapping[str, Any], template: str = "module.py.jinja") -> str:
-    """A template filled in; the keys must be just those that it and what it includes use."""
+    """A template filled in; the keys must be just those that it and what it includes use.
+
+    CONTENT, where it stands, becomes a hash of all that follows the docstring.
+    """
     environment = Environment(
         loader=FileSystemLoader(templates()),
         undefined=StrictUndefined,
@@ -108,7 +115,9 @@ def render(keys: Mapping[str, Any], template: str = "module.py.jinja") -> str:
     environment.globals["unknown_function"] = _unknown_function
     used = _keys_of(environment, template)
     assert used == set(keys), f"keys and templates differ: {used ^ set(keys)}"
-    return environment.get_template(template).render(keys)
+    text = environment.get_template(template).render(keys)
+    code = text.split('"""', 2)[-1]
+    return text.replace(CONTENT, sha256(code.encode()).hexdigest()[:16])
 
 
 def _keys_of(environment: Environment, template: str) -> set[str]:

@@ -35,9 +35,9 @@ momentum, rho, beta1, beta2, epsilon, weight_decay, decay, every = (
     array(name)
     for name in ("momentum", "rho", "beta1", "beta2", "epsilon", "weight_decay", "decay", "every")
 )
-rate_s, rest, rest1, rest2, unbias1, unbias2, norm, shorter = (
+rate_s, rest, rest1, rest2, pace, unbias, shrink, norm, shorter = (
     array(name)
-    for name in ("rate_s", "rest", "rest1", "rest2", "unbias1", "unbias2", "norm", "shorter")
+    for name in ("rate_s", "rest", "rest1", "rest2", "pace", "unbias", "shrink", "norm", "shorter")
 )
 
 
@@ -47,8 +47,8 @@ def _updates() -> Table:
     adam = (
         (rest1,      1 - beta1),
         (rest2,      1 - beta2),
-        (unbias1,    1 - beta1**s),
-        (unbias2,    sqrt(1 - beta2**s)),
+        (pace,       rate_s / (1 - beta1**s)),
+        (unbias,     1 / sqrt(1 - beta2**s)),
         (m_next,     beta1 * m + rest1 * g),
         (v_next,     beta2 * v + rest2 * g**2),
     )
@@ -76,13 +76,14 @@ def _updates() -> Table:
         # Kingma and Ba 2015, arXiv:1412.6980
         "adam": (
             *adam,
-            (theta_next, theta - rate_s / unbias1 * m_next / (sqrt(v_next) / unbias2 + epsilon)),
+            (theta_next, theta - pace * m_next / (unbias * sqrt(v_next) + epsilon)),
         ),
         # Loshchilov and Hutter 2019, arXiv:1711.05101; all weights decay, biases too
         "adamw": (
             *adam,
-            (u,          m_next / unbias1 / (sqrt(v_next) / unbias2 + epsilon)),
-            (theta_next, theta - rate_s * (u + weight_decay * theta)),
+            (shrink,     rate_s * weight_decay),
+            (u,          pace * m_next / (unbias * sqrt(v_next) + epsilon)),
+            (theta_next, theta - shrink * theta - u),
         ),
         # Duchi et al. 2011, Journal of Machine Learning Research 12
         "adagrad": (

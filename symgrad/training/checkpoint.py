@@ -63,6 +63,14 @@ class Checkpoint:
             self.best_loss, self.best_epoch = epoch.validation_loss, self.epoch
             np.copyto(self.best, self.theta)
 
+    def fits(self, start: "Checkpoint") -> bool:
+        """Whether it is one of the fit that begins with `start`, as far as that can be seen."""
+        names = ("theta", "previous", "best", "state", "progress")
+        pairs = [(getattr(self, name), getattr(start, name)) for name in names]
+        alike = all((a.shape, a.dtype) == (b.shape, b.dtype) for a, b in pairs)
+        finite = bool(np.isfinite(self.theta).all())
+        return alike and finite and 0 <= self.best_epoch <= self.epoch
+
 
 def save(path: Path, checkpoint: Checkpoint) -> None:
     """Writes a checkpoint, whole or not at all; raises atomic.Unwritable."""

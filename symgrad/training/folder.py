@@ -162,12 +162,18 @@ def read_record(path: Path) -> Record:
     """The record in a run's folder; RunError if it is none."""
     try:
         record = json.loads((path / RECORD).read_text(encoding="utf-8"))
-        if isinstance(record, dict) and record.keys() >= _NEEDED:
+        if (
+            isinstance(record, dict)
+            and record.keys() >= _NEEDED
+            and all(isinstance(record[name], dict) for name in ("spec", "options", "data"))
+            and record["data"].keys() >= {"path", "sha256"}
+            and isinstance(record["data"]["sha256"], str)
+        ):
             return record
         problem = "no record of a run"
     except OSError as error:
         problem = error.strerror or str(error)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         problem = f"damaged ({error})"
     raise RunError(f"{path / RECORD}: {problem}")
 

@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
+from pydantic import TypeAdapter, ValidationError
 
 import symgrad
 from symgrad.compiler.compile import compile
@@ -89,7 +90,8 @@ def job_again(
             f"{recorded.name}: the spec is not the one that the run began with; leave it out, or "
             "train anew in another folder"
         )
-    assert recorded.training is not None
+    if recorded.training is None:
+        raise SpecError("the run's record cannot be read: its spec has no [training]")
     if epochs is not None and epochs < recorded.training.epochs:
         raise SpecError(
             f"the run is to have {recorded.training.epochs} epochs; a resumed one may have more, "
@@ -103,7 +105,7 @@ def job_again(
         raise DataError(
             f"{path}: the run's data is not there; if it has moved, give its new place as DATA"
         )
-    options = Options(**record["options"] | {"targets": tuple(record["options"]["targets"])})
+    options = _options(record)
     changes = {} if epochs is None else {"epochs": epochs}
     job = replace(new_job(recorded, given, options, changes), spec_file=record["spec_file"])
     if job.sha256 != record["data"]["sha256"]:
@@ -133,8 +135,20 @@ def module_of(job: Job) -> ModuleType:
     """The network's module, with as much of training in it as its code depends on."""
     training = None if job.training.whole_batch else job.training.structure()
     module = compile(job.spec.model_copy(update={"training": training})).module
-    warm(module)
+    warm(module, _on_threads(job, module))
     return module
+
+
+def _on_threads(job: Job, module: ModuleType) -> bool:
+    """Whether a module may come to compile its code for threads: after some calls with so many
+    samples that it is worth it."""
+    of_gradients, of_losses = module.loss_and_gradient_into.work, module.loss.work
+    training, samples = job.training, len(job.samples)
+    rows = samples if training.batch == "all" else min(int(training.batch), samples)
+    steps = training.epochs * -(-samples // rows)
+    return (rows >= of_gradients.many and steps >= of_gradients.patience) or (
+        samples >= min(of_gradients.many, of_losses.many) and training.epochs >= of_losses.patience
+    )
 
 
 def described(job: Job) -> Record:
@@ -156,6 +170,16 @@ def described(job: Job) -> Record:
             "columns": asdict(samples.columns),
         },
     }
+
+
+def _options(record: Record) -> Options:
+    """The options of a record, which someone may have edited."""
+    try:
+        return TypeAdapter(Options).validate_python(record["options"])
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, ("options", *first["loc"])))
+        raise DataError(f"the run's record cannot be read: {place}: {first['msg']}") from None
 
 
 def _agrees(spec: Spec, recorded: Spec) -> bool:

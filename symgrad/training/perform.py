@@ -22,7 +22,7 @@ from symgrad.training.checkpoint import Checkpoint
 from symgrad.training.data import folds, holdout
 from symgrad.training.evaluate import Judge, evaluate, metric_name
 from symgrad.training.fit import Ending, fit, kept
-from symgrad.training.folder import Folder, Record
+from symgrad.training.folder import CHECKPOINT, Folder, Record
 from symgrad.training.job import Job, described
 from symgrad.training.module import Array, Module
 from symgrad.training.parts import Part, Parts, parts
@@ -111,6 +111,11 @@ def perform(task: Task, folder: Folder | None, keeping: Keeping) -> Run:
     Raises Interrupted, and BrokenOff where a file cannot be written; both can be resumed.
     """
     stored = None if folder is None else folder.checkpoint()
+    if folder is not None and stored is not None and not stored.fits(_start(task)):
+        raise DataError(
+            f"{folder.path / CHECKPOINT} is none of this run's: its arrays are not the network's; "
+            "without this file the run begins anew when it is resumed"
+        )
     record, notes = _begin(task, folder)
     keeper = _Keeper(task, folder, keeping, 0 if stored is None else stored.epoch)
     if stored is None or task.job.training.whole_batch:

@@ -14,6 +14,7 @@ from symgrad.training.evaluate import evaluate
 from symgrad.training.metrics import Figures, predicted_classes
 from symgrad.training.module import Array, gives_probabilities
 from symgrad.training.parts import part
+from symgrad.training.sound import check
 from symgrad.training.trained import Label, Trained
 
 
@@ -55,8 +56,9 @@ class Predictions:
 
 def predict(trained: Trained, data: Any) -> Predictions:
     """Predicts for data as `read_again` takes it; raises DataError for what does not fit."""
-    samples = read_again(data, trained)
     spec = Spec.parse(trained.spec).model_copy(update={"training": None})
+    check(trained, spec)
+    samples = read_again(data, trained)
     module = compile(spec).module
     made = part(samples, trained.scaling, trained.spec)
     y = module.predict(trained.theta, made.arrays[0])
@@ -65,7 +67,7 @@ def predict(trained: Trained, data: Any) -> Predictions:
         figures = evaluate(module, trained.theta, made, trained.scaling)
     targets, classes = trained.columns.targets, trained.columns.labels
     if classes is None:
-        outputs = trained.scaling.outputs(y).astype(y.dtype)
+        outputs = trained.scaling.outputs(y)
         return Predictions(outputs, targets, figures=figures, notes=samples.notes)
     labels = tuple(classes[number] for number in predicted_classes(y))
     probabilities = None

@@ -1,0 +1,79 @@
+"""Whether weights and what belongs to them fit together: a file may be put together by hand."""
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from symgrad.compiler.formula import quoted
+from symgrad.compiler.spec import Spec
+from symgrad.errors import DataError
+from symgrad.training.trained import Label, Trained
+
+# The types that labels may have, and NumPy's for each.
+LABEL_DTYPES = {str: "np.str_", int: "np.int64", float: "np.float64", bool: "np.bool_"}
+
+
+def check(trained: Trained, spec: Spec) -> None:
+    """Raises DataError where weights, scaling or names are not those of a network of `spec`."""
+    for wrong in (*_wrong_numbers(trained, spec), *_wrong_names(trained, spec)):
+        raise DataError(f"these weights cannot be used: {wrong}")
+
+
+def _wrong_numbers(trained: Trained, spec: Spec) -> Iterator[str]:
+    theta, scaling = trained.theta, trained.scaling
+    if theta.shape != (spec.weights,) or theta.dtype.newbyteorder("=") != np.dtype(spec.dtype):
+        yield (
+            f"theta must be {spec.dtype} of shape ({spec.weights},),"
+            f" but is {theta.dtype} of shape {theta.shape}"
+        )
+    elif not np.isfinite(theta).all():
+        yield "some of them are not finite"
+    arrays = {
+        "mean": (scaling.mean, spec.inputs),
+        "scale": (scaling.scale, spec.inputs),
+        "target_mean": (scaling.target_mean, spec.outputs),
+        "target_scale": (scaling.target_scale, spec.outputs),
+    }
+    if scaling.fill is not None:
+        arrays["fill"] = (scaling.fill, spec.inputs)
+    for name, (array, size) in arrays.items():
+        if array.shape != (size,) or array.dtype.newbyteorder("=") != np.dtype(np.float64):
+            yield (
+                f"{name} must be float64 of shape ({size},),"
+                f" but is {array.dtype} of shape {array.shape}"
+            )
+        elif not np.isfinite(array).all():
+            yield f"{name} holds numbers that are not finite"
+        elif name.endswith("scale") and not array.all():
+            yield f"{name} holds 0"
+
+
+def _wrong_names(trained: Trained, spec: Spec) -> Iterator[str]:
+    columns = trained.columns
+    if not all(isinstance(name, str) for name in (*columns.inputs, *columns.targets)):
+        yield "a column's name must be text"
+    if len(columns.inputs) != spec.inputs:
+        yield f"{len(columns.inputs)} inputs have names, and the network has {spec.inputs}"
+    if columns.labels is not None:
+        yield from _wrong_labels(columns.labels, max(spec.outputs, 2))
+    elif len(columns.targets) != spec.outputs:
+        yield f"{len(columns.targets)} outputs have names, and the network has {spec.outputs}"
+
+
+def _wrong_labels(labels: tuple[Label, ...], classes: int) -> Iterator[str]:
+    """What NumPy could not give back as it was."""
+    kinds = {type(label) for label in labels}
+    if len(labels) != classes:
+        yield f"there are {len(labels)} labels, and {classes} classes"
+    elif len(kinds) > 1 or not kinds <= LABEL_DTYPES.keys():
+        yield "labels must all be of one type: text, integers, floats or booleans"
+    elif len(set(labels)) < len(labels):
+        yield "two labels are equal"
+    for label in labels:
+        if isinstance(label, str) and label.endswith("\0"):
+            yield f"the label {quoted(label)} ends with NUL, which NumPy's arrays of text drop"
+        elif isinstance(label, int) and not -(2**63) <= label < 2**63:
+            yield f"the label {quoted(str(label))} has more than 64 bits"
+        elif isinstance(label, float) and not math.isfinite(label):
+            yield f"the label {label} is no finite number"
