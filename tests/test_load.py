@@ -12,6 +12,7 @@ from nets import net
 
 import symgrad
 from symgrad.compiler.compile import passes
+from symgrad.compiler.spec import Spec
 from symgrad.compiler.write import write
 from symgrad.errors import SymgradError
 
@@ -123,24 +124,29 @@ def test_bytes_that_are_no_text_are_refused(tmp_path):
 
 def test_two_modules_of_one_name_do_not_share_compiled_code(tmp_path):
     """Each is compiled in a process of its own, where Numba gives equal names to the functions of
-    both; then both are taken from the cache in one."""
-    folders = [tmp_path / "two", tmp_path / "three"]
-    for folder, formula in zip(folders, ("2*z", "3*z"), strict=True):
-        spec = net([2, 3, 1], ["mine", "identity"], own={"mine": formula})
-        write({"net.py": passes(spec).source}, folder)
+    both; then both are taken from the cache in one. The first would write what the second has not.
+    """
+    paths = []
+    for optimizer in ("adam", "sgd"):
+        spec = net([2, 3, 1], ["tanh", "identity"]).normalised()
+        spec |= {"training": {"optimizer": optimizer, "batch": "all"}}
+        source = passes(Spec.parse(spec)).source
+        paths += write({"net.py": source}, tmp_path / optimizer)
     script = (
         "import sys, numpy, symgrad\n"
         "x, t = numpy.ones((1, 2)), numpy.ones((1, 1))\n"
         "for path in sys.argv[1:]:\n"
         "    module = symgrad.load(path)\n"
-        "    print(module.loss.work.compile()(module.init(0), x, t))"
+        "    theta, settings = module.init(0), module.train_settings()\n"
+        "    for step in range(3):\n"
+        "        module.train_epoch(theta, x, t, *module.train_state(0), settings)\n"
+        "    print(theta.tobytes().hex())"
     )
 
-    def losses(*paths):
+    def trained(*paths):
         command = [sys.executable, "-c", script, *map(str, paths)]
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
 
-    paths = [folder / "net.py" for folder in folders]
-    alone = [losses(path)[0] for path in paths]
+    alone = [trained(path)[0] for path in paths]
     assert alone[0] != alone[1]
-    assert losses(*paths) == alone
+    assert trained(*paths) == alone
