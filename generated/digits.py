@@ -106,7 +106,7 @@ _FASTMATH = {"reassoc", "contract", "arcp", "nsz", "afn"}
 
 
 # In the names of compiled code: two modules of one name, in one process, would otherwise share functions.
-_CONTENT = "d3de6eb2cd6f5738"
+_CONTENT = "2fd8643bef4a5153"
 
 
 def _cached(compiler, function, *signature, **options):
@@ -801,7 +801,7 @@ def _shuffled(samples, progress):
 
 @_inner
 def _check_training(theta, x, t, state, progress, settings):
-    """The shapes of what `train_epoch` is given, and that weights, memory and data do not overlap."""
+    """The shapes of what `train_epoch` is given, and that what it changes is nothing else's memory."""
     _check(theta, x, t)
     if state.shape[0] != 13140:
         raise ValueError("state must be of shape (13140,), came one of length", state.shape[0])
@@ -815,12 +815,26 @@ def _check_training(theta, x, t, state, progress, settings):
         raise ValueError("theta must not overlap x in memory")
     if _overlap(theta, t):
         raise ValueError("theta must not overlap t in memory")
+    if _overlap(theta, settings):
+        raise ValueError("theta must not overlap settings in memory")
     if _overlap(state, x):
         raise ValueError("state must not overlap x in memory")
     if _overlap(state, t):
         raise ValueError("state must not overlap t in memory")
     if _overlap(state, theta):
         raise ValueError("state must not overlap theta in memory")
+    if _overlap(state, settings):
+        raise ValueError("state must not overlap settings in memory")
+    if _overlap(progress, x):
+        raise ValueError("progress must not overlap x in memory")
+    if _overlap(progress, t):
+        raise ValueError("progress must not overlap t in memory")
+    if _overlap(progress, theta):
+        raise ValueError("progress must not overlap theta in memory")
+    if _overlap(progress, state):
+        raise ValueError("progress must not overlap state in memory")
+    if _overlap(progress, settings):
+        raise ValueError("progress must not overlap settings in memory")
 
 
 @_inner
@@ -841,6 +855,45 @@ def _gather(order, start, rows, x, t, xs, ts):
             ts[row, i3] = t[n, i3]
 
 
+@_inner
+def _learn(theta, x, t, gradient, state, progress, settings, batches, threads):
+    """A step on one batch, if its loss E is finite; returns E.
+
+    Where `threads` is None, Numba leaves out what stands after `else`, and compiles nothing of it.
+    """
+    if threads is None:
+        E = loss_and_gradient_into(theta, x, t, gradient)
+    else:
+        E = _gradient_on_threads(theta, x, t, gradient)
+    if np.isfinite(E):
+        _update(theta, gradient, state, progress, settings, batches)
+    return E
+
+
+@_inner
+def _epoch(theta, x, t, state, progress, settings, threads):
+    """A step for each batch of the samples, in a new random order; returns the mean of their losses."""
+    _check_training(theta, x, t, state, progress, settings)
+    samples, batches = x.shape[0], _batches(x.shape[0], settings)
+    gradient = np.empty(6570, _DTYPE)
+    if batches == 1:
+        return _learn(theta, x, t, gradient, state, progress, settings, batches, threads)
+    order, most = _shuffled(samples, progress), -(-samples // batches)
+    xs, ts = np.empty((most, 64), _DTYPE), np.empty((most, 10), _DTYPE)
+    E_sum, w_sum = 0.0, 0.0
+    for batch in range(batches):
+        start = samples * batch // batches
+        rows = samples * (batch + 1) // batches - start
+        _gather(order, start, rows, x, t, xs, ts)
+        heavy = float(rows)
+        E = _learn(theta, xs[:rows], ts[:rows], gradient, state, progress, settings, batches, threads)
+        if not np.isfinite(E):
+            return E
+        E_sum = _plus(E_sum, heavy * E)
+        w_sum += heavy
+    return E_sum / w_sum
+
+
 def train_epoch(theta, x, t, state, progress, settings):
     """An epoch: a step for each batch of the samples, in a new random order. Returns the mean of their losses.
 
@@ -848,57 +901,13 @@ def train_epoch(theta, x, t, state, progress, settings):
     before the step. One that is not finite is returned at once: theta is then as it was before that step.
     All samples in one batch are taken as they lie, without a random order.
     """
-    _check_training(theta, x, t, state, progress, settings)
-    samples, batches = x.shape[0], _batches(x.shape[0], settings)
-    gradient = np.empty(6570, _DTYPE)
-    if batches == 1:
-        E = loss_and_gradient_into(theta, x, t, gradient)
-        if np.isfinite(E):
-            _update(theta, gradient, state, progress, settings, batches)
-        return E
-    order, most = _shuffled(samples, progress), -(-samples // batches)
-    xs, ts = np.empty((most, 64), _DTYPE), np.empty((most, 10), _DTYPE)
-    E_sum, w_sum = 0.0, 0.0
-    for batch in range(batches):
-        start = samples * batch // batches
-        rows = samples * (batch + 1) // batches - start
-        _gather(order, start, rows, x, t, xs, ts)
-        heavy = float(rows)
-        E = loss_and_gradient_into(theta, xs[:rows], ts[:rows], gradient)
-        if not np.isfinite(E):
-            return E
-        _update(theta, gradient, state, progress, settings, batches)
-        E_sum = _plus(E_sum, heavy * E)
-        w_sum += heavy
-    return E_sum / w_sum
+    return _epoch(theta, x, t, state, progress, settings, None)
 
 
 @_inner
 def _epoch_on_threads(theta, x, t, state, progress, settings):
     """The same, large batches on several threads."""
-    _check_training(theta, x, t, state, progress, settings)
-    samples, batches = x.shape[0], _batches(x.shape[0], settings)
-    gradient = np.empty(6570, _DTYPE)
-    if batches == 1:
-        E = _gradient_on_threads(theta, x, t, gradient)
-        if np.isfinite(E):
-            _update(theta, gradient, state, progress, settings, batches)
-        return E
-    order, most = _shuffled(samples, progress), -(-samples // batches)
-    xs, ts = np.empty((most, 64), _DTYPE), np.empty((most, 10), _DTYPE)
-    E_sum, w_sum = 0.0, 0.0
-    for batch in range(batches):
-        start = samples * batch // batches
-        rows = samples * (batch + 1) // batches - start
-        _gather(order, start, rows, x, t, xs, ts)
-        heavy = float(rows)
-        E = _gradient_on_threads(theta, xs[:rows], ts[:rows], gradient)
-        if not np.isfinite(E):
-            return E
-        _update(theta, gradient, state, progress, settings, batches)
-        E_sum = _plus(E_sum, heavy * E)
-        w_sum += heavy
-    return E_sum / w_sum
+    return _epoch(theta, x, t, state, progress, settings, 1)
 
 
 def init(seed=0):
@@ -1543,8 +1552,6 @@ class EpochWork(Work):
         super().__init__(None, in_turn, on_threads, many, *signature)
 
     def __call__(self, *arguments):
-        if len(arguments[-1]) != 5:
-            return self.compile()(*arguments)  # which says so
         batches = _plainly(_batches)(len(arguments[1]), arguments[-1])
         if len(arguments[1]) < batches * self.many:
             return self.compile()(*arguments)
@@ -1711,7 +1718,7 @@ class Epoch(Compiled):
                 return self.work(*arguments)
         except ValueError as error:
             raise _in_words(error) from None
-        except (TypeError, AttributeError):  # other types than in the signature
+        except (TypeError, AttributeError, IndexError):  # other types or shapes than compiled code takes
             pass
         return self.otherwise(*arguments, **named)
 

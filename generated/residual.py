@@ -93,7 +93,7 @@ _FASTMATH = {"reassoc", "contract", "arcp", "nsz", "afn"}
 
 
 # In the names of compiled code: two modules of one name, in one process, would otherwise share functions.
-_CONTENT = "7f6779ebf0c0df7c"
+_CONTENT = "20ae4075c1efc438"
 
 
 def _cached(compiler, function, *signature, **options):
@@ -174,6 +174,19 @@ def silu(z):
     a = min(abs(z), F(170.0))
     q = exp_times(F(1.0), -a, -F(0.0))
     return (exp_times(-a, -a, -F(0.0)) if z < F(0.0) else z) / (q + F(1.0))
+
+
+@_inner
+def _totals(w):
+    """What the losses and the gradient of every sample need of all samples."""
+    _apart()
+    samples = w.shape[0]
+    # loss: w_total = Σ_n w[n]
+    w_total_sum = 0.0
+    for n in range(samples):
+        w_total_sum += w[n]
+    w_total = F(w_total_sum)
+    return w_total
 
 
 @_inner
@@ -305,19 +318,6 @@ def _loss_of_chunk(theta, xs, ts, ws, N, w_total, scratch, at_once):
 
 
 @_inner
-def _loss_totals(w):
-    """What each sample needs of all of them."""
-    _apart()
-    samples = w.shape[0]
-    # loss: w_total = Σ_n w[n]
-    w_total_sum = 0.0
-    for n in range(samples):
-        w_total_sum += w[n]
-    w_total = F(w_total_sum)
-    return w_total
-
-
-@_inner
 def _loss_at_the_end(theta, N, w_total, E_sum):
     """The loss E from the sum over samples."""
     _apart()
@@ -362,7 +362,7 @@ def _loss_on_threads(theta, x, t, w):
     """The loss E: each thread takes some chunks, and their sums are added in order."""
     _check(theta, x, t, w)
     N = F(x.shape[0])
-    w_total = _loss_totals(w)
+    w_total = _totals(w)
     chunks = _chunks(x.shape[0], (270, 1600, 3100, 6200))
     sums = np.empty(chunks)
     scratch = np.empty((chunks, 32768), _DTYPE)
@@ -527,19 +527,6 @@ def _gradient_of_chunk(theta, xs, ts, ws, N, w_total, gradient, scratch, at_once
 
 
 @_inner
-def _gradient_totals(w):
-    """What each sample needs of all of them."""
-    _apart()
-    samples = w.shape[0]
-    # loss: w_total = Σ_n w[n]
-    w_total_sum = 0.0
-    for n in range(samples):
-        w_total_sum += w[n]
-    w_total = F(w_total_sum)
-    return w_total
-
-
-@_inner
 def _gradient_at_the_end(theta, N, w_total, gradient, E_sum):
     """The loss E, and the gradient with what waits for all samples, from the sum over samples."""
     _apart()
@@ -608,7 +595,7 @@ def _gradient_on_threads(theta, x, t, w, gradient):
     """The loss E and its gradient: each thread takes some chunks, and their sums are added in order."""
     _check(theta, x, t, w, gradient)
     N = F(x.shape[0])
-    w_total = _gradient_totals(w)
+    w_total = _totals(w)
     chunks = _chunks(x.shape[0], (96, 560, 1200, 2300))
     parts = np.empty((chunks, 2401), _DTYPE)
     sums = np.empty(chunks)
@@ -696,7 +683,7 @@ def loss(theta, x, t, w):
     """The loss E, a float, for x of shape (samples, 8) and t of shape (samples, 1)."""
     _check(theta, x, t, w)
     N = F(x.shape[0])
-    w_total = _loss_totals(w)
+    w_total = _totals(w)
     chunks = _chunks(x.shape[0], (270, 1600, 3100, 6200))
     at_once = 1 << 62 if chunks == 1 else 262144
     scratch = np.empty(32768, _DTYPE)
@@ -712,7 +699,7 @@ def loss_and_gradient_into(theta, x, t, w, gradient):
     """The loss E; its derivative by every weight is written into `gradient`, laid out like theta."""
     _check(theta, x, t, w, gradient)
     N = F(x.shape[0])
-    w_total = _gradient_totals(w)
+    w_total = _totals(w)
     chunks = _chunks(x.shape[0], (96, 560, 1200, 2300))
     at_once = 1 << 62 if chunks == 1 else 262144
     scratch = np.empty(65536 + (0 if chunks == 1 else 2401), _DTYPE)
@@ -1207,7 +1194,7 @@ def _enter_loss(python, arguments, count, names):
     done, E = False, 0.0
     try:
         N = F(x.shape[0])
-        w_total = _loss_totals(w)
+        w_total = _totals(w)
         scratch = np.empty(32768, _DTYPE)
         E_sum = _loss_of_chunk(theta, x, t, w, N, w_total, scratch, 1 << 62)
         E = _loss_at_the_end(theta, N, w_total, E_sum)
@@ -1252,7 +1239,7 @@ def _enter_loss_and_gradient_into(python, arguments, count, names):
     done, E = False, 0.0
     try:
         N = F(x.shape[0])
-        w_total = _gradient_totals(w)
+        w_total = _totals(w)
         scratch = np.empty(65536, _DTYPE)
         E_sum = _gradient_of_chunk(theta, x, t, w, N, w_total, gradient, scratch, 1 << 62)
         E = _gradient_at_the_end(theta, N, w_total, gradient, E_sum)
@@ -1293,7 +1280,7 @@ def _enter_step(python, arguments, count, names):
     try:
         gradient = np.empty(2401, _DTYPE)
         N = F(x.shape[0])
-        w_total = _gradient_totals(w)
+        w_total = _totals(w)
         scratch = np.empty(65536, _DTYPE)
         E_sum = _gradient_of_chunk(theta, x, t, w, N, w_total, gradient, scratch, 1 << 62)
         E = _gradient_at_the_end(theta, N, w_total, gradient, E_sum)

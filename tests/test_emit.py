@@ -230,8 +230,8 @@ def test_code_grows_linearly_with_depth():
 
 PARTS = {
     "predict": ("_prediction_of_chunk", "_prediction_in_turn"),
-    "loss": ("_loss_totals", "_loss_of_chunk", "_loss_at_the_end"),
-    "gradient": ("_gradient_totals", "_gradient_of_chunk", "_gradient_at_the_end"),
+    "loss": ("_totals", "_loss_of_chunk", "_loss_at_the_end"),
+    "gradient": ("_totals", "_gradient_of_chunk", "_gradient_at_the_end"),
 }
 
 
@@ -298,7 +298,7 @@ def test_single_precision_constants_are_typed(spec):
     # what Python enters by hands a loss over as Python's floats have it
     # a step of an optimizer computes what it needs once in double, and in single in its loop
     in_double = {"init", "_",  "quarter_turns", "normal_tail", "_update"}
-    in_double |= {"_check_training", "_batches", "train_epoch", "_epoch_on_threads"}
+    in_double |= {"_check_training", "_batches", "_epoch"}
     steps = [node for node in functions if node.name == "_update"]
     functions = [
         node

@@ -595,7 +595,7 @@ def test_a_frozen_module_is_overwritten_and_nothing_else(run, tmp_path):
 
 def test_what_the_command_refuses(run, tmp_path):
     assert "the module's name 'a-b' is no identifier" in command(run, "--name", "a-b").output
-    assert "weights.npz: No such file" in command(tmp_path).output
+    assert "run.json: No such file" in command(tmp_path).output
     (tmp_path / "text.npz").write_text("no weights")
     result = command(tmp_path / "text.npz")
     assert result.exit_code == 2 and "no weights file of symgrad's" in result.output

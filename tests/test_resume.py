@@ -11,6 +11,7 @@ import pytest
 from trainings import PLANE, RINGS, execute, plane, plane_csv, rings_csv, same, start, text, weights
 
 import symgrad
+from symgrad.compiler.spec_training import Training
 from symgrad.errors import DataError, SpecError
 from symgrad.training.fit import Ending
 from symgrad.training.folder import Folder, InUse, RunError, read_record
@@ -334,9 +335,10 @@ def test_what_is_compiled_and_what_is_cached_agree_to_the_bit(tmp_path, monkeypa
     assert same(weights(tmp_path / "first"), weights(tmp_path / "second"))
 
 
-def test_a_module_is_compiled_apart_once(tmp_path, monkeypatch):
+def test_a_module_is_compiled_apart_once_for_each_way_of_calling(tmp_path, monkeypatch):
     module = symgrad.compile(RINGS, into=tmp_path).module
-    commands = []
+    training, commands = Training(epochs=30), []
+    many = module.loss.work.many
 
     def run(command, **options):
         commands.append(command)
@@ -344,12 +346,14 @@ def test_a_module_is_compiled_apart_once(tmp_path, monkeypatch):
 
     monkeypatch.setattr(subprocess, "run", run)
     for _ in range(2):
-        warm(module, False)
-    assert [command[1:4] for command in commands] == [["-P", "-m", "symgrad.training.warm"]]
+        for samples in ([50, 10], [40, 12], [40]):
+            warm(module, samples, training)
+    assert [command[1:4] for command in commands] == [["-P", "-m", "symgrad.training.warm"]] * 2
+    assert [command[5:] for command in commands] == [["0", "32", "50", "10"], ["0", "32", "40"]]
     for _ in range(2):
-        warm(module, True)  # which is enough for one thread as well
-    warm(module, False)
-    assert [command[5:] for command in commands] == [[], ["threads"]]
+        warm(module, [many, 10], training)  # 30 epochs: on threads from the twentieth on
+        warm(module, [many, 10], Training(epochs=3))
+    assert [command[5] for command in commands[2:]] == ["1", "0"]
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "elsewhere"))
-    warm(module, False)
-    assert len(commands) == 3
+    warm(module, [50, 10], training)
+    assert len(commands) == 5

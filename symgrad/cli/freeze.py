@@ -33,7 +33,8 @@ def freeze_command(
     It takes inputs in raw units, scales them, and gives raw outputs or class labels, to Python and
     to functions under Numba's njit. Only a frozen module is ever overwritten.
     """
-    from symgrad.training.freeze import module_name, source, weights_file, write_frozen
+    from symgrad.training.freeze import module_name, source, write_frozen
+    from symgrad.training.run import weights_file
     from symgrad.training.trained import Trained
 
     file = weights_file(run)

@@ -47,10 +47,10 @@ def predict_command(
     from symgrad.cli.results import show_confusion, show_figures
     from symgrad.training import atomic
     from symgrad.training.predict import predict
-    from symgrad.training.run import Run
+    from symgrad.training.run import weights_file
     from symgrad.training.trained import Trained
 
-    trained = Run.load(run).trained if run.is_dir() else Trained.load(run)
+    trained = Trained.load(weights_file(run))
     predictions = predict(trained, data)
     for note in predictions.notes:
         typer.echo(note, err=True)

@@ -128,8 +128,7 @@ def train_command(
     validation: Annotated[
         float | None,
         typer.Option(
-            min=0.0, max=1.0, help="Share of the samples held out.",
-            show_default="the spec's, or 0.2",
+            help="Share of the samples held out, less than 1.", show_default="the spec's, or 0.2"
         ),
     ] = None,
     folds: Annotated[
@@ -160,7 +159,7 @@ def train_command(
     checkpoint: Annotated[
         float,
         typer.Option(
-            min=0.0, metavar="SECONDS",
+            metavar="SECONDS",
             help="Time between two checkpoints; more where writing would take over 5 % of it.",
         ),
     ] = 2.0,
@@ -219,6 +218,10 @@ def train_command(
         except Interrupted as interrupted:
             bar.hide()
             typer.echo(str(interrupted), err=True)
+            raise typer.Exit(130) from None
+        except KeyboardInterrupt:
+            bar.hide()
+            typer.echo("interrupted before the first epoch: nothing is lost", err=True)
             raise typer.Exit(130) from None
         except BrokenOff as broken:
             bar.hide()

@@ -60,6 +60,8 @@ def emit(
     shape = "-".join(map(str, spec.widths))
     operand = f"./{file_name}" if file_name.startswith("-") else file_name
     option = "" if order == "loss-first" else f" --order {order}"
+    # What the loss needs of all samples, the gradient does too: one function is for both.
+    assert families[1]["totals"]["statements"] in ([], families[2]["totals"]["statements"])
     parts = [*families, training] if training else families
     keys: dict[str, Any] = {
         "title": f"{spec.name}: a {shape} network, its loss and gradient.",

@@ -36,7 +36,6 @@ def emit_update(program: Program, training: Training, single: bool) -> dict[str,
         "optimizer": training.optimizer,
         "equations": listing(program).splitlines(),
         "settings": training.settings(),
-        "settings_source": repr(training.settings()),
         "given": [
             (name, place) for place, name in enumerate(training.settings()) if name in needed
         ],

@@ -57,7 +57,7 @@ class _Family:
             "opening": opening,
             "block": block,
             "totals": self._part(body.totals),
-            "total_names": [definition.name for definition in schedule.totals],
+            "total_names": ", ".join(definition.name for definition in schedule.totals),
             "after": self._part(body.after),
             "functions": body.functions,
             "alike": [

@@ -11,7 +11,7 @@ form, it does not see that x + y - y is x, nor a sum of two terms inside a sum o
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from dataclasses import dataclass, field, replace
 
 from sympy import Add, Expr, Function, Indexed, Mul, Pow, Symbol
@@ -87,24 +87,24 @@ class _Keys:
 def _without_aliases(program: Program) -> Program:
     """What only renames an element, or is constant, is put in where it is read."""
     program = _shorter_names(program)
+    names = program.by_name.keys() | program.given.keys()
     kept: list[Definition] = []
     aliases: dict[str, Definition] = {}
     for definition in program.definitions:
         definition = replace(definition, value=_put_in(definition.value, aliases))
-        if definition.name not in program.outputs and _is_alias(definition.value, program):
+        if definition.name not in program.outputs and _is_alias(definition.value, names):
             aliases[definition.name] = definition
         else:
             kept.append(definition)
     return program.with_definitions(kept)
 
 
-def _is_alias(value: Expr, program: Program) -> bool:
+def _is_alias(value: Expr, names: Set[str]) -> bool:
     """Whether `value` is a read, up to its sign, or a constant: a number, 1/N."""
     if isinstance(value, Indexed | Symbol) or isinstance(-value, Indexed):
         return True
     return not any(
-        isinstance(node, Indexed)
-        or (isinstance(node, Symbol) and node.name in (program.by_name | program.given))
+        isinstance(node, Indexed) or (isinstance(node, Symbol) and node.name in names)
         for node in walk(value)
     )
 

@@ -1,6 +1,6 @@
 """The part of a spec that says how to train, `Training`, and what each optimizer is given.
 
-The equations of the stochastic optimizers stand in `update.py`. Those in `WHOLE_BATCH` are SciPy's:
+The equations of the stochastic ones stand in `optimizers.py`. Those in `WHOLE_BATCH` are SciPy's:
 they choose their own steps, from the loss of all samples at once.
 """
 
@@ -163,21 +163,8 @@ class Training(Model):
 
     def normalised(self) -> dict[str, Any]:
         """As plain data, defaults filled in; what may be left out is, where nothing is said."""
-        data = {
-            "optimizer": self.optimizer,
-            "rate": self.rate,
-            "schedule": self.schedule,
-            "warmup": self.warmup,
-            "batch": self.batch,
-            "epochs": self.epochs,
-            "seed": self.seed,
-            "clip": self.clip,
-            "patience": self.patience,
-            "validation": self.validation,
-            "standardize": self.standardize,
-            "constants": {name: self.constants[name] for name in sorted(self.constants)},
-        }
-        return {name: value for name, value in data.items() if value is not None}
+        constants = {name: self.constants[name] for name in sorted(self.constants)}
+        return self.model_dump(exclude_none=True) | {"constants": constants}
 
     def _usual(self) -> dict[str, float]:
         return {**OPTIMIZERS[self.optimizer].constants, **SCHEDULE_CONSTANTS[self.schedule]}

@@ -35,11 +35,10 @@ from symgrad.language.count import operations
 from symgrad.language.functions import SELU_ALPHA, SELU_SCALE
 from symgrad.language.program import Program, prune
 from symgrad.language.unicode import listing
+from symgrad.training.folder import WEIGHTS
 from symgrad.training.module import Array, gives_probabilities
 from symgrad.training.sound import LABEL_DTYPES, check
 from symgrad.training.trained import Label, Trained
-
-WEIGHTS_FILE = "weights.npz"
 
 # The header lists so many inputs, and so many outputs, with so many characters of their names.
 LISTED = 64
@@ -52,7 +51,7 @@ LINE = 100
 _HEAD = re.compile(r'"""[^\n]*\n\nFrozen by symgrad ')
 
 
-def source(trained: Trained, name: str | None = None, file_name: str = WEIGHTS_FILE) -> str:
+def source(trained: Trained, name: str | None = None, file_name: str = WEIGHTS) -> str:
     """The text of a frozen module: the same for the same arguments, on any machine.
 
     `name` is the module's, SPECNAME_frozen if none is given; `file_name` is that of the weights
@@ -113,11 +112,6 @@ def source(trained: Trained, name: str | None = None, file_name: str = WEIGHTS_F
         ],
     }
     return render(keys, "frozen.py.jinja")
-
-
-def weights_file(run: Path) -> Path:
-    """The weights file of a run: it lies in the run's folder, or is what was named."""
-    return run / WEIGHTS_FILE if run.is_dir() else run
 
 
 def module_name(trained: Trained, name: str | None = None) -> str:

@@ -22,7 +22,6 @@ from symgrad.compiler.spec_training import WHOLE_BATCH, Training
 from symgrad.errors import DataError, SpecError
 from symgrad.training.data import Samples, read
 from symgrad.training.folder import Record
-from symgrad.training.warm import warm
 
 Missing: TypeAlias = Literal["refuse", "drop", "mean"]
 SpecSource: TypeAlias = str | PathLike[str] | Mapping[str, Any] | Spec
@@ -134,21 +133,7 @@ def with_training(spec: Spec, changes: Mapping[str, Any]) -> Spec:
 def module_of(job: Job) -> ModuleType:
     """The network's module, with as much of training in it as its code depends on."""
     training = None if job.training.whole_batch else job.training.structure()
-    module = compile(job.spec.model_copy(update={"training": training})).module
-    warm(module, _on_threads(job, module))
-    return module
-
-
-def _on_threads(job: Job, module: ModuleType) -> bool:
-    """Whether a module may come to compile its code for threads: after some calls with so many
-    samples that it is worth it."""
-    of_gradients, of_losses = module.loss_and_gradient_into.work, module.loss.work
-    training, samples = job.training, len(job.samples)
-    rows = samples if training.batch == "all" else min(int(training.batch), samples)
-    steps = training.epochs * -(-samples // rows)
-    return (rows >= of_gradients.many and steps >= of_gradients.patience) or (
-        samples >= min(of_gradients.many, of_losses.many) and training.epochs >= of_losses.patience
-    )
+    return compile(job.spec.model_copy(update={"training": training})).module
 
 
 def described(job: Job) -> Record:

@@ -40,6 +40,11 @@ def predicted_classes(y: Array) -> Array:
     return y.argmax(axis=1)
 
 
+def confusion(true: Array, predicted: Array, classes: int) -> Array:
+    """Counts of shape (classes, classes), the true class by the predicted one."""
+    return np.bincount(true * classes + predicted, minlength=classes**2).reshape(classes, classes)
+
+
 def figures(
     loss: float, y: Array, t: Array, labels: tuple[Label, ...] | None, probabilities: bool
 ) -> Figures:
@@ -53,13 +58,12 @@ def figures(
     if labels is None:
         return _of_numbers(loss, y.astype(np.float64), t)
     true, predicted, count = predicted_classes(t), predicted_classes(y), len(labels)
-    confusion = np.bincount(true * count + predicted, minlength=count * count)
     return Figures(
         len(y),
         loss,
         accuracy=float(np.mean(true == predicted)),
         log_loss=_log_loss(y, true) if probabilities else None,
-        confusion=confusion.reshape(count, count),
+        confusion=confusion(true, predicted, count),
     )
 
 

@@ -30,6 +30,7 @@ from symgrad.training.plot import Compared, plot
 from symgrad.training.run import TRAINING, VALIDATION, Run, result_of
 from symgrad.training.stop import stopping
 from symgrad.training.trained import Scaling, Trained
+from symgrad.training.warm import warm
 from symgrad.training.watch import Watch
 from symgrad.training.whole_batch import fit_whole
 
@@ -96,6 +97,8 @@ def prepare(job: Job, module: Any, fold: int | None = None) -> Task:
         )
     fill = job.options.missing == "mean"
     made = parts(samples, rows, held_out, module.SPEC, training.standardize, fill)
+    held_part = [] if made.validation is None else [len(made.validation)]
+    warm(module, [len(made.training), *held_part], training)
     loss = module.loss(module.init(training.seed), *made.training.arrays)
     if not math.isfinite(loss):
         raise DataError(

@@ -15,7 +15,7 @@ import numpy as np
 from symgrad.errors import SymgradError
 from symgrad.training import atomic
 from symgrad.training.checkpoint import Epoch
-from symgrad.training.metrics import predicted_classes
+from symgrad.training.metrics import confusion, predicted_classes
 from symgrad.training.module import Array
 from symgrad.training.trained import Label
 
@@ -129,7 +129,7 @@ def _draw_confusion(
 ) -> None:
     true, predicted = predicted_classes(compared.t), predicted_classes(compared.y)
     count = len(labels)
-    counts = np.bincount(true * count + predicted, minlength=count**2).reshape(count, count)
+    counts = confusion(true, predicted, count)
     # Shares of each true class: a rare class has as clear a row as a common one.
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)

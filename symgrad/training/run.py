@@ -129,8 +129,16 @@ def as_data(figures: Figures) -> Record:
     return {name: _plain(value) for name, value in asdict(figures).items() if value is not None}
 
 
-def _loaded(path: Path, record: Record) -> Run:
-    if record.get("fold") is None and record["options"]["folds"] is not None:
+def weights_file(run: Path) -> Path:
+    """The weights of a run, which is named by its folder or by this file; RunError if it has none
+    yet."""
+    if run.is_dir() and not (run / WEIGHTS).is_file():
+        _refuse_unended(run, read_record(run))
+    return run / WEIGHTS if run.is_dir() else run
+
+
+def _refuse_unended(path: Path, record: Record) -> None:
+    if record.get("fold") is None and record["options"].get("folds") is not None:
         raise RunError(
             f"{path}: folds have a run each, and no weights in common; name one of them, as "
             f"{path}/fold-1, or train without folds"
@@ -140,6 +148,10 @@ def _loaded(path: Path, record: Record) -> Run:
             f"{path}: the run has not ended ({record['status']}); go on with it by "
             f"symgrad train --resume {path}"
         )
+
+
+def _loaded(path: Path, record: Record) -> Run:
+    _refuse_unended(path, record)
     checkpoint = read_checkpoint(path)
     return Run(
         Trained.load(path / WEIGHTS),

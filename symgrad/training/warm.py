@@ -10,6 +10,7 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
@@ -19,69 +20,69 @@ import numpy as np
 from numba.core import config
 
 from symgrad.compiler.load import load
+from symgrad.compiler.spec_training import Training
 
-# Functions that need more samples to be worth several threads are never computed on them.
-_MOST = 1_000_000
+_ENDLESS = 1 << 60
 
 
-def warm(module: ModuleType, on_threads: bool) -> None:
-    """Has a module's functions for training compiled, once for each Numba and processor; also those
-    for several threads, which take longer, if they will be wanted.
+def warm(module: ModuleType, samples: Sequence[int], training: Training) -> None:
+    """Has compiled what training will call for parts of so many samples, the training part first.
 
-    Where that cannot be done (no place for a cache, no other process), they are compiled when they
-    are called, as ever.
+    That is done once for each Numba and processor, and each way of calling. Where it cannot be done
+    (no place for a cache, no other process), functions are compiled when they are called, as ever.
     """
     if getattr(config, "DISABLE_JIT", 0) or module.__file__ is None:
         return
     file = Path(module.__file__)
+    rows = samples[0] if training.batch == "all" else min(training.batch, samples[0])
+    steps = training.epochs * -(-samples[0] // rows)
+    works = (module.predict.work, module.loss.work, module.loss_and_gradient_into.work)
+    many = [[count >= work.many for work in works] for count in (*samples, rows)]
+    # Code for threads is compiled after some calls with many samples; losses are one an epoch.
+    calls = [*[training.epochs] * len(samples), steps]
+    threads = any(any(each) and n >= works[0].patience for each, n in zip(many, calls, strict=True))
+
+    mark = file.with_name(f".{file.stem}.compiled")
     versions = (platform.python_version(), numba.__version__, np.__version__)
     machine = (llvm.get_host_cpu_name(), os.environ.get("NUMBA_CACHE_DIR", ""))
-    content = repr((*versions, *machine))
-    marks = [file.with_name(f".{file.stem}.compiled{end}") for end in ("", "-for-threads")]
-    wanted = marks[on_threads:]
-    if any(mark.is_file() and mark.read_text(encoding="utf-8") == content for mark in wanted):
+    line = repr((*versions, *machine, many, threads))
+    marked = mark.read_text(encoding="utf-8").splitlines() if mark.is_file() else []
+    if line in marked:
         return
+    numbers = map(str, (int(threads), rows, *samples))
     # -P: what lies in the user's folder is no module of ours.
-    options = ["threads"] * on_threads
-    command = [sys.executable, "-P", "-m", "symgrad.training.warm", str(file), *options]
+    command = [sys.executable, "-P", "-m", "symgrad.training.warm", str(file), *numbers]
     done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     if done.returncode == 0:
-        marks[on_threads].write_text(content, encoding="utf-8")
+        mark.write_text("\n".join([*marked, line]), encoding="utf-8")
 
 
-def main(path: str, on_threads: bool) -> None:
-    """Calls each function once, for one sample, and has it compiled for many."""
+def main(path: str, threads: int, rows: int, *samples: int) -> None:
+    """Calls each function as training will, a step being one of so many rows."""
     module = load(path)
     theta = module.init(0)
+    weighted = module.SPEC["loss"]["sample_weights"]
+
+    def arrays(count: int) -> tuple[np.ndarray, ...]:
+        x = np.ones((count, module.SPEC["inputs"]), theta.dtype)
+        t = np.full((count, module.SPEC["layers"][-1]["units"]), 0.5, theta.dtype)
+        return (x, t, np.ones(count, theta.dtype)) if weighted else (x, t)
+
     trains = hasattr(module, "train_epoch")
     works = [module.predict.work, module.loss.work]
     works.append(module.train_epoch.work if trains else module.loss_and_gradient_into.work)
-
-    def arrays(samples: int) -> tuple[np.ndarray, ...]:
-        x = np.ones((samples, module.SPEC["inputs"]), theta.dtype)
-        t = np.full((samples, module.SPEC["layers"][-1]["units"]), 0.5, theta.dtype)
-        weighted = module.SPEC["loss"]["sample_weights"]
-        return (x, t, np.ones(samples, theta.dtype)) if weighted else (x, t)
-
-    def call(samples: int) -> None:
-        data = arrays(samples)
-        module.predict(theta, data[0])
-        module.loss(theta, *data)
+    for patience in [_ENDLESS, 0][: 1 + threads]:  # on one thread, and then on several
+        for work in works:
+            work.patience = patience
+        for count in samples:
+            module.predict(theta, arrays(count)[0])
+            module.loss(theta, *arrays(count))
         if trains:
             settings = module.train_settings(batch=0)
-            module.train_epoch(theta, *data, *module.train_state(0), settings)
+            module.train_epoch(theta, *arrays(rows), *module.train_state(0), settings)
         else:
-            module.loss_and_gradient(theta, *data)
-
-    call(1)
-    for work in works:
-        work.compile()
-    for samples in {work.many for work in works} if on_threads else ():
-        if samples <= _MOST:
-            for work in works:
-                work.patience = 0
-            call(samples)
+            module.loss_and_gradient(theta, *arrays(rows))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], "threads" in sys.argv[2:])
+    main(sys.argv[1], *map(int, sys.argv[2:]))
