@@ -7,6 +7,7 @@ same bytes, whatever the machine, the folder and the hash seed.
 import pprint
 import shlex
 from collections.abc import Mapping
+from functools import cache
 from hashlib import sha256
 from math import prod, sqrt
 from pathlib import Path
@@ -107,6 +108,16 @@ def render(keys: Mapping[str, Any], template: str = "module.py.jinja") -> str:
 
     CONTENT, where it stands, becomes a hash of all that follows the docstring.
     """
+    used = _keys_of(template)
+    assert used == set(keys), f"keys and templates differ: {used ^ set(keys)}"
+    text = _environment().get_template(template).render(keys)
+    code = text.split('"""', 2)[-1]
+    return text.replace(CONTENT, sha256(code.encode()).hexdigest()[:16])
+
+
+@cache
+def _environment() -> Environment:
+    """Once in a process: to read the templates takes longer than all passes together."""
     environment = Environment(
         loader=FileSystemLoader(templates()),
         undefined=StrictUndefined,
@@ -115,15 +126,13 @@ def render(keys: Mapping[str, Any], template: str = "module.py.jinja") -> str:
         keep_trailing_newline=True,
     )
     environment.globals["unknown_function"] = _unknown_function
-    used = _keys_of(environment, template)
-    assert used == set(keys), f"keys and templates differ: {used ^ set(keys)}"
-    text = environment.get_template(template).render(keys)
-    code = text.split('"""', 2)[-1]
-    return text.replace(CONTENT, sha256(code.encode()).hexdigest()[:16])
+    return environment
 
 
-def _keys_of(environment: Environment, template: str) -> set[str]:
+@cache
+def _keys_of(template: str) -> frozenset[str]:
     """The keys that a template uses, and all that it includes or imports, named by a constant."""
+    environment = _environment()
     assert environment.loader is not None
     keys: set[str] = set()
     waiting, seen = [template], set()
@@ -138,7 +147,7 @@ def _keys_of(environment: Environment, template: str) -> set[str]:
             for other in meta.find_referenced_templates(tree)
             if other is not None and other not in seen
         ]
-    return keys
+    return frozenset(keys)
 
 
 def _unknown_function(name: str) -> str:
