@@ -2,6 +2,7 @@
 
 import csv
 import io
+from dataclasses import replace
 
 import numpy as np
 import pandas
@@ -93,6 +94,21 @@ def test_names_with_commas_are_quoted():
         np.array([[0.9]]), ("t",), ("a,b", 'c"d'), ("a,b",), np.array([[0.25, 0.75]])
     )
     assert table(made.csv()) == [["prediction", "p(a,b)", 'p(c"d)'], ["a,b", "0.25", "0.75"]]
+
+
+def test_weights_that_do_not_fit_are_refused(numbers):
+    wrong = replace(numbers.trained, theta=numbers.trained.theta[:3])
+    with pytest.raises(DataError, match="these weights cannot be used: theta must be float"):
+        replace(numbers, trained=wrong).predict(plane()[0])
+
+
+def test_large_offsets_keep_their_digits(tmp_path):
+    """A float32 network of numbers around 1.7e9, as times are: they come out as float64."""
+    x, t = plane(100)
+    run = symgrad.train(PLANE | {"dtype": "float32"}, (x, t + 1.7e9), epochs=150, rate=0.02)
+    made = run.predict(x)
+    assert made.outputs.dtype == np.float64
+    assert np.corrcoef(made.outputs[:, 0] - 1.7e9, t[:, 0])[0, 1] > 0.99
 
 
 def test_data_that_does_not_fit(numbers, tmp_path):

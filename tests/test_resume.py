@@ -12,7 +12,7 @@ from trainings import PLANE, RINGS, execute, plane, plane_csv, rings_csv, same, 
 
 import symgrad
 from symgrad.compiler.spec_training import Training
-from symgrad.errors import DataError, SpecError
+from symgrad.errors import DataError, SpecError, SymgradError
 from symgrad.training.fit import Ending
 from symgrad.training.folder import Folder, InUse, RunError, read_record
 from symgrad.training.perform import Interrupted
@@ -268,6 +268,40 @@ def test_other_versions_are_noted(tmp_path):
     text(run / "run.json", json.dumps(record))
     notes = symgrad.resume(run).notes
     assert any(note.startswith("the run began with numba 0.1, now ") for note in notes)
+
+
+def test_a_run_without_its_checkpoint_begins_anew_and_says_so(tmp_path):
+    run, data = tmp_path / "run", plane_csv(tmp_path)
+    interrupted(run, data, 3)
+    (run / "checkpoint.npz").unlink()
+    made = symgrad.resume(run)
+    assert "there is no checkpoint.npz: the run begins anew" in made.notes
+    assert len(made.history) == read_record(run)["epochs"]
+
+
+def test_a_checkpoint_of_another_network_is_refused(tmp_path):
+    run, other, data = tmp_path / "run", tmp_path / "other", plane_csv(tmp_path)
+    interrupted(run, data, 2)
+    symgrad.train(PLANE, data, other, epochs=2, optimizer="sgd")
+    (run / "checkpoint.npz").write_bytes((other / "checkpoint.npz").read_bytes())
+    with pytest.raises(DataError, match=r"checkpoint.npz is none of this run's: .* begins anew"):
+        symgrad.resume(run)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"options": 5}, "run.json: no record of a run"),
+        ({"data": {"path": None}}, "run.json: no record of a run"),
+        ({"options": {"folds": "many"}}, "the run's record cannot be read: options.folds"),
+    ],
+)
+def test_a_record_that_was_edited_is_refused_in_words(tmp_path, change, message):
+    run = tmp_path / "run"
+    interrupted(run, plane_csv(tmp_path), 2)
+    text(run / "run.json", json.dumps(read_record(run) | change))
+    with pytest.raises(SymgradError, match=message):
+        symgrad.resume(run)
 
 
 def test_what_is_no_run_is_not_resumed(tmp_path):

@@ -182,10 +182,12 @@ def _begin(task: Task, folder: Folder | None) -> tuple[Record, tuple[str, ...]]:
         for name in ("symgrad", "python", "numpy", "numba", "scipy", "platform")
         if before is not None and before.get(name) != record[name]
     ]
+    notes = task.notes
     if changed:
-        note = f"the run began with {'; '.join(changed)}: last digits may come out otherwise"
-        return record, (*task.notes, note)
-    return record, task.notes
+        notes += (f"the run began with {'; '.join(changed)}: last digits may come out otherwise",)
+    if folder is not None and before is not None and not (folder.path / CHECKPOINT).is_file():
+        notes += (f"there is no {CHECKPOINT}: the run begins anew",)
+    return record, notes
 
 
 def _finish(
