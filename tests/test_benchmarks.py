@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from benchmarks import gradients, growth, inside, reference
+from benchmarks import gradients, growth, inside, reference, training
 from benchmarks.crew import Crew, Disagreement
 from benchmarks.nets import INSIDE, ROWS, Net, Row, numbers, parse
 from benchmarks.peers import PEERS
@@ -165,3 +165,19 @@ def test_numbers_as_people_read_them():
     assert verdict(1.0, 0.5, smaller=True) == "missed by 2.0× (at most 0.5)"
     assert verdict(None, 3) == verdict(3, None) == "–"
     assert table(["a", "b"], [[1, 2]]) == "| a | b |\n| --- | --: |\n| 1 | 2 |\n"
+
+
+def test_training_comes_to_the_loss_of_the_reference():
+    """All samples in one batch, so that orders cannot differ; nothing is timed."""
+    row = Row(Net((4, 6, 4)), 50)
+    with Crew(["symgrad"]) as crew:
+        found = crew.measure(row, "float64", 0, 0, how="train")["symgrad"]
+    assert found.reason == "" and found.disagreement < training.TOLERANCE["float64"]
+
+
+def test_the_reference_of_training_descends():
+    row = Row(Net((4, 6, 4)), 50)
+    theta, x, t = training.numbers(row, "float64")
+    before = reference.loss(row.net, theta, x, t)
+    loss, trained = training.run(row.net, theta, x, t)
+    assert loss < before and loss == reference.loss(row.net, trained, x, t)
