@@ -50,6 +50,7 @@ import os
 import re
 import sys
 import threading
+import time
 
 import numba as nb
 import numpy as np
@@ -97,16 +98,27 @@ _SHAPES = {
     "gradient": "(6570,)",
     "state": "(13140,)",
     "progress": "(2,)",
+    "order": "(samples to see,)",
+    "starts": "(batches + 1,)",
     "settings": "(5,)",
 }
-_AXES = {'theta': 1, 'x': 2, 't': 2, 'gradient': 1, 'state': 1, 'progress': 1, 'settings': 1}
+_AXES = {'theta': 1,
+ 'x': 2,
+ 't': 2,
+ 'gradient': 1,
+ 'state': 1,
+ 'progress': 1,
+ 'settings': 1,
+ 'order': 1,
+ 'starts': 1}
+_NUMBERS = ['rate']
 
 # Sums may be reordered and multiplications contracted; NaN and infinity keep their meaning.
 _FASTMATH = {"reassoc", "contract", "arcp", "nsz", "afn"}
 
 
 # In the names of compiled code: two modules of one name, in one process, would otherwise share functions.
-_CONTENT = "2fd8643bef4a5153"
+_CONTENT = "8354ba1ee9a8d1d6"
 
 
 def _cached(compiler, function, *signature, **options):
@@ -719,6 +731,7 @@ def _step_on_threads(theta, x, t, rate):
     return E
 
 
+
 # What training is given, and what it is given where nothing is said; a batch of 0 is all samples.
 SETTINGS = {'rate': 0.001, 'batch': 32.0, 'beta1': 0.9, 'beta2': 0.999, 'epsilon': 1e-08}
 
@@ -838,6 +851,34 @@ def _check_training(theta, x, t, state, progress, settings):
 
 
 @_inner
+def _check_steps(theta, x, t, order, starts, state, progress, settings):
+    """The same for `train_steps`, and that `order` has samples of x, and `starts` places in it."""
+    _check_training(theta, x, t, state, progress, settings)
+    if starts.shape[0] < 2:
+        raise ValueError("starts must say where a batch begins and where the last one ends, came", starts.shape[0], "numbers")
+    if starts[0] < 0 or starts[-1] > order.shape[0]:
+        raise ValueError("starts must lie within order, whose length is", order.shape[0], "and came from", starts[0], "to", starts[-1])
+    for batch in range(starts.shape[0] - 1):
+        if starts[batch] >= starts[batch + 1]:
+            raise ValueError("starts must increase, came", starts[batch], "before", starts[batch + 1])
+    for place in range(order.shape[0]):
+        if not 0 <= order[place] < x.shape[0]:
+            raise ValueError("order must hold numbers of samples; x has", x.shape[0], "and there came", order[place])
+    if _overlap(theta, order):
+        raise ValueError("theta must not overlap order in memory")
+    if _overlap(theta, starts):
+        raise ValueError("theta must not overlap starts in memory")
+    if _overlap(state, order):
+        raise ValueError("state must not overlap order in memory")
+    if _overlap(state, starts):
+        raise ValueError("state must not overlap starts in memory")
+    if _overlap(progress, order):
+        raise ValueError("progress must not overlap order in memory")
+    if _overlap(progress, starts):
+        raise ValueError("progress must not overlap starts in memory")
+
+
+@_inner
 def _batches(samples, settings):
     """How many steps an epoch has: of equal batches as far as that is possible, none larger than `batch`."""
     batch = settings[1]
@@ -871,19 +912,17 @@ def _learn(theta, x, t, gradient, state, progress, settings, batches, threads):
 
 
 @_inner
-def _epoch(theta, x, t, state, progress, settings, threads):
-    """A step for each batch of the samples, in a new random order; returns the mean of their losses."""
-    _check_training(theta, x, t, state, progress, settings)
-    samples, batches = x.shape[0], _batches(x.shape[0], settings)
+def _steps(theta, x, t, order, starts, state, progress, settings, threads):
+    """A step for each batch: batch k has the samples order[starts[k]:starts[k + 1]]."""
+    batches, most = starts.shape[0] - 1, 0
+    for batch in range(batches):
+        most = max(most, starts[batch + 1] - starts[batch])
     gradient = np.empty(6570, _DTYPE)
-    if batches == 1:
-        return _learn(theta, x, t, gradient, state, progress, settings, batches, threads)
-    order, most = _shuffled(samples, progress), -(-samples // batches)
     xs, ts = np.empty((most, 64), _DTYPE), np.empty((most, 10), _DTYPE)
     E_sum, w_sum = 0.0, 0.0
     for batch in range(batches):
-        start = samples * batch // batches
-        rows = samples * (batch + 1) // batches - start
+        start = starts[batch]
+        rows = starts[batch + 1] - start
         _gather(order, start, rows, x, t, xs, ts)
         heavy = float(rows)
         E = _learn(theta, xs[:rows], ts[:rows], gradient, state, progress, settings, batches, threads)
@@ -892,6 +931,20 @@ def _epoch(theta, x, t, state, progress, settings, threads):
         E_sum = _plus(E_sum, heavy * E)
         w_sum += heavy
     return E_sum / w_sum
+
+
+@_inner
+def _epoch(theta, x, t, state, progress, settings, threads):
+    """A step for each batch of the samples, in a new random order; returns the mean of their losses."""
+    _check_training(theta, x, t, state, progress, settings)
+    samples, batches = x.shape[0], _batches(x.shape[0], settings)
+    if batches == 1:
+        gradient = np.empty(6570, _DTYPE)
+        return _learn(theta, x, t, gradient, state, progress, settings, batches, threads)
+    starts = np.empty(batches + 1, np.int64)
+    for batch in range(batches + 1):
+        starts[batch] = samples * batch // batches
+    return _steps(theta, x, t, _shuffled(samples, progress), starts, state, progress, settings, threads)
 
 
 def train_epoch(theta, x, t, state, progress, settings):
@@ -904,10 +957,23 @@ def train_epoch(theta, x, t, state, progress, settings):
     return _epoch(theta, x, t, state, progress, settings, None)
 
 
+def train_steps(theta, x, t, order, starts, state, progress, settings):
+    """The same in an order of your own: batch k has the samples order[starts[k]:starts[k + 1]], whatever `batch` is."""
+    _check_steps(theta, x, t, order, starts, state, progress, settings)
+    return _steps(theta, x, t, order, starts, state, progress, settings, None)
+
+
 @_inner
 def _epoch_on_threads(theta, x, t, state, progress, settings):
-    """The same, large batches on several threads."""
+    """An epoch, large batches on several threads."""
     return _epoch(theta, x, t, state, progress, settings, 1)
+
+
+@_inner
+def _steps_on_threads(theta, x, t, order, starts, state, progress, settings):
+    """The same in an order of your own."""
+    _check_steps(theta, x, t, order, starts, state, progress, settings)
+    return _steps(theta, x, t, order, starts, state, progress, settings, 1)
 
 
 def init(seed=0):
@@ -1552,12 +1618,39 @@ class EpochWork(Work):
         super().__init__(None, in_turn, on_threads, many, *signature)
 
     def __call__(self, *arguments):
-        batches = _plainly(_batches)(len(arguments[1]), arguments[-1])
-        if len(arguments[1]) < batches * self.many:
+        samples, batches = self.extent(arguments)
+        if samples < batches * self.many:
             return self.compile()(*arguments)
         if self.threaded is None:
             self.patience -= batches - 1
         return self.of_many(*arguments)
+
+    def extent(self, arguments):
+        """How many samples there are to see, and in how many batches."""
+        samples = len(arguments[1])
+        return samples, _plainly(_batches)(samples, arguments[-1])
+
+
+class StepsWork(EpochWork):
+    """The same for batches that are given; these may be few, so that time is what decides about threads."""
+
+    patience = 2.0  # seconds of such steps: about what it takes to compile code for threads
+
+    def __call__(self, *arguments):
+        samples, batches = self.extent(arguments)
+        run = self.compile()
+        if samples < batches * self.many:
+            return run(*arguments)
+        if self.patience <= 0:
+            return self.of_many(*arguments)
+        begun = time.perf_counter()
+        result = run(*arguments)
+        self.patience -= time.perf_counter() - begun
+        return result
+
+    def extent(self, arguments):
+        order, starts = arguments[-5:-3]
+        return len(order), max(len(starts) - 1, 1)
 
 
 def _out_of_memory(*arguments):
@@ -1587,7 +1680,7 @@ class Compiled(functools.partial):
         self.body, self.work, self.dispatcher = body, work, None
         self.parameters = inspect.signature(body)
         self.signature = work.signature[: len(self.parameters.parameters)]
-        self.arrays = sum(isinstance(kind, nb.types.Array) for kind in self.signature)
+        self.arrays = [place for place, kind in enumerate(self.signature) if isinstance(kind, nb.types.Array)]
         self.check = _check
         functools.update_wrapper(self, body)
         self.becomes(self.first)
@@ -1604,7 +1697,7 @@ class Compiled(functools.partial):
         """
         try:
             many = len(arguments[1]) >= self.work.many and len(arguments) == len(self.signature)
-            if many and all(array.dtype is _NATIVE for array in arguments[: self.arrays]):
+            if many and all(arguments[place].dtype is _NATIVE for place in self.arrays):
                 complete = self.completed(arguments)
                 return self.answer(self.work.of_many(*complete), complete)
         except ValueError as error:
@@ -1648,7 +1741,7 @@ class Compiled(functools.partial):
         if wrong := [*filter(None, map(_mismatch, given, given.values(), self.signature))]:
             raise TypeError("; ".join(wrong))
         kinds = zip(given.items(), self.signature, strict=True)
-        return [float(value) if name == "rate" else _plain(value, _native(kind)) for (name, value), kind in kinds]
+        return [float(value) if name in _NUMBERS else _plain(value, _native(kind)) for (name, value), kind in kinds]
 
     def compile(self):
         """The compiled function, a Numba dispatcher that takes this signature and no other."""
@@ -1708,13 +1801,13 @@ class Epoch(Compiled):
 
     def __new__(cls, body, work):
         self = super().__new__(cls, body, work)
-        self.check = _check_training
-        self.kinds = tuple(map(_native, work.signature))
+        self.check = _check_steps if "order" in self.parameters.parameters else _check_training
+        self.kinds = tuple(_native(kind) if isinstance(kind, nb.types.Array) else float for kind in work.signature)
         return self
 
     def first(self, /, *arguments, **named):
         try:
-            if not named and tuple(array.dtype for array in arguments) == self.kinds:
+            if not named and tuple(getattr(each, "dtype", type(each)) for each in arguments) == self.kinds:
                 return self.work(*arguments)
         except ValueError as error:
             raise _in_words(error) from None
@@ -1758,6 +1851,10 @@ def _in_words(error):
 
 def _converted(name, value):
     """An array-like as the array that compiled code takes; refused where it holds no numbers."""
+    if name in _NUMBERS:
+        if wrong := _no_number(name, value):
+            raise TypeError(wrong)
+        return float(value)
     try:
         array = np.asarray(value)
     except ValueError as error:
@@ -1784,11 +1881,17 @@ def _plainly(function):
     return getattr(function, "py_func", function)
 
 
+def _no_number(name, value):
+    """What is wrong with an argument that must be a number; None if nothing is."""
+    if isinstance(value, (int, float, np.integer, np.floating)):
+        return None
+    return f"{name} must be a number, came {type(value).__name__}"
+
+
 def _mismatch(name, value, kind):
     """What is wrong with an argument that must be used in place; None if nothing is."""
-    if name == "rate":
-        number = isinstance(value, (int, float, np.integer, np.floating))
-        return None if number else f"rate must be a number, came {type(value).__name__}"
+    if name in _NUMBERS:
+        return _no_number(name, value)
     native = _native(kind)
     wanted = f"{name} must be a C-contiguous {native} array of shape {_SHAPES[name]}"
     if not isinstance(value, np.ndarray):
@@ -1818,8 +1921,14 @@ loss_and_gradient_into = Compiled(loss_and_gradient_into, _differentiating)
 loss_and_gradient = LossAndGradient(loss_and_gradient, _differentiating)
 step = Compiled(step, _stepping)
 
+_places = nb.types.Array(nb.int64, 1, "C", readonly=True)
+_going_on = _written, nb.types.Array(nb.uint64, 1, "C"), nb.types.Array(nb.float64, 1, "C", readonly=True)
 _training = EpochWork(
-    _inner(train_epoch), _epoch_on_threads, 82,
-    _written, _matrix, _matrix, _written, nb.types.Array(nb.uint64, 1, "C"), nb.types.Array(nb.float64, 1, "C", readonly=True),
+    _inner(train_epoch), _epoch_on_threads, 82, _written, _matrix, _matrix, *_going_on
+)
+_training_in_order = StepsWork(
+    _inner(train_steps), _steps_on_threads, 82,
+    _written, _matrix, _matrix, _places, _places, *_going_on,
 )  # fmt: skip
 train_epoch = Epoch(train_epoch, _training)
+train_steps = Epoch(train_steps, _training_in_order)

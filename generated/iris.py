@@ -64,13 +64,14 @@ _SHAPES = {
     "gradient": "(67,)",
 }
 _AXES = {'theta': 1, 'x': 2, 't': 2, 'gradient': 1}
+_NUMBERS = ['rate']
 
 # Sums may be reordered and multiplications contracted; NaN and infinity keep their meaning.
 _FASTMATH = {"reassoc", "contract", "arcp", "nsz", "afn"}
 
 
 # In the names of compiled code: two modules of one name, in one process, would otherwise share functions.
-_CONTENT = "e7865766241add92"
+_CONTENT = "77e9b69d14573a55"
 
 
 def _cached(compiler, function, *signature, **options):
@@ -1075,7 +1076,7 @@ class Compiled(functools.partial):
         self.body, self.work, self.dispatcher = body, work, None
         self.parameters = inspect.signature(body)
         self.signature = work.signature[: len(self.parameters.parameters)]
-        self.arrays = sum(isinstance(kind, nb.types.Array) for kind in self.signature)
+        self.arrays = [place for place, kind in enumerate(self.signature) if isinstance(kind, nb.types.Array)]
         self.check = _check
         functools.update_wrapper(self, body)
         self.becomes(self.first)
@@ -1092,7 +1093,7 @@ class Compiled(functools.partial):
         """
         try:
             many = len(arguments[1]) >= self.work.many and len(arguments) == len(self.signature)
-            if many and all(array.dtype is _NATIVE for array in arguments[: self.arrays]):
+            if many and all(arguments[place].dtype is _NATIVE for place in self.arrays):
                 complete = self.completed(arguments)
                 return self.answer(self.work.of_many(*complete), complete)
         except ValueError as error:
@@ -1136,7 +1137,7 @@ class Compiled(functools.partial):
         if wrong := [*filter(None, map(_mismatch, given, given.values(), self.signature))]:
             raise TypeError("; ".join(wrong))
         kinds = zip(given.items(), self.signature, strict=True)
-        return [float(value) if name == "rate" else _plain(value, _native(kind)) for (name, value), kind in kinds]
+        return [float(value) if name in _NUMBERS else _plain(value, _native(kind)) for (name, value), kind in kinds]
 
     def compile(self):
         """The compiled function, a Numba dispatcher that takes this signature and no other."""
@@ -1226,6 +1227,10 @@ def _in_words(error):
 
 def _converted(name, value):
     """An array-like as the array that compiled code takes; refused where it holds no numbers."""
+    if name in _NUMBERS:
+        if wrong := _no_number(name, value):
+            raise TypeError(wrong)
+        return float(value)
     try:
         array = np.asarray(value)
     except ValueError as error:
@@ -1252,11 +1257,17 @@ def _plainly(function):
     return getattr(function, "py_func", function)
 
 
+def _no_number(name, value):
+    """What is wrong with an argument that must be a number; None if nothing is."""
+    if isinstance(value, (int, float, np.integer, np.floating)):
+        return None
+    return f"{name} must be a number, came {type(value).__name__}"
+
+
 def _mismatch(name, value, kind):
     """What is wrong with an argument that must be used in place; None if nothing is."""
-    if name == "rate":
-        number = isinstance(value, (int, float, np.integer, np.floating))
-        return None if number else f"rate must be a number, came {type(value).__name__}"
+    if name in _NUMBERS:
+        return _no_number(name, value)
     native = _native(kind)
     wanted = f"{name} must be a C-contiguous {native} array of shape {_SHAPES[name]}"
     if not isinstance(value, np.ndarray):

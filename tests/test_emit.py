@@ -298,7 +298,7 @@ def test_single_precision_constants_are_typed(spec):
     # what Python enters by hands a loss over as Python's floats have it
     # a step of an optimizer computes what it needs once in double, and in single in its loop
     in_double = {"init", "_",  "quarter_turns", "normal_tail", "_update"}
-    in_double |= {"_check_training", "_batches", "_epoch"}
+    in_double |= {"_check", "_check_training", "_batches", "_steps"}
     steps = [node for node in functions if node.name == "_update"]
     functions = [
         node

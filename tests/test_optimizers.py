@@ -77,6 +77,17 @@ def adam(theta, steps, beta1=0.9, beta2=0.999, epsilon=1e-8, weight_decay=0.0):
     return theta
 
 
+def adam_hat(theta, steps, beta1=0.9, beta2=0.999, epsilon=1e-8):
+    """The order of computation at the end of their section 2."""
+    first = second = 0
+    for t, (g, rate) in enumerate(steps, start=1):
+        first = beta1 * first + (1 - beta1) * g
+        second = beta2 * second + (1 - beta2) * g * g
+        rate_t = rate * np.sqrt(1 - beta2**t) / (1 - beta1**t)
+        theta = theta - rate_t * first / (np.sqrt(second) + epsilon)
+    return theta
+
+
 def adamw(theta, steps, weight_decay=0.01, **constants):
     return adam(theta, steps, weight_decay=weight_decay, **constants)
 
@@ -98,7 +109,10 @@ def lion(theta, steps, beta1=0.9, beta2=0.99, weight_decay=0.0):
     return theta
 
 
-PAPERS = {f.__name__: f for f in (sgd, momentum, nesterov, rmsprop, adam, adamw, adagrad, lion)}
+PAPERS = {
+    f.__name__: f
+    for f in (sgd, momentum, nesterov, rmsprop, adam, adam_hat, adamw, adagrad, lion)
+}
 
 CONSTANTS = {
     "sgd": {},
@@ -106,6 +120,7 @@ CONSTANTS = {
     "nesterov": {"momentum": 0.8},
     "rmsprop": {"rho": 0.95, "epsilon": 1e-3},
     "adam": {"beta1": 0.8, "beta2": 0.99, "epsilon": 1e-2},
+    "adam_hat": {"beta1": 0.8, "beta2": 0.99, "epsilon": 1e-2},
     "adamw": {"beta1": 0.85, "beta2": 0.9, "epsilon": 1e-4, "weight_decay": 0.3},
     "adagrad": {"epsilon": 1e-2},
     "lion": {"beta1": 0.8, "beta2": 0.95, "weight_decay": 0.1},

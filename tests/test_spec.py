@@ -167,7 +167,7 @@ def test_training() -> None:
     ("training", "message"),
     [
         ({"optimizer": "adamm"}, "optimizer: must be one of sgd, momentum, nesterov, rmsprop, adam,"
-         " adamw, adagrad, lion, lbfgs, bfgs, cg, newton_cg, tnc, slsqp, not 'adamm' (did you mean"
+         " adam_hat, adamw, adagrad, lion, lbfgs, bfgs, cg, newton_cg, tnc, slsqp, not 'adamm' (did you mean"
          " 'adam'?)"),
         ({"rate": 0.0}, "rate: must be more than 0, not 0.0"),
         ({"rate": float("nan")}, "rate: must be finite, not nan"),

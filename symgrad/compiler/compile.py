@@ -30,6 +30,9 @@ from symgrad.language.program import Program
 from symgrad.language.views import formula
 
 
+_LONG_AGO = 946_684_800  # 2000-01-01; ZIP files, for one, know no year before 1980
+
+
 @dataclass(frozen=True)
 class Stages:
     """What every pass has made of a spec."""
@@ -102,7 +105,8 @@ class Compiled:
     def module(self) -> ModuleType:
         """The emitted module, imported; from the folder given to `compile`, else from a cache."""
         if self._file is None:
-            self._file = write({self._file_name: self.source}, self._cache())[0]
+            # A folder is for one content: whoever writes it, whenever, Numba finds the same file.
+            self._file = write({self._file_name: self.source}, self._cache(), moment=_LONG_AGO)[0]
         return load(self._file)
 
     def write(self, folder: str | os.PathLike[str]) -> Path:
@@ -110,12 +114,18 @@ class Compiled:
         return write({self._file_name: self.source}, folder)[0]
 
     def evaluate(
-        self, theta: Any, x: Any, t: Any, w: Any = None, digits: int | None = None
+        self,
+        theta: Any,
+        x: Any,
+        t: Any,
+        w: Any = None,
+        digits: int | None = None,
+        **penalties: float,
     ) -> tuple[Any, np.ndarray]:
         """The loss and its gradient by a plain, slow interpreter of the program.
 
         theta of shape (weights,), x (samples, inputs), t (samples, outputs), and w (samples,) where
-        the spec has sample weights. Computes in float64, or with `digits` decimal digits (mpmath),
+        the spec has sample weights; l1 and l2 where it leaves these to be given. Computes in float64, or with `digits` decimal digits (mpmath),
         where arrays hold mpf numbers. Returns (loss, gradient), the gradient laid out like theta.
         """
         arithmetic = Decimals(digits) if digits else Floats()
@@ -124,6 +134,10 @@ class Compiled:
         if flat.shape != (self.spec.weights,):
             raise ValueError(f"theta must be of shape ({self.spec.weights},), came {flat.shape}")
         given = {"x": x, "t": t} | ({"w": w} if self.spec.loss.sample_weights else {})
+        if set(penalties) != set(self.spec.loss.arguments):
+            wanted = ", ".join(self.spec.loss.arguments) or "no penalty"
+            raise TypeError(f"the spec has {wanted} to be given, came {', '.join(penalties) or 'none'}")
+        given |= penalties
         for name, (offset, shape) in layout.items():
             given[name] = flat[offset : offset + int(np.prod(shape))].reshape(shape)
         values = evaluate(self.program, given, arithmetic)

@@ -57,7 +57,7 @@ def emit(
     if update is not None and spec.training is not None:
         training = emit_update(update, spec.training, single)
     weights = {"w": 1} if spec.loss.sample_weights else {}
-    trained = {"state": 1, "progress": 1, "settings": 1} if training else {}
+    trained = ("state", "progress", "settings", "order", "starts") if training else ()
     shape = "-".join(map(str, spec.widths))
     operand = f"./{file_name}" if file_name.startswith("-") else file_name
     option = "" if order == "loss-first" else f" --order {order}"
@@ -76,12 +76,13 @@ def emit(
         "letter": "s" if single else "d",  # of BLAS's functions
         "itemsize": 4 if single else 8,
         "weighted": spec.loss.sample_weights,
+        "penalties": list(spec.loss.arguments),
         "inputs": spec.inputs,
         "outputs": spec.outputs,
         "size": spec.weights,
         "expression": listing(forward).splitlines(),
         "operations": {"loss": operations(forward), "gradient": operations(program)},
-        "axes": plain({"theta": 1, "x": 2, "t": 2} | weights | {"gradient": 1} | trained),
+        "axes": plain({"theta": 1, "x": 2, "t": 2} | weights | {"gradient": 1} | dict.fromkeys(trained, 1)),
         "spec": plain(spec.normalised()),
         "parameters": plain(layout),
         "functions": with_callees(set().union(*(part["functions"] for part in parts))),

@@ -87,6 +87,7 @@ def expand(spec: Spec) -> Program:
         loss = Sum(w * e, every_sample) / total
     else:
         loss = Sum(e, every_sample) / SAMPLES
+    inputs += [array(name) for name in spec.loss.arguments]
     for weight in weights:
         if str(weight.base.label).startswith("W") and (spec.loss.l1 or spec.loss.l2):
             number = int(str(weight.base.label)[1:])
@@ -145,11 +146,16 @@ def _penalty(spec: Spec, weight: Expr, widths: tuple[int, ...], number: int) -> 
     """λ₂/2 Σ W² + λ₁ Σ |W| of one layer."""
     rows, columns = weight.indices
     penalty = Integer(0)
-    for rate, each in ((exact(spec.loss.l2) / 2, weight**2),
-                       (exact(spec.loss.l1), IN_FORMULAS["abs"](weight))):  # fmt: skip
+    for rate, each in ((_rate(spec, "l2") / 2, weight**2),
+                       (_rate(spec, "l1"), IN_FORMULAS["abs"](weight))):  # fmt: skip
         total = Sum(Sum(each, (columns, 0, widths[number] - 1)), (rows, 0, widths[number - 1] - 1))
         penalty = penalty + rate * total
     return penalty
+
+
+def _rate(spec: Spec, penalty: str) -> Expr:
+    """λ: a number, or what stands for one that is given at run time."""
+    return array(penalty) if penalty in spec.loss.arguments else exact(getattr(spec.loss, penalty))
 
 
 def lower(tree: Tree, variables: dict[str, Expr], width: int) -> Expr:

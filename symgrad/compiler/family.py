@@ -19,6 +19,9 @@ from symgrad.language.indices import SAMPLE
 
 Layout = Mapping[str, tuple[int, tuple[int, ...]]]
 
+# The scalars that a loss may take.
+PENALTIES = ("l1", "l2")
+
 # What the functions of a family do.
 SAYS = {
     "prediction": ("Writes the output of a chunk of samples.", "Writes the output y"),
@@ -37,7 +40,7 @@ def family(name: str, schedule: Schedule, layout: Layout, single: bool) -> dict[
 
 class _Family:
     def __init__(self, name: str, schedule: Schedule, layout: Layout, single: bool) -> None:
-        self.name, self.schedule, self.layout = name, schedule, layout
+        self.name, self.schedule, self.layout, self.single = name, schedule, layout, single
         self.program = schedule.program
         self.places = memory(schedule, itemsize=4 if single else 8)
         self.body = body(schedule, self.places, single, name)
@@ -94,16 +97,20 @@ class _Family:
         """Parameters and arguments of its functions, as source."""
         body, schedule = self.body, self.schedule
         data = ["x", *(i for i in ("t", "w") if i in body.block.reads), *(["y"] * (not sums))]
-        scalars = ["N"] * body.block.uses_samples
-        scalars += [d.name for d in schedule.totals if d.name in body.block.reads]
+        scalars = self._scalars(body.block)
         target = ["gradient"] * self._gathers()
-        end = ["N"] * body.after.uses_samples
-        end += [d.name for d in schedule.totals if d.name in body.after.reads]
+        end = self._scalars(body.after)
         if schedule.after:
             end = ["theta", *end, *target]
+        penalties = [name for name in PENALTIES if sums and name in self.program.given]
+
+        def given(names: list[str]) -> list[str]:
+            """Penalties come as Python has them, and go on in the module's precision."""
+            return [f"F({n})" if self.single and n in penalties else n for n in names]
+
         totals = [name for name in ("x", "t", "w") if name in body.totals.reads]
         mark = "s" if self.places.size else ""
-        chunk = ["theta", *(f"{name}[start:end]" for name in data), *scalars]
+        chunk = ["theta", *(f"{name}[start:end]" for name in data), *given(scalars)]
         chunk += ["into"] * bool(target)
 
         def with_means(arguments: list[str], scratch: str, limit: str) -> str:
@@ -115,20 +122,28 @@ class _Family:
                 "chunk": with_means(
                     ["theta", *(d + mark for d in data), *scalars, *target], "scratch", "at_once"
                 ),
-                "all": ", ".join(["theta", *data, *target]),
+                "all": ", ".join(["theta", *data, *penalties, *target]),
                 "end": ", ".join([*end, "E_sum"]),
                 "totals": ", ".join(totals),
             },
             "call": {
-                "of_few": with_means(["theta", *data, *scalars, *target], "scratch", "1 << 62"),
+                "of_few": with_means(
+                    ["theta", *data, *given(scalars), *target], "scratch", "1 << 62"
+                ),
                 "of_many": with_means(chunk, "scratch[chunk]", str(costs.ONE_THREAD)),
                 "in_turn": with_means(chunk, "scratch", "at_once"),
+                "end": ", ".join([*given(end), "E_sum"]),
             },
             "names": {
                 "one": ", ".join(data),
                 "cut": ", ".join(f"{name}s[start:end]" for name in data),
             },
         }
+
+    def _scalars(self, part: Part) -> list[str]:
+        """The numbers that a part reads and does not compute."""
+        names = (*PENALTIES, *(total.name for total in self.schedule.totals))
+        return ["N"] * part.uses_samples + [name for name in names if name in part.reads]
 
     def _opening(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """What stands before the loop over blocks, and what in it: views of a block's arrays."""

@@ -78,6 +78,12 @@ def _updates() -> Table:
             *adam,
             (theta_next, theta - pace * m_next / (unbias * sqrt(v_next) + epsilon)),
         ),
+        # The same paper's "more efficient" order, the end of its section 2, with ε̂ beside √v itself;
+        # TensorFlow and scikit-learn have it
+        "adam_hat": (
+            *adam,
+            (theta_next, theta - pace * m_next / (unbias * (sqrt(v_next) + epsilon))),
+        ),
         # Loshchilov and Hutter 2019, arXiv:1711.05101; all weights decay, biases too
         "adamw": (
             *adam,

@@ -4,7 +4,15 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self, TypeAlias, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_validator,
+)
 
 from symgrad.compiler import limits
 from symgrad.compiler.formula import MAX_LENGTH, Tree, parse, quoted, variables_of
@@ -22,6 +30,9 @@ LossKind: TypeAlias = Literal[
     "poisson", "kl",
 ]  # fmt: skip
 LOSSES: tuple[str, ...] = get_args(LossKind)
+
+# What stands for a penalty's λ where the spec leaves it to be given at run time.
+ARGUMENT: Literal["argument"] = "argument"
 
 
 class Model(BaseModel):
@@ -51,7 +62,24 @@ def without_null(schema: dict[str, Any]) -> None:
 # words than pydantic's and, for what the environment can raise, against the limit in force.
 _Formula = Annotated[str, Field(json_schema_extra={"minLength": 1, "maxLength": MAX_LENGTH})]
 _Finite = Annotated[float, Field(allow_inf_nan=False)]
-_Penalty = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+def _number_or_argument(value: object, number: ValidatorFunctionWrapHandler) -> object:
+    """A number's own refusals, and no list of all that might have been."""
+    return ARGUMENT if value == ARGUMENT else number(value)
+
+
+def _or_argument(schema: dict[str, Any]) -> None:
+    """For editors: a number, or the one word."""
+    number = {key: schema.pop(key) for key in ("type", "minimum")}
+    schema["anyOf"] = [number, {"const": ARGUMENT}]
+
+
+# Where it is "argument", `Loss.arguments` says so, and no one takes it for a number.
+_Penalty = Annotated[
+    float,
+    Field(ge=0, allow_inf_nan=False, json_schema_extra=_or_argument),
+    WrapValidator(_number_or_argument),
+]
 Constants = Annotated[
     dict[str, _Finite],
     Field(
@@ -123,13 +151,24 @@ class Loss(Model):
         json_schema_extra=without_null,
     )
     constants: Constants = {}
-    l1: _Penalty = Field(default=0.0, description="λ in λ·Σ|W|, biases excluded")
-    l2: _Penalty = Field(default=0.0, description="λ in λ/2·ΣW², biases excluded")
+    l1: _Penalty = Field(
+        default=0.0,
+        description="λ in λ·Σ|W|, biases excluded; \"argument\" leaves it to be given at run time",
+    )
+    l2: _Penalty = Field(
+        default=0.0,
+        description="λ in λ/2·ΣW², biases excluded; \"argument\" leaves it to be given at run time",
+    )
     sample_weights: bool = Field(
         default=False,
         description="Whether every function that takes the targets t also takes a weight for"
         " each sample",
     )
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """The penalties that are given at run time, in the order that functions take them."""
+        return tuple(name for name in ("l1", "l2") if getattr(self, name) == ARGUMENT)
 
     @cached_property
     def tree(self) -> Tree | None:

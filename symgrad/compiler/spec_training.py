@@ -17,7 +17,7 @@ from symgrad.compiler.spec_messages import Problem, refusal, refuse, shown
 from symgrad.compiler.spec_parts import Constants, Model, without_null
 
 OptimizerName: TypeAlias = Literal[
-    "sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw", "adagrad", "lion",
+    "sgd", "momentum", "nesterov", "rmsprop", "adam", "adam_hat", "adamw", "adagrad", "lion",
     "lbfgs", "bfgs", "cg", "newton_cg", "tnc", "slsqp",
 ]  # fmt: skip
 ScheduleName: TypeAlias = Literal["constant", "linear", "cosine", "exponential", "step"]
@@ -45,6 +45,7 @@ OPTIMIZERS: Mapping[str, Given] = MappingProxyType({
     "nesterov": Given(0.01,   {"momentum": 0.9}),
     "rmsprop":  Given(0.001,  {"rho": 0.9, "epsilon": 1e-8}),
     "adam":     Given(0.001,  {"beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8}),
+    "adam_hat": Given(0.001,  {"beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8}),
     "adamw":    Given(0.001,  {"beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8,
                                "weight_decay": 0.01}),
     "adagrad":  Given(0.05,   {"epsilon": 1e-10}),

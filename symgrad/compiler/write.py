@@ -9,12 +9,15 @@ from pathlib import Path
 from symgrad.errors import SymgradError
 
 
-def write(sources: Mapping[str, str], folder: str | os.PathLike[str]) -> list[Path]:
+def write(
+    sources: Mapping[str, str], folder: str | os.PathLike[str], moment: int | None = None
+) -> list[Path]:
     """Writes `sources`, source by file name, into `folder`, which is made where it is missing.
 
     All are written aside first and renamed when the last is complete, so that no reader meets half
     a file, and a full disk leaves what was there. A file that holds its source already is left
-    alone: what Numba has cached for it stays good. Raises SymgradError if the folder can't be
+    alone: what Numba has cached for it stays good. So it does, where files bear the time `moment`
+    (in seconds), if another process writes the same at the same time. Raises SymgradError if the folder can't be
     written.
     """
     target = Path(folder)
@@ -28,6 +31,8 @@ def write(sources: Mapping[str, str], folder: str | os.PathLike[str]) -> list[Pa
                     undo.callback(path.unlink, missing_ok=True)
                     with path.open("x", encoding="utf-8", newline="\n") as file:
                         file.write(source)
+                    if moment is not None:
+                        os.utime(path, (moment, moment))
                     aside[path] = target / name
             for path, final in aside.items():
                 before = final.read_bytes() if final.exists() else None

@@ -57,6 +57,11 @@ def explain(
     are done. Raises SymgradError for an unknown section, or a peer that is not there.
     """
     keys = chosen(only)
+    if compiled.spec.loss.arguments:
+        raise SymgradError(
+            f"{compiled.spec.name}: loss.{compiled.spec.loss.arguments[0]} is left to be given at"
+            " run time; write a number there to have it explained"
+        )
     check_peers(against)
     done: list[Section] = []
     make: dict[str, Callable[[Clock], Section]] = {

@@ -59,6 +59,11 @@ def new_job(spec: SpecSource, data: Any, options: Options, changes: Mapping[str,
     Raises SpecError and DataError for what is wrong with either.
     """
     given = read_spec(spec)
+    if given.loss.arguments:
+        raise SpecError(
+            f"{given.name}: loss.{given.loss.arguments[0]} is left to be given at run time; write a"
+            " number there, or train through the module's own train_epoch"
+        )
     complete = with_training(given, changes)
     assert complete.training is not None
     source = _path(data)

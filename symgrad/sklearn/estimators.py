@@ -1,0 +1,242 @@
+"""MLPClassifier and MLPRegressor: scikit-learn's, with compiled functions in place of its loops.
+
+What is replaced are three methods: the prediction, the stochastic training and L-BFGS. With the same
+`random_state` weights, splits and orders are the same as scikit-learn's, and so results are, up to
+rounding.
+"""
+
+import warnings
+from typing import Any
+
+import numpy as np
+import scipy.optimize
+from scipy.special import xlogy
+from sklearn import neural_network
+from sklearn.base import is_classifier
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import train_test_split
+from sklearn.utils import shuffle
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from symgrad.compiler.compile import Compiled
+from symgrad.sklearn.epochs import Data, Epochs, penalty, told
+from symgrad.sklearn.network import compiled, flat, views
+from symgrad.sklearn.optimizer import Optimizer, name_of
+
+
+class _WithModule:
+    """What both have in common."""
+
+    @property
+    def compiled_(self) -> Compiled:
+        """The network, compiled: its equations, its source, and the module whose functions can be
+        called from one's own code with `theta_`."""
+        check_is_fitted(self)
+        return self._compiled(self.theta_.dtype)
+
+    @property
+    def theta_(self) -> np.ndarray:
+        """All weights as the module takes them, of shape (weights,): a copy."""
+        check_is_fitted(self)
+        return flat(self.coefs_, self.intercepts_)
+
+    # ---- in place of scikit-learn's own
+
+    def _forward_pass_fast(self, X: Any, check_input: bool = True) -> np.ndarray:
+        if check_input:
+            X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
+        theta = self.theta_
+        predict = self._compiled(theta.dtype).module.predict
+        data = Data.of(X, np.empty((X.shape[0], 0)), None, theta.dtype)
+        y = np.concatenate([predict(theta, data.chosen(block)[0]) for block in data.blocks()])
+        return y.astype(np.result_type(X, theta), copy=False)
+
+    def _fit_lbfgs(self, X: Any, y: np.ndarray, sample_weight: Any, *_: Any) -> None:
+        precise = np.dtype(np.float64)  # its line search ends early on the rounding of float32
+        data, dtype = Data.of(X, y, sample_weight, precise), self.coefs_[0].dtype
+        module = self._compiled(precise, data.w is not None).module
+        l2, whole = self.alpha / data.weight, [data.chosen(block) for block in data.blocks()][:1]
+        several = len(list(data.blocks())) > 1
+
+        def loss_and_gradient(theta: np.ndarray) -> tuple[float, np.ndarray]:
+            """A mean over blocks of samples, each with the same penalty."""
+            if not several:
+                return module.loss_and_gradient(theta, *whole[0], l2)
+            E, gradient = 0.0, np.zeros_like(theta)
+            for block in data.blocks():
+                samples = data.chosen(block)
+                share = (samples[2].sum() if data.w is not None else len(samples[1])) / data.weight
+                if share:
+                    loss, slope = module.loss_and_gradient(theta, *samples, l2)
+                    E += share * loss
+                    gradient += share * slope
+            return E, gradient
+
+        def report(intermediate_result: Any) -> None:
+            print(f"loss = {intermediate_result.fun:.8f}")
+
+        result = scipy.optimize.minimize(
+            loss_and_gradient,
+            flat(self.coefs_, self.intercepts_).astype(precise),
+            method="L-BFGS-B",
+            jac=True,
+            callback=report if self.verbose else None,
+            options={"maxfun": self.max_fun, "maxiter": self.max_iter, "gtol": self.tol},
+        )
+        if result.status != 0:
+            warnings.warn(
+                f"L-BFGS has not converged after {result.nit} iterations: {result.message}. "
+                "Raise max_iter or max_fun, or scale the data",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
+        self.n_iter_ = min(int(result.nit), self.max_iter)
+        self.loss_ = self._told(float(result.fun), l2, result.x) + self._constant(data)
+        self.coefs_, self.intercepts_ = views(result.x.astype(dtype), self._widths())
+
+    def _fit_stochastic(self, X: Any, y: np.ndarray, sample_weight: Any, *rest: Any) -> None:
+        incremental = rest[-1]
+        if self.early_stopping and incremental:
+            raise ValueError("partial_fit does not support early_stopping=True")
+        theta = flat(self.coefs_, self.intercepts_)
+        self.coefs_, self.intercepts_ = views(theta, self._widths())
+        weighted = sample_weight is not None
+        module = self._compiled(theta.dtype, weighted).module
+        if not incremental or not hasattr(self, "_optimizer"):
+            self._optimizer = Optimizer.begun(self, module)
+        trained, held_out = self._split(X, y, sample_weight)
+        data = Data.of(*trained, theta.dtype)
+        epochs = Epochs(
+            module,
+            data,
+            self._widths(),
+            self.alpha,
+            self._rows_of_a_batch(len(data)),
+            mean=self._tells_the_mean(),
+        )
+        constant = self._constant(data)
+        order = np.arange(len(data))
+        self.n_iter_ = 0
+        try:
+            for _ in range(self.max_iter):
+                if self.shuffle:
+                    order = shuffle(order, random_state=self._random_state)
+                optimizer = self._optimizer
+                going_on = optimizer.state, optimizer.progress, optimizer.settings(self, module)
+                loss = epochs.run(theta, order, *going_on) + constant
+                self.n_iter_ += 1
+                self.t_ += len(data)
+                self.loss_ = loss
+                self.loss_curve_.append(loss)
+                if not np.isfinite(loss):
+                    theta.fill(np.nan)  # as steps down its gradient would; fit() refuses it
+                    break
+                if self.verbose:
+                    print(f"Iteration {self.n_iter_}, loss = {loss:.8f}")
+                if self._is_done(held_out, incremental):
+                    break
+        except KeyboardInterrupt:
+            warnings.warn("Training interrupted by user.", stacklevel=4)
+        if self.early_stopping:
+            self.coefs_, self.intercepts_ = self._best_coefs, self._best_intercepts
+
+    # ---- parts of it
+
+    def _is_done(self, held_out: tuple[Any, Any, Any], incremental: bool) -> bool:
+        """After an epoch: whether it was the last; the rate may change."""
+        self._update_no_improvement_count(self.early_stopping, *held_out)
+        self._optimizer.epoch_ends(self)
+        if self._no_improvement_count > self.n_iter_no_change:
+            what = "Validation score" if self.early_stopping else "Training loss"
+            reason = (
+                f"{what} did not improve more than tol={self.tol:f} for "
+                f"{self.n_iter_no_change} consecutive epochs."
+            )
+            if self._optimizer.gives_up(self, reason):
+                return True
+            self._no_improvement_count = 0
+        if incremental:
+            return True
+        if self.n_iter_ == self.max_iter:
+            warnings.warn(
+                f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the "
+                "optimization hasn't converged yet.",
+                ConvergenceWarning,
+                stacklevel=5,
+            )
+        return False
+
+    def _split(self, X: Any, y: np.ndarray, sample_weight: Any) -> tuple[Any, Any]:
+        """What is trained on, and what is held out: x, y and the weights of each."""
+        if not self.early_stopping:
+            return (X, y, sample_weight), (None, None, None)
+        arrays = [X, y] if sample_weight is None else [X, y, sample_weight]
+        parts = train_test_split(
+            *arrays,
+            random_state=self._random_state,
+            test_size=self.validation_fraction,
+            stratify=y if is_classifier(self) and self.n_outputs_ == 1 else None,
+        )
+        trained, held_out = parts[::2], parts[1::2]
+        if held_out[0].shape[0] < 2:
+            raise ValueError(
+                "The validation set is too small. Increase 'validation_fraction' or the size of "
+                "your dataset."
+            )
+        if is_classifier(self):
+            held_out[1] = self._label_binarizer.inverse_transform(held_out[1])
+        none = [None] * (sample_weight is None)
+        return (*trained, *none), (*held_out, *none)
+
+    def _rows_of_a_batch(self, samples: int) -> int:
+        if self.batch_size == "auto":
+            return min(200, samples)
+        if self.batch_size > samples:
+            warnings.warn(
+                "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped",
+                stacklevel=5,
+            )
+        return min(int(self.batch_size), samples)
+
+    def _widths(self) -> list[int]:
+        return [W.shape[0] for W in self.coefs_] + [self.coefs_[-1].shape[1]]
+
+    def _compiled(self, dtype: np.dtype, weighted: bool = False) -> Compiled:
+        arguments = self._widths(), self.activation, self.out_activation_, dtype, weighted
+        return compiled(*arguments, name_of(self))
+
+    def _tells_the_mean(self) -> bool:
+        """scikit-learn tells the squared loss as a mean over outputs; its gradient is the sum's."""
+        return self.n_outputs_ > 1 and self.out_activation_ == "identity"
+
+    def _told(self, loss: float, l2: float, theta: np.ndarray) -> float:
+        if not self._tells_the_mean():
+            return loss
+        return told(loss, l2 * penalty(theta, self._widths()), self.n_outputs_)
+
+    def _constant(self, data: Data) -> float:
+        """What scikit-learn's Poisson loss has besides y − t·log y, whatever the weights."""
+        if self.out_activation_ != "exp":
+            return 0.0
+        each = (xlogy(data.t, data.t) - data.t).sum(axis=1)
+        return float(np.average(each, weights=data.w))
+
+
+class MLPClassifier(_WithModule, neural_network.MLPClassifier):
+    """scikit-learn's MLPClassifier, its network compiled: parameters, attributes and methods are
+    those of `sklearn.neural_network.MLPClassifier`, whose documentation holds here too.
+
+    Further attributes of a fitted one: `compiled_`, the network as `symgrad.compile` gives it, and
+    `theta_`, the weights as its module takes them. The first fit of a network compiles it, which
+    takes seconds; its code is kept in the user's cache folder, for whichever process comes next.
+    """
+
+
+class MLPRegressor(_WithModule, neural_network.MLPRegressor):
+    """scikit-learn's MLPRegressor, its network compiled: parameters, attributes and methods are
+    those of `sklearn.neural_network.MLPRegressor`, whose documentation holds here too.
+
+    Further attributes of a fitted one: `compiled_`, the network as `symgrad.compile` gives it, and
+    `theta_`, the weights as its module takes them. The first fit of a network compiles it, which
+    takes seconds; its code is kept in the user's cache folder, for whichever process comes next.
+    """
