@@ -3,20 +3,32 @@
     from symgrad.sklearn import MLPClassifier, MLPRegressor
 
     estimators.py   the two classes: scikit-learn's own, but for what computes
-    network.py      what they are as a spec, and its module
     epochs.py       an epoch, in the order that scikit-learn sees the samples
     optimizer.py    what stochastic training remembers from epoch to epoch
+    network.py      the network as a spec, and its module
+    warm.py         what is compiled before the first step
 
 scikit-learn checks input, draws weights, splits, shuffles and labels, as it does for its own
-estimators; each imports only from those below it.
+estimators; each file imports only from those below it.
 """
 
-try:
-    import sklearn  # noqa: F401
-except ImportError as error:
-    message = "symgrad.sklearn needs scikit-learn: pip install 'symgrad[sklearn]'"
-    raise ImportError(message) from error
+from typing import TYPE_CHECKING, Any
 
-from symgrad.sklearn.estimators import MLPClassifier, MLPRegressor
+if TYPE_CHECKING:
+    from symgrad.sklearn.estimators import MLPClassifier, MLPRegressor
 
 __all__ = ["MLPClassifier", "MLPRegressor"]
+
+
+def __getattr__(name: str) -> Any:
+    """scikit-learn takes a second to import: it is when one of the two is asked for."""
+    if name not in __all__:
+        raise AttributeError(f"module 'symgrad.sklearn' has no attribute {name!r}")
+    try:
+        from symgrad.sklearn import estimators
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] != "sklearn":
+            raise
+        message = "symgrad.sklearn needs scikit-learn: pip install 'symgrad[sklearn]'"
+        raise ImportError(message) from error
+    return getattr(estimators, name)

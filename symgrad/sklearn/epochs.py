@@ -67,7 +67,8 @@ class Epochs:
     """What stays the same from epoch to epoch.
 
     `mean` is whether the loss that is told is the mean over the outputs, as scikit-learn tells the
-    squared one, whose sum it takes the gradient of.
+    squared one, whose sum it takes the gradient of. `constant` is what each sample's loss has
+    besides, whatever the weights.
     """
 
     module: ModuleType
@@ -76,6 +77,7 @@ class Epochs:
     alpha: float
     batch: int
     mean: bool
+    constant: np.ndarray
 
     def run(self, theta: np.ndarray, order: np.ndarray, *going_on: np.ndarray) -> float:
         """A step for each batch, theta in place; `going_on` is state, progress and settings.
@@ -93,23 +95,26 @@ class Epochs:
                     theta, (self.data.x, self.data.t), self.alpha / rows, order, part, *going_on
                 )
                 total += loss * (part[-1] - part[0])
-        return total / samples
+        return total / samples + float(self.constant.mean())
 
     def _one_by_one(
         self, theta: np.ndarray, order: np.ndarray, starts: np.ndarray, *going_on: np.ndarray
     ) -> float:
         total = 0.0
         for start, end in pairwise(starts):
-            batch = self.data.chosen(order[start:end])
-            rows = int(end - start)
-            weight = rows if self.data.w is None else float(batch[2].sum(dtype=np.float64))
+            places, rows = order[start:end], int(end - start)
+            batch, w = self.data.chosen(places), self.data.w
+            weight = rows if w is None else float(w[places].sum(dtype=np.float64))
             if weight == 0:
                 continue  # nothing is to be learnt from it
             l2 = self.alpha / weight
             rest = l2 * penalty(theta, self.widths) if self.mean else 0.0
             whole = np.arange(rows), np.array([0, rows])
             loss = self._steps(theta, batch, l2, *whole, *going_on)
-            total += rows * (told(loss, rest, self.widths[-1]) if self.mean else loss)
+            if self.mean:
+                loss = told(loss, rest, self.widths[-1])
+            each = None if w is None else w[places]
+            total += rows * (loss + float(np.average(self.constant[places], weights=each)))
         return total / len(order)
 
     def _steps(

@@ -22,6 +22,7 @@ from symgrad.compiler.compile import Compiled
 from symgrad.sklearn.epochs import Data, Epochs, penalty, told
 from symgrad.sklearn.network import compiled, flat, views
 from symgrad.sklearn.optimizer import Optimizer, name_of
+from symgrad.sklearn.warm import warm
 
 
 class _WithModule:
@@ -55,15 +56,16 @@ class _WithModule:
         precise = np.dtype(np.float64)  # its line search ends early on the rounding of float32
         data, dtype = Data.of(X, y, sample_weight, precise), self.coefs_[0].dtype
         module = self._compiled(precise, data.w is not None).module
-        l2, whole = self.alpha / data.weight, [data.chosen(block) for block in data.blocks()][:1]
-        several = len(list(data.blocks())) > 1
+        blocks = list(data.blocks())
+        l2, first = self.alpha / data.weight, data.chosen(blocks[0])
+        warm(module, len(first[1]), len(data), self.max_iter)
 
         def loss_and_gradient(theta: np.ndarray) -> tuple[float, np.ndarray]:
             """A mean over blocks of samples, each with the same penalty."""
-            if not several:
-                return module.loss_and_gradient(theta, *whole[0], l2)
+            if len(blocks) == 1:
+                return module.loss_and_gradient(theta, *first, l2)
             E, gradient = 0.0, np.zeros_like(theta)
-            for block in data.blocks():
+            for block in blocks:
                 samples = data.chosen(block)
                 share = (samples[2].sum() if data.w is not None else len(samples[1])) / data.weight
                 if share:
@@ -91,7 +93,8 @@ class _WithModule:
                 stacklevel=4,
             )
         self.n_iter_ = min(int(result.nit), self.max_iter)
-        self.loss_ = self._told(float(result.fun), l2, result.x) + self._constant(data)
+        constant = np.average(self._constants(data), weights=data.w)
+        self.loss_ = self._told(float(result.fun), l2, result.x) + float(constant)
         self.coefs_, self.intercepts_ = views(result.x.astype(dtype), self._widths())
 
     def _fit_stochastic(self, X: Any, y: np.ndarray, sample_weight: Any, *rest: Any) -> None:
@@ -113,8 +116,10 @@ class _WithModule:
             self.alpha,
             self._rows_of_a_batch(len(data)),
             mean=self._tells_the_mean(),
+            constant=self._constants(data),
         )
-        constant = self._constant(data)
+        epochs_at_most = 1 if incremental else self.max_iter
+        warm(module, epochs.batch, len(data), epochs_at_most)
         order = np.arange(len(data))
         self.n_iter_ = 0
         try:
@@ -123,7 +128,7 @@ class _WithModule:
                     order = shuffle(order, random_state=self._random_state)
                 optimizer = self._optimizer
                 going_on = optimizer.state, optimizer.progress, optimizer.settings(self, module)
-                loss = epochs.run(theta, order, *going_on) + constant
+                loss = epochs.run(theta, order, *going_on)
                 self.n_iter_ += 1
                 self.t_ += len(data)
                 self.loss_ = loss
@@ -214,12 +219,11 @@ class _WithModule:
             return loss
         return told(loss, l2 * penalty(theta, self._widths()), self.n_outputs_)
 
-    def _constant(self, data: Data) -> float:
-        """What scikit-learn's Poisson loss has besides y − t·log y, whatever the weights."""
+    def _constants(self, data: Data) -> np.ndarray:
+        """What scikit-learn's Poisson loss has besides y − t·log y, for each sample."""
         if self.out_activation_ != "exp":
-            return 0.0
-        each = (xlogy(data.t, data.t) - data.t).sum(axis=1)
-        return float(np.average(each, weights=data.w))
+            return np.zeros(len(data))
+        return (xlogy(data.t, data.t) - data.t).sum(axis=1, dtype=np.float64)
 
 
 class MLPClassifier(_WithModule, neural_network.MLPClassifier):

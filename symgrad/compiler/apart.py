@@ -1,0 +1,53 @@
+"""apart: have functions compiled in a process of its own, so that this one finds them in Numba's cache.
+
+What Numba compiles and what it takes from its file cache need not agree in the last digits: a
+function is optimised once more wherever it is linked in, and a process runs the copy that it has
+loaded first. Who wants the same bits from one process to the next takes all from the cache.
+"""
+
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+
+import llvmlite.binding as llvm
+import numba
+import numpy as np
+from numba.core import config
+
+# What has been seen to in this process, so that it is not looked up again.
+_SEEN: set[tuple[Path, str]] = set()
+
+
+def compile_apart(
+    module: ModuleType, program: str, arguments: Sequence[str], way: object
+) -> None:
+    """Runs the Python module `program`, which calls what is to be compiled of the emitted `module`;
+    its arguments are the module's file, and `arguments`.
+
+    That is done once for each Numba and processor, and each `way` of calling. Where it cannot be
+    done (no place for a cache, no other process), functions are compiled when they are called, as
+    ever.
+    """
+    if getattr(config, "DISABLE_JIT", 0) or module.__file__ is None:
+        return
+    file = Path(module.__file__)
+    mark = file.with_name(f".{file.stem}.compiled")
+    versions = (platform.python_version(), numba.__version__, np.__version__)
+    machine = (llvm.get_host_cpu_name(), os.environ.get("NUMBA_CACHE_DIR", ""))
+    line = repr((*versions, *machine, program, way))
+    if (file, line) in _SEEN:
+        return
+    marked = mark.read_text(encoding="utf-8").splitlines() if mark.is_file() else []
+    if line in marked:
+        _SEEN.add((file, line))
+        return
+    # -P: what lies in the user's folder is no module of ours.
+    command = [sys.executable, "-P", "-m", program, str(file), *arguments]
+    done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    if done.returncode == 0:
+        mark.write_text("\n".join([*marked, line]), encoding="utf-8")
+        _SEEN.add((file, line))
