@@ -1,4 +1,4 @@
-"""apart: have functions compiled in a process of its own, so that this one finds them in Numba's cache.
+"""apart: have functions compiled in a process of their own; this one then finds them in the cache.
 
 What Numba compiles and what it takes from its file cache need not agree in the last digits: a
 function is optimised once more wherever it is linked in, and a process runs the copy that it has

@@ -58,6 +58,7 @@ def emit(
         training = emit_update(update, spec.training, single)
     weights = {"w": 1} if spec.loss.sample_weights else {}
     trained = ("state", "progress", "settings", "order", "starts") if training else ()
+    vectors = dict.fromkeys(("gradient", *trained), 1)
     shape = "-".join(map(str, spec.widths))
     operand = f"./{file_name}" if file_name.startswith("-") else file_name
     option = "" if order == "loss-first" else f" --order {order}"
@@ -82,7 +83,7 @@ def emit(
         "size": spec.weights,
         "expression": listing(forward).splitlines(),
         "operations": {"loss": operations(forward), "gradient": operations(program)},
-        "axes": plain({"theta": 1, "x": 2, "t": 2} | weights | {"gradient": 1} | dict.fromkeys(trained, 1)),
+        "axes": plain({"theta": 1, "x": 2, "t": 2} | weights | vectors),
         "spec": plain(spec.normalised()),
         "parameters": plain(layout),
         "functions": with_callees(set().union(*(part["functions"] for part in parts))),

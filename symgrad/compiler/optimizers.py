@@ -78,7 +78,7 @@ def _updates() -> Table:
             *adam,
             (theta_next, theta - pace * m_next / (unbias * sqrt(v_next) + epsilon)),
         ),
-        # The same paper's "more efficient" order, the end of its section 2, with ε̂ beside √v itself;
+        # The same paper's "more efficient" order, at the end of its section 2: ε̂ beside √v itself.
         # TensorFlow and scikit-learn have it
         "adam_hat": (
             *adam,

@@ -16,9 +16,9 @@ def write(
 
     All are written aside first and renamed when the last is complete, so that no reader meets half
     a file, and a full disk leaves what was there. A file that holds its source already is left
-    alone: what Numba has cached for it stays good. So it does, where files bear the time `moment`
-    (in seconds), if another process writes the same at the same time. Raises SymgradError if the folder can't be
-    written.
+    alone: what Numba has cached for it stays good. Where files bear the time
+    `moment` (in seconds), so it does even if another process writes the same at the same time.
+    Raises SymgradError if the folder can't be written.
     """
     target = Path(folder)
     try:

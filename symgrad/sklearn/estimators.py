@@ -1,7 +1,7 @@
 """MLPClassifier and MLPRegressor: scikit-learn's, with compiled functions in place of its loops.
 
-What is replaced are three methods: the prediction, the stochastic training and L-BFGS. With the same
-`random_state` weights, splits and orders are the same as scikit-learn's, and so results are, up to
+What is replaced are three methods: the prediction, the stochastic training and L-BFGS. With the
+same `random_state` weights, splits and orders are scikit-learn's, and so results are, up to
 rounding.
 """
 
@@ -24,9 +24,16 @@ from symgrad.sklearn.network import compiled, flat, views
 from symgrad.sklearn.optimizer import Optimizer, name_of
 from symgrad.sklearn.warm import warm
 
+# Its attributes are scikit-learn's, whose class stands behind it in both estimators.
+_Mixin: Any = object
 
-class _WithModule:
+
+class _WithModule(_Mixin):
     """What both have in common."""
+
+    coefs_: list[np.ndarray]
+    intercepts_: list[np.ndarray]
+    _no_improvement_count: int
 
     @property
     def compiled_(self) -> Compiled:
@@ -108,7 +115,8 @@ class _WithModule:
         if not incremental or not hasattr(self, "_optimizer"):
             self._optimizer = Optimizer.begun(self, module)
         trained, held_out = self._split(X, y, sample_weight)
-        data = Data.of(*trained, theta.dtype)
+        x, t, w = trained
+        data = Data.of(x, t, w, theta.dtype)
         epochs = Epochs(
             module,
             data,
@@ -198,7 +206,8 @@ class _WithModule:
             return min(200, samples)
         if self.batch_size > samples:
             warnings.warn(
-                "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped",
+                "Got `batch_size` less than 1 or larger than sample size. It is going to be "
+                "clipped",
                 stacklevel=5,
             )
         return min(int(self.batch_size), samples)

@@ -32,7 +32,8 @@ class Optimizer:
     @classmethod
     def begun(cls, estimator: Any, module: ModuleType) -> "Optimizer":
         """Before the first step."""
-        return cls(*module.train_state(0), float(estimator.learning_rate_init))
+        state, progress = module.train_state(0)
+        return cls(state, progress, float(estimator.learning_rate_init))
 
     def settings(self, estimator: Any, module: ModuleType) -> np.ndarray:
         """The numbers that `train_steps` is given."""

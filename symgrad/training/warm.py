@@ -17,7 +17,8 @@ _ENDLESS = 1 << 60
 
 
 def warm(module: ModuleType, samples: Sequence[int], training: Training) -> None:
-    """Has compiled what training will call for parts of so many samples, the training part first."""
+    """Has compiled what training will call for parts of so many samples, first that it learns from.
+    """
     rows = samples[0] if training.batch == "all" else min(training.batch, samples[0])
     steps = training.epochs * -(-samples[0] // rows)
     works = (module.predict.work, module.loss.work, module.loss_and_gradient_into.work)
