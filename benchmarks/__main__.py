@@ -11,7 +11,16 @@ import sys
 from pathlib import Path
 from time import perf_counter
 
-from benchmarks import calls, compiling, epochs, gradients, growth, inside, memory
+from benchmarks import (
+    calls,
+    compiling,
+    epochs,
+    estimators,
+    gradients,
+    growth,
+    inside,
+    memory,
+)
 from benchmarks.crew import Disagreement
 from benchmarks.machine import describe
 from benchmarks.nets import QUICK, ROWS, parse
@@ -23,6 +32,7 @@ SECTIONS = {
     "gradients": gradients,
     "inside": inside,
     "epochs": epochs,
+    "estimators": estimators,
     "calls": calls,
     "growth": growth,
     "memory": memory,

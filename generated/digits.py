@@ -118,7 +118,7 @@ _FASTMATH = {"reassoc", "contract", "arcp", "nsz", "afn"}
 
 
 # In the names of compiled code: two modules of one name, in one process, would otherwise share functions.
-_CONTENT = "8354ba1ee9a8d1d6"
+_CONTENT = "e6461b96640a2bd3"
 
 
 def _cached(compiler, function, *signature, **options):
@@ -896,7 +896,11 @@ def _gather(order, start, rows, x, t, xs, ts):
             ts[row, i3] = t[n, i3]
 
 
-@_inner
+# For a part that is written out where it is called, and so compiled with that alone.
+_written_out = nb.njit(nogil=True, fastmath=_FASTMATH, error_model="numpy", inline="always")
+
+
+@_written_out
 def _learn(theta, x, t, gradient, state, progress, settings, batches, threads):
     """A step on one batch, if its loss E is finite; returns E.
 

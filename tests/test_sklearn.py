@@ -61,7 +61,8 @@ def agree(theirs, ours, x=X, tolerance=1e-9):
         assert np.array_equal(ours.classes_, theirs.classes_)
         assert np.array_equal(ours.predict(x), theirs.predict(x))
         np.testing.assert_allclose(ours.predict_proba(x), theirs.predict_proba(x), atol=tolerance)
-        np.testing.assert_allclose(ours.predict_log_proba(x), theirs.predict_log_proba(x), 1e-6)
+        logs = ours.predict_log_proba(x), theirs.predict_log_proba(x)
+        np.testing.assert_allclose(*logs, rtol=max(tolerance, 1e-6), atol=tolerance)
     else:
         np.testing.assert_allclose(ours.predict(x), theirs.predict(x), atol=tolerance)
 

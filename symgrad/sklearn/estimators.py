@@ -97,7 +97,7 @@ class _WithModule(_Mixin):
                 f"L-BFGS has not converged after {result.nit} iterations: {result.message}. "
                 "Raise max_iter or max_fun, or scale the data",
                 ConvergenceWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
         self.n_iter_ = min(int(result.nit), self.max_iter)
         constant = np.average(self._constants(data), weights=data.w)
@@ -149,7 +149,7 @@ class _WithModule(_Mixin):
                 if self._is_done(held_out, incremental):
                     break
         except KeyboardInterrupt:
-            warnings.warn("Training interrupted by user.", stacklevel=4)
+            warnings.warn("Training interrupted by user.", stacklevel=5)
         if self.early_stopping:
             self.coefs_, self.intercepts_ = self._best_coefs, self._best_intercepts
 
@@ -175,7 +175,7 @@ class _WithModule(_Mixin):
                 f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the "
                 "optimization hasn't converged yet.",
                 ConvergenceWarning,
-                stacklevel=5,
+                stacklevel=6,
             )
         return False
 
@@ -208,7 +208,7 @@ class _WithModule(_Mixin):
             warnings.warn(
                 "Got `batch_size` less than 1 or larger than sample size. It is going to be "
                 "clipped",
-                stacklevel=5,
+                stacklevel=6,
             )
         return min(int(self.batch_size), samples)
 
