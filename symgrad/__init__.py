@@ -45,3 +45,10 @@ def __getattr__(name: str) -> Any:
     from symgrad.compiler import compile as driver
 
     return getattr(driver, name)
+
+
+def in_notebook(compiled: "Compiled") -> str:
+    """What a notebook shows of a compiled spec, in HTML: the compiler itself draws nothing."""
+    from symgrad.showing.notebook import html
+
+    return html(compiled.program, compiled.source)

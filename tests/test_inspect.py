@@ -10,7 +10,7 @@ from sympy.core.function import AppliedUndef
 from test_latex import faults
 
 import symgrad
-from symgrad.compiler.inspect import FORMATS, view
+from symgrad.compiler.inspect import FORMATS, stage_of, view
 from symgrad.compiler.memory import memory
 from symgrad.errors import SymgradError
 from symgrad.language import functions
@@ -68,9 +68,16 @@ def test_the_default_is_the_gradient_as_text(compiled):
     assert view(compiled) == view(compiled, "gradient", "unicode")
 
 
+def test_the_program_is_what_all_passes_come_to(compiled):
+    for format in FORMATS:
+        assert view(compiled, "program", format) == view(compiled, "gradient", format)
+    assert stage_of(compiled, "program") is compiled.program
+    assert stage_of(compiled, "share") is compiled.stages.share
+
+
 def test_unknown_stages_and_formats_are_refused():
     compiled = symgrad.compile(NETS["plain"])
-    with pytest.raises(SymgradError, match=r"no stage 'parse'; there are spec, expand, .*, source"):
+    with pytest.raises(SymgradError, match=r"no stage 'parse'; there are spec, .*, program"):
         view(compiled, "parse")
     with pytest.raises(SymgradError, match="no format 'html'; there are unicode, latex, "):
         view(compiled, "gradient", "html")

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from sympy import Expr
 
+import symgrad
 from symgrad.compiler.differentiate import DerivativeGraph, differentiate
 from symgrad.compiler.emit import emit, parameters
 from symgrad.compiler.expand import expand
@@ -25,12 +26,16 @@ from symgrad.compiler.spec import Spec, read
 from symgrad.compiler.stabilize import stabilize
 from symgrad.compiler.write import write
 from symgrad.errors import SymgradError
+from symgrad.language.count import operations
 from symgrad.language.evaluate import Decimals, Floats, evaluate
-from symgrad.language.program import Program
+from symgrad.language.latex import latex
+from symgrad.language.program import Program, prune
 from symgrad.language.views import formula
 
-
 _LONG_AGO = 946_684_800  # 2000-01-01; ZIP files, for one, know no year before 1980
+
+# The most equations that a notebook typesets at once.
+DISPLAYED = 60
 
 
 @dataclass(frozen=True)
@@ -125,8 +130,9 @@ class Compiled:
         """The loss and its gradient by a plain, slow interpreter of the program.
 
         theta of shape (weights,), x (samples, inputs), t (samples, outputs), and w (samples,) where
-        the spec has sample weights; l1 and l2 where it leaves these to be given. Computes in float64, or with `digits` decimal digits (mpmath),
-        where arrays hold mpf numbers. Returns (loss, gradient), the gradient laid out like theta.
+        the spec has sample weights; l1 and l2 where it leaves these to be given. Computes in
+        float64, or with `digits` decimal digits (mpmath), where arrays hold mpf numbers. Returns
+        (loss, gradient), the gradient laid out like theta.
         """
         arithmetic = Decimals(digits) if digits else Floats()
         flat = arithmetic.array(theta)
@@ -136,13 +142,31 @@ class Compiled:
         given = {"x": x, "t": t} | ({"w": w} if self.spec.loss.sample_weights else {})
         if set(penalties) != set(self.spec.loss.arguments):
             wanted = ", ".join(self.spec.loss.arguments) or "no penalty"
-            raise TypeError(f"the spec has {wanted} to be given, came {', '.join(penalties) or 'none'}")
+            came = ", ".join(penalties) or "none"
+            raise TypeError(f"the spec has {wanted} to be given, came {came}")
         given |= penalties
         for name, (offset, shape) in layout.items():
             given[name] = flat[offset : offset + int(np.prod(shape))].reshape(shape)
         values = evaluate(self.program, given, arithmetic)
         gradient = np.concatenate([np.ravel(values[f"d_{name}"]) for name in layout])
         return values["E"], gradient
+
+    def __repr__(self) -> str:
+        layers = "-".join(map(str, self.spec.widths))
+        loss = operations(prune(self.program, ("E",)))
+        return (
+            f"Compiled {self.spec.name}: {layers}, {self.spec.weights:,} weights, loss {loss:,} "
+            f"operations a sample, with gradient {operations(self.program):,}"
+        )
+
+    def _repr_latex_(self) -> str:
+        """The program's equations, as notebooks typeset them."""
+        return displayed(self.program)
+
+    def _repr_html_(self) -> str:
+        """The same with counts and a picture, for notebooks. What draws lies around the compiler,
+        which leaves it to the package to call it."""
+        return symgrad.in_notebook(self)
 
     @property
     def _file_name(self) -> str:
@@ -179,6 +203,19 @@ class Gradient(Mapping[str, Expr]):
 
     def __len__(self) -> int:
         return len(self._names)
+
+
+def displayed(program: Program) -> str:
+    """A program's equations as one displayed block of LaTeX; if they are many, the first."""
+    shown = program.definitions[:DISPLAYED]
+    rows = [f"{latex(d.target)} &= {latex(d.value)}" for d in shown]
+    if len(shown) < len(program.definitions):
+        rows.append(
+            rf"&\text{{… the first {len(shown)} of {len(program.definitions):,} equations; all: "
+            "symgrad.language.latex.listing(compiled.program)}"
+        )
+    body = " \\\\\n".join(rows)
+    return f"$$\\begin{{aligned}}\n{body}\n\\end{{aligned}}$$"
 
 
 def compile(

@@ -24,17 +24,9 @@ FORMATS = ("unicode", "latex", "sympy", "json")
 
 def view(compiled: Compiled, stage: str = "gradient", format: str = "unicode") -> str:
     """A stage of the compiler as text; raises SymgradError for an unknown stage or format."""
-    known = {"spec": compiled.spec, **vars(compiled.stages)}
-    if stage not in known:
-        raise SymgradError(f"no stage {stage!r}; there are {', '.join(known)}")
     if format not in FORMATS:
         raise SymgradError(f"no format {format!r}; there are {', '.join(FORMATS)}")
-    value = known[stage]
-    if value is None:  # a step of an optimizer, where none is named
-        raise SymgradError(
-            f"no stage {stage!r} for this spec: it has no [training] table with an optimizer other"
-            " than SciPy's"
-        )
+    value = stage_of(compiled, stage)
     if isinstance(value, Spec):
         return json.dumps(value.normalised(), indent=2, ensure_ascii=False)
     if isinstance(value, str):
@@ -44,6 +36,20 @@ def view(compiled: Compiled, stage: str = "gradient", format: str = "unicode") -
     if isinstance(value, Program):
         return _program(value, format)
     return _schedules(value, 4 if compiled.spec.dtype == "float32" else 8, format)
+
+
+def stage_of(compiled: Compiled, stage: str) -> Any:
+    """What a pass has made, by the name of its stage; `program` is what all of them come to, and so
+    another name for `gradient`."""
+    known = {"spec": compiled.spec, **vars(compiled.stages), "program": compiled.program}
+    if stage not in known:
+        raise SymgradError(f"no stage {stage!r}; there are {', '.join(known)}")
+    if known[stage] is None:  # a step of an optimizer, where none is named
+        raise SymgradError(
+            f"no stage {stage!r} for this spec: it has no [training] table with an optimizer other"
+            " than SciPy's"
+        )
+    return known[stage]
 
 
 def _program(program: Program, format: str) -> str:
