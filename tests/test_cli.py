@@ -219,6 +219,34 @@ def test_inspect_refuses_unknown_stages_and_formats(calls):
     assert calls == []
 
 
+def test_inspect_draws_programs_and_derivatives():
+    from symgrad import showing
+
+    stages = symgrad.compile(ROOT / "specs" / "digits.toml").stages
+    for stage in ("expand", "differentiate", "factor", "program", "update"):
+        value = getattr(stages, {"program": "gradient"}.get(stage, stage))
+        for format, draw in (("dot", showing.dot), ("svg", showing.svg)):
+            asked = ("--stage", stage, "--format", format)
+            result = run("inspect", ROOT / "specs" / "digits.toml", *asked)
+            assert result.exit_code == 0, result.stderr
+            assert result.stdout == draw(value).rstrip("\n") + "\n"
+
+
+def test_inspect_draws_nothing_else():
+    for stage in ("spec", "schedule", "source"):
+        for format in ("dot", "svg"):
+            asked = ("--stage", stage, "--format", format)
+            result = run("inspect", ROOT / "specs" / "xor.toml", *asked)
+            assert (result.exit_code, result.stdout) == (2, "")
+            assert result.stderr == (
+                f"error: no picture of the stage '{stage}': it is no program; look at it with "
+                "--format unicode or json\n"
+            )
+    result = run("inspect", ROOT / "specs" / "xor.toml", "--stage", "update", "--format", "svg")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith("error: no stage 'update' for this spec: ")
+
+
 # ----------------------------------------------------------------------------------------- check
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks import estimators
 from benchmarks.gradients import summary
 from benchmarks.nets import ROWS
 from benchmarks.peers import BY_KEY
@@ -27,12 +28,13 @@ def test_the_examples_print_what_they_say(monkeypatch, capsys):
     names: dict[str, object] = {}
     for block in blocks():
         exec(block, names)
-    loss, derivatives, minimum, descended, right, trained = capsys.readouterr().out.splitlines()
+    lines = capsys.readouterr().out.splitlines()
+    loss, derivatives, minimum, descended, right, trained, fitted = lines
     assert loss.startswith("1.46872")
     assert all(part.startswith("-0.471120") for part in derivatives.split())
     assert float(minimum) < 1e-9 and float(descended) < 1e-9
     assert np.shape(names["gradient"]) == (9,)
-    assert right == "0.9" and trained.startswith("0.43")
+    assert right == "0.9" and trained.startswith("0.43") and fitted == "0.98"
 
 
 def test_the_source_shown_is_the_source_emitted():
@@ -69,6 +71,23 @@ def test_the_speeds_shown_are_those_measured():
     assert len(list(figures())) == len(ROWS)
     for line in figures():
         assert line in README.splitlines()
+
+
+def test_the_speeds_of_estimators_shown_are_those_measured():
+    measured = json.loads((ROOT / "benchmarks" / "results" / "estimators.json").read_text("utf-8"))
+    for row in measured["rows"]:
+        found = estimators.summary(row)
+        ratio = f"{digits(found['ratio'], 2)} ×"
+        line = [row["task"], duration(found["times"]["symgrad"]), ratio, duration(row["first"])]
+        assert f"| {' | '.join(line)} |" in README.splitlines()
+
+
+def test_the_picture_shown_is_the_picture_drawn():
+    from symgrad import compile, showing
+
+    drawn = showing.svg(compile(ROOT / "specs" / "xor.toml").program)
+    shown = (ROOT / "docs" / "xor.svg").read_text(encoding="utf-8")
+    assert shown.rstrip("\n") == drawn.rstrip("\n")
 
 
 TRAININGS = {

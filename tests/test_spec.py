@@ -167,8 +167,8 @@ def test_training() -> None:
     ("training", "message"),
     [
         ({"optimizer": "adamm"}, "optimizer: must be one of sgd, momentum, nesterov, rmsprop, adam,"
-         " adam_hat, adamw, adagrad, lion, lbfgs, bfgs, cg, newton_cg, tnc, slsqp, not 'adamm' (did you mean"
-         " 'adam'?)"),
+         " adam_hat, adamw, adagrad, lion, lbfgs, bfgs, cg, newton_cg, tnc, slsqp, not 'adamm' (did"
+         " you mean 'adam'?)"),
         ({"rate": 0.0}, "rate: must be more than 0, not 0.0"),
         ({"rate": float("nan")}, "rate: must be finite, not nan"),
         ({"batch": 0}, 'batch: must be a whole number from 1 on, or "all", not 0'),

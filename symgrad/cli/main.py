@@ -14,7 +14,9 @@ import symgrad
 from symgrad.cli.check import check_command
 from symgrad.cli.compile import compile_command
 from symgrad.cli.explain import explain_command
+from symgrad.cli.export import export_command
 from symgrad.cli.freeze import freeze_command
+from symgrad.cli.import_ import import_command
 from symgrad.cli.inspect import inspect_command
 from symgrad.cli.new import new_command
 from symgrad.cli.predict import predict_command
@@ -55,6 +57,8 @@ app.command("check")(check_command)
 app.command("train")(train_command)
 app.command("predict")(predict_command)
 app.command("freeze")(freeze_command)
+app.command("export")(export_command)
+app.command("import")(import_command)
 app.command("explain")(explain_command)
 app.command("new")(new_command)
 app.command("schema")(schema_command)

@@ -1,0 +1,53 @@
+"""`symgrad export`: trained weights into an ONNX file."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def export_command(
+    run: Annotated[
+        Path,
+        typer.Argument(
+            metavar="RUN",
+            help="The folder of a training run, or the weights file in it.",
+            show_default=False,
+        ),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="FILE",
+            help="The file to write; by default the spec's name and .onnx.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Export a trained network as an ONNX file, for onnxruntime and others.
+
+    It takes inputs in raw units, scales them, and gives raw outputs, and labels for classes. Only a
+    file that symgrad has written is ever overwritten.
+    """
+    from symgrad.compiler.spec import Spec
+    from symgrad.interop.errors import InteropError
+    from symgrad.interop.onnx import is_own, write
+    from symgrad.training.run import weights_file
+    from symgrad.training.trained import Trained
+
+    trained = Trained.load(weights_file(run))
+    path = output or Path(f"{Spec.parse(trained.spec).name}.onnx")
+    if os.path.lexists(path) and not is_own(path):
+        raise InteropError(
+            f"{path} is there already and is no file that symgrad wrote; it was left as it is."
+            " Choose another name"
+        )
+    write(trained, path)
+    typer.echo(f"wrote {path}; to use it:")
+    typer.echo("    import onnxruntime")
+    typer.echo(f"    session = onnxruntime.InferenceSession({str(path)!r})")
+    columns = len(trained.columns.inputs)
+    typer.echo(f"    session.run(None, {{'x': x}})  # x float64 of shape (samples, {columns})")

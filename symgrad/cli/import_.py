@@ -1,0 +1,58 @@
+"""`symgrad import`: a network in an ONNX file into a spec and its weights."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def import_command(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="An ONNX file.", show_default=False)],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="FOLDER", help="Where the two files go.")
+    ] = Path("."),
+    name: Annotated[
+        str | None,
+        typer.Option(
+            "--name",
+            metavar="NAME",
+            help="The spec's name; by default that of the file.",
+            show_default=False,
+        ),
+    ] = None,
+    loss: Annotated[
+        str | None,
+        typer.Option(
+            "--loss",
+            metavar="KIND",
+            help="The spec's loss; by default the usual one with the last activation.",
+            show_default=False,
+        ),
+    ] = None,
+    graph_output: Annotated[
+        str | None,
+        typer.Option(
+            "--graph-output",
+            metavar="NAME",
+            help="Which output of the graph is the network's, where it has several.",
+            show_default=False,
+        ),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace files that are there already.")
+    ] = False,
+) -> None:
+    """Import a network from an ONNX file: its spec as NAME.json, its weights as NAME.npz.
+
+    What is no multilayer perceptron is refused, with the node that is not understood.
+    """
+    from symgrad.interop.files import save
+    from symgrad.interop.onnx import read
+
+    network = read(file, name=name, loss=loss, output=graph_output)
+    for path in save(network, output, force):
+        typer.echo(f"wrote {path}")
+    shape = "-".join(map(str, network.spec.widths))
+    typer.echo(f"a {shape} network of {network.spec.weights:,} weights; to use it:")
+    typer.echo(f"    symgrad compile {output / network.spec.name}.json")
+    typer.echo(f"    theta = numpy.load('{output / network.spec.name}.npz')['theta']")

@@ -1,0 +1,27 @@
+"""Networks in and out: weights and layers from other libraries, and for them.
+
+    from symgrad.interop import onnx, torch, keras, sklearn      each imports its library when used
+
+    onnx.read("net.onnx")              Network      onnx.write(network or run, "net.onnx")
+    torch.read(module)                 Network      torch.sequential(network)
+    torch.load(spec, state_dict)       theta        torch.state_dict(spec, theta)
+    keras.read(model)                  Network
+    keras.load(spec, model)            theta        keras.store(spec, theta, model)
+    sklearn.read(estimator)            Network      sklearn.estimator(network)
+
+Everything meets in `Network`, a spec and its flat weights. Below each file stand those that it
+imports from.
+
+    files.py        a network as two files, NAME.json and NAME.npz
+    onnx/           files of ONNX; torch.py, keras.py, sklearn.py: a library each
+    chain.py        layers one after the other, as PyTorch and Keras have them
+    network.py      spec and theta; between theta and the arrays of layers
+    activations.py  activations as formulas, and which of these have a name here
+    numeric.py      formulas as numbers; text.py: as text
+    errors.py       what is raised; packages that may be missing
+"""
+
+from symgrad.interop.errors import InteropError
+from symgrad.interop.network import Network
+
+__all__ = ["InteropError", "Network"]

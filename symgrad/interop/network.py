@@ -1,0 +1,211 @@
+"""A network: its spec and its weights; and the ways between flat weights and arrays of layers.
+
+theta  ──split──▶  [(W1, b1), (W2, None), …]  ──join──▶  theta
+layers as they were read  ──assemble──▶  Network
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from symgrad.compiler.formula import quoted
+from symgrad.compiler.spec import Loss, Spec
+from symgrad.errors import SpecError
+from symgrad.interop.activations import Declarations
+from symgrad.interop.errors import InteropError
+
+Array: TypeAlias = NDArray[Any]
+
+# The weights of a layer: W of shape (inputs, outputs), and b of shape (outputs,) if it has a bias.
+Weights: TypeAlias = tuple[Array, Array | None]
+
+# What a caller may give for a loss: a kind, plain data as in a spec file, or the real thing.
+LossLike: TypeAlias = str | Mapping[str, Any] | Loss
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """A spec and weights for it.
+
+    `theta` has the shape (spec.weights,) and the spec's dtype, laid out as emitted modules have it:
+    W1, b1, W2, b2, …, each W of shape (inputs, outputs) in C order. It may hold NaN and infinities:
+    what came in goes out. Raises InteropError for weights that do not fit the spec.
+    """
+
+    spec: Spec
+    theta: Array
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "theta", checked(self.spec, self.theta))
+
+    @property
+    def layers(self) -> list[Weights]:
+        """W and b of each layer, as views of theta."""
+        return split(self.spec, self.theta)
+
+    def arrays(self) -> dict[str, Array]:
+        """The weights by the names that they have in a module: W1, b1, …; views of theta."""
+        return {
+            f"{letter}{number}": array
+            for number, weights in enumerate(self.layers, start=1)
+            for letter, array in zip("Wb", weights, strict=True)
+            if array is not None
+        }
+
+
+def checked(spec: Spec, theta: Any) -> Array:
+    """theta as an array that fits the spec; raises InteropError if it does not."""
+    array = np.asarray(theta)
+    if array.shape != (spec.weights,) or array.dtype != np.dtype(spec.dtype):
+        raise InteropError(
+            f"theta must be {spec.dtype} of shape ({spec.weights},),"
+            f" but is {array.dtype} of shape {array.shape}"
+        )
+    return np.ascontiguousarray(array)
+
+
+def split(spec: Spec, theta: Any) -> list[Weights]:
+    """W and b of each layer, views of theta where that is an array; b is None without a bias."""
+    theta = checked(spec, theta)
+    layers: list[Weights] = []
+    offset = 0
+    for width, layer in zip(spec.widths, spec.layers, strict=False):
+        end = offset + width * layer.units
+        weight = theta[offset:end].reshape(width, layer.units)
+        offset = end + layer.bias * layer.units
+        layers.append((weight, theta[end:offset] if layer.bias else None))
+    return layers
+
+
+def join(spec: Spec, layers: Sequence[Weights], names: Sequence[str] | None = None) -> Array:
+    """The flat weights of layers given by W and b: the inverse of `split`.
+
+    Numbers of another precision are rounded to the spec's. A bias that the spec has not is refused
+    unless it is zero; one that is missing counts as zero. `names` are what messages call the
+    layers. Raises InteropError where a shape or a dtype does not fit.
+    """
+    called = list(names or (f"layer {number}" for number in range(1, len(layers) + 1)))
+    if len(layers) != len(spec.layers):
+        raise InteropError(
+            f"there are weights of {_counted(len(layers), 'layer')},"
+            f" and {spec.name} has {_counted(len(spec.layers), 'layer')}"
+        )
+    parts: list[Array] = []
+    for number, (weight, bias) in enumerate(layers):
+        width, layer, name = spec.widths[number], spec.layers[number], called[number]
+        parts.append(_fitting(weight, (width, layer.units), f"{name}: the weights", spec).ravel())
+        if bias is not None:
+            bias = _fitting(bias, (layer.units,), f"{name}: the bias", spec)
+        if layer.bias:
+            parts.append(np.zeros(layer.units, spec.dtype) if bias is None else bias)
+        elif bias is not None and np.any(bias != 0):
+            raise InteropError(f"{name} has a bias, and layer {number + 1} of {spec.name} has none")
+    return np.concatenate(parts)
+
+
+def _fitting(array: Any, shape: tuple[int, ...], what: str, spec: Spec) -> Array:
+    """An array in the spec's dtype, if it holds real numbers in this shape."""
+    array = np.asarray(array)
+    if array.dtype.kind not in "fiu":
+        raise InteropError(f"{what} must be real numbers, but are {array.dtype}")
+    if array.shape != shape:
+        raise InteropError(f"{what} must have the shape {shape}, but have {array.shape}")
+    return rounded(array, spec.dtype)
+
+
+def rounded(array: Array, dtype: str) -> Array:
+    """In another precision; what is too large for it becomes infinite, without a warning."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return array.astype(dtype)
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """A layer as it was read: W of shape (inputs, outputs), b of shape (outputs,) or None.
+
+    `activation` is the name of a built-in one, or a formula in z. `name` is what messages call it.
+    """
+
+    weight: Array
+    bias: Array | None
+    activation: str = "z"
+    residual: bool = False
+    name: str = "layer"
+    hint: str = "activation"  # what a declared activation might be called
+
+
+def assemble(
+    layers: Sequence[Layer], name: str, dtype: str, loss: LossLike | None = None
+) -> Network:
+    """The network of layers that were read one after the other; loss None asks for the usual one.
+
+    Raises InteropError where layers do not fit each other, SpecError for a name or loss that is
+    none.
+    """
+    if not layers:
+        raise InteropError("there is no layer with weights: a network has at least one")
+    for before, after in pairwise(layers):
+        if before.weight.shape[1] != after.weight.shape[0]:
+            raise InteropError(
+                f"{after.name} takes {after.weight.shape[0]} inputs,"
+                f" but {before.name} before it has {before.weight.shape[1]} outputs"
+            )
+    declared = Declarations(dtype)
+    plain: list[dict[str, Any]] = [
+        {
+            "units": int(layer.weight.shape[1]),
+            "activation": declared.name(layer.activation, layer.hint, layer.name),
+            "bias": layer.bias is not None,
+            "residual": layer.residual,
+        }
+        for layer in layers
+    ]
+    for layer, data in zip(layers[:-1], plain, strict=False):
+        if declared.mixes_units(data["activation"]):
+            raise InteropError(
+                f"{layer.name}: {data['activation']} takes a sum over the units, which only the"
+                " last layer may do"
+            )
+    data = {
+        "name": name,
+        "dtype": dtype,
+        "inputs": int(layers[0].weight.shape[0]),
+        "layers": plain,
+        "loss": _loss(loss, plain[-1]),
+        "activations": declared.formulas,
+    }
+    spec = Spec.parse(data)
+    return Network(spec, join(spec, [(layer.weight, layer.bias) for layer in layers]))
+
+
+def with_loss(spec: Spec, loss: LossLike) -> Spec:
+    """The same network with another loss."""
+    return Spec.parse({**spec.normalised(), "loss": _loss(loss, {})})
+
+
+def with_name(spec: Spec, name: str) -> Spec:
+    """The same network under another name."""
+    return Spec.parse({**spec.normalised(), "name": name})
+
+
+def _loss(loss: LossLike | None, last: Mapping[str, Any]) -> Any:
+    """As plain data; where nothing is said, what is usual with the last layer's activation."""
+    if loss is None:
+        usual = {"softmax": "cross_entropy", "sigmoid": "binary_cross_entropy"}
+        return {"kind": "squared" if last["residual"] else usual.get(last["activation"], "squared")}
+    if isinstance(loss, str):
+        return {"kind": loss}
+    if isinstance(loss, Loss):
+        data = loss.model_dump(exclude_defaults=True)
+        return {key: value for key, value in data.items() if value is not None}
+    if not isinstance(loss, Mapping):
+        raise SpecError(f"a loss is a kind, a mapping or a Loss, not {quoted(repr(loss))}")
+    return dict(loss)
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"

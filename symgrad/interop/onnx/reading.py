@@ -1,0 +1,235 @@
+"""read: an ONNX graph becomes a network, node by node, from the input to the output.
+
+file ──load──▶ checked model ──own──▶ Network, if symgrad wrote it
+                             ──walk──▶ units ──chain──▶ layers ──assemble──▶ Network
+"""
+
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from symgrad.compiler.formula import has_sum, quoted
+from symgrad.compiler.spec_names import module_problem
+from symgrad.interop.activations import is_softmax
+from symgrad.interop.errors import InteropError
+from symgrad.interop.network import Layer, LossLike, Network, assemble, with_loss, with_name
+from symgrad.interop.onnx import elementwise, linear, shapes
+from symgrad.interop.onnx.branches import compare, where, without_branches
+from symgrad.interop.onnx.constants import fold, tensor, widened
+from symgrad.interop.onnx.load import load, opset_of
+from symgrad.interop.onnx.nodes import Call, Node, read_node, type_name
+from symgrad.interop.onnx.own import own
+from symgrad.interop.onnx.values import (
+    Condition,
+    Constant,
+    Expression,
+    Features,
+    Settled,
+    Unit,
+    Value,
+)
+from symgrad.interop.text import text
+
+
+def read(
+    source: str | os.PathLike[str] | Any,
+    *,
+    name: str | None = None,
+    loss: LossLike | None = None,
+    output: str | None = None,
+) -> Network:
+    """The network in an ONNX file, or in an `onnx.ModelProto`.
+
+    `name` is the spec's, by default that of the file or graph; `loss` its loss, by default the
+    usual one with the last activation. `output` says which of a graph's outputs is the network's,
+    where it has several. A file that symgrad wrote gives back the very spec that it was written
+    from. Raises InteropError, naming the node, for what is no multilayer perceptron.
+    """
+    model, shown = load(source)
+    if output is None and (known := own(model)) is not None:
+        spec = known.spec
+        spec = spec if name is None else with_name(spec, name)
+        return Network(spec if loss is None else with_loss(spec, loss), known.theta)
+    opset = opset_of(model, shown)
+    unit = _walk(model.graph, opset, shown, output)
+    layers, dtype = _layers(unit)
+    return assemble(layers, name or _name(model, source), dtype, loss)
+
+
+HANDLERS: Mapping[str, Callable[[Call, Settled], Value]] = {
+    **elementwise.HANDLERS,
+    **shapes.HANDLERS,
+    **dict.fromkeys(linear.OPERATORS, linear.arithmetic),
+    **dict.fromkeys(("Greater", "GreaterOrEqual", "Less", "LessOrEqual"), compare),
+    "Where": where,
+    "Gemm": linear.gemm,
+    "MatMul": linear.matmul,
+    "BatchNormalization": linear.batch_norm,
+}
+
+
+def _walk(graph: Any, opset: int, shown: str, output: str | None) -> Unit:
+    """What the graph puts out, as the last of its units."""
+    wanted = _output(graph, shown, output)
+    values: dict[str, Value | None] = {
+        each.name: Constant(tensor(each, f"the tensor {quoted(each.name)}"))
+        for each in graph.initializer
+    }
+    nodes = [read_node(each) for each in graph.node]
+    needed_nodes, needed_names = _ancestors(nodes, wanted)
+    batch = None
+    inputs = [each for each in graph.input if each.name in needed_names - values.keys()]
+    if len(inputs) > 1:
+        names = ", ".join(quoted(each.name) for each in inputs)
+        raise InteropError(f"{shown}: it has {len(inputs)} inputs, {names}; understood is one")
+    for each in inputs:
+        width, batch = _input(each, shown)
+        values[each.name] = Features(Unit(width))
+    settled = Settled()
+    for node in needed_nodes:
+        values |= _outcome(node, values, opset, batch, settled)
+    return _end(values.get(wanted), wanted, shown, settled)
+
+
+def _outcome(
+    node: Node,
+    values: Mapping[str, Value | None],
+    opset: int,
+    batch: int | None,
+    settled: Settled,
+) -> dict[str, Value | None]:
+    """What a node's outputs are. Only the first ever matters to a network."""
+    if node.kind == "Constant":
+        return {node.outputs[0]: _constant(node)}
+    for name in node.inputs:
+        if name and name not in values:
+            raise node.refusal(f"it takes {quoted(name)}, which no understood node gives")
+    call = Call(node, tuple(values[name] if name else None for name in node.inputs), opset, batch)
+    if (folded := fold(call)) is not None:
+        return {node.outputs[0]: folded}
+    handler = HANDLERS.get(node.kind)
+    if handler is None:
+        raise node.refusal(f"not understood; understood are {', '.join(sorted(HANDLERS))}")
+    given = [each for each in call.operands if each is not None]
+    if all(isinstance(each, Constant) for each in given):
+        raise node.refusal("it works on constants alone, in a way that is not understood")
+    if node.kind != "Where" and any(isinstance(each, Condition) for each in given):
+        raise node.refusal("it takes a comparison, which is understood in a Where only")
+    return {node.outputs[0]: handler(call, settled)}
+
+
+def _constant(node: Node) -> Constant:
+    import numpy as np
+
+    attributes = node.attributes
+    if "value" in attributes:
+        return Constant(tensor(attributes["value"], node.where))
+    if "value_float" in attributes or "value_floats" in attributes:
+        found = attributes.get("value_float", attributes.get("value_floats"))
+        return Constant(widened(np.asarray(found, np.float32)))
+    if "value_int" in attributes or "value_ints" in attributes:
+        found = attributes.get("value_int", attributes.get("value_ints"))
+        return Constant(np.asarray(found, np.int64))
+    raise node.refusal(f"a constant given by {', '.join(attributes) or 'nothing'}")
+
+
+def _ancestors(nodes: list[Node], wanted: str) -> tuple[list[Node], set[str]]:
+    """The nodes that the output depends on, in order, and all names that they read."""
+    names, kept = {wanted}, []
+    for node in reversed(nodes):
+        if not names.isdisjoint(node.outputs):
+            kept.append(node)
+            names.update(name for name in node.inputs if name)
+    return kept[::-1], names
+
+
+def _output(graph: Any, shown: str, output: str | None) -> str:
+    names = [each.name for each in graph.output]
+    listed = ", ".join(map(quoted, names))
+    if output is not None:
+        if output not in names:
+            raise InteropError(f"{shown}: it has no output {quoted(output)}; it has {listed}")
+        return output
+    if len(names) != 1:
+        raise InteropError(
+            f"{shown}: it has {len(names)} outputs, {listed}; say which is the network's"
+        )
+    return str(names[0])
+
+
+def _input(proto: Any, shown: str) -> tuple[int | None, int | None]:
+    """The width of the input, and its number of samples, as far as the file says them."""
+    from onnx import TensorProto
+
+    tensor_type = proto.type.tensor_type
+    where = f"{shown}: the input {quoted(proto.name)}"
+    floats = (TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16, TensorProto.BFLOAT16)
+    if tensor_type.elem_type not in floats:
+        kind = type_name(tensor_type.elem_type)
+        raise InteropError(f"{where} holds {kind}; understood are floating-point numbers")
+    dims = [each.dim_value or None for each in tensor_type.shape.dim]
+    if len(dims) != 2:
+        raise InteropError(f"{where} has {len(dims)} axes; understood are two, samples by features")
+    return dims[1], dims[0]
+
+
+def _end(value: Value | None, wanted: str, shown: str, settled: Settled) -> Unit:
+    where = f"{shown}: the output {quoted(wanted)}"
+    if isinstance(value, Expression):
+        return settled.unit(value, where)
+    if not isinstance(value, Features):
+        raise InteropError(f"{where} does not depend on the input")
+    if value.scale is not None or value.shift is not None:
+        raise InteropError(
+            f"{where} is scaled or shifted by a number for each feature after the last activation;"
+            " understood is that next to a linear layer, into which it goes"
+        )
+    return value.unit
+
+
+# ---- Units into layers ---------------------------------------------------------------------------
+
+
+def _layers(last: Unit) -> tuple[list[Layer], str]:
+    """The layers from the input to the last unit, and the widest dtype of their weights."""
+    units = list(_chain(last))[::-1]
+    layers = []
+    for number, unit in enumerate(units, start=1):
+        product = unit.product
+        assert product is not None
+        if has_sum(unit.tree) and unit is not last:
+            raise InteropError(
+                f"{unit.where}: a sum over the units comes before it; understood is that after"
+                " the last linear layer"
+            )
+        tree = without_branches(unit.tree, unit.where)
+        formula = "softmax" if is_softmax(tree) else text(tree)
+        layers.append(
+            Layer(
+                product.weight,
+                product.bias,
+                formula,
+                unit.residual,
+                product.where,
+                f"activation_{number}",
+            )
+        )
+    wide = any(unit.product.dtype.itemsize == 8 for unit in units if unit.product)
+    return layers, "float64" if wide else "float32"
+
+
+def _chain(unit: Unit) -> Iterator[Unit]:
+    while unit.previous is not None:
+        yield unit
+        unit = unit.previous
+
+
+def _name(model: Any, source: Any) -> str:
+    """A name from the file's or the graph's, as far as a spec may have it."""
+    given = model.graph.name  # bytes where it is no text
+    if isinstance(source, str | os.PathLike):
+        given = Path(source).name.split(".")[0]
+    name = re.sub(r"[^A-Za-z0-9_]+", "_", str(given)).strip("_")
+    return name if name and module_problem(name) is None else "network"

@@ -1,0 +1,270 @@
+"""What a tensor of an ONNX graph is, as the reading goes along.
+
+    Value ::= Constant                        an array that the file holds
+            | Features(unit, scale, shift)    what layers pass on: a[n,i]·scale[i] + shift[i]
+            | Expression(product, tree)       a formula in the numbers z[n,j] of a linear layer
+            | Condition(left, right)          left > right, of expressions or numbers
+
+A `Unit` is where one layer ends and the next begins: the input, or the output of a layer whose
+activation is settled. A `Product` is a linear layer, z[n,j] = Σ_i a[n,i]·W[i,j] + b[j]; what is
+done to each z after it makes an `Expression`, until a linear layer, or the output, settles it.
+
+Scalars that multiply or shift z are kept as leaves c·z + d of the tree: if there is just one such
+leaf, it goes into W and b, and the activation is a formula in z itself.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from symgrad.compiler.formula import (
+    MAX_DEPTH,
+    MAX_LENGTH,
+    Binary,
+    Call,
+    Negate,
+    Number,
+    Tree,
+    Variable,
+)
+from symgrad.interop.errors import InteropError
+from symgrad.interop.network import Array
+from symgrad.interop.text import substituted
+
+# A leaf c·z + d, exact.
+Affine: TypeAlias = tuple[Fraction, Fraction]
+PLAIN: Affine = (Fraction(1), Fraction(0))
+OPPOSITE: Affine = (Fraction(-1), Fraction(0))
+
+_Z = Variable("z")
+
+
+@dataclass(frozen=True, eq=False)
+class Constant:
+    """An array of the file's, in its own dtype."""
+
+    array: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Unit:
+    """The input (without `previous`), or what a layer puts out; `width` None: not known yet."""
+
+    width: int | None
+    previous: "Unit | None" = None
+    product: "Product | None" = None
+    tree: Tree = _Z
+    residual: bool = False
+    where: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """unit·scale + shift, each of shape (width,), () or None for what changes nothing; float64."""
+
+    unit: Unit
+    scale: Array | None = None
+    shift: Array | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Product:
+    """source·W + b, in float64; `dtype` is that of the W in the file, `where` its node."""
+
+    source: Unit
+    weight: Array
+    bias: Array | None
+    dtype: np.dtype
+    where: str
+
+
+@dataclass(frozen=True, eq=False)
+class Expression:
+    """A formula over a product. `leaves` are what its variables z0, z1, … stand for.
+
+    `length` and `depth` bound what the text will be: a subgraph that uses a tensor twice doubles
+    it.
+    """
+
+    product: Product
+    tree: Tree
+    leaves: Mapping[str, Affine]
+    length: int = 2
+    depth: int = 1
+
+    @property
+    def affine(self) -> Affine | None:
+        """(c, d) if this is c·z + d and nothing more."""
+        return self.leaves[self.tree.name] if isinstance(self.tree, Variable) else None
+
+
+@dataclass(frozen=True, eq=False)
+class Condition:
+    """left > right, for a Where; `holds` False for its opposite."""
+
+    left: Expression | Fraction
+    right: Expression | Fraction
+    holds: bool = True
+
+
+Value: TypeAlias = Constant | Features | Expression | Condition
+
+
+@dataclass
+class Settled:
+    """Which units the expressions have become, so that each becomes one unit only."""
+
+    units: dict[int, Unit] = field(default_factory=dict)
+    kept: list[Expression] = field(default_factory=list)  # an id is good while its object lives
+
+    def unit(self, expression: Expression, where: str) -> Unit:
+        """The output of the layer that an expression ends."""
+        if id(expression) not in self.units:
+            product, tree = settle(expression)
+            self.units[id(expression)] = Unit(
+                product.weight.shape[1], product.source, product, tree, False, where
+            )
+            self.kept.append(expression)
+        return self.units[id(expression)]
+
+    def find(self, value: Value) -> Unit | None:
+        """The unit that a value is, as it stands; None if it is something more, or none yet."""
+        if isinstance(value, Features):
+            plain = value.scale is None and value.shift is None
+            return value.unit if plain else None
+        return self.units.get(id(value)) if isinstance(value, Expression) else None
+
+
+# ---- Making expressions --------------------------------------------------------------------------
+
+
+def leaf(product: Product, affine: Affine = PLAIN) -> Expression:
+    """c·z + d."""
+    name = _name(affine)
+    return Expression(product, Variable(name), {name: affine}, length=24)
+
+
+def combine(where: str, make: str, *operands: "Expression | Fraction") -> Expression:
+    """An operator of formulas, over expressions of one product and numbers.
+
+    Raises InteropError where the formula becomes too long, or too deep.
+    """
+    names = [f"u{place}" for place in range(len(operands))]
+    arguments = (Variable(name) for name in names)
+    tree: Tree
+    if make in ("+", "-", "*", "/", "**"):
+        tree = Binary(make, *arguments)  # type: ignore[arg-type]
+    else:
+        tree = Call(make, tuple(arguments))
+    return applied(where, tree, dict(zip(names, operands, strict=True)))
+
+
+def applied(where: str, tree: Tree, operands: Mapping[str, "Expression | Fraction"]) -> Expression:
+    """A formula with expressions of one product, and numbers, in place of its variables."""
+    expressions = {name: each for name, each in operands.items() if isinstance(each, Expression)}
+    length, depth = _size(tree, expressions)
+    if length > 8 * MAX_LENGTH or depth >= MAX_DEPTH:
+        raise InteropError(f"{where}: the formula of the activation that it ends is too long")
+    meanings = {
+        name: each.tree if isinstance(each, Expression) else constant(each)
+        for name, each in operands.items()
+    }
+    leaves = {name: affine for each in expressions.values() for name, affine in each.leaves.items()}
+    product = next(iter(expressions.values())).product
+    return Expression(product, substituted(tree, meanings), leaves, length, depth)
+
+
+def _size(tree: Tree, expressions: Mapping[str, Expression]) -> tuple[int, int]:
+    """About how long the text will be, and how deep the tree, with expressions put in."""
+    match tree:
+        case Variable(name) if name in expressions:
+            return expressions[name].length, expressions[name].depth
+        case Negate(operand):
+            parts = [_size(operand, expressions)]
+        case Binary(_, left, right):
+            parts = [_size(left, expressions), _size(right, expressions)]
+        case Call(_, arguments):
+            parts = [_size(each, expressions) for each in arguments]
+        case _:
+            return 8, 1
+    return 4 + sum(length for length, _ in parts), 1 + max(depth for _, depth in parts)
+
+
+def shifted(expression: Expression, affine: Affine) -> Expression | None:
+    """A c·z + d scaled and shifted once more; None if the expression is no such thing."""
+    if (inner := expression.affine) is None:
+        return None
+    c, d = _short(affine[0] * inner[0]), _short(affine[0] * inner[1] + affine[1])
+    return None if c is None or d is None else leaf(expression.product, (c, d))
+
+
+def _short(value: Fraction) -> Fraction | None:
+    """The value, rounded where its digits have become many; None if it is beyond float64."""
+    try:
+        nearest = float(value)
+    except OverflowError:
+        return None
+    return value if value.denominator.bit_length() < 400 else Fraction(nearest)
+
+
+def constant(value: Fraction) -> Tree:
+    """A number as the parser would have read it."""
+    return Number(value) if value >= 0 else Negate(Number(-value))
+
+
+def exact(number: float, dtype: np.dtype) -> Fraction:
+    """The shortest decimal that is this number in its precision: 0.1 for the float32 next to it."""
+    if dtype.kind != "f":
+        return Fraction(number)
+    narrow: Any = np.asarray(number).astype(dtype)[()]
+    shortest = np.format_float_scientific(narrow, unique=True, trim="-")
+    return Fraction(Decimal(shortest))
+
+
+def _name(affine: Affine) -> str:
+    return f"z_{affine[0]}_{affine[1]}"
+
+
+# ---- Settling them -------------------------------------------------------------------------------
+
+
+def settle(expression: Expression) -> tuple[Product, Tree]:
+    """A layer and the formula of its activation, in z."""
+    product = expression.product
+    # 1/(1 + exp(-z)) is better known than 1/(1 + exp(z)) of a layer with opposite weights.
+    opposite = expression.affine is None and OPPOSITE in expression.leaves.values()
+    if len(expression.leaves) == 1 and not opposite:
+        ((name, (c, d)),) = expression.leaves.items()
+        scale = None if c == 1 else np.asarray(float(c))
+        shift = None if d == 0 else np.asarray(float(d))
+        return scaled(product, scale, shift), substituted(expression.tree, {name: _Z})
+    meanings = {name: _written(affine) for name, affine in expression.leaves.items()}
+    return product, substituted(expression.tree, meanings)
+
+
+def scaled(product: Product, scale: Array | None, shift: Array | None) -> Product:
+    """A product times `scale` plus `shift`: of shape () or (outputs,), None for 1 and 0."""
+    if scale is None and shift is None:
+        return product
+    weight, bias = product.weight, product.bias
+    with np.errstate(all="ignore"):
+        if scale is not None:
+            weight = weight * scale
+            bias = None if bias is None else bias * scale
+        if shift is not None:
+            shift = np.broadcast_to(shift, weight.shape[1:])
+            bias = shift.copy() if bias is None else bias + shift
+    return Product(product.source, weight, bias, product.dtype, product.where)
+
+
+def _written(affine: Affine) -> Tree:
+    """c·z + d as a tree."""
+    c, d = affine
+    tree: Tree = _Z if c == 1 else Negate(_Z) if c == -1 else Binary("*", constant(c), _Z)
+    if d == 0:
+        return tree
+    return Binary("+" if d > 0 else "-", tree, Number(abs(d)))

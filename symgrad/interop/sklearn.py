@@ -1,0 +1,202 @@
+"""Networks from scikit-learn's multilayer perceptrons, and for them.
+
+    fitted MLPClassifier or MLPRegressor ──read──▶ Network ──estimator──▶ fitted one
+
+Their activations are identity, logistic (here sigmoid), tanh and relu, one for all hidden layers.
+The output's is softmax or logistic for classes, identity for numbers, and exp for Poisson's loss.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from symgrad.interop.activations import BUILT_IN
+from symgrad.interop.errors import InteropError, needed
+from symgrad.interop.network import Layer, LossLike, Network, Weights, assemble
+
+# scikit-learn's names, and the ones here.
+_HIDDEN: Mapping[str, str] = {
+    "identity": "identity",
+    "logistic": "sigmoid",
+    "tanh": "tanh",
+    "relu": "relu",
+}
+_OUTPUT: Mapping[str, str] = {**_HIDDEN, "softmax": "softmax", "exp": "exp(z)"}
+_LOSSES: Mapping[str, str] = {
+    "squared_error": "squared",
+    "poisson": "poisson",
+    "log_loss": "cross_entropy",
+    "binary_log_loss": "binary_cross_entropy",
+}
+
+_HERE = {name: theirs for theirs, name in _HIDDEN.items()}
+
+
+def read(estimator: Any, *, name: str = "network", loss: LossLike | None = None) -> Network:
+    """The network of a fitted `MLPClassifier` or `MLPRegressor`.
+
+    Its outputs are the estimator's predictions, or its probabilities of classes: of the second one
+    where there are two. `loss` None stands for the estimator's, without its penalty, which
+    scikit-learn divides by the number of samples. Raises InteropError for one that is not fitted.
+    """
+    networks = needed("sklearn.neural_network", "reading scikit-learn's networks", "sklearn")
+    kinds = (networks.MLPClassifier, networks.MLPRegressor)
+    if not isinstance(estimator, kinds):
+        raise InteropError(
+            f"read are a fitted MLPClassifier and MLPRegressor, not {type(estimator).__name__}"
+        )
+    if not hasattr(estimator, "coefs_"):
+        raise InteropError(f"this {type(estimator).__name__} is not fitted: it has no weights")
+    if estimator.activation not in _HIDDEN or estimator.out_activation_ not in _OUTPUT:
+        raise InteropError(
+            f"the activations {estimator.activation!r} and {estimator.out_activation_!r} are not"
+            f" understood; understood are {', '.join(_OUTPUT)}"
+        )
+    last = len(estimator.coefs_) - 1
+    hidden, output = _HIDDEN[estimator.activation], _OUTPUT[estimator.out_activation_]
+    layers = [
+        Layer(
+            weight,
+            bias,
+            output if number == last else hidden,
+            name=f"coefs_[{number}]",
+            hint="exponential",
+        )
+        for number, (weight, bias) in enumerate(
+            zip(estimator.coefs_, estimator.intercepts_, strict=True)
+        )
+    ]
+    dtype = "float32" if estimator.coefs_[0].dtype == np.float32 else "float64"
+    return assemble(layers, name, dtype, _loss_of(estimator) if loss is None else loss)
+
+
+def _loss_of(estimator: Any) -> str:
+    loss = estimator.loss
+    if loss == "log_loss" and estimator.out_activation_ == "logistic":
+        loss = "binary_log_loss"
+    return _LOSSES[loss]
+
+
+def estimator(network: Network, classes: Sequence[Any] | None = None) -> Any:
+    """A fitted `MLPClassifier` or `MLPRegressor` that predicts what the network does.
+
+    Softmax and sigmoid outputs make a classifier, of `classes` in the order of the outputs (two for
+    a single sigmoid, the second being what it is the probability of; by default 0, 1, …); several
+    sigmoids make one of many labels. identity and exp outputs make a regressor. It can go on
+    learning by `partial_fit`. Raises InteropError for what scikit-learn's networks cannot be.
+    """
+    networks = needed("sklearn.neural_network", "making scikit-learn's networks", "sklearn")
+    spec = network.spec
+    hidden = _hidden_activation(network)
+    sizes = tuple(layer.units for layer in spec.layers[:-1])
+    options = {"hidden_layer_sizes": sizes, "activation": hidden}
+    kind = _output_kind(network)
+    weights: list[Weights] = [
+        (weight.copy(), np.zeros(weight.shape[1], weight.dtype) if bias is None else bias.copy())
+        for weight, bias in network.layers
+    ]
+    if kind in ("identity", "exp"):
+        if classes is not None:
+            raise InteropError(f"an output of {kind} gives numbers, not classes")
+        made = networks.MLPRegressor(
+            loss="poisson" if kind == "exp" else "squared_error", **options
+        )
+    else:
+        made = networks.MLPClassifier(**options)
+        kind, weights[-1] = _classify(made, kind, weights[-1], classes)
+    made.out_activation_ = kind
+    made.coefs_ = [np.ascontiguousarray(weight) for weight, _ in weights]
+    made.intercepts_ = [bias for _, bias in weights]
+    made.n_features_in_ = spec.inputs
+    made.n_layers_ = len(weights) + 1
+    made.n_outputs_ = made.coefs_[-1].shape[1]
+    _as_if_fitted(made)
+    return made
+
+
+def _hidden_activation(network: Network) -> str:
+    """The one activation of all hidden layers, as scikit-learn calls it."""
+    spec = network.spec
+    for number, layer in enumerate(spec.layers, start=1):
+        if layer.residual:
+            raise InteropError(f"layer {number} is residual, which scikit-learn's networks are not")
+        if number < len(spec.layers) and layer.activation not in _HERE:
+            raise InteropError(
+                f"layer {number} has the activation {layer.activation};"
+                f" scikit-learn has {', '.join(_HERE)}"
+            )
+    names = list(dict.fromkeys(layer.activation for layer in spec.layers[:-1])) or ["identity"]
+    if len(names) > 1:
+        raise InteropError(
+            f"the hidden layers have the activations {' and '.join(names)};"
+            " scikit-learn has one for all of them"
+        )
+    return _HERE[names[0]]
+
+
+def _output_kind(network: Network) -> str:
+    """What scikit-learn calls the activation of the output."""
+    spec = network.spec
+    name = spec.layers[-1].activation
+    if name in spec.activations and spec.activations[name].formula.replace(" ", "") == "exp(z)":
+        return "exp"
+    known = {"identity": "identity", "sigmoid": "logistic", "softmax": "softmax"}
+    if name not in known or name not in BUILT_IN:
+        raise InteropError(
+            f"the output has the activation {name}; scikit-learn has {', '.join(known)},"
+            " and exp(z) with Poisson's loss"
+        )
+    return known[name]
+
+
+def _classify(
+    made: Any, kind: str, last: Weights, classes: Sequence[Any] | None
+) -> tuple[str, Weights]:
+    """Gives a classifier its classes; returns the output's activation, and its weights, in the
+    order that scikit-learn has classes in: sorted."""
+    preprocessing = needed("sklearn.preprocessing", "making scikit-learn's networks", "sklearn")
+    weight, bias = last
+    assert bias is not None
+    units = weight.shape[1]
+    many_labels = kind == "logistic" and units > 1
+    expected = max(units, 2)
+    labels = np.asarray(range(expected) if classes is None else list(classes))
+    if labels.shape != (expected,) or len(np.unique(labels)) != expected:
+        raise InteropError(
+            f"{expected} classes are needed, all different, not {list(map(str, labels.ravel()))}"
+        )
+    binarizer = preprocessing.LabelBinarizer()
+    if many_labels:
+        if classes is not None and not np.array_equal(labels, np.arange(units)):
+            raise InteropError(
+                "several sigmoids are many labels, which scikit-learn numbers from 0"
+            )
+        binarizer.fit(np.vstack([np.zeros(units, int), np.ones(units, int)]))
+    else:
+        if kind == "softmax" and units == 1:
+            raise InteropError("a softmax of one unit is always 1, and tells no classes apart")
+        order = np.argsort(labels)
+        binarizer.fit(labels)
+        if units == 1:
+            # The sigmoid is the probability of the class that is sorted last.
+            sign = weight.dtype.type(1 if order[0] == 0 else -1)
+            weight, bias = weight * sign, bias * sign
+        else:
+            weight, bias = weight[:, order], bias[order]
+        if kind == "softmax" and units == 2:
+            # Of two classes scikit-learn keeps one: softmax of z is sigmoid of their difference.
+            kind = "logistic"
+            weight, bias = weight[:, 1:] - weight[:, :1], bias[1:] - bias[:1]
+    made._label_binarizer = binarizer
+    made.classes_ = binarizer.classes_
+    return kind, (weight, bias)
+
+
+def _as_if_fitted(made: Any) -> None:
+    """What else a fit leaves behind, and `partial_fit` goes on from."""
+    made.n_iter_, made.t_ = 0, 0
+    made.loss_, made.best_loss_, made.loss_curve_ = np.inf, np.inf, []
+    made.validation_scores_, made.best_validation_score_ = None, None
+    made._no_improvement_count = 0
+    made._random_state = np.random.RandomState(0)
