@@ -266,8 +266,10 @@ class _Keeper:
         """What there is to go on from, and how."""
         if self.folder is None:
             return ""
-        what = f"kept are the first {self.stored:,} epochs" if self.stored else "no epoch is kept"
-        return f" In {self.folder.path} {what}; go on by: symgrad train --resume {self.folder.path}"
+        kept = {0: "no epoch is", 1: "the first epoch is"}
+        what = kept.get(self.stored, f"the first {self.stored:,} epochs are")
+        place = self.folder.path
+        return f" In {place} {what} kept; go on by: symgrad train --resume {place}"
 
 
 def compare(module: Module, theta: Array, part: Part, scaling: Scaling) -> Compared:
