@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from benchmarks import gradients, growth, inside, reference, training
+from benchmarks import estimators, gradients, growth, inside, reference, training
 from benchmarks.crew import Crew, Disagreement
 from benchmarks.nets import INSIDE, ROWS, Net, Row, numbers, parse
 from benchmarks.peers import PEERS
@@ -181,3 +181,29 @@ def test_the_reference_of_training_descends():
     before = reference.loss(row.net, theta, x, t)
     loss, trained = training.run(row.net, theta, x, t)
     assert loss < before and loss == reference.loss(row.net, trained, x, t)
+
+
+def test_estimators_are_told_with_their_disagreement_and_their_first_fit():
+    row = {
+        "task": "iris",
+        "off": 2e-16,
+        "times": {"symgrad": [0.003, 0.001, 0.002], "scikit-learn": [0.01, 0.03, 0.02]},
+        "first": 11.5,
+    }
+    unmeasured = {"task": "digits", "off": 0.5, "times": {"symgrad": [], "scikit-learn": []}}
+    text = estimators.render(
+        {
+            "rows": [row, {**unmeasured, "first": None}],
+            "versions": {"scikit-learn": "1.9"},
+            "missing": {},
+        }
+    )
+    assert "| iris | 2.00 ms | 20.0 ms | 10.0× | 11.5 s | 2e-16 |" in text
+    assert "| digits | – | – | – | – | 5e-01 |" in text
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("task", estimators.TASKS[2:3], ids=lambda task: task.title)
+def test_estimators_learn_the_same(task):
+    assert estimators.disagreement(task, *estimators.samples(task.data)) <= estimators.TOLERANCE

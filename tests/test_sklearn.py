@@ -4,6 +4,7 @@ With the same `random_state` both see the same weights and samples in the same o
 that they learn is the same up to rounding.
 """
 
+import os
 import pickle
 import subprocess
 import sys
@@ -324,6 +325,43 @@ def test_one_module_serves_every_number(monkeypatch):
     assert search.best_params_ == same.best_params_
     scores = "mean_test_score"
     np.testing.assert_allclose(search.cv_results_[scores], same.cv_results_[scores])
+
+
+FIT = """
+import hashlib, numpy as np
+from sklearn.datasets import load_iris
+from symgrad.sklearn import MLPClassifier
+
+model = MLPClassifier((6,), random_state=0, max_iter=3).fit(*load_iris(return_X_y=True))
+learnt = model.theta_.tobytes() + model.predict_proba(np.ones((3, 4))).tobytes()
+print(hashlib.sha256(learnt).hexdigest())
+"""
+
+
+@pytest.mark.slow
+def test_processes_that_compile_the_same_at_once_and_one_that_compiles_nothing(tmp_path):
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path), "PYTHONWARNINGS": "ignore"}
+    environment.pop("NUMBA_CACHE_DIR", None)
+
+    def begun():
+        command = [sys.executable, "-c", FIT]
+        return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+
+    def files():
+        return {
+            path: (path.stat().st_mtime_ns, path.stat().st_size)
+            for path in tmp_path.rglob("*")
+            if path.is_file()
+        }
+
+    at_once = [begun() for _ in range(3)]
+    results = {process.communicate()[0] for process in at_once}
+    assert [process.returncode for process in at_once] == [0, 0, 0] and len(results) == 1
+    before = files()
+    assert any(path.suffix == ".nbc" for path in before)
+    later = begun()
+    assert {later.communicate()[0]} == results and later.returncode == 0
+    assert files() == before
 
 
 def test_without_scikit_learn_one_line_says_what_to_install():
