@@ -36,7 +36,11 @@ def samples(dtype, weighted, count):
     return (x, t, dice.random(count).astype(dtype)) if weighted else (x, t)
 
 
-@pytest.fixture(scope="module", params=[("float64", True), ("float32", False)], ids=str)
+# Each takes a while to compile: one is for every run, the other for the sweep.
+PAIRS = [("float64", True), pytest.param(("float32", False), marks=pytest.mark.slow)]
+
+
+@pytest.fixture(scope="module", params=PAIRS, ids=str)
 def pair(request):
     """A module that is given both penalties, and one that has them in it."""
     dtype, weighted = request.param
@@ -134,7 +138,7 @@ def test_they_are_given_from_ones_own_compiled_code(pair):
     assert along(theta, data, 0.5) == pytest.approx(expected, rel=1e-12)
 
 
-@pytest.mark.parametrize("given", [("l1",), ("l2",)])
+@pytest.mark.parametrize("given", [pytest.param(("l1",), marks=pytest.mark.slow), ("l2",)])
 def test_one_may_be_a_number_and_one_be_given(given):
     compiled = symgrad.compile(spec(given=given, name=f"only_{given[0]}"))
     assert compiled.spec.loss.arguments == given

@@ -167,6 +167,7 @@ def test_numbers_as_people_read_them():
     assert table(["a", "b"], [[1, 2]]) == "| a | b |\n| --- | --: |\n| 1 | 2 |\n"
 
 
+@pytest.mark.slow
 def test_training_comes_to_the_loss_of_the_reference():
     """All samples in one batch, so that orders cannot differ; nothing is timed."""
     row = Row(Net((4, 6, 4)), 50)

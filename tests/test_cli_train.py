@@ -117,6 +117,7 @@ def test_a_finished_run_resumed_says_so(here):
     assert "finished: 5 epochs" in result.stdout
 
 
+@pytest.mark.slow
 def test_divergence_ends_with_1_and_advice(here):
     spec = PLANE | {"layers": [{"units": 1, "activation": "identity"}], "name": "line"}
     text(here / "line.json", json.dumps(spec))

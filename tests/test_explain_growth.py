@@ -45,7 +45,9 @@ def test_exponents_are_those_of_the_leading_terms(found):
     assert found.data["depth"]["per_layer"]["textbook_trees"] > 4
 
 
-@pytest.mark.parametrize("name", ["iris", "custom", "residual"])
+@pytest.mark.parametrize(
+    "name", ["iris", *(pytest.param(n, marks=pytest.mark.slow) for n in ("custom", "residual"))]
+)
 def test_any_spec_grows(name):
     section = growth(Spec.load(f"specs/{name}.toml"), Clock(100))
     assert not section.missing

@@ -198,7 +198,9 @@ def test_the_same_from_compiled_code(case):
 def test_one_sample_gives_what_belongs_to_it(case):
     spec, _, weights, frozen = case
     x = inputs(spec, 3)
-    np.testing.assert_array_equal(outputs_by(frozen)(x[1]), outputs_by(frozen)(x)[1])
+    # BLAS may sum one row in another order than three
+    close = {"rtol": 1e-10, "atol": 1e-13} if spec.dtype == "float64" else {"rtol": 1e-4}
+    np.testing.assert_allclose(outputs_by(frozen)(x[1]), outputs_by(frozen)(x)[1], **close)
     one = frozen.predict(x[1])
     if weights.columns.labels is None:
         assert one.shape == (spec.outputs,)
@@ -207,6 +209,7 @@ def test_one_sample_gives_what_belongs_to_it(case):
         assert type(one) is type(weights.columns.labels[0])
 
 
+@pytest.mark.slow
 def test_every_activation_in_float32(chains, frozen):
     for spec, module in chains:
         weights = started(module, spec)

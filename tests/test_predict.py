@@ -102,6 +102,7 @@ def test_weights_that_do_not_fit_are_refused(numbers):
         replace(numbers, trained=wrong).predict(plane()[0])
 
 
+@pytest.mark.slow
 def test_large_offsets_keep_their_digits(tmp_path):
     """A float32 network of numbers around 1.7e9, as times are: they come out as float64."""
     x, t = plane(100)

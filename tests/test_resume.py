@@ -279,6 +279,7 @@ def test_a_run_without_its_checkpoint_begins_anew_and_says_so(tmp_path):
     assert len(made.history) == read_record(run)["epochs"]
 
 
+@pytest.mark.slow
 def test_a_checkpoint_of_another_network_is_refused(tmp_path):
     run, other, data = tmp_path / "run", tmp_path / "other", plane_csv(tmp_path)
     interrupted(run, data, 2)
