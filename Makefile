@@ -9,7 +9,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint sweep generated coefficients explained bench clean
+.PHONY: help demo test lint sweep torch generated coefficients explained bench clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -69,6 +69,11 @@ $(BENCH)/.installed: pyproject.toml benchmarks/install.py
 
 bench: $(BENCH)/.installed  ## measure against the peers; a part of it: make bench ROWS=2-8-1x4 OPTIONS=--quick
 	"$(BENCH)/bin/python" -m benchmarks $(if $(ROWS),--rows "$(ROWS)") $(OPTIONS)
+
+# PyTorch is too large to install for every run of the tests; it is there to be measured against.
+torch: $(BENCH)/.installed  ## the tests that need PyTorch
+	"$(BENCH)/bin/python" -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	"$(BENCH)/bin/python" -m pytest tests/test_interop_torch.py tests/test_interop_docs.py
 
 clean:  ## remove the environment, caches and builds
 	rm -rf "$(VENV)" "$(BENCH)" build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
