@@ -69,7 +69,12 @@ def _gelu(graph: Graph, z: str) -> str:
 
 
 def _silu(graph: Graph, z: str) -> str:
-    return graph.op("Mul", z, graph.op("Sigmoid", z))
+    """z·σ(z); in float64 z/(1 + exp −z), as older versions of onnxruntime make one operation of the
+    other that they have in float32 alone."""
+    if not graph.double:
+        return graph.op("Mul", z, graph.op("Sigmoid", z))
+    below = graph.op("Add", graph.op("Exp", graph.op("Neg", z)), graph.number(1))
+    return graph.op("Div", z, below)
 
 
 def _mish(graph: Graph, z: str) -> str:

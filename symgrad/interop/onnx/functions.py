@@ -58,6 +58,15 @@ def log_cosh(graph: Graph, u: str) -> str:
     return graph.op("Add", a, graph.op("Sub", soft, graph.number(math.log(2))))
 
 
+def cos(graph: Graph, u: str) -> str:
+    """1 − 2·sin²(u/2): sin is what all versions of onnxruntime have in float64."""
+    if not graph.double:
+        return graph.op("Cos", u)
+    s = graph.op("Sin", graph.op("Mul", u, graph.number(0.5)))
+    twice = graph.op("Mul", graph.op("Mul", s, s), graph.number(2))
+    return graph.op("Sub", graph.number(1), twice)
+
+
 def sinh(graph: Graph, u: str) -> str:
     """sinh u = h·(h·t/(1 + |t|)), h = exp(|u|/2), t = tanh u."""
     if not graph.double:
@@ -155,7 +164,7 @@ FUNCTIONS: Mapping[str, Callable[..., str]] = {
     "sqrt":     _node("Sqrt"),
     "abs":      _node("Abs"),
     "sin":      _node("Sin"),
-    "cos":      _node("Cos"),
+    "cos":      cos,
     "tanh":     _node("Tanh"),
     "sinh":     sinh,
     "cosh":     cosh,
