@@ -8,6 +8,7 @@ import os
 import pickle
 import subprocess
 import sys
+from pathlib import Path
 
 import numba
 import numpy as np
@@ -22,6 +23,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import symgrad.sklearn
+from symgrad.compiler import apart
 from symgrad.sklearn import MLPClassifier, MLPRegressor, epochs
 from symgrad.sklearn.network import _compiled
 
@@ -223,6 +225,54 @@ def test_partial_fit_and_warm_start_go_on():
         ours.set_params(warm_start=False).partial_fit(X, LABELS.astype(str))
     with pytest.raises(ValueError, match="does not support early_stopping"):
         ours.set_params(early_stopping=True).partial_fit(X, NAMES)
+
+
+def test_partial_fit_goes_on_as_it_began_whatever_the_parameters_become():
+    theirs, ours = pair("MLPClassifier")
+    for each in (theirs, ours):
+        each.partial_fit(X, NAMES, classes=NAMES[:9])
+        each.set_params(solver="sgd", beta_1=0.5, learning_rate_init=1.0, learning_rate="adaptive")
+        each.partial_fit(X, NAMES).partial_fit(X, NAMES)
+    agree(theirs, ours)
+
+
+def test_weights_from_before_keep_their_layers():
+    ours = pair("MLPClassifier", warm_start=True)[1].fit(X, NAMES)
+    with pytest.raises(ValueError, match=r"hidden_layer_sizes=\(5, 4\) does not fit the weights"):
+        ours.set_params(hidden_layer_sizes=(5, 4)).fit(X, NAMES)
+
+
+def test_a_users_own_file_may_be_called_mlp():
+    pair("MLPClassifier")[1].fit(X, NAMES)
+    assert "mlp" not in sys.modules
+
+
+def test_no_other_process_and_no_mark_are_no_matter(monkeypatch, tmp_path):
+    """What cannot be compiled apart is compiled when it is called."""
+    module = pair("MLPClassifier")[1].fit(X, NAMES).compiled_.module
+    mark = tmp_path / f".{Path(module.__file__).stem}.compiled"
+    copy = tmp_path / Path(module.__file__).name
+    copy.write_bytes(Path(module.__file__).read_bytes())
+    monkeypatch.setattr(module, "__file__", str(copy))
+    started = []
+
+    def run(command, **options):
+        started.append(command)
+        raise PermissionError("not today")
+
+    monkeypatch.setattr(subprocess, "run", run)
+    for executable, expected in (("", 0), (None, 0), (sys.executable, 1), (sys.executable, 1)):
+        monkeypatch.setattr(sys, "executable", executable)
+        apart.compile_apart(module, "symgrad.sklearn.warm", ["0", "1", "1"], "one way")
+        assert len(started) == expected
+    mark.write_bytes(b"\xff\xfe")
+    apart.compile_apart(module, "symgrad.sklearn.warm", ["0", "1", "1"], "another way")
+    assert len(started) == 2
+
+
+def test_negative_weights_are_refused_in_words():
+    with pytest.raises(ValueError, match="sample_weight: those of a batch sum to -"):
+        pair("MLPClassifier", early_stopping=True)[1].fit(X, LABELS, -WEIGHTS)
 
 
 def test_weights_may_be_edited():

@@ -10,6 +10,7 @@ import platform
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 
@@ -17,6 +18,9 @@ import llvmlite.binding as llvm
 import numba
 import numpy as np
 from numba.core import config
+
+from symgrad.compiler.write import write
+from symgrad.errors import SymgradError
 
 # What has been seen to in this process, so that it is not looked up again.
 _SEEN: set[tuple[Path, str]] = set()
@@ -34,6 +38,8 @@ def compile_apart(
     """
     if getattr(config, "DISABLE_JIT", 0) or module.__file__ is None:
         return
+    if not sys.executable or getattr(sys, "frozen", False):  # no Python to be started
+        return
     file = Path(module.__file__)
     mark = file.with_name(f".{file.stem}.compiled")
     versions = (platform.python_version(), numba.__version__, np.__version__)
@@ -41,13 +47,12 @@ def compile_apart(
     line = repr((*versions, *machine, program, way))
     if (file, line) in _SEEN:
         return
-    marked = mark.read_text(encoding="utf-8").splitlines() if mark.is_file() else []
-    if line in marked:
-        _SEEN.add((file, line))
-        return
-    # -P: what lies in the user's folder is no module of ours.
-    command = [sys.executable, "-P", "-m", program, str(file), *arguments]
-    done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    if done.returncode == 0:
-        mark.write_text("\n".join([*marked, line]), encoding="utf-8")
-        _SEEN.add((file, line))
+    _SEEN.add((file, line))  # also if it fails: it would fail again
+    with suppress(OSError, SymgradError):
+        marked = mark.read_text("utf-8", "replace").splitlines() if mark.is_file() else []
+        if line not in marked:
+            # -P: what lies in the user's folder is no module of ours.
+            command = [sys.executable, "-P", "-m", program, str(file), *arguments]
+            nowhere = subprocess.DEVNULL
+            if subprocess.run(command, stdout=nowhere, stderr=nowhere).returncode == 0:
+                write({mark.name: "\n".join([*marked, line])}, mark.parent)

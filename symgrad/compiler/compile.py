@@ -1,6 +1,8 @@
 """compile: the passes, one after the other, and what they come to."""
 
+import atexit
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -182,8 +184,15 @@ class Compiled:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError:
-            return Path(tempfile.mkdtemp(prefix="symgrad-"))
-        return folder if os.access(folder, os.W_OK) else Path(tempfile.mkdtemp(prefix="symgrad-"))
+            return _for_this_run()
+        return folder if os.access(folder, os.W_OK) else _for_this_run()
+
+
+def _for_this_run() -> Path:
+    """A folder that is gone when Python ends."""
+    folder = tempfile.mkdtemp(prefix="symgrad-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)
 
 
 class Gradient(Mapping[str, Expr]):

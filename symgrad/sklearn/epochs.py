@@ -19,6 +19,10 @@ from symgrad.sklearn.network import views
 AT_ONCE = 1 << 22
 
 
+class NotFinite(ArithmeticError):
+    """A step has no finite loss, and no gradient that could be followed."""
+
+
 @dataclass(frozen=True)
 class Data:
     """Samples as the module takes them: x dense, or sparse in rows; w None where all weigh 1."""
@@ -82,7 +86,7 @@ class Epochs:
     def run(self, theta: np.ndarray, order: np.ndarray, *going_on: np.ndarray) -> float:
         """A step for each batch, theta in place; `going_on` is state, progress and settings.
 
-        Returns the mean of the losses over the samples; not a finite one where training broke off.
+        Returns the mean of the losses over the samples. Raises NotFinite where one is not finite.
         """
         samples = len(order)
         starts = np.append(np.arange(0, samples, self.batch), samples)
@@ -108,6 +112,11 @@ class Epochs:
             if weight == 0:
                 continue  # nothing is to be learnt from it
             l2 = self.alpha / weight
+            if l2 < 0:
+                raise ValueError(
+                    f"sample_weight: those of a batch sum to {weight:g}; the penalty, which is "
+                    "divided by it, would be negative"
+                )
             rest = l2 * penalty(theta, self.widths) if self.mean else 0.0
             whole = np.arange(rows), np.array([0, rows])
             loss = self._steps(theta, batch, l2, *whole, *going_on)
@@ -120,7 +129,10 @@ class Epochs:
     def _steps(
         self, theta: np.ndarray, samples: tuple[np.ndarray, ...], l2: float, *rest: np.ndarray
     ) -> float:
-        return float(self.module.train_steps(theta, *samples, l2, *rest))
+        loss = float(self.module.train_steps(theta, *samples, l2, *rest))
+        if not np.isfinite(loss):
+            raise NotFinite
+        return loss
 
 
 def told(loss: float, penalty: float, outputs: int) -> float:

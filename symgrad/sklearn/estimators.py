@@ -2,7 +2,13 @@
 
 What is replaced are three methods: the prediction, the stochastic training and L-BFGS. With the
 same `random_state` weights, splits and orders are scikit-learn's, and so results are, up to
-rounding.
+rounding, but for these:
+
+- scikit-learn caps the loss of a sample of a class at about 36 (16 in float32). Here it is not
+  capped, so that with inputs that were not scaled a fit may end later.
+- L-BFGS computes in float64 whatever the input, and with several numbers as targets minimises their
+  sum, whose gradient scikit-learn takes, and not their mean.
+- A batch whose weights sum to 0 is passed over.
 """
 
 import warnings
@@ -19,7 +25,7 @@ from sklearn.utils import shuffle
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from symgrad.compiler.compile import Compiled
-from symgrad.sklearn.epochs import Data, Epochs, penalty, told
+from symgrad.sklearn.epochs import Data, Epochs, NotFinite, penalty, told
 from symgrad.sklearn.network import compiled, flat, views
 from symgrad.sklearn.optimizer import Optimizer, name_of
 from symgrad.sklearn.warm import warm
@@ -34,13 +40,14 @@ class _WithModule(_Mixin):
     coefs_: list[np.ndarray]
     intercepts_: list[np.ndarray]
     _no_improvement_count: int
+    _optimizer: Optimizer
 
     @property
     def compiled_(self) -> Compiled:
         """The network, compiled: its equations, its source, and the module whose functions can be
         called from one's own code with `theta_`."""
         check_is_fitted(self)
-        return self._compiled(self.theta_.dtype)
+        return self._compiled(self.theta_.dtype, False, self._kind())
 
     @property
     def theta_(self) -> np.ndarray:
@@ -54,15 +61,16 @@ class _WithModule(_Mixin):
         if check_input:
             X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
         theta = self.theta_
-        predict = self._compiled(theta.dtype).module.predict
+        predict = self._compiled(theta.dtype, False, self._kind()).module.predict
         data = Data.of(X, np.empty((X.shape[0], 0)), None, theta.dtype)
         y = np.concatenate([predict(theta, data.chosen(block)[0]) for block in data.blocks()])
         return y.astype(np.result_type(X, theta), copy=False)
 
-    def _fit_lbfgs(self, X: Any, y: np.ndarray, sample_weight: Any, *_: Any) -> None:
+    def _fit_lbfgs(self, X: Any, y: np.ndarray, sample_weight: Any, *rest: Any) -> None:
+        self._check_depth(rest[-1])
         precise = np.dtype(np.float64)  # its line search ends early on the rounding of float32
         data, dtype = Data.of(X, y, sample_weight, precise), self.coefs_[0].dtype
-        module = self._compiled(precise, data.w is not None).module
+        module = self._compiled(precise, data.w is not None, None).module
         blocks = list(data.blocks())
         l2, first = self.alpha / data.weight, data.chosen(blocks[0])
         warm(module, len(first[1]), len(data), self.max_iter)
@@ -108,12 +116,16 @@ class _WithModule(_Mixin):
         incremental = rest[-1]
         if self.early_stopping and incremental:
             raise ValueError("partial_fit does not support early_stopping=True")
+        self._check_depth(rest[-2])
         theta = flat(self.coefs_, self.intercepts_)
         self.coefs_, self.intercepts_ = views(theta, self._widths())
         weighted = sample_weight is not None
-        module = self._compiled(theta.dtype, weighted).module
-        if not incremental or not hasattr(self, "_optimizer"):
-            self._optimizer = Optimizer.begun(self, module)
+        goes_on = incremental and hasattr(self, "_optimizer")
+        kind = self._kind() if goes_on else name_of(self)
+        assert kind is not None
+        module = self._compiled(theta.dtype, weighted, kind).module
+        if not goes_on:
+            self._optimizer = Optimizer.begun(self, kind, module)
         trained, held_out = self._split(X, y, sample_weight)
         x, t, w = trained
         data = Data.of(x, t, w, theta.dtype)
@@ -135,15 +147,16 @@ class _WithModule(_Mixin):
                 if self.shuffle:
                     order = shuffle(order, random_state=self._random_state)
                 optimizer = self._optimizer
-                going_on = optimizer.state, optimizer.progress, optimizer.settings(self, module)
-                loss = epochs.run(theta, order, *going_on)
+                going_on = optimizer.state, optimizer.progress, optimizer.settings(module)
+                try:
+                    loss = epochs.run(theta, order, *going_on)
+                except NotFinite:
+                    theta.fill(np.nan)  # as steps down its gradient would; fit() refuses it
+                    break
                 self.n_iter_ += 1
                 self.t_ += len(data)
                 self.loss_ = loss
                 self.loss_curve_.append(loss)
-                if not np.isfinite(loss):
-                    theta.fill(np.nan)  # as steps down its gradient would; fit() refuses it
-                    break
                 if self.verbose:
                     print(f"Iteration {self.n_iter_}, loss = {loss:.8f}")
                 if self._is_done(held_out, incremental):
@@ -158,14 +171,14 @@ class _WithModule(_Mixin):
     def _is_done(self, held_out: tuple[Any, Any, Any], incremental: bool) -> bool:
         """After an epoch: whether it was the last; the rate may change."""
         self._update_no_improvement_count(self.early_stopping, *held_out)
-        self._optimizer.epoch_ends(self)
+        self._optimizer.epoch_ends(self.t_)
         if self._no_improvement_count > self.n_iter_no_change:
             what = "Validation score" if self.early_stopping else "Training loss"
             reason = (
                 f"{what} did not improve more than tol={self.tol:f} for "
                 f"{self.n_iter_no_change} consecutive epochs."
             )
-            if self._optimizer.gives_up(self, reason):
+            if self._optimizer.gives_up(reason, self.verbose):
                 return True
             self._no_improvement_count = 0
         if incremental:
@@ -215,9 +228,21 @@ class _WithModule(_Mixin):
     def _widths(self) -> list[int]:
         return [W.shape[0] for W in self.coefs_] + [self.coefs_[-1].shape[1]]
 
-    def _compiled(self, dtype: np.dtype, weighted: bool = False) -> Compiled:
+    def _compiled(self, dtype: np.dtype, weighted: bool, optimizer: str | None) -> Compiled:
         arguments = self._widths(), self.activation, self.out_activation_, dtype, weighted
-        return compiled(*arguments, name_of(self))
+        return compiled(*arguments, optimizer)
+
+    def _kind(self) -> str | None:
+        """The optimizer that has trained it: there is a module for it already."""
+        return self._optimizer.kind if hasattr(self, "_optimizer") else name_of(self)
+
+    def _check_depth(self, widths: list[int]) -> None:
+        """Weights from before, by warm_start or partial_fit, keep their layers."""
+        if len(widths) != len(self._widths()):
+            raise ValueError(
+                f"hidden_layer_sizes={self.hidden_layer_sizes!r} does not fit the weights that "
+                f"there are, of {len(self._widths()) - 2} hidden layers; fit with warm_start=False"
+            )
 
     def _tells_the_mean(self) -> bool:
         """scikit-learn tells the squared loss as a mean over outputs; its gradient is the sum's."""

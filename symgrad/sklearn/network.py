@@ -52,7 +52,7 @@ def compiled(
     """
     last = len(widths) - 2
     spec: dict[str, Any] = {
-        "name": "mlp",
+        "name": "symgrad_mlp",  # not mlp: a user's own file may be called that
         "dtype": dtype.name,
         "inputs": widths[0],
         "layers": [

@@ -23,44 +23,62 @@ def name_of(estimator: Any) -> str | None:
 
 @dataclass
 class Optimizer:
-    """`state` and `progress` as the module's `train_steps` takes them, and the rate."""
+    """`state` and `progress` as the module's `train_steps` takes them, and its numbers.
 
+    As in scikit-learn what it begins with holds for all that follows by `partial_fit`, whatever the
+    estimator's parameters become.
+    """
+
+    kind: str
     state: np.ndarray
     progress: np.ndarray
     learning_rate: float
+    constants: dict[str, float]
+    schedule: str  # "constant", "invscaling" or "adaptive"
+    power_t: float
+
+    def __post_init__(self) -> None:
+        self.first_rate = self.learning_rate
 
     @classmethod
-    def begun(cls, estimator: Any, module: ModuleType) -> "Optimizer":
+    def begun(cls, estimator: Any, kind: str, module: ModuleType) -> "Optimizer":
         """Before the first step."""
-        state, progress = module.train_state(0)
-        return cls(state, progress, float(estimator.learning_rate_init))
-
-    def settings(self, estimator: Any, module: ModuleType) -> np.ndarray:
-        """The numbers that `train_steps` is given."""
-        if estimator.solver == "adam":
+        adam = estimator.solver == "adam"
+        if adam:
             constants = {"beta1": estimator.beta_1, "beta2": estimator.beta_2}
             constants["epsilon"] = estimator.epsilon
         else:
             constants = {"momentum": estimator.momentum}
-        return module.train_settings(rate=self.learning_rate, **constants)
+        state, progress = module.train_state(0)
+        return cls(
+            kind,
+            state,
+            progress,
+            float(estimator.learning_rate_init),
+            constants,
+            "constant" if adam else estimator.learning_rate,
+            estimator.power_t,
+        )
 
-    def epoch_ends(self, estimator: Any) -> None:
-        """With learning_rate="invscaling" the rate falls with the samples that were seen."""
-        if estimator.solver == "sgd" and estimator.learning_rate == "invscaling":
-            seen = estimator.t_ + 1
-            self._change(float(estimator.learning_rate_init) / seen**estimator.power_t)
+    def settings(self, module: ModuleType) -> np.ndarray:
+        """The numbers that `train_steps` is given."""
+        return module.train_settings(rate=self.learning_rate, **self.constants)
 
-    def gives_up(self, estimator: Any, reason: str) -> bool:
+    def epoch_ends(self, seen: int) -> None:
+        """With "invscaling" the rate falls with the samples that were seen."""
+        if self.schedule == "invscaling":
+            self._change(self.first_rate / (seen + 1) ** self.power_t)
+
+    def gives_up(self, reason: str, verbose: bool) -> bool:
         """Whether training is to end for this reason; else it goes on at a fifth of the rate."""
-        adaptive = estimator.solver == "sgd" and estimator.learning_rate == "adaptive"
-        if not adaptive:
+        if self.schedule != "adaptive":
             outcome = "Stopping."
         elif self.learning_rate <= SMALLEST_RATE:
             outcome = "Learning rate too small. Stopping."
         else:
             self._change(self.learning_rate / 5)
             outcome = f"Setting learning rate to {self.learning_rate:f}"
-        if estimator.verbose:
+        if verbose:
             print(f"{reason} {outcome}")
         return outcome.endswith("Stopping.")
 
