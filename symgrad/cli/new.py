@@ -39,7 +39,7 @@ kind = "squared"             # absolute, huber, log_cosh, cross_entropy, binary_
 # sample_weights = true      # every sample with a weight of its own
 
 # [training]                 # what `symgrad train` goes by, and the module's train_epoch
-# optimizer = "adam"         # sgd, momentum, nesterov, rmsprop, adamw, adagrad, lion, lbfgs, …
+# optimizer = "adam"         # sgd, momentum, nesterov, rmsprop, adam_hat, adamw, lion, lbfgs, …
 # rate = 0.001
 # schedule = "cosine"        # constant, linear, exponential, step
 # batch = 32                 # or "all"

@@ -67,7 +67,8 @@ def train_command(
     optimizer: Annotated[
         str | None,
         typer.Option(
-            help="sgd, momentum, nesterov, rmsprop, adam, adamw, adagrad or lion; or a method of "
+            help="sgd, momentum, nesterov, rmsprop, adam, adam_hat, adamw, adagrad or lion; or a "
+            "method of "
             "SciPy's that sees all samples at once: lbfgs, bfgs, cg, newton_cg, tnc or slsqp.",
             show_default="the spec's, or adam",
         ),

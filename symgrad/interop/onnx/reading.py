@@ -155,6 +155,7 @@ def _output(graph: Any, shown: str, output: str | None) -> str:
     if len(names) != 1:
         raise InteropError(
             f"{shown}: it has {len(names)} outputs, {listed}; say which is the network's"
+            " (--graph-output, in Python output=)"
         )
     return str(names[0])
 
