@@ -50,7 +50,6 @@ import os
 import re
 import sys
 import threading
-import time
 
 import numba as nb
 import numpy as np
@@ -118,7 +117,7 @@ _FASTMATH = {"reassoc", "contract", "arcp", "nsz", "afn"}
 
 
 # In the names of compiled code: two modules of one name, in one process, would otherwise share functions.
-_CONTENT = "e6461b96640a2bd3"
+_CONTENT = "32ed7e20f916b781"
 
 
 def _cached(compiler, function, *signature, **options):
@@ -1636,21 +1635,7 @@ class EpochWork(Work):
 
 
 class StepsWork(EpochWork):
-    """The same for batches that are given; these may be few, so that time is what decides about threads."""
-
-    patience = 2.0  # seconds of such steps: about what it takes to compile code for threads
-
-    def __call__(self, *arguments):
-        samples, batches = self.extent(arguments)
-        run = self.compile()
-        if samples < batches * self.many:
-            return run(*arguments)
-        if self.patience <= 0:
-            return self.of_many(*arguments)
-        begun = time.perf_counter()
-        result = run(*arguments)
-        self.patience -= time.perf_counter() - begun
-        return result
+    """The same for batches that are given."""
 
     def extent(self, arguments):
         order, starts = arguments[-5:-3]

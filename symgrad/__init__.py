@@ -47,6 +47,10 @@ def __getattr__(name: str) -> Any:
     return getattr(driver, name)
 
 
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]
+
+
 def in_notebook(compiled: "Compiled") -> str:
     """What a notebook shows of a compiled spec, in HTML: the compiler itself draws nothing."""
     from symgrad.showing.notebook import html

@@ -19,7 +19,7 @@ MAY = {
     "training": {"language", "compiler"},
     "explain": {"language", "compiler", "checking", "showing"},
     "interop": {"language", "compiler", "training"},
-    "sklearn": {"compiler"},
+    "sklearn": {"compiler", "interop"},
     "cli": {"compiler", "checking", "explain", "interop", "language", "showing", "training"},
 }
 

@@ -61,12 +61,12 @@ def test_half_precisions_are_widened():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"0.weight": np.ones((2, 5))}, r"0\.weight, transposed: the weights must have the sh"),
+        ({"0.weight": np.ones((2, 5))}, r"0\.weight has the shape \(2, 5\), but \("),
         ({"0.bias": np.ones(4)}, r"the bias must have the shape \(5,\), but have \(4,\)"),
         ({"3.running_mean": np.ones(4)}, "the key '3.running_mean' is none of a Linear"),
         ({"9.bias": np.ones(4)}, r"9\.bias is there without 9\.weight"),
         ({"9.weight": np.ones((1, 2))}, "weights of 3 layers, and net has 2 layers"),
-        ({"0.weight": np.ones(5)}, r"0\.weight must have the axes \(outputs, inputs\)"),
+        ({"0.weight": np.ones(5)}, r"0\.weight has the shape \(5,\), but \(5, 3\) is needed"),
         ({"0.weight": np.ones((5, 3), int)}, r"0\.weight must be floating-point numbers"),
     ],
 )

@@ -10,7 +10,8 @@ import symgrad
 from symgrad.language import unicode
 from symgrad.language.count import of_definition, operations
 from symgrad.language.program import Definition, Program, array, name_of, reads
-from symgrad.showing.graph import Edge, counts, graph, network, summary
+from symgrad.language.summary import counts, network, summary
+from symgrad.showing.graph import Edge, graph
 from symgrad.showing.place import backward, rows
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -155,8 +155,8 @@ def test_long_latex_is_cut_and_says_so(deep):
 
 def test_repr_is_one_line():
     assert repr(symgrad.compile(ROOT / "specs" / "digits.toml")) == (
-        "Compiled digits: 64-64-32-10, 6,570 weights, loss 26,113 operations a sample, "
-        "with gradient 50,377"
+        "Compiled digits: 64-64-32-10, 6,570 weights, 28 definitions, loss 26,113 operations a "
+        "sample, with gradient 50,377"
     )
 
 

@@ -354,6 +354,15 @@ def test_its_compiled_network_serves_ones_own_code():
     assert surest(ours.theta_, X) == pytest.approx(ours.predict_proba(X).max(), rel=1e-12)
 
 
+def test_the_module_that_has_trained_it_predicts():
+    """A network is compiled once for both."""
+    before = _compiled.cache_info().misses
+    ours = pair("MLPClassifier", alpha=0.3, early_stopping=True)[1].fit(X, LABELS, WEIGHTS)
+    ours.predict(X)
+    assert _compiled.cache_info().misses <= before + 1
+    assert ours.compiled_.spec.loss.sample_weights
+
+
 def test_one_module_serves_every_number(monkeypatch):
     """Grid search, other rates, penalties and batches compile nothing."""
     pair("MLPClassifier")[1].fit(X, NAMES)
@@ -423,7 +432,7 @@ def test_without_scikit_learn_one_line_says_what_to_install():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout == (
-        "symgrad.sklearn needs scikit-learn: pip install 'symgrad[sklearn]'\n"
+        "symgrad.sklearn needs the package scikit-learn: pip install 'symgrad[sklearn]'\n"
     ), done.stderr
     with pytest.raises(AttributeError, match="no attribute 'MLPTransformer'"):
         symgrad.sklearn.MLPTransformer  # noqa: B018

@@ -6,16 +6,11 @@ from typing import Annotated
 
 import typer
 
+from symgrad.cli.options import RunArgument
+
 
 def export_command(
-    run: Annotated[
-        Path,
-        typer.Argument(
-            metavar="RUN",
-            help="The folder of a training run, or the weights file in it.",
-            show_default=False,
-        ),
-    ],
+    run: RunArgument,
     output: Annotated[
         Path | None,
         typer.Option(

@@ -5,16 +5,11 @@ from typing import Annotated
 
 import typer
 
+from symgrad.cli.options import RunArgument
+
 
 def freeze_command(
-    run: Annotated[
-        Path,
-        typer.Argument(
-            metavar="RUN",
-            help="The folder of a training run, or the weights file in it.",
-            show_default=False,
-        ),
-    ],
+    run: RunArgument,
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="FOLDER", help="Where the module goes.")
     ] = Path("."),

@@ -18,6 +18,14 @@ class Order(StrEnum):
 SpecArgument = Annotated[
     Path, typer.Argument(metavar="SPEC", help="A spec file, .toml or .json.", show_default=False)
 ]
+RunArgument = Annotated[
+    Path,
+    typer.Argument(
+        metavar="RUN",
+        help="The folder of a training run, or the weights file in it.",
+        show_default=False,
+    ),
+]
 OrderOption = Annotated[
     Order,
     typer.Option(

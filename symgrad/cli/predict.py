@@ -5,16 +5,12 @@ from typing import Annotated
 
 import typer
 
+from symgrad.cli.options import RunArgument
 from symgrad.errors import DataError
 
 
 def predict_command(
-    run: Annotated[
-        Path,
-        typer.Argument(
-            metavar="RUN", help="A run's folder, or its weights.npz.", show_default=False
-        ),
-    ],
+    run: RunArgument,
     data: Annotated[
         Path,
         typer.Argument(

@@ -28,10 +28,10 @@ from symgrad.compiler.spec import Spec, read
 from symgrad.compiler.stabilize import stabilize
 from symgrad.compiler.write import write
 from symgrad.errors import SymgradError
-from symgrad.language.count import operations
 from symgrad.language.evaluate import Decimals, Floats, evaluate
-from symgrad.language.latex import latex
-from symgrad.language.program import Program, prune
+from symgrad.language.latex import displayed
+from symgrad.language.program import Program
+from symgrad.language.summary import summary
 from symgrad.language.views import formula
 
 _LONG_AGO = 946_684_800  # 2000-01-01; ZIP files, for one, know no year before 1980
@@ -154,16 +154,11 @@ class Compiled:
         return values["E"], gradient
 
     def __repr__(self) -> str:
-        layers = "-".join(map(str, self.spec.widths))
-        loss = operations(prune(self.program, ("E",)))
-        return (
-            f"Compiled {self.spec.name}: {layers}, {self.spec.weights:,} weights, loss {loss:,} "
-            f"operations a sample, with gradient {operations(self.program):,}"
-        )
+        return f"Compiled {self.spec.name}: {summary(self.program)}"
 
     def _repr_latex_(self) -> str:
         """The program's equations, as notebooks typeset them."""
-        return displayed(self.program)
+        return displayed(self.program, DISPLAYED)
 
     def _repr_html_(self) -> str:
         """The same with counts and a picture, for notebooks. What draws lies around the compiler,
@@ -212,19 +207,6 @@ class Gradient(Mapping[str, Expr]):
 
     def __len__(self) -> int:
         return len(self._names)
-
-
-def displayed(program: Program) -> str:
-    """A program's equations as one displayed block of LaTeX; if they are many, the first."""
-    shown = program.definitions[:DISPLAYED]
-    rows = [f"{latex(d.target)} &= {latex(d.value)}" for d in shown]
-    if len(shown) < len(program.definitions):
-        rows.append(
-            rf"&\text{{… the first {len(shown)} of {len(program.definitions):,} equations; all: "
-            "symgrad.language.latex.listing(compiled.program)}"
-        )
-    body = " \\\\\n".join(rows)
-    return f"$$\\begin{{aligned}}\n{body}\n\\end{{aligned}}$$"
 
 
 def compile(

@@ -16,11 +16,9 @@ from symgrad.compiler.schedule import Product, Schedule
 from symgrad.compiler.split import sums_over_samples
 from symgrad.compiler.statements import First, Line, Loop, Statement, as_data, block
 from symgrad.language.indices import SAMPLE
+from symgrad.language.program import indices_of, name_of
 
 Layout = Mapping[str, tuple[int, tuple[int, ...]]]
-
-# The scalars that a loss may take.
-PENALTIES = ("l1", "l2")
 
 # What the functions of a family do.
 SAYS = {
@@ -42,6 +40,8 @@ class _Family:
     def __init__(self, name: str, schedule: Schedule, layout: Layout, single: bool) -> None:
         self.name, self.schedule, self.layout, self.single = name, schedule, layout, single
         self.program = schedule.program
+        # what is given as a number, and no array
+        self.penalties = [name_of(each) for each in self.program.inputs if not indices_of(each)]
         self.places = memory(schedule, itemsize=4 if single else 8)
         self.body = body(schedule, self.places, single, name)
         self.zero = "F(0.0)" if single else "0.0"
@@ -102,7 +102,7 @@ class _Family:
         end = self._scalars(body.after)
         if schedule.after:
             end = ["theta", *end, *target]
-        penalties = [name for name in PENALTIES if sums and name in self.program.given]
+        penalties = self.penalties if sums else []
 
         def given(names: list[str]) -> list[str]:
             """Penalties come as Python has them, and go on in the module's precision."""
@@ -142,7 +142,7 @@ class _Family:
 
     def _scalars(self, part: Part) -> list[str]:
         """The numbers that a part reads and does not compute."""
-        names = (*PENALTIES, *(total.name for total in self.schedule.totals))
+        names = (*self.penalties, *(total.name for total in self.schedule.totals))
         return ["N"] * part.uses_samples + [name for name in names if name in part.reads]
 
     def _opening(self) -> tuple[dict[str, Any], dict[str, Any]]:

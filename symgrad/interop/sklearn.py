@@ -16,13 +16,13 @@ from symgrad.interop.errors import InteropError, needed
 from symgrad.interop.network import Layer, LossLike, Network, Weights, assemble
 
 # scikit-learn's names, and the ones here.
-_HIDDEN: Mapping[str, str] = {
+HIDDEN: Mapping[str, str] = {
     "identity": "identity",
     "logistic": "sigmoid",
     "tanh": "tanh",
     "relu": "relu",
 }
-_OUTPUT: Mapping[str, str] = {**_HIDDEN, "softmax": "softmax", "exp": "exp(z)"}
+_OUTPUT: Mapping[str, str] = {**HIDDEN, "softmax": "softmax", "exp": "exp(z)"}
 _LOSSES: Mapping[str, str] = {
     "squared_error": "squared",
     "poisson": "poisson",
@@ -30,7 +30,7 @@ _LOSSES: Mapping[str, str] = {
     "binary_log_loss": "binary_cross_entropy",
 }
 
-_HERE = {name: theirs for theirs, name in _HIDDEN.items()}
+_HERE = {name: theirs for theirs, name in HIDDEN.items()}
 
 
 def read(estimator: Any, *, name: str = "network", loss: LossLike | None = None) -> Network:
@@ -48,13 +48,13 @@ def read(estimator: Any, *, name: str = "network", loss: LossLike | None = None)
         )
     if not hasattr(estimator, "coefs_"):
         raise InteropError(f"this {type(estimator).__name__} is not fitted: it has no weights")
-    if estimator.activation not in _HIDDEN or estimator.out_activation_ not in _OUTPUT:
+    if estimator.activation not in HIDDEN or estimator.out_activation_ not in _OUTPUT:
         raise InteropError(
             f"the activations {estimator.activation!r} and {estimator.out_activation_!r} are not"
             f" understood; understood are {', '.join(_OUTPUT)}"
         )
     last = len(estimator.coefs_) - 1
-    hidden, output = _HIDDEN[estimator.activation], _OUTPUT[estimator.out_activation_]
+    hidden, output = HIDDEN[estimator.activation], _OUTPUT[estimator.out_activation_]
     layers = [
         Layer(
             weight,

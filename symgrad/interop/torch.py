@@ -50,17 +50,14 @@ def load(spec: Spec, state_dict: Mapping[str, Any]) -> Array:
     Tensors may be PyTorch's, on any device, or arrays; PyTorch itself is not needed. Raises
     InteropError for keys or shapes that do not fit the spec.
     """
-    layers: list[Weights] = []
     groups = _grouped(state_dict)
+    weights = {prefix: _array(groups[prefix]["weight"], f"{prefix}weight") for prefix in groups}
+    _check_shapes(spec, {prefix: weight.shape for prefix, weight in weights.items()})
+    layers: list[Weights] = []
     for prefix, found in groups.items():
-        weight = _array(found["weight"], f"{prefix}weight")
         bias = _array(found["bias"], f"{prefix}bias") if "bias" in found else None
-        if weight.ndim != 2:
-            raise InteropError(
-                f"{prefix}weight must have the axes (outputs, inputs), but has {weight.shape}"
-            )
-        layers.append((weight.T, bias))
-    return join(spec, layers, [f"{prefix}weight, transposed" for prefix in groups])
+        layers.append((weights[prefix].T, bias))
+    return join(spec, layers, [prefix.rstrip(".") for prefix in groups])
 
 
 def state_dict(spec: Spec, theta: Any, like: Any = None) -> dict[str, Any]:
@@ -80,7 +77,7 @@ def state_dict(spec: Spec, theta: Any, like: Any = None) -> dict[str, Any]:
     else:
         given = like if isinstance(like, Mapping) else like.state_dict()
         groups = _grouped(given)
-        _check_shapes(spec, groups)
+        _check_shapes(spec, {p: tuple(found["weight"].shape) for p, found in groups.items()})
         named = {prefix: set(found) for prefix, found in groups.items()}
     result: dict[str, Any] = {}
     for (prefix, keys), (weight, bias) in zip(named.items(), layers, strict=True):
@@ -240,16 +237,16 @@ def _grouped(tensors: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     return groups
 
 
-def _check_shapes(spec: Spec, groups: Mapping[str, Mapping[str, Any]]) -> None:
-    """Whether a state dict has the shapes of a spec's weights."""
-    if len(groups) != len(spec.layers):
+def _check_shapes(spec: Spec, shapes: Mapping[str, tuple[int, ...]]) -> None:
+    """Whether a state dict has the shapes of a spec's weights, as PyTorch has them."""
+    layers = len(spec.layers)
+    if len(shapes) != layers:
         raise InteropError(
-            f"`like` has weights of {len(groups)} layers, and {spec.name} has {len(spec.layers)}"
+            f"there are weights of {len(shapes)} layers, and {spec.name} has {layers} layers"
         )
-    for (prefix, found), width, layer in zip(
-        groups.items(), spec.widths, spec.layers, strict=False
+    for (prefix, shape), width, layer in zip(
+        shapes.items(), spec.widths, spec.layers, strict=False
     ):
-        shape = tuple(found["weight"].shape)
         if shape != (layer.units, width):
             raise InteropError(
                 f"{prefix}weight has the shape {shape}, but ({layer.units}, {width}) is needed"

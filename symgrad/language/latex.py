@@ -4,6 +4,7 @@ Sums carry their index and not its limits: an index runs over its layer's units,
 """
 
 import re
+from collections.abc import Iterable
 from fractions import Fraction
 
 from sympy import Expr, Symbol
@@ -28,8 +29,28 @@ def equation(definition: Definition) -> str:
 
 def listing(program: Program) -> str:
     """All definitions of a program, aligned at their = signs."""
-    rows = [f"{latex(d.target)} &= {latex(d.value)}" for d in program.definitions]
-    return "\\begin{align*}\n" + " \\\\\n".join(rows) + "\n\\end{align*}"
+    return _aligned("align*", _rows(program.definitions))
+
+
+def displayed(program: Program, most: int) -> str:
+    """The same as one displayed block, as notebooks typeset it; if there are many, the first."""
+    shown = program.definitions[:most]
+    rows = _rows(shown)
+    if len(shown) < len(program.definitions):
+        rows.append(
+            rf"&\text{{… the first {len(shown)} of {len(program.definitions):,} equations; all: "
+            "symgrad.language.latex.listing(compiled.program)}"
+        )
+    return f"$${_aligned('aligned', rows)}$$"
+
+
+def _rows(definitions: Iterable[Definition]) -> list[str]:
+    return [f"{latex(d.target)} &= {latex(d.value)}" for d in definitions]
+
+
+def _aligned(environment: str, rows: list[str]) -> str:
+    body = " \\\\\n".join(rows)
+    return f"\\begin{{{environment}}}\n{body}\n\\end{{{environment}}}"
 
 
 def symbol(name: str, indices: str = "") -> str:

@@ -7,7 +7,7 @@ together from top to bottom, so that backward runs up again beside forward.
 
 from symgrad.language.program import Program
 from symgrad.showing.graph import Derivatives, Graph, Node, graph, short
-from symgrad.showing.place import Row, backward, rows
+from symgrad.showing.place import Row, backward, direction, rows
 
 _LETTERS = 60
 
@@ -113,11 +113,6 @@ def _spine(placed: tuple[Row, ...]) -> list[str]:
 def _edge(
     source: str, target: str, label: str, nodes: dict[str, Node], behind: frozenset[str]
 ) -> str:
-    if target not in behind:
-        kind = "ahead"
-    elif source in behind:
-        kind = "back"
-    else:
-        kind = "again" if nodes[source].kind == "definition" else "given"
+    kind = direction(source, target, nodes, behind)
     labelled = f", label={written(label)}" if label else ""
     return f"  {quoted(source)} -> {quoted(target)} [{_EDGES[kind]}{labelled}];"

@@ -12,14 +12,12 @@ from typing import Literal, Protocol
 from sympy import Expr, Symbol
 
 from symgrad.language import unicode
-from symgrad.language.count import of_definition, operations, size
+from symgrad.language.count import of_definition
 from symgrad.language.indices import axis
-from symgrad.language.program import Program, array, indices_of, name_of, prune, reads
+from symgrad.language.program import Program, array, indices_of, name_of, reads
+from symgrad.language.summary import network, several, summary
 
 Kind = Literal["input", "weight", "definition"]
-
-_MOST_WIDTHS = 12
-
 
 @dataclass(frozen=True)
 class Node:
@@ -90,7 +88,7 @@ def graph(shown: Program | Derivatives) -> Graph:
     edges = tuple(_partial(each) for each in shown.edges)
     ends = {end for edge in edges for end in (edge.source, edge.target)}
     nodes = (node for node in _nodes(shown.program) if node.name in ends)
-    number = f"{len(edges):,} local partial derivatives"
+    number = several(len(edges), "local partial derivative")
     return _graph(shown.program, f"{network(shown.program)}, {number}", nodes, edges)
 
 
@@ -132,69 +130,6 @@ def _partial(edge: Partial) -> Edge:
     above, below = array(edge.target, *edge.out), array(edge.source, *edge.into)
     quotient = f"∂{unicode.text(above)}/∂{unicode.text(below)}"
     return Edge(edge.source, edge.target, f"{quotient} = {unicode.text(edge.value)}")
-
-
-# What is said of a program as a whole
-
-
-@dataclass(frozen=True)
-class Counts:
-    """Sizes of a program; operations are for one sample.
-
-    `loss` and `gradient`, which includes the loss, are None where a program computes no such thing.
-    """
-
-    weights: int
-    definitions: int
-    loss: int | None
-    gradient: int | None
-
-
-def counts(program: Program) -> Counts:
-    weights = sum(_numbers(program.shape(weight)) for weight in program.weights)
-    derivatives = any(name.startswith("d_") for name in program.outputs)
-    has_loss = "E" in program.by_name
-    return Counts(
-        weights,
-        len(program.definitions),
-        operations(prune(program, ("E",))) if has_loss else None,
-        operations(program) if has_loss and derivatives else None,
-    )
-
-
-def _numbers(shape: tuple[Expr, ...]) -> int:
-    number = 1
-    for extent in shape:
-        number *= size(extent)
-    return number
-
-
-def network(program: Program) -> str:
-    """The widths of a network's layers, 64-64-32-10; nothing where it has none."""
-    layers = sorted((int(axis), str(extent)) for axis, extent in program.extents.items()
-                    if axis.isdigit())  # fmt: skip
-    widths = [extent for _, extent in layers]
-    if len(widths) > _MOST_WIDTHS:
-        return f"{'-'.join(widths[:3])}-…-{widths[-1]}, {len(widths) - 1} layers"
-    return "-".join(widths)
-
-
-def summary(program: Program) -> str:
-    """What a program comes to, on one line."""
-    found = counts(program)
-    parts = [network(program)] if network(program) else []
-    parts += [_several(found.weights, "weight"), _several(found.definitions, "definition")]
-    if found.loss is None:
-        parts.append(_several(operations(program), "operation"))
-    else:
-        parts.append(f"loss {_several(found.loss, 'operation')} a sample")
-    if found.gradient is not None:
-        parts.append(f"with gradient {found.gradient:,}")
-    return ", ".join(parts)
-
-
-def _several(number: int, what: str) -> str:
-    return f"{number:,} {what}" + ("s" if number != 1 else "")
 
 
 def short(text: str, letters: int) -> str:

@@ -9,7 +9,8 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 from symgrad.language import latex, unicode
 from symgrad.language.count import of_definition
 from symgrad.language.program import Definition, Program
-from symgrad.showing.graph import counts, graph, network
+from symgrad.language.summary import counts, network
+from symgrad.showing.graph import Graph, graph
 from symgrad.showing.mathml import math
 from symgrad.showing.place import backward, rows
 from symgrad.showing.svg import picture
@@ -40,8 +41,9 @@ def html(program: Program, source: str = "") -> str:
     widths = network(program)
     SubElement(root, "h3").text = f"{program.name}: {widths}" if widths else program.name
     _counts(root, program)
-    _equations(root, program)
-    _picture(root, program)
+    drawn = graph(program)
+    _equations(root, program, drawn)
+    _picture(root, drawn, len(program.definitions))
     if source:
         _source(root, source)
     return tostring(root, encoding="unicode", short_empty_elements=False)
@@ -66,14 +68,14 @@ def _counts(root: Element, program: Program) -> None:
 # Equations
 
 
-def _equations(root: Element, program: Program) -> None:
+def _equations(root: Element, program: Program, drawn: Graph) -> None:
     scroll = SubElement(root, "div", {"class": "scroll"})
     table = SubElement(scroll, "table")
     head = SubElement(table, "tr")
     for column, kind in (("equation", ""), ("shape", ""), ("operations", "number")):
         SubElement(head, "th", {"scope": "col"} | ({"class": kind} if kind else {})).text = column
     shown = program.definitions[:EQUATIONS]
-    for title, group in _grouped(program, shown):
+    for title, group in _grouped(drawn, shown):
         row = SubElement(table, "tr")
         SubElement(row, "th", {"colspan": "3", "class": "group", "scope": "rowgroup"}).text = title
         for definition in group:
@@ -85,9 +87,8 @@ def _equations(root: Element, program: Program) -> None:
         )
 
 
-def _grouped(program: Program, shown: Iterable[Definition]) -> list[tuple[str, list[Definition]]]:
+def _grouped(drawn: Graph, shown: Iterable[Definition]) -> list[tuple[str, list[Definition]]]:
     """Definitions by what they are for, in the program's order."""
-    drawn = graph(program)
     behind = backward(drawn)
     placed = rows(drawn)
     loss = {row.forward for row in placed if row.band == "loss"}
@@ -115,13 +116,13 @@ def _equation(table: Element, program: Program, definition: Definition) -> None:
 # What is folded away
 
 
-def _picture(root: Element, program: Program) -> None:
+def _picture(root: Element, drawn: Graph, definitions: int) -> None:
     details = _folded(root, "Who reads what: forward, and backward again")
-    if len(program.definitions) <= DRAWN:
-        SubElement(details, "div", {"class": "scroll"}).append(picture(graph(program)))
+    if definitions <= DRAWN:
+        SubElement(details, "div", {"class": "scroll"}).append(picture(drawn))
     else:
         SubElement(details, "p").text = (
-            f"Of {len(program.definitions):,} definitions the picture is long: "
+            f"Of {definitions:,} definitions the picture is long: "
             "symgrad.showing.svg(compiled.program) draws it."
         )
 

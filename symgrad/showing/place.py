@@ -17,6 +17,7 @@ the last row, where forward turns into backward.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Literal
 
 from symgrad.showing.graph import Graph, Node
 
@@ -60,6 +61,18 @@ def backward(graph: Graph) -> frozenset[str]:
             if readers[node.name] and found.issuperset(readers[node.name]):
                 found.add(node.name)
     return frozenset(found)
+
+
+def direction(
+    source: str, target: str, nodes: Mapping[str, Node], behind: frozenset[str]
+) -> Literal["ahead", "back", "again", "given"]:
+    """Where an edge leads: forward, backward, or to backward from what forward has computed, or
+    from what was given."""
+    if target not in behind:
+        return "ahead"
+    if source in behind:
+        return "back"
+    return "again" if nodes[source].kind == "definition" else "given"
 
 
 def is_derivative(name: str) -> bool:

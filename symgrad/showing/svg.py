@@ -17,7 +17,7 @@ from symgrad.showing.layout import (
     layout,
 )
 from symgrad.showing.paths import head, number, path, port, track_at
-from symgrad.showing.place import LOSS, Column, backward
+from symgrad.showing.place import LOSS, Column, backward, direction
 from symgrad.showing.ways import BOX, Box, Way
 
 _LEGEND_LINE = 20.0
@@ -139,13 +139,8 @@ def _description(drawn: Graph, behind: frozenset[str]) -> str:
 
 
 def _kind(way: Way, nodes: dict[str, Node], behind: frozenset[str]) -> str:
-    if way.link.turn:
-        return "turn"
-    if way.link.target not in behind:
-        return "ahead"
-    if way.link.source in behind:
-        return "back"
-    return "again" if nodes[way.link.source].kind == "definition" else "given"
+    link = way.link
+    return "turn" if link.turn else direction(link.source, link.target, nodes, behind)
 
 
 # What there is beside boxes and edges

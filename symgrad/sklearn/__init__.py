@@ -24,11 +24,13 @@ def __getattr__(name: str) -> Any:
     """scikit-learn takes a second to import: it is when one of the two is asked for."""
     if name not in __all__:
         raise AttributeError(f"module 'symgrad.sklearn' has no attribute {name!r}")
-    try:
-        from symgrad.sklearn import estimators
-    except ModuleNotFoundError as error:
-        if error.name is None or error.name.partition(".")[0] != "sklearn":
-            raise
-        message = "symgrad.sklearn needs scikit-learn: pip install 'symgrad[sklearn]'"
-        raise ImportError(message) from error
+    from symgrad.interop.errors import needed
+
+    needed("sklearn", "symgrad.sklearn", "sklearn")
+    from symgrad.sklearn import estimators
+
     return getattr(estimators, name)
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]

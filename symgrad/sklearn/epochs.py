@@ -6,6 +6,7 @@ call; where samples have weights, or are stored sparsely, each batch is a call.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from types import ModuleType
 from typing import Any
@@ -61,9 +62,9 @@ def dense(x: Any, dtype: np.dtype) -> np.ndarray:
     return np.ascontiguousarray(x.toarray() if sparse.issparse(x) else x, dtype)
 
 
-def penalty(theta: np.ndarray, widths: list[int]) -> float:
+def penalty(module: ModuleType, theta: np.ndarray) -> float:
     """½ΣW² over all weights, without biases."""
-    return sum(0.5 * float(np.vdot(W, W)) for W in views(theta, widths)[0])
+    return sum(0.5 * float(np.vdot(W, W)) for W in views(module, theta)[0])
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,6 @@ class Epochs:
 
     module: ModuleType
     data: Data
-    widths: list[int]
     alpha: float
     batch: int
     mean: bool
@@ -88,10 +88,9 @@ class Epochs:
 
         Returns the mean of the losses over the samples. Raises NotFinite where one is not finite.
         """
-        samples = len(order)
-        starts = np.append(np.arange(0, samples, self.batch), samples)
+        samples, starts = len(order), self.starts
         if self.data.w is not None or sparse.issparse(self.data.x) or self.mean:
-            return self._one_by_one(theta, order, starts, *going_on)
+            return self._one_by_one(theta, order, *going_on)
         total, equal = 0.0, samples - samples % self.batch
         for rows, part in ((self.batch, starts[starts <= equal]), (samples - equal, starts[-2:])):
             if rows and len(part) > 1:
@@ -101,11 +100,14 @@ class Epochs:
                 total += loss * (part[-1] - part[0])
         return total / samples + float(self.constant.mean())
 
-    def _one_by_one(
-        self, theta: np.ndarray, order: np.ndarray, starts: np.ndarray, *going_on: np.ndarray
-    ) -> float:
+    @cached_property
+    def starts(self) -> np.ndarray:
+        """Where batches begin in the order, and where the last one ends."""
+        return np.append(np.arange(0, len(self.data), self.batch), len(self.data))
+
+    def _one_by_one(self, theta: np.ndarray, order: np.ndarray, *going_on: np.ndarray) -> float:
         total = 0.0
-        for start, end in pairwise(starts):
+        for start, end in pairwise(self.starts):
             places, rows = order[start:end], int(end - start)
             batch, w = self.data.chosen(places), self.data.w
             weight = rows if w is None else float(w[places].sum(dtype=np.float64))
@@ -117,11 +119,11 @@ class Epochs:
                     f"sample_weight: those of a batch sum to {weight:g}; the penalty, which is "
                     "divided by it, would be negative"
                 )
-            rest = l2 * penalty(theta, self.widths) if self.mean else 0.0
+            rest = l2 * penalty(self.module, theta) if self.mean else 0.0
             whole = np.arange(rows), np.array([0, rows])
             loss = self._steps(theta, batch, l2, *whole, *going_on)
             if self.mean:
-                loss = told(loss, rest, self.widths[-1])
+                loss = told(loss, rest, batch[1].shape[1])
             each = None if w is None else w[places]
             total += rows * (loss + float(np.average(self.constant[places], weights=each)))
         return total / len(order)

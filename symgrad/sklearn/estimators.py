@@ -41,36 +41,38 @@ class _WithModule(_Mixin):
     intercepts_: list[np.ndarray]
     _no_improvement_count: int
     _optimizer: Optimizer
+    # What its module was made for: the dtype, whether samples have weights, and the optimizer.
+    _made_for: tuple[str, bool, str | None]
 
     @property
     def compiled_(self) -> Compiled:
         """The network, compiled: its equations, its source, and the module whose functions can be
         called from one's own code with `theta_`."""
         check_is_fitted(self)
-        return self._compiled(self.theta_.dtype, False, self._kind())
+        arguments = self._widths(), self.activation, self.out_activation_
+        return compiled(*arguments, *self._made_for)
 
     @property
     def theta_(self) -> np.ndarray:
         """All weights as the module takes them, of shape (weights,): a copy."""
-        check_is_fitted(self)
-        return flat(self.coefs_, self.intercepts_)
+        return flat(self.compiled_.module, self.coefs_, self.intercepts_)
 
     # ---- in place of scikit-learn's own
 
     def _forward_pass_fast(self, X: Any, check_input: bool = True) -> np.ndarray:
         if check_input:
             X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
-        theta = self.theta_
-        predict = self._compiled(theta.dtype, False, self._kind()).module.predict
+        theta, predict = self.theta_, self.compiled_.module.predict
         data = Data.of(X, np.empty((X.shape[0], 0)), None, theta.dtype)
         y = np.concatenate([predict(theta, data.chosen(block)[0]) for block in data.blocks()])
-        return y.astype(np.result_type(X, theta), copy=False)
+        return y.astype(np.result_type(X, self.coefs_[0]), copy=False)
 
     def _fit_lbfgs(self, X: Any, y: np.ndarray, sample_weight: Any, *rest: Any) -> None:
         self._check_depth(rest[-1])
-        precise = np.dtype(np.float64)  # its line search ends early on the rounding of float32
-        data, dtype = Data.of(X, y, sample_weight, precise), self.coefs_[0].dtype
-        module = self._compiled(precise, data.w is not None, None).module
+        # In float64: the line search ends early on the rounding of float32.
+        self._made_for = "float64", sample_weight is not None, None
+        module, theta = self.compiled_.module, self.theta_
+        data = Data.of(X, y, sample_weight, theta.dtype)
         blocks = list(data.blocks())
         l2, first = self.alpha / data.weight, data.chosen(blocks[0])
         warm(module, len(first[1]), len(data), self.max_iter)
@@ -94,7 +96,7 @@ class _WithModule(_Mixin):
 
         result = scipy.optimize.minimize(
             loss_and_gradient,
-            flat(self.coefs_, self.intercepts_).astype(precise),
+            theta,
             method="L-BFGS-B",
             jac=True,
             callback=report if self.verbose else None,
@@ -109,21 +111,22 @@ class _WithModule(_Mixin):
             )
         self.n_iter_ = min(int(result.nit), self.max_iter)
         constant = np.average(self._constants(data), weights=data.w)
-        self.loss_ = self._told(float(result.fun), l2, result.x) + float(constant)
-        self.coefs_, self.intercepts_ = views(result.x.astype(dtype), self._widths())
+        self.loss_ = float(result.fun) + float(constant)
+        if self._tells_the_mean():
+            self.loss_ = told(self.loss_, l2 * penalty(module, result.x), self.n_outputs_)
+        trained = result.x.astype(self.coefs_[0].dtype)
+        self.coefs_, self.intercepts_ = views(module, trained)
 
     def _fit_stochastic(self, X: Any, y: np.ndarray, sample_weight: Any, *rest: Any) -> None:
         incremental = rest[-1]
         if self.early_stopping and incremental:
             raise ValueError("partial_fit does not support early_stopping=True")
         self._check_depth(rest[-2])
-        theta = flat(self.coefs_, self.intercepts_)
-        self.coefs_, self.intercepts_ = views(theta, self._widths())
-        weighted = sample_weight is not None
         goes_on = incremental and hasattr(self, "_optimizer")
-        kind = self._kind() if goes_on else name_of(self)
-        assert kind is not None
-        module = self._compiled(theta.dtype, weighted, kind).module
+        kind = self._optimizer.kind if goes_on else name_of(self)
+        self._made_for = self.coefs_[0].dtype.name, sample_weight is not None, kind
+        module, theta = self.compiled_.module, self.theta_
+        self.coefs_, self.intercepts_ = views(module, theta)
         if not goes_on:
             self._optimizer = Optimizer.begun(self, kind, module)
         trained, held_out = self._split(X, y, sample_weight)
@@ -132,7 +135,6 @@ class _WithModule(_Mixin):
         epochs = Epochs(
             module,
             data,
-            self._widths(),
             self.alpha,
             self._rows_of_a_batch(len(data)),
             mean=self._tells_the_mean(),
@@ -148,11 +150,7 @@ class _WithModule(_Mixin):
                     order = shuffle(order, random_state=self._random_state)
                 optimizer = self._optimizer
                 going_on = optimizer.state, optimizer.progress, optimizer.settings(module)
-                try:
-                    loss = epochs.run(theta, order, *going_on)
-                except NotFinite:
-                    theta.fill(np.nan)  # as steps down its gradient would; fit() refuses it
-                    break
+                loss = epochs.run(theta, order, *going_on)
                 self.n_iter_ += 1
                 self.t_ += len(data)
                 self.loss_ = loss
@@ -161,6 +159,8 @@ class _WithModule(_Mixin):
                     print(f"Iteration {self.n_iter_}, loss = {loss:.8f}")
                 if self._is_done(held_out, incremental):
                     break
+        except NotFinite:
+            theta.fill(np.nan)  # as steps down its gradient would; fit() refuses it
         except KeyboardInterrupt:
             warnings.warn("Training interrupted by user.", stacklevel=5)
         if self.early_stopping:
@@ -228,14 +228,6 @@ class _WithModule(_Mixin):
     def _widths(self) -> list[int]:
         return [W.shape[0] for W in self.coefs_] + [self.coefs_[-1].shape[1]]
 
-    def _compiled(self, dtype: np.dtype, weighted: bool, optimizer: str | None) -> Compiled:
-        arguments = self._widths(), self.activation, self.out_activation_, dtype, weighted
-        return compiled(*arguments, optimizer)
-
-    def _kind(self) -> str | None:
-        """The optimizer that has trained it: there is a module for it already."""
-        return self._optimizer.kind if hasattr(self, "_optimizer") else name_of(self)
-
     def _check_depth(self, widths: list[int]) -> None:
         """Weights from before, by warm_start or partial_fit, keep their layers."""
         if len(widths) != len(self._widths()):
@@ -247,11 +239,6 @@ class _WithModule(_Mixin):
     def _tells_the_mean(self) -> bool:
         """scikit-learn tells the squared loss as a mean over outputs; its gradient is the sum's."""
         return self.n_outputs_ > 1 and self.out_activation_ == "identity"
-
-    def _told(self, loss: float, l2: float, theta: np.ndarray) -> float:
-        if not self._tells_the_mean():
-            return loss
-        return told(loss, l2 * penalty(theta, self._widths()), self.n_outputs_)
 
     def _constants(self, data: Data) -> np.ndarray:
         """What scikit-learn's Poisson loss has besides y − t·log y, for each sample."""

@@ -5,24 +5,18 @@ leaves l2 to be given at run time, and one module serves every α, rate and batc
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
-from itertools import pairwise
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from symgrad.compiler.compile import Compiled, compile
+from symgrad.interop.sklearn import HIDDEN
 
-# scikit-learn's names of activations, for hidden layers and the last.
-ACTIVATIONS = {
-    "identity": "identity",
-    "logistic": "sigmoid",
-    "tanh": "tanh",
-    "relu": "relu",
-    "softmax": "softmax",
-    "exp": "exponential",
-}
+# scikit-learn's names of activations, for hidden layers and the last, and the ones here.
+ACTIVATIONS = {**HIDDEN, "softmax": "softmax", "exp": "exponential"}
 _EXPONENTIAL = {"exponential": {"formula": "exp(z)"}}
 
 # The loss that scikit-learn has for an activation of the last layer.
@@ -41,7 +35,7 @@ def compiled(
     widths: Sequence[int],
     activation: str,
     out_activation: str,
-    dtype: np.dtype,
+    dtype: str,
     weighted: bool,
     optimizer: str | None,
 ) -> Compiled:
@@ -53,7 +47,7 @@ def compiled(
     last = len(widths) - 2
     spec: dict[str, Any] = {
         "name": "symgrad_mlp",  # not mlp: a user's own file may be called that
-        "dtype": dtype.name,
+        "dtype": dtype,
         "inputs": widths[0],
         "layers": [
             {
@@ -76,18 +70,17 @@ def _compiled(spec: str) -> Compiled:
     return compile(json.loads(spec))
 
 
-def flat(coefs: Iterable[np.ndarray], intercepts: Iterable[np.ndarray]) -> np.ndarray:
-    """All weights as one vector, as modules have them: each layer's weights, and its biases."""
-    pairs = zip(coefs, intercepts, strict=True)
-    return np.concatenate([np.ravel(array) for pair in pairs for array in pair])
+def flat(
+    module: ModuleType, coefs: Sequence[np.ndarray], intercepts: Sequence[np.ndarray]
+) -> np.ndarray:
+    """The weights and the biases of each layer as the module takes them: one vector, a copy."""
+    named = {f"W{k}": W for k, W in enumerate(coefs, 1)}
+    return module.pack(named | {f"b{k}": b for k, b in enumerate(intercepts, 1)})
 
 
-def views(theta: np.ndarray, widths: Sequence[int]) -> tuple[list[np.ndarray], list[np.ndarray]]:
+def views(module: ModuleType, theta: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """The weights and the biases of each layer in such a vector, sharing its memory."""
-    coefs, intercepts, start = [], [], 0
-    for inputs, units in pairwise(widths):
-        middle, end = start + inputs * units, start + (inputs + 1) * units
-        coefs.append(theta[start:middle].reshape(inputs, units))
-        intercepts.append(theta[middle:end])
-        start = end
-    return coefs, intercepts
+    parts = module.unpack(theta)
+    return [parts[name] for name in parts if name[0] == "W"], [
+        parts[name] for name in parts if name[0] == "b"
+    ]

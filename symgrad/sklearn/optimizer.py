@@ -29,7 +29,7 @@ class Optimizer:
     estimator's parameters become.
     """
 
-    kind: str
+    kind: str | None
     state: np.ndarray
     progress: np.ndarray
     learning_rate: float
@@ -41,7 +41,7 @@ class Optimizer:
         self.first_rate = self.learning_rate
 
     @classmethod
-    def begun(cls, estimator: Any, kind: str, module: ModuleType) -> "Optimizer":
+    def begun(cls, estimator: Any, kind: str | None, module: ModuleType) -> "Optimizer":
         """Before the first step."""
         adam = estimator.solver == "adam"
         if adam:

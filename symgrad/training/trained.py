@@ -99,6 +99,9 @@ class Trained:
         """Reads a weights file; raises DataError if it is none."""
         path = Path(path)
         try:
+            with path.open("rb") as file:
+                if not zipfile.is_zipfile(file):
+                    raise DataError(f"{path}: no weights file of symgrad's: not an NPZ file")
             with np.load(path, allow_pickle=False) as file:
                 arrays = {name: file[name] for name in file.files}
             columns = json.loads(str(arrays["columns"]))

@@ -45,8 +45,8 @@ def from_arrow(source: Any) -> Table:
 def _pyarrow(what: str) -> Any:
     try:
         import pyarrow
-    except ImportError as error:
-        raise DataError(f"reading {what} needs pyarrow: pip install 'symgrad[data]'") from error
+    except ImportError:
+        raise DataError(f"reading {what} needs pyarrow: pip install 'symgrad[data]'") from None
     return pyarrow
 
 
