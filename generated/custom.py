@@ -8,7 +8,7 @@ Options: order = loss-first, dtype = float64
 The one expression, its shared parts named:
 
     z1[n,i1]         = Σ_i0 x[n,i0]·W1[i0,i1] + b1[i1]
-    part_of_a1[n,i1] = sigmoid(1.5·z1[n,i1])
+    part_of_a1[n,i1] = 1/(1 + exp(-1.5·z1[n,i1]))
     a1[n,i1]         = part_of_a1[n,i1]·z1[n,i1]
     z2[n,i2]         = Σ_i1 a1[n,i1]·W2[i1,i2] + b2[i2]
     part_of_a2[n,i2] = exp(-¼·z2[n,i2]²)
@@ -20,7 +20,7 @@ The one expression, its shared parts named:
     E                = Σ_n e[n]/N
 
 and its derivative by all 370 weights at once is `_gradient_of_chunk`: read it first.
-Operations for one sample: the loss 813, loss and gradient 1857.
+Operations for one sample: the loss 845, loss and gradient 1937.
 
 x is of shape (samples, 3), t of shape (samples, 2), theta holds all weights, see PARAMETERS.
 Samples are computed in blocks, and many samples in several chunks of blocks, each of which sums
@@ -88,7 +88,7 @@ _FASTMATH = {"reassoc", "contract", "arcp", "nsz", "afn"}
 
 
 # In the names of compiled code: two modules of one name, in one process, would otherwise share functions.
-_CONTENT = "ac61e66b4809088d"
+_CONTENT = "eda84ed00f2f1548"
 
 
 def _cached(compiler, function, *signature, **options):
@@ -182,7 +182,7 @@ def _prediction_of_chunk(theta, xs, ys, scratch, at_once):
         _product(x, W1, x_W1, 0.0, at_once)
         for n in range(rows):
             # z1[n,i1] = x_W1[n,i1] + b1[i1]
-            # a1[n,i1] = z1[n,i1]·sigmoid(1.5·z1[n,i1])
+            # a1[n,i1] = z1[n,i1]/(1 + exp(-1.5·z1[n,i1]))
             for i1 in range(units1):
                 z1 = x_W1[n, i1] + b1[i1]
                 a1[n, i1] = z1 * sigmoid(1.5 * z1)
@@ -206,7 +206,7 @@ def _prediction_of_chunk(theta, xs, ys, scratch, at_once):
 def _prediction_on_threads(theta, x, y):
     """Writes the output y: each thread takes some chunks."""
     _check(theta, x, y)
-    chunks = _chunks(x.shape[0], (560, 3200, 6400, 13000))
+    chunks = _chunks(x.shape[0], (500, 2900, 5700, 12000))
     scratch = np.empty((chunks, 16384), _DTYPE)
     for chunk in nb.prange(chunks):
         start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
@@ -239,7 +239,7 @@ def _loss_of_chunk(theta, xs, ts, N, scratch, at_once):
         _product(x, W1, x_W1, 0.0, at_once)
         for n in range(rows):
             # z1[n,i1] = x_W1[n,i1] + b1[i1]
-            # a1[n,i1] = z1[n,i1]·sigmoid(1.5·z1[n,i1])
+            # a1[n,i1] = z1[n,i1]/(1 + exp(-1.5·z1[n,i1]))
             for i1 in range(units1):
                 z1 = x_W1[n, i1] + b1[i1]
                 a1[n, i1] = z1 * sigmoid(1.5 * z1)
@@ -278,7 +278,7 @@ def _loss_on_threads(theta, x, t):
     """The loss E: each thread takes some chunks, and their sums are added in order."""
     _check(theta, x, t)
     N = float(x.shape[0])
-    chunks = _chunks(x.shape[0], (530, 3100, 6100, 13000))
+    chunks = _chunks(x.shape[0], (470, 2700, 5400, 11000))
     sums = np.empty(chunks)
     scratch = np.empty((chunks, 16384), _DTYPE)
     for chunk in nb.prange(chunks):
@@ -338,7 +338,7 @@ def _gradient_of_chunk(theta, xs, ts, N, gradient, scratch, at_once):
         _product(x, W1, x_W1, 0.0, at_once)
         for n in range(rows):
             # z1[n,i1] = x_W1[n,i1] + b1[i1]
-            # part_of_a1[n,i1] = sigmoid(1.5·z1[n,i1])
+            # part_of_a1[n,i1] = 1/(1 + exp(-1.5·z1[n,i1]))
             # a1[n,i1] = part_of_a1[n,i1]·z1[n,i1]
             for i1 in range(units1):
                 z1[n, i1] = x_W1[n, i1] + b1[i1]
@@ -393,10 +393,10 @@ def _gradient_of_chunk(theta, xs, ts, N, gradient, scratch, at_once):
         # layer 1, backward: d_a1[n,i1] = Σ_i2 d_z2[n,i2]·W2[i1,i2]
         _product(d_z2, W2.T, d_a1, 0.0, at_once)
         for n in range(rows):
-            # d_z1[n,i1] = d_a1[n,i1]·(1.5·part_of_a1[n,i1]·z1[n,i1]·(1 - part_of_a1[n,i1]) + part_of_a1[n,i1])
+            # d_z1[n,i1] = d_a1[n,i1]·(1.5·part_of_a1[n,i1]·z1[n,i1]/(1 + exp(1.5·z1[n,i1])) + part_of_a1[n,i1])
             # d_b1[i1] = Σ_n d_z1[n,i1]
             for i1 in range(units1):
-                d_z1[n, i1] = d_a1[n, i1] * (1.5 * part_of_a1[n, i1] * z1[n, i1] * (1.0 - part_of_a1[n, i1]) + part_of_a1[n, i1])
+                d_z1[n, i1] = d_a1[n, i1] * (1.5 * part_of_a1[n, i1] * z1[n, i1] * sigmoid((-1.5) * z1[n, i1]) + part_of_a1[n, i1])
                 d_b1[i1] += d_z1[n, i1]
         # d_W1[i0,i1] = Σ_n x[n,i0]·d_z1[n,i1]
         _product(x.T, d_z1, d_W1, keep, at_once)
@@ -415,7 +415,7 @@ def _gradient_on_threads(theta, x, t, gradient):
     """The loss E and its gradient: each thread takes some chunks, and their sums are added in order."""
     _check(theta, x, t, gradient)
     N = float(x.shape[0])
-    chunks = _chunks(x.shape[0], (260, 1500, 3000, 5900))
+    chunks = _chunks(x.shape[0], (230, 1300, 2600, 5100))
     parts = np.empty((chunks, 370), _DTYPE)
     sums = np.empty(chunks)
     scratch = np.empty((chunks, 20480), _DTYPE)
@@ -485,7 +485,7 @@ def predict(theta, x):
 def _prediction_in_turn(theta, x, y):
     """The same into y, one chunk after the other."""
     _check(theta, x, y)
-    chunks = _chunks(x.shape[0], (560, 3200, 6400, 13000))
+    chunks = _chunks(x.shape[0], (500, 2900, 5700, 12000))
     at_once = 1 << 62 if chunks == 1 else 262144
     scratch = np.empty(16384, _DTYPE)
     for chunk in range(chunks):
@@ -497,7 +497,7 @@ def loss(theta, x, t):
     """The loss E, a float, for x of shape (samples, 3) and t of shape (samples, 2)."""
     _check(theta, x, t)
     N = float(x.shape[0])
-    chunks = _chunks(x.shape[0], (530, 3100, 6100, 13000))
+    chunks = _chunks(x.shape[0], (470, 2700, 5400, 11000))
     at_once = 1 << 62 if chunks == 1 else 262144
     scratch = np.empty(16384, _DTYPE)
     E_sum = 0.0
@@ -512,7 +512,7 @@ def loss_and_gradient_into(theta, x, t, gradient):
     """The loss E; its derivative by every weight is written into `gradient`, laid out like theta."""
     _check(theta, x, t, gradient)
     N = float(x.shape[0])
-    chunks = _chunks(x.shape[0], (260, 1500, 3000, 5900))
+    chunks = _chunks(x.shape[0], (230, 1300, 2600, 5100))
     at_once = 1 << 62 if chunks == 1 else 262144
     scratch = np.empty(20480 + (0 if chunks == 1 else 370), _DTYPE)
     part = gradient if chunks == 1 else scratch[20480:]
@@ -964,7 +964,7 @@ def _enter_predict(python, arguments, count, names):
     fits = fits and y.shape[0] == x.shape[0] and y.shape[1] == 2
     if not fits:
         return _call(_item(python, 0), arguments, count, names)
-    if x.shape[0] >= 560:
+    if x.shape[0] >= 500:
         return _call(_item(python, 1), arguments, count, names)
     thread = _release()
     done, E = False, 0.0
@@ -996,7 +996,7 @@ def _enter_loss(python, arguments, count, names):
     fits = fits and t.shape[0] == x.shape[0] and t.shape[1] == 2
     if not fits:
         return _call(_item(python, 0), arguments, count, names)
-    if x.shape[0] >= 530:
+    if x.shape[0] >= 470:
         return _call(_item(python, 1), arguments, count, names)
     thread = _release()
     done, E = False, 0.0
@@ -1036,7 +1036,7 @@ def _enter_loss_and_gradient_into(python, arguments, count, names):
     fits = fits and not _overlap(gradient, t)
     if not fits:
         return _call(_item(python, 0), arguments, count, names)
-    if x.shape[0] >= 260:
+    if x.shape[0] >= 230:
         return _call(_item(python, 1), arguments, count, names)
     thread = _release()
     done, E = False, 0.0
@@ -1072,7 +1072,7 @@ def _enter_step(python, arguments, count, names):
     fits = fits and t.shape[0] == x.shape[0] and t.shape[1] == 2
     if not fits:
         return _call(_item(python, 0), arguments, count, names)
-    if x.shape[0] >= 260:
+    if x.shape[0] >= 230:
         return _call(_item(python, 1), arguments, count, names)
     thread = _release()
     done, E = False, 0.0
@@ -1426,14 +1426,14 @@ def _mismatch(name, value, kind):
 
 
 _predicting = Work(
-    _enter_predict, _prediction_in_turn, _prediction_on_threads, 560, _vector, _matrix, _output
+    _enter_predict, _prediction_in_turn, _prediction_on_threads, 500, _vector, _matrix, _output
 )
-_losing = Work(_enter_loss, _inner(loss), _loss_on_threads, 530, _vector, _matrix, _matrix)
+_losing = Work(_enter_loss, _inner(loss), _loss_on_threads, 470, _vector, _matrix, _matrix)
 _differentiating = Work(
-    _enter_loss_and_gradient_into, _inner(loss_and_gradient_into), _gradient_on_threads, 260,
+    _enter_loss_and_gradient_into, _inner(loss_and_gradient_into), _gradient_on_threads, 230,
     _vector, _matrix, _matrix, _written,
 )  # fmt: skip
-_stepping = Work(_enter_step, _inner(step), _step_on_threads, 260, _written, _matrix, _matrix, nb.float64)
+_stepping = Work(_enter_step, _inner(step), _step_on_threads, 230, _written, _matrix, _matrix, nb.float64)
 
 predict = Predict(predict, _predicting)
 loss = Converting(loss, _losing)

@@ -5,7 +5,17 @@ from dataclasses import dataclass, field
 
 from sympy import Abs, Add, Expr, Function, Indexed, Mul, Pow, Rational, Symbol
 
+from symgrad.language.exponentials import inverse_sum_exp, log_sum_exp, pairs
+from symgrad.language.functions import (
+    constant,
+    even_maximum,
+    even_minimum,
+    even_relu,
+    log_abs,
+    spelled,
+)
 from symgrad.language.indices import SAMPLES, operands
+from symgrad.language.notation import grouped
 from symgrad.language.order import arranged
 from symgrad.language.program import name_of
 
@@ -30,6 +40,7 @@ class Printer:
 
     def constant(self, value: Expr) -> str:
         """A number in the module's precision: F(0.5) in float32, 0.5 in float64."""
+        value = constant(value)
         literal = repr(float(value.evalf(30)) if not isinstance(value, Rational) else float(value))
         return f"F({literal})" if self.single else literal
 
@@ -48,6 +59,10 @@ class Printer:
         if isinstance(value, Pow):
             return self._power(value)
         assert isinstance(value, Function), value
+        if isinstance(value, grouped):
+            return self._written(spelled(value))
+        if isinstance(value, log_abs | even_relu | even_maximum | even_minimum):
+            return self._call(spelled(value)), ATOM
         return self._call(value), ATOM
 
     def _sum(self, value: Add) -> str:
@@ -74,13 +89,16 @@ class Printer:
             Rational(1)
         )
         for factor in below:
-            text += f" / {self.source(factor, ATOM)}"
+            base, power = factor.as_base_exp()
+            # by a square in two divisions: it might overflow where the quotient does not
+            once, times = (base, int(power)) if power in (2, 3) else (factor, 1)
+            text += f" / {self.source(once, ATOM)}" * times
         return text, PRODUCT
 
     def _power(self, value: Pow) -> tuple[str, int]:
         base, exponent = value.args
         if exponent.is_negative:
-            return f"{self.constant(Rational(1))} / {self.source(1 / value, ATOM)}", PRODUCT
+            return self._product(Mul(1, value, evaluate=False))
         if exponent == Rational(1, 2):
             return f"np.sqrt({self.source(base)})", ATOM
         if not exponent.is_Integer:
@@ -92,10 +110,28 @@ class Printer:
         return self._own("power", self.source(base), str(exponent)), ATOM
 
     def _call(self, call: Function) -> str:
-        name = type(call).__name__
         if isinstance(call, Abs):
             return f"abs({self.source(call.args[0])})"
-        return self._own(name, *map(self.source, operands(call)))
+        if isinstance(call, inverse_sum_exp | log_sum_exp):
+            return self._of_sum(call)
+        return self._own(type(call).__name__, *map(self.source, operands(call)))
+
+    def _of_sum(self, call: Function) -> str:
+        """The inverse or the logarithm of a sum of exponentials."""
+        terms = tuple(pairs(call.args))
+        if isinstance(call, log_sum_exp):
+            one_and = terms[0] == (1, 0)
+            rest = terms[1:] if one_and else terms
+            name = "log1p_sum_exp" if one_and else "log_sum_exp"
+        elif len(terms) == 2 and terms[0] == (1, 0) and terms[1][0] == 1:
+            return self._own("sigmoid", self.source(-terms[1][1]))
+        elif len(terms) == 2 and terms[0][0] == terms[1][0] == 1 and terms[0][1] == -terms[1][1]:
+            positive = min((u for _, u in terms), key=lambda u: u.could_extract_minus_sign())
+            return self._own("half_sech", self.source(positive))
+        else:
+            rest, name = terms, "inverse_sum_exp"
+        arguments = [self.source(part) for term in rest for part in term]
+        return self._own(f"{name}_{len(rest)}", *arguments)
 
     def _own(self, name: str, *arguments: str) -> str:
         """A call of a function that the module brings along."""

@@ -20,6 +20,7 @@ from symgrad.compiler.differentiate import DerivativeGraph, differentiate
 from symgrad.compiler.emit import emit, parameters
 from symgrad.compiler.expand import expand
 from symgrad.compiler.factor import Order, factor
+from symgrad.compiler.guard import guard
 from symgrad.compiler.load import load
 from symgrad.compiler.optimizers import update
 from symgrad.compiler.schedule import Schedule, schedule
@@ -62,7 +63,7 @@ def passes(spec: Spec, order: Order = "loss-first") -> Stages:
     shared = share(stable)  # the same, nothing computed twice
     graph = differentiate(shared)  # the local partial derivatives
     factored = factor(graph, order)  # the derivative by all weights at once
-    gradient = share(factored)  # forward and backward share what they have in common
+    gradient = guard(share(factored))  # forward and backward share what they have in common
     schedules = {
         "predict": schedule(shared, ("y",)),
         "loss": schedule(shared, ("E",)),

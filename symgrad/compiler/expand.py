@@ -26,9 +26,9 @@ from symgrad.compiler.formula import (
 )
 from symgrad.compiler.spec import Spec
 from symgrad.errors import SpecError
-from symgrad.language.functions import ACTIVATIONS, IN_FORMULAS, huber, xlogy
-from symgrad.language.indices import SAMPLE, SAMPLES, fresh, sum_over, unit
-from symgrad.language.notation import as_it_stands, undistributed
+from symgrad.language.functions import ACTIVATIONS, IN_FORMULAS, constant, huber, xlogy
+from symgrad.language.indices import SAMPLE, SAMPLES, fresh, operands, sum_over, unit
+from symgrad.language.notation import as_it_stands, group, group_factors, undistributed
 from symgrad.language.program import Definition, Program, array, name_of, reads
 
 LARGEST = sys.float_info.max
@@ -135,11 +135,23 @@ def _checked(value: Expr, variable: Expr, formula: str) -> Expr:
     name = name_of(variable)
     if any(abs(number) > LARGEST for number in value.atoms(Rational)):
         raise SpecError(f"formula {formula!r}: a number in it comes to more than {LARGEST:.1e}")
-    if value.has(zoo, nan, oo, -oo, I):
+    if value.has(zoo, nan, oo, -oo, I) or not all(map(_is_real, _constants(value))):
         raise SpecError(f"formula {formula!r}: it has no finite value, whatever {name} is")
     if name not in map(name_of, reads(value)):
         raise SpecError(f"formula {formula!r}: it is the same whatever {name} is; use {name} in it")
     return value
+
+
+def _constants(value: Expr) -> list[Expr]:
+    """The largest parts of `value` in which nothing but numbers stands."""
+    if value.is_number:
+        return [value]
+    return [each for part in operands(value) for each in _constants(part)]
+
+
+def _is_real(number: Expr) -> bool:
+    """Whether a number is real: log(cos(2)) is not, which is seen when it is computed."""
+    return bool(number.is_Rational or number.evalf(20).is_real)
 
 
 def _penalty(spec: Spec, weight: Expr, widths: tuple[int, ...], number: int) -> Expr:
@@ -177,15 +189,16 @@ def lower(tree: Tree, variables: dict[str, Expr], width: int) -> Expr:
             moved = {name: v.base[(*v.indices[:-1], other)] for name, v in variables.items()}
             return sum_over(lower(body, moved, width), other, Integer(width))
         case Call(function, arguments):
-            values = (lower(argument, variables, width) for argument in arguments)
-            return as_it_stands(IN_FORMULAS[function])(*values)
+            values = [lower(argument, variables, width) for argument in arguments]
+            call = as_it_stands(IN_FORMULAS[function])(*values)
+            return constant(call) if all(value.is_number for value in values) else call
     raise AssertionError(tree)
 
 
 _OPERATORS: dict[str, Callable[[Expr, Expr], Expr]] = {
-    "+": lambda a, b: a + b,
-    "-": lambda a, b: a - b,
+    "+": lambda a, b: group(a) + group(b),
+    "-": lambda a, b: group(a) - group(b),
     "*": lambda a, b: a * b,
     "/": lambda a, b: a / b,
-    "**": lambda a, b: a**b,
+    "**": lambda a, b: group_factors(a) ** b,
 }
