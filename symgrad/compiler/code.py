@@ -66,7 +66,7 @@ class Printer:
         above: list[Expr] = []
         below: list[Expr] = []
         for factor in arranged(value):
-            inverse = isinstance(factor, Pow) and factor.exp.is_number and factor.exp.is_negative
+            inverse = isinstance(factor, Pow) and _is_quotient(factor.exp)
             (below if inverse else above).append(1 / factor if inverse else factor)
         if below and above and all(factor.is_number for factor in above):
             above = [Mul(*above)]
@@ -79,7 +79,7 @@ class Printer:
 
     def _power(self, value: Pow) -> tuple[str, int]:
         base, exponent = value.args
-        if exponent.is_negative:
+        if _is_quotient(exponent):
             return f"{self.constant(Rational(1))} / {self.source(1 / value, ATOM)}", PRODUCT
         if exponent == Rational(1, 2):
             return f"np.sqrt({self.source(base)})", ATOM
@@ -101,3 +101,9 @@ class Printer:
         """A call of a function that the module brings along."""
         self.functions.add(name)
         return f"{name}({', '.join(arguments)})"
+
+
+def _is_quotient(exponent: Expr) -> bool:
+    """Whether a power is written 1/u^k; another exponent is negative itself, as u^k may overflow."""
+    whole = exponent.is_Integer or exponent == Rational(-1, 2)
+    return bool(whole and exponent.is_negative)
