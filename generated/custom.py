@@ -83,12 +83,8 @@ _SHAPES = {
 _AXES = {'theta': 1, 'x': 2, 't': 2, 'gradient': 1}
 _NUMBERS = ['rate']
 
-# Sums may be reordered and multiplications contracted; NaN and infinity keep their meaning.
-_FASTMATH = {"reassoc", "contract", "arcp", "nsz", "afn"}
-
-
 # In the names of compiled code: two modules of one name, in one process, would otherwise share functions.
-_CONTENT = "eda84ed00f2f1548"
+_CONTENT = "b26cf1a09fc71172"
 
 
 def _cached(compiler, function, *signature, **options):
@@ -101,39 +97,39 @@ def _cached(compiler, function, *signature, **options):
 
 
 def _elementary(function):
-    """A function of numbers, compiled apart so that sums inside it are not reordered, then inlined."""
-    return _cached(nb.njit, function, fastmath={"contract"}, forceinline=True)
+    """A function of numbers, which is inlined."""
+    return _cached(nb.njit, function, forceinline=True)
 
 
 def _inner(function):
     """A part of the functions below, compiled with the first that calls it."""
-    return _cached(nb.njit, function, nogil=True, fastmath=_FASTMATH)
+    return _cached(nb.njit, function, nogil=True)
 
 
 def _threaded(function):
     """The same, with its prange on as many threads as Numba has."""
-    return _cached(nb.njit, function, nogil=True, fastmath=_FASTMATH, parallel=True)
+    return _cached(nb.njit, function, nogil=True, parallel=True)
 
 
 @_elementary
 def exp_times(y, u, v):
     """y·exp(u + v), v small: y·exp(r)·2^k with |r| < 0.35, and 2^k in two halves: rounded but once
     where the result is below the smallest normal number. Within 2 ulp."""
-    shifted = (u + v) * 1.4426950408889634 + 6755399441057790.0  # its last bits hold k + 2046
+    shifted = fma(u + v, 1.4426950408889634, 6755399441057790.0)  # its last bits hold k + 2046
     k = shifted - 6755399441057790.0
-    r = ((u - k * 0.6931471805598903) + v) - k * 5.497923018708371e-14
+    r = fma(-k, 5.497923018708371e-14, fma(-k, 0.6931471805598903, u) + v)
     p = 2.500739020369554e-08
-    p = p * r + 2.7630190716793994e-07
-    p = p * r + 2.755755788593732e-06
-    p = p * r + 2.4801493180627818e-05
-    p = p * r + 0.00019841269546916706
-    p = p * r + 0.0013888888943693934
-    p = p * r + 0.00833333333346996
-    p = p * r + 0.04166666666652881
-    p = p * r + 0.16666666666666466
-    p = p * r + 0.5000000000000011
-    p = p * r + 1.0
-    p = p * r + 1.0
+    p = fma(p, r, 2.7630190716793994e-07)
+    p = fma(p, r, 2.755755788593732e-06)
+    p = fma(p, r, 2.4801493180627818e-05)
+    p = fma(p, r, 0.00019841269546916706)
+    p = fma(p, r, 0.0013888888943693934)
+    p = fma(p, r, 0.00833333333346996)
+    p = fma(p, r, 0.04166666666652881)
+    p = fma(p, r, 0.16666666666666466)
+    p = fma(p, r, 0.5000000000000011)
+    p = fma(p, r, 1.0)
+    p = fma(p, r, 1.0)
     whole = np.float64(shifted).view(np.int64)
     first = whole >> 1
     return y * p * np.int64(first << 52).view(np.float64) * np.int64((whole - first) << 52).view(np.float64)
@@ -198,7 +194,7 @@ def _prediction_of_chunk(theta, xs, ys, scratch, at_once):
             for i3 in range(2):
                 total = b3[i3]
                 for i2 in range(16):
-                    total += a2[i2] * W3[i2, i3]
+                    total = plus(total, a2[i2], W3[i2, i3])
                 y[n, i3] = total
 
 
@@ -255,12 +251,12 @@ def _loss_of_chunk(theta, xs, ts, N, scratch, at_once):
             for i3 in range(2):
                 total = b3[i3]
                 for i2 in range(16):
-                    total += a2[i2] * W3[i2, i3]
+                    total = plus(total, a2[i2], W3[i2, i3])
                 y[i3] = total
             # loss: e[n] = 2.25·Σ_i3 (sqrt(1 + (4/9)·(y[n,i3] - t[n,i3])²) - 1)
             e = 0.0
             for i3 in range(2):
-                e += 2.25 * (np.sqrt(1.0 + 0.4444444444444444 * square(y[i3] - t[n, i3])) - 1.0)
+                e = plus(e, 2.25, np.sqrt(1.0 + 0.4444444444444444 * square(y[i3] - t[n, i3])) - 1.0)
             # E = Σ_n e[n]/N
             E_sum += e
     return E_sum
@@ -286,7 +282,7 @@ def _loss_on_threads(theta, x, t):
         sums[chunk] = _loss_of_chunk(theta, x[start:end], t[start:end], N, scratch[chunk], 262144)
     E_sum = 0.0
     for chunk in range(chunks):
-        E_sum = _plus(E_sum, sums[chunk])
+        E_sum += sums[chunk]
     E = _loss_at_the_end(N, E_sum)
     return E
 
@@ -360,13 +356,13 @@ def _gradient_of_chunk(theta, xs, ts, N, gradient, scratch, at_once):
             for i3 in range(2):
                 y = b3[i3]
                 for i2 in range(16):
-                    y += a2[i2] * W3[i2, i3]
+                    y = plus(y, a2[i2], W3[i2, i3])
                 y_minus_t[i3] = y - t[n, i3]
                 part_of_e[i3] = 1.0 + 0.4444444444444444 * (y_minus_t[i3] * y_minus_t[i3])
             # loss: e[n] = 2.25·Σ_i3 (sqrt(part_of_e[n,i3]) - 1)
             e = 0.0
             for i3 in range(2):
-                e += 2.25 * (np.sqrt(part_of_e[i3]) - 1.0)
+                e = plus(e, 2.25, np.sqrt(part_of_e[i3]) - 1.0)
             # E = Σ_n e[n]/N
             E_sum += e
             # layer 3, backward: d_y[n,i3] = y_minus_t[n,i3]/(N·sqrt(part_of_e[n,i3]))
@@ -375,7 +371,7 @@ def _gradient_of_chunk(theta, xs, ts, N, gradient, scratch, at_once):
             # d_W3[i2,i3] = Σ_n a2[n,i2]·d_y[n,i3]
             for i2 in range(units2):
                 for i3 in range(2):
-                    d_W3[i2, i3] += a2[i2] * d_y[i3]
+                    d_W3[i2, i3] = plus(d_W3[i2, i3], a2[i2], d_y[i3])
             # d_b3[i3] = Σ_n d_y[n,i3]
             for i3 in range(2):
                 d_b3[i3] += d_y[i3]
@@ -385,7 +381,7 @@ def _gradient_of_chunk(theta, xs, ts, N, gradient, scratch, at_once):
             for i2 in range(units2):
                 d_a2 = 0.0
                 for i3 in range(2):
-                    d_a2 += d_y[i3] * W3[i2, i3]
+                    d_a2 = plus(d_a2, d_y[i3], W3[i2, i3])
                 d_z2[n, i2] = d_a2 * (0.1 - 0.5 * part_of_a2[i2] * z2[i2])
                 d_b2[i2] += d_z2[n, i2]
         # d_W2[i1,i2] = Σ_n a1[n,i1]·d_z2[n,i2]
@@ -428,7 +424,7 @@ def _gradient_on_threads(theta, x, t, gradient):
             gradient[k] += parts[chunk, k]
     E_sum = 0.0
     for chunk in range(chunks):
-        E_sum = _plus(E_sum, sums[chunk])
+        E_sum += sums[chunk]
     E = _gradient_at_the_end(N, E_sum)
     return E
 
@@ -441,12 +437,6 @@ def _chunks(samples, least):
         if samples >= few:
             chunks *= 2
     return chunks
-
-
-@_elementary
-def _plus(total, number):
-    """The sum of two numbers; more are added in the order that is written, whoever compiles it."""
-    return total + number
 
 
 @_inner
@@ -503,7 +493,7 @@ def loss(theta, x, t):
     E_sum = 0.0
     for chunk in range(chunks):
         start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
-        E_sum = _plus(E_sum, _loss_of_chunk(theta, x[start:end], t[start:end], N, scratch, at_once))
+        E_sum += _loss_of_chunk(theta, x[start:end], t[start:end], N, scratch, at_once)
     E = _loss_at_the_end(N, E_sum)
     return E
 
@@ -520,7 +510,7 @@ def loss_and_gradient_into(theta, x, t, gradient):
     for chunk in range(chunks):
         start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
         into = part if chunk else gradient
-        E_sum = _plus(E_sum, _gradient_of_chunk(theta, x[start:end], t[start:end], N, into, scratch, at_once))
+        E_sum += _gradient_of_chunk(theta, x[start:end], t[start:end], N, into, scratch, at_once)
         if chunk:
             for k in range(370):
                 gradient[k] += part[k]
@@ -598,6 +588,58 @@ _vector = nb.types.Array(_number, 1, "C", readonly=True)
 _matrix = nb.types.Array(_number, 2, "C", readonly=True)
 _written = nb.types.Array(_number, 1, "C")
 _output = nb.types.Array(_number, 2, "C")
+
+
+def fma(a, b, c):
+    """a·b + c: in one operation, rounded once, where the processor has it; else in two."""
+    return a * b + c
+
+
+def plus(total, a, b=1):
+    """total + a·b, where a sum is formed: like `fma`, and the terms of a sum are added in any order."""
+    return total + a * b
+
+
+def _widest(*kinds):
+    return max(kinds, key=lambda kind: kind.bitwidth)
+
+
+def _multiply_add(context, builder, signature, arguments, **flags):
+    """LLVM's name for it; the numbers as those of the widest type among them."""
+    kind = signature.return_type
+    numbers = [context.cast(builder, *each, kind) for each in zip(arguments, signature.args)]
+    llvm = context.get_data_type(kind)
+    return builder.call(
+        builder.module.declare_intrinsic("llvm.fmuladd", [llvm], ir.FunctionType(llvm, [llvm] * 3)), numbers, **flags
+    )
+
+
+@type_callable(fma)
+def _(context):
+    return lambda a, b, c: _widest(a, b, c)
+
+
+@lower_builtin(fma, nb.types.Float, nb.types.Float, nb.types.Float)
+def _(context, builder, signature, arguments):
+    return _multiply_add(context, builder, signature, arguments)
+
+
+@type_callable(plus)
+def _(context):
+    return lambda total, a, b=None: _widest(total, a) if b is None else _widest(total, a, b)
+
+
+@lower_builtin(plus, nb.types.Float, nb.types.Float)
+def _(context, builder, signature, arguments):
+    total, a = (context.cast(builder, *each, signature.return_type) for each in zip(arguments, signature.args))
+    return builder.fadd(total, a, flags=("reassoc",))
+
+
+@lower_builtin(plus, nb.types.Float, nb.types.Float, nb.types.Float)
+def _(context, builder, signature, arguments):
+    total, a, b = arguments
+    kinds = signature.args[1], signature.args[2], signature.args[0]
+    return _multiply_add(context, builder, signature.return_type(*kinds), [a, b, total], fastmath=("reassoc",))
 
 
 def _view(vector, start, shape):
@@ -1166,7 +1208,7 @@ class Work:
         with self.lock:  # Python keeps the address of the method, so that there must be but one
             if self.method is None:
                 kind = nb.intp(nb.intp, nb.intp, nb.intp, nb.intp)
-                self.compiled = _cached(nb.cfunc, self.entry, kind, fastmath=_FASTMATH)
+                self.compiled = _cached(nb.cfunc, self.entry, kind)
                 name = self.entry.__name__.encode()
                 self.method = _MethodDef(name, self.compiled.address, _FASTCALL, None)
         python = otherwise, self.of_many

@@ -112,12 +112,8 @@ _AXES = {'theta': 1,
  'starts': 1}
 _NUMBERS = ['rate']
 
-# Sums may be reordered and multiplications contracted; NaN and infinity keep their meaning.
-_FASTMATH = {"reassoc", "contract", "arcp", "nsz", "afn"}
-
-
 # In the names of compiled code: two modules of one name, in one process, would otherwise share functions.
-_CONTENT = "32ed7e20f916b781"
+_CONTENT = "869cc40732c08fac"
 
 
 def _cached(compiler, function, *signature, **options):
@@ -130,34 +126,34 @@ def _cached(compiler, function, *signature, **options):
 
 
 def _elementary(function):
-    """A function of numbers, compiled apart so that sums inside it are not reordered, then inlined."""
-    return _cached(nb.njit, function, fastmath={"contract"}, forceinline=True)
+    """A function of numbers, which is inlined."""
+    return _cached(nb.njit, function, forceinline=True)
 
 
 def _inner(function):
     """A part of the functions below, compiled with the first that calls it."""
-    return _cached(nb.njit, function, nogil=True, fastmath=_FASTMATH)
+    return _cached(nb.njit, function, nogil=True)
 
 
 def _threaded(function):
     """The same, with its prange on as many threads as Numba has."""
-    return _cached(nb.njit, function, nogil=True, fastmath=_FASTMATH, parallel=True)
+    return _cached(nb.njit, function, nogil=True, parallel=True)
 
 
 @_elementary
 def exp_times(y, u, v):
     """y·exp(u + v), v small: y·exp(r)·2^k with |r| < 0.35, and 2^k in two halves: rounded but once
     where the result is below the smallest normal number. Within 2 ulp."""
-    shifted = (u + v) * F(1.442695) + F(12583166.0)  # its last bits hold k + 254
+    shifted = fma(u + v, F(1.442695), F(12583166.0))  # its last bits hold k + 254
     k = shifted - F(12583166.0)
-    r = ((u - k * F(0.69314575)) + v) - k * F(1.4286068e-06)
+    r = fma(-k, F(1.4286068e-06), fma(-k, F(0.69314575), u) + v)
     p = F(0.0013818304)
-    p = p * r + F(0.008368532)
-    p = p * r + F(0.041668292)
-    p = p * r + F(0.16666523)
-    p = p * r + F(0.49999994)
-    p = p * r + F(1.0)
-    p = p * r + F(1.0)
+    p = fma(p, r, F(0.008368532))
+    p = fma(p, r, F(0.041668292))
+    p = fma(p, r, F(0.16666523))
+    p = fma(p, r, F(0.49999994))
+    p = fma(p, r, F(1.0))
+    p = fma(p, r, F(1.0))
     whole = F(shifted).view(np.int32)
     first = whole >> 1
     return y * p * np.int32(first << 23).view(np.float32) * np.int32((whole - first) << 23).view(np.float32)
@@ -184,12 +180,12 @@ def log(u):
     m = np.int32((above_root & 0x7fffff) + 0x3f3504f3).view(np.float32)
     k = np.int32((above_root >> 23) + 0x4b400000).view(np.float32) - (F(12582935.0) if small else F(12582912.0))
     f = m - F(1.0)
-    t = f / (F(0.5) * f + F(1.0))
+    t = f / fma(F(0.5), f, F(1.0))
     s = t * t
     p = F(0.002333647)
-    p = p * s + F(0.012492996)
-    p = p * s + F(0.08333347)
-    result = k * F(0.69314575) + (t + (t * s * p + k * F(1.4286068e-06)))
+    p = fma(p, s, F(0.012492996))
+    p = fma(p, s, F(0.08333347))
+    result = fma(k, F(0.69314575), t + fma(t * s, p, k * F(1.4286068e-06)))
     result = result if u < F(np.inf) else u
     return result if u > F(0.0) else (-F(np.inf) if u == F(0.0) else F(np.nan))
 
@@ -257,7 +253,7 @@ def _prediction_of_chunk(theta, xs, ys, scratch, at_once):
             # loss: sum_exp_centered_z3[n] = Σ_j3 exp_centered_z3[n,j3]
             sum_exp_centered_z3 = F(0.0)
             for j3 in range(units3):
-                sum_exp_centered_z3 += exp_centered_z3[j3]
+                sum_exp_centered_z3 = plus(sum_exp_centered_z3, exp_centered_z3[j3])
             # layer 3, forward: y[n,i3] = exp_centered_z3[n,i3]/sum_exp_centered_z3[n]
             for i3 in range(units3):
                 y[n, i3] = exp_centered_z3[i3] / sum_exp_centered_z3
@@ -335,14 +331,14 @@ def _loss_of_chunk(theta, xs, ts, N, scratch, at_once):
             # loss: sum_exp_centered_z3[n] = Σ_j3 exp_centered_z3[n,j3]
             sum_exp_centered_z3 = F(0.0)
             for j3 in range(units3):
-                sum_exp_centered_z3 += exp_centered_z3[j3]
+                sum_exp_centered_z3 = plus(sum_exp_centered_z3, exp_centered_z3[j3])
             # layer 3, forward: log_y[n,i3] = centered_z3[n,i3] - log(sum_exp_centered_z3[n])
             for i3 in range(units3):
                 log_y[i3] = centered_z3[i3] - log(sum_exp_centered_z3)
             # loss: e[n] = -Σ_i3 log_y[n,i3]·t[n,i3]
             e = F(0.0)
             for i3 in range(units3):
-                e -= log_y[i3] * t[n, i3]
+                e = plus(e, -log_y[i3], t[n, i3])
             # E = Σ_n e[n]/N + R1 + R2 + R3
             E_sum += e
     return E_sum
@@ -363,19 +359,19 @@ def _loss_at_the_end(theta, N, E_sum):
     R1_sum = 0.0
     for i0 in range(units0):
         for i1 in range(units1):
-            R1_sum += F(0.0025) * (W1[i0, i1] * W1[i0, i1])
+            R1_sum = plus(R1_sum, F(0.0025) * (W1[i0, i1] * W1[i0, i1]))
     R1 = R1_sum
     # R2 = 0.0025·Σ_i1,i2 W2[i1,i2]²
     R2_sum = 0.0
     for i1 in range(units1):
         for i2 in range(units2):
-            R2_sum += F(0.0025) * (W2[i1, i2] * W2[i1, i2])
+            R2_sum = plus(R2_sum, F(0.0025) * (W2[i1, i2] * W2[i1, i2]))
     R2 = R2_sum
     # R3 = 0.0025·Σ_i2,i3 W3[i2,i3]²
     R3_sum = 0.0
     for i2 in range(units2):
         for i3 in range(units3):
-            R3_sum += F(0.0025) * (W3[i2, i3] * W3[i2, i3])
+            R3_sum = plus(R3_sum, F(0.0025) * (W3[i2, i3] * W3[i2, i3]))
     R3 = R3_sum
     E = E_sum / N + R1 + R2 + R3
     return E
@@ -394,7 +390,7 @@ def _loss_on_threads(theta, x, t):
         sums[chunk] = _loss_of_chunk(theta, x[start:end], t[start:end], N, scratch[chunk], 262144)
     E_sum = 0.0
     for chunk in range(chunks):
-        E_sum = _plus(E_sum, sums[chunk])
+        E_sum += sums[chunk]
     E = _loss_at_the_end(theta, N, E_sum)
     return E
 
@@ -483,14 +479,14 @@ def _gradient_of_chunk(theta, xs, ts, N, gradient, scratch, at_once):
             # loss: sum_exp_centered_z3[n] = Σ_j3 exp_centered_z3[n,j3]
             sum_exp_centered_z3 = F(0.0)
             for j3 in range(units3):
-                sum_exp_centered_z3 += exp_centered_z3[j3]
+                sum_exp_centered_z3 = plus(sum_exp_centered_z3, exp_centered_z3[j3])
             # layer 3, forward: log_y[n,i3] = centered_z3[n,i3] - log(sum_exp_centered_z3[n])
             for i3 in range(units3):
                 log_y[i3] = centered_z3[i3] - log(sum_exp_centered_z3)
             # loss: e[n] = -Σ_i3 log_y[n,i3]·t[n,i3]
             e = F(0.0)
             for i3 in range(units3):
-                e -= log_y[i3] * t[n, i3]
+                e = plus(e, -log_y[i3], t[n, i3])
             # E = Σ_n e[n]/N + R1 + R2 + R3
             E_sum += e
             # layer 3, backward: d_log_y[n,i3] = -t[n,i3]/N
@@ -499,7 +495,7 @@ def _gradient_of_chunk(theta, xs, ts, N, gradient, scratch, at_once):
             # loss, backward: d_sum_exp_centered_z3[n] = -Σ_i3 d_log_y[n,i3]/sum_exp_centered_z3[n]
             d_sum_exp_centered_z3 = F(0.0)
             for i3 in range(units3):
-                d_sum_exp_centered_z3 -= d_log_y[i3] / sum_exp_centered_z3
+                d_sum_exp_centered_z3 = plus(d_sum_exp_centered_z3, -d_log_y[i3] / sum_exp_centered_z3)
             # layer 3, backward: d_z3[n,i3] = exp_centered_z3[n,i3]·d_sum_exp_centered_z3[n] + d_log_y[n,i3]
             # d_b3[i3] = Σ_n d_z3[n,i3]
             for i3 in range(units3):
@@ -551,19 +547,19 @@ def _gradient_at_the_end(theta, N, gradient, E_sum):
     R1_sum = 0.0
     for i0 in range(units0):
         for i1 in range(units1):
-            R1_sum += F(0.0025) * (W1[i0, i1] * W1[i0, i1])
+            R1_sum = plus(R1_sum, F(0.0025) * (W1[i0, i1] * W1[i0, i1]))
     R1 = R1_sum
     # R2 = 0.0025·Σ_i1,i2 W2[i1,i2]²
     R2_sum = 0.0
     for i1 in range(units1):
         for i2 in range(units2):
-            R2_sum += F(0.0025) * (W2[i1, i2] * W2[i1, i2])
+            R2_sum = plus(R2_sum, F(0.0025) * (W2[i1, i2] * W2[i1, i2]))
     R2 = R2_sum
     # R3 = 0.0025·Σ_i2,i3 W3[i2,i3]²
     R3_sum = 0.0
     for i2 in range(units2):
         for i3 in range(units3):
-            R3_sum += F(0.0025) * (W3[i2, i3] * W3[i2, i3])
+            R3_sum = plus(R3_sum, F(0.0025) * (W3[i2, i3] * W3[i2, i3]))
     R3 = R3_sum
     # layer 3, backward: d_W3[i2,i3] = 0.005·W3[i2,i3] + a2_d_z3[i2,i3]
     for i2 in range(units2):
@@ -600,7 +596,7 @@ def _gradient_on_threads(theta, x, t, gradient):
                 gradient[k] += parts[chunk, k]
     E_sum = 0.0
     for chunk in range(chunks):
-        E_sum = _plus(E_sum, sums[chunk])
+        E_sum += sums[chunk]
     E = _gradient_at_the_end(theta, N, gradient, E_sum)
     return E
 
@@ -613,12 +609,6 @@ def _chunks(samples, least):
         if samples >= few:
             chunks *= 2
     return chunks
-
-
-@_elementary
-def _plus(total, number):
-    """The sum of two numbers; more are added in the order that is written, whoever compiles it."""
-    return total + number
 
 
 @_inner
@@ -675,7 +665,7 @@ def loss(theta, x, t):
     E_sum = 0.0
     for chunk in range(chunks):
         start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
-        E_sum = _plus(E_sum, _loss_of_chunk(theta, x[start:end], t[start:end], N, scratch, at_once))
+        E_sum += _loss_of_chunk(theta, x[start:end], t[start:end], N, scratch, at_once)
     E = _loss_at_the_end(theta, N, E_sum)
     return E
 
@@ -692,7 +682,7 @@ def loss_and_gradient_into(theta, x, t, gradient):
     for chunk in range(chunks):
         start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
         into = part if chunk else gradient
-        E_sum = _plus(E_sum, _gradient_of_chunk(theta, x[start:end], t[start:end], N, into, scratch, at_once))
+        E_sum += _gradient_of_chunk(theta, x[start:end], t[start:end], N, into, scratch, at_once)
         if chunk:
             for k in range(6570):
                 gradient[k] += part[k]
@@ -752,12 +742,7 @@ def train_state(seed=0):
     return np.zeros(13140, _DTYPE), np.array([int(seed) & 0xFFFFFFFFFFFFFFFF, 0], np.uint64)
 
 
-def _stepwise(function):
-    """A function whose operations are done as they are written, so that it has the same bits wherever it is linked."""
-    return _cached(nb.njit, function, nogil=True, fastmath={"contract"})
-
-
-@_stepwise
+@_inner
 def _update(theta, gradient, state, progress, settings, batches):
     """One step of adam, down the gradient; theta and state change in place."""
     _apart()
@@ -896,7 +881,7 @@ def _gather(order, start, rows, x, t, xs, ts):
 
 
 # For a part that is written out where it is called, and so compiled with that alone.
-_written_out = nb.njit(nogil=True, fastmath=_FASTMATH, error_model="numpy", inline="always")
+_written_out = nb.njit(nogil=True, error_model="numpy", inline="always")
 
 
 @_written_out
@@ -931,7 +916,7 @@ def _steps(theta, x, t, order, starts, state, progress, settings, threads):
         E = _learn(theta, xs[:rows], ts[:rows], gradient, state, progress, settings, batches, threads)
         if not np.isfinite(E):
             return E
-        E_sum = _plus(E_sum, heavy * E)
+        E_sum += heavy * E
         w_sum += heavy
     return E_sum / w_sum
 
@@ -1019,6 +1004,58 @@ _vector = nb.types.Array(_number, 1, "C", readonly=True)
 _matrix = nb.types.Array(_number, 2, "C", readonly=True)
 _written = nb.types.Array(_number, 1, "C")
 _output = nb.types.Array(_number, 2, "C")
+
+
+def fma(a, b, c):
+    """a·b + c: in one operation, rounded once, where the processor has it; else in two."""
+    return a * b + c
+
+
+def plus(total, a, b=1):
+    """total + a·b, where a sum is formed: like `fma`, and the terms of a sum are added in any order."""
+    return total + a * b
+
+
+def _widest(*kinds):
+    return max(kinds, key=lambda kind: kind.bitwidth)
+
+
+def _multiply_add(context, builder, signature, arguments, **flags):
+    """LLVM's name for it; the numbers as those of the widest type among them."""
+    kind = signature.return_type
+    numbers = [context.cast(builder, *each, kind) for each in zip(arguments, signature.args)]
+    llvm = context.get_data_type(kind)
+    return builder.call(
+        builder.module.declare_intrinsic("llvm.fmuladd", [llvm], ir.FunctionType(llvm, [llvm] * 3)), numbers, **flags
+    )
+
+
+@type_callable(fma)
+def _(context):
+    return lambda a, b, c: _widest(a, b, c)
+
+
+@lower_builtin(fma, nb.types.Float, nb.types.Float, nb.types.Float)
+def _(context, builder, signature, arguments):
+    return _multiply_add(context, builder, signature, arguments)
+
+
+@type_callable(plus)
+def _(context):
+    return lambda total, a, b=None: _widest(total, a) if b is None else _widest(total, a, b)
+
+
+@lower_builtin(plus, nb.types.Float, nb.types.Float)
+def _(context, builder, signature, arguments):
+    total, a = (context.cast(builder, *each, signature.return_type) for each in zip(arguments, signature.args))
+    return builder.fadd(total, a, flags=("reassoc",))
+
+
+@lower_builtin(plus, nb.types.Float, nb.types.Float, nb.types.Float)
+def _(context, builder, signature, arguments):
+    total, a, b = arguments
+    kinds = signature.args[1], signature.args[2], signature.args[0]
+    return _multiply_add(context, builder, signature.return_type(*kinds), [a, b, total], fastmath=("reassoc",))
 
 
 def _view(vector, start, shape):
@@ -1587,7 +1624,7 @@ class Work:
         with self.lock:  # Python keeps the address of the method, so that there must be but one
             if self.method is None:
                 kind = nb.intp(nb.intp, nb.intp, nb.intp, nb.intp)
-                self.compiled = _cached(nb.cfunc, self.entry, kind, fastmath=_FASTMATH)
+                self.compiled = _cached(nb.cfunc, self.entry, kind)
                 name = self.entry.__name__.encode()
                 self.method = _MethodDef(name, self.compiled.address, _FASTCALL, None)
         python = otherwise, self.of_many

@@ -66,12 +66,8 @@ _SHAPES = {
 _AXES = {'theta': 1, 'x': 2, 't': 2, 'gradient': 1}
 _NUMBERS = ['rate']
 
-# Sums may be reordered and multiplications contracted; NaN and infinity keep their meaning.
-_FASTMATH = {"reassoc", "contract", "arcp", "nsz", "afn"}
-
-
 # In the names of compiled code: two modules of one name, in one process, would otherwise share functions.
-_CONTENT = "77e9b69d14573a55"
+_CONTENT = "9a9b5addd453f59c"
 
 
 def _cached(compiler, function, *signature, **options):
@@ -84,39 +80,39 @@ def _cached(compiler, function, *signature, **options):
 
 
 def _elementary(function):
-    """A function of numbers, compiled apart so that sums inside it are not reordered, then inlined."""
-    return _cached(nb.njit, function, fastmath={"contract"}, forceinline=True)
+    """A function of numbers, which is inlined."""
+    return _cached(nb.njit, function, forceinline=True)
 
 
 def _inner(function):
     """A part of the functions below, compiled with the first that calls it."""
-    return _cached(nb.njit, function, nogil=True, fastmath=_FASTMATH)
+    return _cached(nb.njit, function, nogil=True)
 
 
 def _threaded(function):
     """The same, with its prange on as many threads as Numba has."""
-    return _cached(nb.njit, function, nogil=True, fastmath=_FASTMATH, parallel=True)
+    return _cached(nb.njit, function, nogil=True, parallel=True)
 
 
 @_elementary
 def exp_times(y, u, v):
     """y·exp(u + v), v small: y·exp(r)·2^k with |r| < 0.35, and 2^k in two halves: rounded but once
     where the result is below the smallest normal number. Within 2 ulp."""
-    shifted = (u + v) * 1.4426950408889634 + 6755399441057790.0  # its last bits hold k + 2046
+    shifted = fma(u + v, 1.4426950408889634, 6755399441057790.0)  # its last bits hold k + 2046
     k = shifted - 6755399441057790.0
-    r = ((u - k * 0.6931471805598903) + v) - k * 5.497923018708371e-14
+    r = fma(-k, 5.497923018708371e-14, fma(-k, 0.6931471805598903, u) + v)
     p = 2.500739020369554e-08
-    p = p * r + 2.7630190716793994e-07
-    p = p * r + 2.755755788593732e-06
-    p = p * r + 2.4801493180627818e-05
-    p = p * r + 0.00019841269546916706
-    p = p * r + 0.0013888888943693934
-    p = p * r + 0.00833333333346996
-    p = p * r + 0.04166666666652881
-    p = p * r + 0.16666666666666466
-    p = p * r + 0.5000000000000011
-    p = p * r + 1.0
-    p = p * r + 1.0
+    p = fma(p, r, 2.7630190716793994e-07)
+    p = fma(p, r, 2.755755788593732e-06)
+    p = fma(p, r, 2.4801493180627818e-05)
+    p = fma(p, r, 0.00019841269546916706)
+    p = fma(p, r, 0.0013888888943693934)
+    p = fma(p, r, 0.00833333333346996)
+    p = fma(p, r, 0.04166666666652881)
+    p = fma(p, r, 0.16666666666666466)
+    p = fma(p, r, 0.5000000000000011)
+    p = fma(p, r, 1.0)
+    p = fma(p, r, 1.0)
     whole = np.float64(shifted).view(np.int64)
     first = whole >> 1
     return y * p * np.int64(first << 52).view(np.float64) * np.int64((whole - first) << 52).view(np.float64)
@@ -138,16 +134,16 @@ def log(u):
     m = np.int64((above_root & 0xfffffffffffff) + 0x3fe6a09e667f3bcd).view(np.float64)
     k = np.int64((above_root >> 52) + 0x4338000000000000).view(np.float64) - (6755399441055796.0 if small else 6755399441055744.0)
     f = m - 1.0
-    t = f / (0.5 * f + 1.0)
+    t = f / fma(0.5, f, 1.0)
     s = t * t
     p = 4.515191406779878e-06
-    p = p * s + 1.8693981278638006e-05
-    p = p * s + 8.878692352638996e-05
-    p = p * s + 0.000434027316818148
-    p = p * s + 0.002232142870460683
-    p = p * s + 0.012499999999817824
-    p = p * s + 0.08333333333333418
-    result = k * 0.6931471805598903 + (t + (t * s * p + k * 5.497923018708371e-14))
+    p = fma(p, s, 1.8693981278638006e-05)
+    p = fma(p, s, 8.878692352638996e-05)
+    p = fma(p, s, 0.000434027316818148)
+    p = fma(p, s, 0.002232142870460683)
+    p = fma(p, s, 0.012499999999817824)
+    p = fma(p, s, 0.08333333333333418)
+    result = fma(k, 0.6931471805598903, t + fma(t * s, p, k * 5.497923018708371e-14))
     result = result if u < np.inf else u
     return result if u > 0.0 else (-np.inf if u == 0.0 else np.nan)
 
@@ -156,22 +152,22 @@ def log(u):
 def tanh(u):
     """(exp 2u - 1)/(exp 2u + 1), exp 2u - 1 as q·2^k + (2^k - 1) where q = exp(2r) - 1. Within 3 ulp."""
     u = min(max(u, -19.1), 19.1)
-    shifted = u * 2.8853900817779268 + 6755399441056767.0  # its last bits hold k + 1023
+    shifted = fma(u, 2.8853900817779268, 6755399441056767.0)  # its last bits hold k + 1023
     k = shifted - 6755399441056767.0
-    r = (u - k * 0.34657359027994517) - k * 2.7489615093541856e-14
+    r = fma(-k, 2.7489615093541856e-14, fma(-k, 0.34657359027994517, u))
     p = 5.133078001031729e-05
-    p = p * r + 0.0002828889500843863
-    p = p * r + 0.0014109373416268094
-    p = p * r + 0.006349185443972537
-    p = p * r + 0.025396825305372992
-    p = p * r + 0.08888888916077858
-    p = p * r + 0.2666666666675292
-    p = p * r + 0.6666666666652208
-    p = p * r + 1.333333333333332
-    p = p * r + 2.000000000000002
-    p = p * r + 2.0
+    p = fma(p, r, 0.0002828889500843863)
+    p = fma(p, r, 0.0014109373416268094)
+    p = fma(p, r, 0.006349185443972537)
+    p = fma(p, r, 0.025396825305372992)
+    p = fma(p, r, 0.08888888916077858)
+    p = fma(p, r, 0.2666666666675292)
+    p = fma(p, r, 0.6666666666652208)
+    p = fma(p, r, 1.333333333333332)
+    p = fma(p, r, 2.000000000000002)
+    p = fma(p, r, 2.0)
     scale = np.int64(np.float64(shifted).view(np.int64) << 52).view(np.float64)
-    e = r * p * scale + (scale - 1.0)
+    e = fma(r * p, scale, scale - 1.0)
     return np.copysign(e / (e + 2.0), u)  # -0 stays -0
 
 
@@ -194,13 +190,13 @@ def _prediction_of_chunk(theta, x, y):
         for i1 in range(units1):
             z1 = b1[i1]
             for i0 in range(4):
-                z1 += x[n, i0] * W1[i0, i1]
+                z1 = plus(z1, x[n, i0], W1[i0, i1])
             a1[i1] = tanh(z1)
         # layer 2, forward: z2[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2] + b2[i2]
         for i2 in range(3):
             total = b2[i2]
             for i1 in range(8):
-                total += a1[i1] * W2[i1, i2]
+                total = plus(total, a1[i1], W2[i1, i2])
             z2[i2] = total
         # loss: peak_z2[n] = max_j2 z2[n,j2]
         peak_z2 = -np.inf
@@ -214,7 +210,7 @@ def _prediction_of_chunk(theta, x, y):
         # loss: sum_exp_centered_z2[n] = Σ_j2 exp_centered_z2[n,j2]
         sum_exp_centered_z2 = 0.0
         for j2 in range(3):
-            sum_exp_centered_z2 += exp_centered_z2[j2]
+            sum_exp_centered_z2 = plus(sum_exp_centered_z2, exp_centered_z2[j2])
         # layer 2, forward: y[n,i2] = exp_centered_z2[n,i2]/sum_exp_centered_z2[n]
         for i2 in range(3):
             y[n, i2] = exp_centered_z2[i2] / sum_exp_centered_z2
@@ -252,13 +248,13 @@ def _loss_of_chunk(theta, x, t, N):
         for i1 in range(units1):
             z1 = b1[i1]
             for i0 in range(4):
-                z1 += x[n, i0] * W1[i0, i1]
+                z1 = plus(z1, x[n, i0], W1[i0, i1])
             a1[i1] = tanh(z1)
         # layer 2, forward: z2[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2] + b2[i2]
         for i2 in range(3):
             total = b2[i2]
             for i1 in range(8):
-                total += a1[i1] * W2[i1, i2]
+                total = plus(total, a1[i1], W2[i1, i2])
             z2[i2] = total
         # loss: peak_z2[n] = max_j2 z2[n,j2]
         peak_z2 = -np.inf
@@ -272,14 +268,14 @@ def _loss_of_chunk(theta, x, t, N):
         # loss: sum_exp_centered_z2[n] = Σ_j2 exp_centered_z2[n,j2]
         sum_exp_centered_z2 = 0.0
         for j2 in range(3):
-            sum_exp_centered_z2 += exp_centered_z2[j2]
+            sum_exp_centered_z2 = plus(sum_exp_centered_z2, exp_centered_z2[j2])
         # layer 2, forward: log_y[n,i2] = centered_z2[n,i2] - log(sum_exp_centered_z2[n])
         for i2 in range(3):
             log_y[i2] = centered_z2[i2] - log(sum_exp_centered_z2)
         # loss: e[n] = -Σ_i2 log_y[n,i2]·t[n,i2]
         e = 0.0
         for i2 in range(3):
-            e -= log_y[i2] * t[n, i2]
+            e = plus(e, -log_y[i2], t[n, i2])
         # E = Σ_n e[n]/N
         E_sum += e
     return E_sum
@@ -304,7 +300,7 @@ def _loss_on_threads(theta, x, t):
         sums[chunk] = _loss_of_chunk(theta, x[start:end], t[start:end], N)
     E_sum = 0.0
     for chunk in range(chunks):
-        E_sum = _plus(E_sum, sums[chunk])
+        E_sum += sums[chunk]
     E = _loss_at_the_end(N, E_sum)
     return E
 
@@ -340,13 +336,13 @@ def _gradient_of_chunk(theta, x, t, N, gradient):
         for i1 in range(units1):
             z1 = b1[i1]
             for i0 in range(4):
-                z1 += x[n, i0] * W1[i0, i1]
+                z1 = plus(z1, x[n, i0], W1[i0, i1])
             a1[i1] = tanh(z1)
         # layer 2, forward: z2[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2] + b2[i2]
         for i2 in range(3):
             total = b2[i2]
             for i1 in range(8):
-                total += a1[i1] * W2[i1, i2]
+                total = plus(total, a1[i1], W2[i1, i2])
             z2[i2] = total
         # loss: peak_z2[n] = max_j2 z2[n,j2]
         peak_z2 = -np.inf
@@ -360,14 +356,14 @@ def _gradient_of_chunk(theta, x, t, N, gradient):
         # loss: sum_exp_centered_z2[n] = Σ_j2 exp_centered_z2[n,j2]
         sum_exp_centered_z2 = 0.0
         for j2 in range(3):
-            sum_exp_centered_z2 += exp_centered_z2[j2]
+            sum_exp_centered_z2 = plus(sum_exp_centered_z2, exp_centered_z2[j2])
         # layer 2, forward: log_y[n,i2] = centered_z2[n,i2] - log(sum_exp_centered_z2[n])
         for i2 in range(3):
             log_y[i2] = centered_z2[i2] - log(sum_exp_centered_z2)
         # loss: e[n] = -Σ_i2 log_y[n,i2]·t[n,i2]
         e = 0.0
         for i2 in range(3):
-            e -= log_y[i2] * t[n, i2]
+            e = plus(e, -log_y[i2], t[n, i2])
         # E = Σ_n e[n]/N
         E_sum += e
         # layer 2, backward: d_log_y[n,i2] = -t[n,i2]/N
@@ -376,14 +372,14 @@ def _gradient_of_chunk(theta, x, t, N, gradient):
         # loss, backward: d_sum_exp_centered_z2[n] = -Σ_i2 d_log_y[n,i2]/sum_exp_centered_z2[n]
         d_sum_exp_centered_z2 = 0.0
         for i2 in range(3):
-            d_sum_exp_centered_z2 -= d_log_y[i2] / sum_exp_centered_z2
+            d_sum_exp_centered_z2 = plus(d_sum_exp_centered_z2, -d_log_y[i2] / sum_exp_centered_z2)
         # layer 2, backward: d_z2[n,i2] = exp_centered_z2[n,i2]·d_sum_exp_centered_z2[n] + d_log_y[n,i2]
         for i2 in range(3):
             d_z2[i2] = exp_centered_z2[i2] * d_sum_exp_centered_z2 + d_log_y[i2]
         # d_W2[i1,i2] = Σ_n a1[n,i1]·d_z2[n,i2]
         for i1 in range(units1):
             for i2 in range(3):
-                d_W2[i1, i2] += a1[i1] * d_z2[i2]
+                d_W2[i1, i2] = plus(d_W2[i1, i2], a1[i1], d_z2[i2])
         # d_b2[i2] = Σ_n d_z2[n,i2]
         for i2 in range(3):
             d_b2[i2] += d_z2[i2]
@@ -392,12 +388,12 @@ def _gradient_of_chunk(theta, x, t, N, gradient):
         for i1 in range(units1):
             d_a1 = 0.0
             for i2 in range(3):
-                d_a1 += d_z2[i2] * W2[i1, i2]
+                d_a1 = plus(d_a1, d_z2[i2], W2[i1, i2])
             d_z1[i1] = d_a1 * (1.0 - a1[i1] * a1[i1])
         # d_W1[i0,i1] = Σ_n x[n,i0]·d_z1[n,i1]
         for i0 in range(4):
             for i1 in range(units1):
-                d_W1[i0, i1] += x[n, i0] * d_z1[i1]
+                d_W1[i0, i1] = plus(d_W1[i0, i1], x[n, i0], d_z1[i1])
         # d_b1[i1] = Σ_n d_z1[n,i1]
         for i1 in range(units1):
             d_b1[i1] += d_z1[i1]
@@ -428,7 +424,7 @@ def _gradient_on_threads(theta, x, t, gradient):
             gradient[k] += parts[chunk, k]
     E_sum = 0.0
     for chunk in range(chunks):
-        E_sum = _plus(E_sum, sums[chunk])
+        E_sum += sums[chunk]
     E = _gradient_at_the_end(N, E_sum)
     return E
 
@@ -441,12 +437,6 @@ def _chunks(samples, least):
         if samples >= few:
             chunks *= 2
     return chunks
-
-
-@_elementary
-def _plus(total, number):
-    """The sum of two numbers; more are added in the order that is written, whoever compiles it."""
-    return total + number
 
 
 @_inner
@@ -499,7 +489,7 @@ def loss(theta, x, t):
     E_sum = 0.0
     for chunk in range(chunks):
         start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
-        E_sum = _plus(E_sum, _loss_of_chunk(theta, x[start:end], t[start:end], N))
+        E_sum += _loss_of_chunk(theta, x[start:end], t[start:end], N)
     E = _loss_at_the_end(N, E_sum)
     return E
 
@@ -514,7 +504,7 @@ def loss_and_gradient_into(theta, x, t, gradient):
     for chunk in range(chunks):
         start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
         into = part if chunk else gradient
-        E_sum = _plus(E_sum, _gradient_of_chunk(theta, x[start:end], t[start:end], N, into))
+        E_sum += _gradient_of_chunk(theta, x[start:end], t[start:end], N, into)
         if chunk:
             for k in range(67):
                 gradient[k] += part[k]
@@ -591,6 +581,58 @@ _vector = nb.types.Array(_number, 1, "C", readonly=True)
 _matrix = nb.types.Array(_number, 2, "C", readonly=True)
 _written = nb.types.Array(_number, 1, "C")
 _output = nb.types.Array(_number, 2, "C")
+
+
+def fma(a, b, c):
+    """a·b + c: in one operation, rounded once, where the processor has it; else in two."""
+    return a * b + c
+
+
+def plus(total, a, b=1):
+    """total + a·b, where a sum is formed: like `fma`, and the terms of a sum are added in any order."""
+    return total + a * b
+
+
+def _widest(*kinds):
+    return max(kinds, key=lambda kind: kind.bitwidth)
+
+
+def _multiply_add(context, builder, signature, arguments, **flags):
+    """LLVM's name for it; the numbers as those of the widest type among them."""
+    kind = signature.return_type
+    numbers = [context.cast(builder, *each, kind) for each in zip(arguments, signature.args)]
+    llvm = context.get_data_type(kind)
+    return builder.call(
+        builder.module.declare_intrinsic("llvm.fmuladd", [llvm], ir.FunctionType(llvm, [llvm] * 3)), numbers, **flags
+    )
+
+
+@type_callable(fma)
+def _(context):
+    return lambda a, b, c: _widest(a, b, c)
+
+
+@lower_builtin(fma, nb.types.Float, nb.types.Float, nb.types.Float)
+def _(context, builder, signature, arguments):
+    return _multiply_add(context, builder, signature, arguments)
+
+
+@type_callable(plus)
+def _(context):
+    return lambda total, a, b=None: _widest(total, a) if b is None else _widest(total, a, b)
+
+
+@lower_builtin(plus, nb.types.Float, nb.types.Float)
+def _(context, builder, signature, arguments):
+    total, a = (context.cast(builder, *each, signature.return_type) for each in zip(arguments, signature.args))
+    return builder.fadd(total, a, flags=("reassoc",))
+
+
+@lower_builtin(plus, nb.types.Float, nb.types.Float, nb.types.Float)
+def _(context, builder, signature, arguments):
+    total, a, b = arguments
+    kinds = signature.args[1], signature.args[2], signature.args[0]
+    return _multiply_add(context, builder, signature.return_type(*kinds), [a, b, total], fastmath=("reassoc",))
 
 
 def _view(vector, start, shape):
@@ -1022,7 +1064,7 @@ class Work:
         with self.lock:  # Python keeps the address of the method, so that there must be but one
             if self.method is None:
                 kind = nb.intp(nb.intp, nb.intp, nb.intp, nb.intp)
-                self.compiled = _cached(nb.cfunc, self.entry, kind, fastmath=_FASTMATH)
+                self.compiled = _cached(nb.cfunc, self.entry, kind)
                 name = self.entry.__name__.encode()
                 self.method = _MethodDef(name, self.compiled.address, _FASTCALL, None)
         python = otherwise, self.of_many

@@ -89,12 +89,8 @@ _SHAPES = {
 _AXES = {'theta': 1, 'x': 2, 't': 2, 'w': 1, 'gradient': 1}
 _NUMBERS = ['rate']
 
-# Sums may be reordered and multiplications contracted; NaN and infinity keep their meaning.
-_FASTMATH = {"reassoc", "contract", "arcp", "nsz", "afn"}
-
-
 # In the names of compiled code: two modules of one name, in one process, would otherwise share functions.
-_CONTENT = "46aeb81fb24e0779"
+_CONTENT = "5018392e7cf9fc5c"
 
 
 def _cached(compiler, function, *signature, **options):
@@ -107,18 +103,18 @@ def _cached(compiler, function, *signature, **options):
 
 
 def _elementary(function):
-    """A function of numbers, compiled apart so that sums inside it are not reordered, then inlined."""
-    return _cached(nb.njit, function, fastmath={"contract"}, forceinline=True)
+    """A function of numbers, which is inlined."""
+    return _cached(nb.njit, function, forceinline=True)
 
 
 def _inner(function):
     """A part of the functions below, compiled with the first that calls it."""
-    return _cached(nb.njit, function, nogil=True, fastmath=_FASTMATH)
+    return _cached(nb.njit, function, nogil=True)
 
 
 def _threaded(function):
     """The same, with its prange on as many threads as Numba has."""
-    return _cached(nb.njit, function, nogil=True, fastmath=_FASTMATH, parallel=True)
+    return _cached(nb.njit, function, nogil=True, parallel=True)
 
 
 @_elementary
@@ -135,16 +131,16 @@ def huber(u):
 def exp_times(y, u, v):
     """y·exp(u + v), v small: y·exp(r)·2^k with |r| < 0.35, and 2^k in two halves: rounded but once
     where the result is below the smallest normal number. Within 2 ulp."""
-    shifted = (u + v) * F(1.442695) + F(12583166.0)  # its last bits hold k + 254
+    shifted = fma(u + v, F(1.442695), F(12583166.0))  # its last bits hold k + 254
     k = shifted - F(12583166.0)
-    r = ((u - k * F(0.69314575)) + v) - k * F(1.4286068e-06)
+    r = fma(-k, F(1.4286068e-06), fma(-k, F(0.69314575), u) + v)
     p = F(0.0013818304)
-    p = p * r + F(0.008368532)
-    p = p * r + F(0.041668292)
-    p = p * r + F(0.16666523)
-    p = p * r + F(0.49999994)
-    p = p * r + F(1.0)
-    p = p * r + F(1.0)
+    p = fma(p, r, F(0.008368532))
+    p = fma(p, r, F(0.041668292))
+    p = fma(p, r, F(0.16666523))
+    p = fma(p, r, F(0.49999994))
+    p = fma(p, r, F(1.0))
+    p = fma(p, r, F(1.0))
     whole = F(shifted).view(np.int32)
     first = whole >> 1
     return y * p * np.int32(first << 23).view(np.float32) * np.int32((whole - first) << 23).view(np.float32)
@@ -240,7 +236,7 @@ def _prediction_of_chunk(theta, xs, ys, scratch, at_once):
             for i4 in range(1):
                 total = b4[i4]
                 for i3 in range(units3):
-                    total += a3[i3] * W4[i3, i4]
+                    total = plus(total, a3[i3], W4[i3, i4])
                 y[n, i4] = total
 
 
@@ -307,12 +303,12 @@ def _loss_of_chunk(theta, xs, ts, ws, N, w_total, scratch, at_once):
             for i4 in range(1):
                 total = b4[i4]
                 for i3 in range(units3):
-                    total += a3[i3] * W4[i3, i4]
+                    total = plus(total, a3[i3], W4[i3, i4])
                 y[i4] = total
             # loss: e[n] = Σ_i4 huber(y[n,i4] - t[n,i4])
             e = F(0.0)
             for i4 in range(1):
-                e += huber(y[i4] - t[n, i4])
+                e = plus(e, huber(y[i4] - t[n, i4]))
             # E = Σ_n e[n]·w[n]/w_total + R1 + R2 + R3 + R4
             E_sum += e * w[n]
     return E_sum
@@ -334,25 +330,25 @@ def _loss_at_the_end(theta, N, w_total, E_sum):
     R1_sum = 0.0
     for i0 in range(units0):
         for i1 in range(units1):
-            R1_sum += F(1e-05) * abs(W1[i0, i1])
+            R1_sum = plus(R1_sum, F(1e-05) * abs(W1[i0, i1]))
     R1 = R1_sum
     # R2 = 1e-05·Σ_i1,i2 |W2[i1,i2]|
     R2_sum = 0.0
     for i1 in range(units1):
         for i2 in range(units2):
-            R2_sum += F(1e-05) * abs(W2[i1, i2])
+            R2_sum = plus(R2_sum, F(1e-05) * abs(W2[i1, i2]))
     R2 = R2_sum
     # R3 = 1e-05·Σ_i2,i3 |W3[i2,i3]|
     R3_sum = 0.0
     for i2 in range(units2):
         for i3 in range(units3):
-            R3_sum += F(1e-05) * abs(W3[i2, i3])
+            R3_sum = plus(R3_sum, F(1e-05) * abs(W3[i2, i3]))
     R3 = R3_sum
     # R4 = 1e-05·Σ_i3,i4 |W4[i3,i4]|
     R4_sum = 0.0
     for i3 in range(units3):
         for i4 in range(1):
-            R4_sum += F(1e-05) * abs(W4[i3, i4])
+            R4_sum = plus(R4_sum, F(1e-05) * abs(W4[i3, i4]))
     R4 = R4_sum
     E = E_sum / w_total + R1 + R2 + R3 + R4
     return E
@@ -372,7 +368,7 @@ def _loss_on_threads(theta, x, t, w):
         sums[chunk] = _loss_of_chunk(theta, x[start:end], t[start:end], w[start:end], N, w_total, scratch[chunk], 262144)
     E_sum = 0.0
     for chunk in range(chunks):
-        E_sum = _plus(E_sum, sums[chunk])
+        E_sum += sums[chunk]
     E = _loss_at_the_end(theta, N, w_total, E_sum)
     return E
 
@@ -470,12 +466,12 @@ def _gradient_of_chunk(theta, xs, ts, ws, N, w_total, gradient, scratch, at_once
             for i4 in range(1):
                 y = b4[i4]
                 for i3 in range(units3):
-                    y += a3[i3] * W4[i3, i4]
+                    y = plus(y, a3[i3], W4[i3, i4])
                 y_minus_t[i4] = y - t[n, i4]
             # loss: e[n] = Σ_i4 huber(y_minus_t[n,i4])
             e = F(0.0)
             for i4 in range(1):
-                e += huber(y_minus_t[i4])
+                e = plus(e, huber(y_minus_t[i4]))
             # E = Σ_n e[n]·w[n]/w_total + R1 + R2 + R3 + R4
             E_sum += e * w[n]
             # loss, backward: d_e[n] = w[n]/w_total
@@ -486,7 +482,7 @@ def _gradient_of_chunk(theta, xs, ts, ws, N, w_total, gradient, scratch, at_once
             # a3_d_y[i3,i4] = Σ_n a3[n,i3]·d_y[n,i4]
             for i3 in range(units3):
                 for i4 in range(1):
-                    a3_d_y[i3, i4] += a3[i3] * d_y[i4]
+                    a3_d_y[i3, i4] = plus(a3_d_y[i3, i4], a3[i3], d_y[i4])
             # d_b4[i4] = Σ_n d_y[n,i4]
             for i4 in range(1):
                 d_b4[i4] += d_y[i4]
@@ -496,7 +492,7 @@ def _gradient_of_chunk(theta, xs, ts, ws, N, w_total, gradient, scratch, at_once
             for i3 in range(units3):
                 total = F(0.0)
                 for i4 in range(1):
-                    total += d_y[i4] * W4[i3, i4]
+                    total = plus(total, d_y[i4], W4[i3, i4])
                 d_a3[n, i3] = total
                 d_z3[n, i3] = d_a3[n, i3] * (silu_z3[i3] * (F(1.0) - sigmoid_z3[i3]) + sigmoid_z3[i3])
                 d_b3[i3] += d_z3[n, i3]
@@ -551,25 +547,25 @@ def _gradient_at_the_end(theta, N, w_total, gradient, E_sum):
     R1_sum = 0.0
     for i0 in range(units0):
         for i1 in range(units1):
-            R1_sum += F(1e-05) * abs(W1[i0, i1])
+            R1_sum = plus(R1_sum, F(1e-05) * abs(W1[i0, i1]))
     R1 = R1_sum
     # R2 = 1e-05·Σ_i1,i2 |W2[i1,i2]|
     R2_sum = 0.0
     for i1 in range(units1):
         for i2 in range(units2):
-            R2_sum += F(1e-05) * abs(W2[i1, i2])
+            R2_sum = plus(R2_sum, F(1e-05) * abs(W2[i1, i2]))
     R2 = R2_sum
     # R3 = 1e-05·Σ_i2,i3 |W3[i2,i3]|
     R3_sum = 0.0
     for i2 in range(units2):
         for i3 in range(units3):
-            R3_sum += F(1e-05) * abs(W3[i2, i3])
+            R3_sum = plus(R3_sum, F(1e-05) * abs(W3[i2, i3]))
     R3 = R3_sum
     # R4 = 1e-05·Σ_i3,i4 |W4[i3,i4]|
     R4_sum = 0.0
     for i3 in range(units3):
         for i4 in range(1):
-            R4_sum += F(1e-05) * abs(W4[i3, i4])
+            R4_sum = plus(R4_sum, F(1e-05) * abs(W4[i3, i4]))
     R4 = R4_sum
     # layer 4, backward: d_W4[i3,i4] = 1e-05·sign(W4[i3,i4]) + a3_d_y[i3,i4]
     for i3 in range(units3):
@@ -610,7 +606,7 @@ def _gradient_on_threads(theta, x, t, w, gradient):
             gradient[k] += parts[chunk, k]
     E_sum = 0.0
     for chunk in range(chunks):
-        E_sum = _plus(E_sum, sums[chunk])
+        E_sum += sums[chunk]
     E = _gradient_at_the_end(theta, N, w_total, gradient, E_sum)
     return E
 
@@ -623,12 +619,6 @@ def _chunks(samples, least):
         if samples >= few:
             chunks *= 2
     return chunks
-
-
-@_elementary
-def _plus(total, number):
-    """The sum of two numbers; more are added in the order that is written, whoever compiles it."""
-    return total + number
 
 
 @_inner
@@ -691,7 +681,7 @@ def loss(theta, x, t, w):
     E_sum = 0.0
     for chunk in range(chunks):
         start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
-        E_sum = _plus(E_sum, _loss_of_chunk(theta, x[start:end], t[start:end], w[start:end], N, w_total, scratch, at_once))
+        E_sum += _loss_of_chunk(theta, x[start:end], t[start:end], w[start:end], N, w_total, scratch, at_once)
     E = _loss_at_the_end(theta, N, w_total, E_sum)
     return E
 
@@ -709,7 +699,7 @@ def loss_and_gradient_into(theta, x, t, w, gradient):
     for chunk in range(chunks):
         start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
         into = part if chunk else gradient
-        E_sum = _plus(E_sum, _gradient_of_chunk(theta, x[start:end], t[start:end], w[start:end], N, w_total, into, scratch, at_once))
+        E_sum += _gradient_of_chunk(theta, x[start:end], t[start:end], w[start:end], N, w_total, into, scratch, at_once)
         if chunk:
             for k in range(2401):
                 gradient[k] += part[k]
@@ -788,6 +778,58 @@ _vector = nb.types.Array(_number, 1, "C", readonly=True)
 _matrix = nb.types.Array(_number, 2, "C", readonly=True)
 _written = nb.types.Array(_number, 1, "C")
 _output = nb.types.Array(_number, 2, "C")
+
+
+def fma(a, b, c):
+    """a·b + c: in one operation, rounded once, where the processor has it; else in two."""
+    return a * b + c
+
+
+def plus(total, a, b=1):
+    """total + a·b, where a sum is formed: like `fma`, and the terms of a sum are added in any order."""
+    return total + a * b
+
+
+def _widest(*kinds):
+    return max(kinds, key=lambda kind: kind.bitwidth)
+
+
+def _multiply_add(context, builder, signature, arguments, **flags):
+    """LLVM's name for it; the numbers as those of the widest type among them."""
+    kind = signature.return_type
+    numbers = [context.cast(builder, *each, kind) for each in zip(arguments, signature.args)]
+    llvm = context.get_data_type(kind)
+    return builder.call(
+        builder.module.declare_intrinsic("llvm.fmuladd", [llvm], ir.FunctionType(llvm, [llvm] * 3)), numbers, **flags
+    )
+
+
+@type_callable(fma)
+def _(context):
+    return lambda a, b, c: _widest(a, b, c)
+
+
+@lower_builtin(fma, nb.types.Float, nb.types.Float, nb.types.Float)
+def _(context, builder, signature, arguments):
+    return _multiply_add(context, builder, signature, arguments)
+
+
+@type_callable(plus)
+def _(context):
+    return lambda total, a, b=None: _widest(total, a) if b is None else _widest(total, a, b)
+
+
+@lower_builtin(plus, nb.types.Float, nb.types.Float)
+def _(context, builder, signature, arguments):
+    total, a = (context.cast(builder, *each, signature.return_type) for each in zip(arguments, signature.args))
+    return builder.fadd(total, a, flags=("reassoc",))
+
+
+@lower_builtin(plus, nb.types.Float, nb.types.Float, nb.types.Float)
+def _(context, builder, signature, arguments):
+    total, a, b = arguments
+    kinds = signature.args[1], signature.args[2], signature.args[0]
+    return _multiply_add(context, builder, signature.return_type(*kinds), [a, b, total], fastmath=("reassoc",))
 
 
 def _view(vector, start, shape):
@@ -1369,7 +1411,7 @@ class Work:
         with self.lock:  # Python keeps the address of the method, so that there must be but one
             if self.method is None:
                 kind = nb.intp(nb.intp, nb.intp, nb.intp, nb.intp)
-                self.compiled = _cached(nb.cfunc, self.entry, kind, fastmath=_FASTMATH)
+                self.compiled = _cached(nb.cfunc, self.entry, kind)
                 name = self.entry.__name__.encode()
                 self.method = _MethodDef(name, self.compiled.address, _FASTCALL, None)
         python = otherwise, self.of_many

@@ -78,12 +78,8 @@ _SHAPES = {
 _AXES = {'theta': 1, 'x': 2, 't': 2, 'gradient': 1}
 _NUMBERS = ['rate']
 
-# Sums may be reordered and multiplications contracted; NaN and infinity keep their meaning.
-_FASTMATH = {"reassoc", "contract", "arcp", "nsz", "afn"}
-
-
 # In the names of compiled code: two modules of one name, in one process, would otherwise share functions.
-_CONTENT = "b4d0382eacb4a465"
+_CONTENT = "df355f50e69a5d2c"
 
 
 def _cached(compiler, function, *signature, **options):
@@ -96,30 +92,30 @@ def _cached(compiler, function, *signature, **options):
 
 
 def _elementary(function):
-    """A function of numbers, compiled apart so that sums inside it are not reordered, then inlined."""
-    return _cached(nb.njit, function, fastmath={"contract"}, forceinline=True)
+    """A function of numbers, which is inlined."""
+    return _cached(nb.njit, function, forceinline=True)
 
 
 def _inner(function):
     """A part of the functions below, compiled with the first that calls it."""
-    return _cached(nb.njit, function, nogil=True, fastmath=_FASTMATH)
+    return _cached(nb.njit, function, nogil=True)
 
 
 def _threaded(function):
     """The same, with its prange on as many threads as Numba has."""
-    return _cached(nb.njit, function, nogil=True, fastmath=_FASTMATH, parallel=True)
+    return _cached(nb.njit, function, nogil=True, parallel=True)
 
 
 @_elementary
 def quarter_turns(u):
     """(k, r) with u = k·π/2 + r, |r| <= π/4, k in the last two bits; for |u| up to 2^20."""
-    shifted = u * 0.6366197723675814 + 6755399441055744.0
+    shifted = fma(u, 0.6366197723675814, 6755399441055744.0)
     k = shifted - 6755399441055744.0
     r = u
-    r = r - k * 1.5707963267341256
-    r = r - k * 6.077100506303966e-11
-    r = r - k * 2.0222662487111665e-21
-    r = r - k * 8.4784276603689e-32
+    r = fma(-k, 1.5707963267341256, r)
+    r = fma(-k, 6.077100506303966e-11, r)
+    r = fma(-k, 2.0222662487111665e-21, r)
+    r = fma(-k, 8.4784276603689e-32, r)
     return np.float64(shifted).view(np.int64), r
 
 
@@ -133,21 +129,21 @@ def cos(u):
     k = k + 1
     s = r * r
     p = -7.388451991600837e-13
-    p = p * s + 1.6054297670582932e-10
-    p = p * s + -2.5052070861090204e-08
-    p = p * s + 2.7557319073894843e-06
-    p = p * s + -0.0001984126984096247
-    p = p * s + 0.008333333333333042
-    p = p * s + -0.16666666666666666
+    p = fma(p, s, 1.6054297670582932e-10)
+    p = fma(p, s, -2.5052070861090204e-08)
+    p = fma(p, s, 2.7557319073894843e-06)
+    p = fma(p, s, -0.0001984126984096247)
+    p = fma(p, s, 0.008333333333333042)
+    p = fma(p, s, -0.16666666666666666)
     q = -1.1358733295463443e-11
-    q = q * s + 2.0875705121788823e-09
-    q = q * s + -2.7557314215326843e-07
-    q = q * s + 2.4801587288997515e-05
-    q = q * s + -0.0013888888888873338
-    q = q * s + 0.041666666666666595
-    q = q * s + -0.5
-    p = r * s * p + r
-    q = q * s + 1.0
+    q = fma(q, s, 2.0875705121788823e-09)
+    q = fma(q, s, -2.7557314215326843e-07)
+    q = fma(q, s, 2.4801587288997515e-05)
+    q = fma(q, s, -0.0013888888888873338)
+    q = fma(q, s, 0.041666666666666595)
+    q = fma(q, s, -0.5)
+    p = fma(r * s, p, r)
+    q = fma(q, s, 1.0)
     result = q if k & 1 else p
     return -result if k & 2 else result
 
@@ -156,21 +152,21 @@ def cos(u):
 def exp_times(y, u, v):
     """y·exp(u + v), v small: y·exp(r)·2^k with |r| < 0.35, and 2^k in two halves: rounded but once
     where the result is below the smallest normal number. Within 2 ulp."""
-    shifted = (u + v) * 1.4426950408889634 + 6755399441057790.0  # its last bits hold k + 2046
+    shifted = fma(u + v, 1.4426950408889634, 6755399441057790.0)  # its last bits hold k + 2046
     k = shifted - 6755399441057790.0
-    r = ((u - k * 0.6931471805598903) + v) - k * 5.497923018708371e-14
+    r = fma(-k, 5.497923018708371e-14, fma(-k, 0.6931471805598903, u) + v)
     p = 2.500739020369554e-08
-    p = p * r + 2.7630190716793994e-07
-    p = p * r + 2.755755788593732e-06
-    p = p * r + 2.4801493180627818e-05
-    p = p * r + 0.00019841269546916706
-    p = p * r + 0.0013888888943693934
-    p = p * r + 0.00833333333346996
-    p = p * r + 0.04166666666652881
-    p = p * r + 0.16666666666666466
-    p = p * r + 0.5000000000000011
-    p = p * r + 1.0
-    p = p * r + 1.0
+    p = fma(p, r, 2.7630190716793994e-07)
+    p = fma(p, r, 2.755755788593732e-06)
+    p = fma(p, r, 2.4801493180627818e-05)
+    p = fma(p, r, 0.00019841269546916706)
+    p = fma(p, r, 0.0013888888943693934)
+    p = fma(p, r, 0.00833333333346996)
+    p = fma(p, r, 0.04166666666652881)
+    p = fma(p, r, 0.16666666666666466)
+    p = fma(p, r, 0.5000000000000011)
+    p = fma(p, r, 1.0)
+    p = fma(p, r, 1.0)
     whole = np.float64(shifted).view(np.int64)
     first = whole >> 1
     return y * p * np.int64(first << 52).view(np.float64) * np.int64((whole - first) << 52).view(np.float64)
@@ -199,21 +195,21 @@ def sin(u):
     k, r = quarter_turns(u)
     s = r * r
     p = -7.388451991600837e-13
-    p = p * s + 1.6054297670582932e-10
-    p = p * s + -2.5052070861090204e-08
-    p = p * s + 2.7557319073894843e-06
-    p = p * s + -0.0001984126984096247
-    p = p * s + 0.008333333333333042
-    p = p * s + -0.16666666666666666
+    p = fma(p, s, 1.6054297670582932e-10)
+    p = fma(p, s, -2.5052070861090204e-08)
+    p = fma(p, s, 2.7557319073894843e-06)
+    p = fma(p, s, -0.0001984126984096247)
+    p = fma(p, s, 0.008333333333333042)
+    p = fma(p, s, -0.16666666666666666)
     q = -1.1358733295463443e-11
-    q = q * s + 2.0875705121788823e-09
-    q = q * s + -2.7557314215326843e-07
-    q = q * s + 2.4801587288997515e-05
-    q = q * s + -0.0013888888888873338
-    q = q * s + 0.041666666666666595
-    q = q * s + -0.5
-    p = r * s * p + r
-    q = q * s + 1.0
+    q = fma(q, s, 2.0875705121788823e-09)
+    q = fma(q, s, -2.7557314215326843e-07)
+    q = fma(q, s, 2.4801587288997515e-05)
+    q = fma(q, s, -0.0013888888888873338)
+    q = fma(q, s, 0.041666666666666595)
+    q = fma(q, s, -0.5)
+    p = fma(r * s, p, r)
+    q = fma(q, s, 1.0)
     result = q if k & 1 else p
     result = u if u == 0.0 else result  # -0 stays -0
     return -result if k & 2 else result
@@ -222,19 +218,19 @@ def sin(u):
 @_elementary
 def log1p_unit(f):
     """log(1 + f) for 0 <= f <= 1, by t = 2f/(2 + f). Within 2 ulp."""
-    t = f / (0.5 * f + 1.0)
+    t = f / fma(0.5, f, 1.0)
     s = t * t
     p = 8.111962717350096e-08
-    p = p * s + 1.5914308439875722e-07
-    p = p * s + 9.23557983040946e-07
-    p = p * s + 4.059167130038669e-06
-    p = p * s + 1.8782411960474642e-05
-    p = p * s + 8.877804835078268e-05
-    p = p * s + 0.0004340278117009496
-    p = p * s + 0.0022321428553143128
-    p = p * s + 0.012500000000048722
-    p = p * s + 0.08333333333333288
-    return t + t * s * p
+    p = fma(p, s, 1.5914308439875722e-07)
+    p = fma(p, s, 9.23557983040946e-07)
+    p = fma(p, s, 4.059167130038669e-06)
+    p = fma(p, s, 1.8782411960474642e-05)
+    p = fma(p, s, 8.877804835078268e-05)
+    p = fma(p, s, 0.0004340278117009496)
+    p = fma(p, s, 0.0022321428553143128)
+    p = fma(p, s, 0.012500000000048722)
+    p = fma(p, s, 0.08333333333333288)
+    return fma(t * s, p, t)
 
 
 @_elementary
@@ -297,7 +293,7 @@ def _prediction_of_chunk(theta, xs, ys, scratch, at_once):
             for i4 in range(1):
                 z4 = b4[i4]
                 for i3 in range(units3):
-                    z4 += a3[i3] * W4[i3, i4]
+                    z4 = plus(z4, a3[i3], W4[i3, i4])
                 y[n, i4] = sigmoid(z4)
 
 
@@ -367,12 +363,12 @@ def _loss_of_chunk(theta, xs, ts, N, scratch, at_once):
             for i4 in range(1):
                 total = b4[i4]
                 for i3 in range(units3):
-                    total += a3[i3] * W4[i3, i4]
+                    total = plus(total, a3[i3], W4[i3, i4])
                 z4[i4] = total
             # loss: e[n] = Σ_i4 ((1 - t[n,i4])·softplus(z4[n,i4]) + t[n,i4]·softplus(-z4[n,i4]))
             e = 0.0
             for i4 in range(1):
-                e += (1.0 - t[n, i4]) * softplus(z4[i4]) + t[n, i4] * softplus(-z4[i4])
+                e = plus(e, (1.0 - t[n, i4]) * softplus(z4[i4]) + t[n, i4] * softplus(-z4[i4]))
             # E = Σ_n e[n]/N
             E_sum += e
     return E_sum
@@ -398,7 +394,7 @@ def _loss_on_threads(theta, x, t):
         sums[chunk] = _loss_of_chunk(theta, x[start:end], t[start:end], N, scratch[chunk], 262144)
     E_sum = 0.0
     for chunk in range(chunks):
-        E_sum = _plus(E_sum, sums[chunk])
+        E_sum += sums[chunk]
     E = _loss_at_the_end(N, E_sum)
     return E
 
@@ -487,14 +483,14 @@ def _gradient_of_chunk(theta, xs, ts, N, gradient, scratch, at_once):
             for i4 in range(1):
                 total = b4[i4]
                 for i3 in range(units3):
-                    total += a3[i3] * W4[i3, i4]
+                    total = plus(total, a3[i3], W4[i3, i4])
                 z4[i4] = total
                 y[i4] = sigmoid(z4[i4])
                 one_minus_t[i4] = 1.0 - t[n, i4]
             # loss: e[n] = Σ_i4 (one_minus_t[n,i4]·softplus(z4[n,i4]) + t[n,i4]·softplus(-z4[n,i4]))
             e = 0.0
             for i4 in range(1):
-                e += one_minus_t[i4] * softplus(z4[i4]) + t[n, i4] * softplus(-z4[i4])
+                e = plus(e, one_minus_t[i4] * softplus(z4[i4]) + t[n, i4] * softplus(-z4[i4]))
             # E = Σ_n e[n]/N
             E_sum += e
             # layer 4, backward: d_z4[n,i4] = (one_minus_t[n,i4]·y[n,i4] - t[n,i4]·sigmoid(-z4[n,i4]))/N
@@ -503,7 +499,7 @@ def _gradient_of_chunk(theta, xs, ts, N, gradient, scratch, at_once):
             # d_W4[i3,i4] = Σ_n a3[n,i3]·d_z4[n,i4]
             for i3 in range(units3):
                 for i4 in range(1):
-                    d_W4[i3, i4] += a3[i3] * d_z4[i4]
+                    d_W4[i3, i4] = plus(d_W4[i3, i4], a3[i3], d_z4[i4])
             # d_b4[i4] = Σ_n d_z4[n,i4]
             for i4 in range(1):
                 d_b4[i4] += d_z4[i4]
@@ -513,7 +509,7 @@ def _gradient_of_chunk(theta, xs, ts, N, gradient, scratch, at_once):
             for i3 in range(units3):
                 d_a3 = 0.0
                 for i4 in range(1):
-                    d_a3 += d_z4[i4] * W4[i3, i4]
+                    d_a3 = plus(d_a3, d_z4[i4], W4[i3, i4])
                 d_z3[n, i3] = d_a3 * cos(z3[i3])
                 d_b3[i3] += d_z3[n, i3]
         # d_W3[i2,i3] = Σ_n a2[n,i2]·d_z3[n,i3]
@@ -566,7 +562,7 @@ def _gradient_on_threads(theta, x, t, gradient):
             gradient[k] += parts[chunk, k]
     E_sum = 0.0
     for chunk in range(chunks):
-        E_sum = _plus(E_sum, sums[chunk])
+        E_sum += sums[chunk]
     E = _gradient_at_the_end(N, E_sum)
     return E
 
@@ -579,12 +575,6 @@ def _chunks(samples, least):
         if samples >= few:
             chunks *= 2
     return chunks
-
-
-@_elementary
-def _plus(total, number):
-    """The sum of two numbers; more are added in the order that is written, whoever compiles it."""
-    return total + number
 
 
 @_inner
@@ -641,7 +631,7 @@ def loss(theta, x, t):
     E_sum = 0.0
     for chunk in range(chunks):
         start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
-        E_sum = _plus(E_sum, _loss_of_chunk(theta, x[start:end], t[start:end], N, scratch, at_once))
+        E_sum += _loss_of_chunk(theta, x[start:end], t[start:end], N, scratch, at_once)
     E = _loss_at_the_end(N, E_sum)
     return E
 
@@ -658,7 +648,7 @@ def loss_and_gradient_into(theta, x, t, gradient):
     for chunk in range(chunks):
         start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
         into = part if chunk else gradient
-        E_sum = _plus(E_sum, _gradient_of_chunk(theta, x[start:end], t[start:end], N, into, scratch, at_once))
+        E_sum += _gradient_of_chunk(theta, x[start:end], t[start:end], N, into, scratch, at_once)
         if chunk:
             for k in range(1297):
                 gradient[k] += part[k]
@@ -737,6 +727,58 @@ _vector = nb.types.Array(_number, 1, "C", readonly=True)
 _matrix = nb.types.Array(_number, 2, "C", readonly=True)
 _written = nb.types.Array(_number, 1, "C")
 _output = nb.types.Array(_number, 2, "C")
+
+
+def fma(a, b, c):
+    """a·b + c: in one operation, rounded once, where the processor has it; else in two."""
+    return a * b + c
+
+
+def plus(total, a, b=1):
+    """total + a·b, where a sum is formed: like `fma`, and the terms of a sum are added in any order."""
+    return total + a * b
+
+
+def _widest(*kinds):
+    return max(kinds, key=lambda kind: kind.bitwidth)
+
+
+def _multiply_add(context, builder, signature, arguments, **flags):
+    """LLVM's name for it; the numbers as those of the widest type among them."""
+    kind = signature.return_type
+    numbers = [context.cast(builder, *each, kind) for each in zip(arguments, signature.args)]
+    llvm = context.get_data_type(kind)
+    return builder.call(
+        builder.module.declare_intrinsic("llvm.fmuladd", [llvm], ir.FunctionType(llvm, [llvm] * 3)), numbers, **flags
+    )
+
+
+@type_callable(fma)
+def _(context):
+    return lambda a, b, c: _widest(a, b, c)
+
+
+@lower_builtin(fma, nb.types.Float, nb.types.Float, nb.types.Float)
+def _(context, builder, signature, arguments):
+    return _multiply_add(context, builder, signature, arguments)
+
+
+@type_callable(plus)
+def _(context):
+    return lambda total, a, b=None: _widest(total, a) if b is None else _widest(total, a, b)
+
+
+@lower_builtin(plus, nb.types.Float, nb.types.Float)
+def _(context, builder, signature, arguments):
+    total, a = (context.cast(builder, *each, signature.return_type) for each in zip(arguments, signature.args))
+    return builder.fadd(total, a, flags=("reassoc",))
+
+
+@lower_builtin(plus, nb.types.Float, nb.types.Float, nb.types.Float)
+def _(context, builder, signature, arguments):
+    total, a, b = arguments
+    kinds = signature.args[1], signature.args[2], signature.args[0]
+    return _multiply_add(context, builder, signature.return_type(*kinds), [a, b, total], fastmath=("reassoc",))
 
 
 def _view(vector, start, shape):
@@ -1305,7 +1347,7 @@ class Work:
         with self.lock:  # Python keeps the address of the method, so that there must be but one
             if self.method is None:
                 kind = nb.intp(nb.intp, nb.intp, nb.intp, nb.intp)
-                self.compiled = _cached(nb.cfunc, self.entry, kind, fastmath=_FASTMATH)
+                self.compiled = _cached(nb.cfunc, self.entry, kind)
                 name = self.entry.__name__.encode()
                 self.method = _MethodDef(name, self.compiled.address, _FASTCALL, None)
         python = otherwise, self.of_many

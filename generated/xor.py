@@ -63,12 +63,8 @@ _SHAPES = {
 _AXES = {'theta': 1, 'x': 2, 't': 2, 'gradient': 1}
 _NUMBERS = ['rate']
 
-# Sums may be reordered and multiplications contracted; NaN and infinity keep their meaning.
-_FASTMATH = {"reassoc", "contract", "arcp", "nsz", "afn"}
-
-
 # In the names of compiled code: two modules of one name, in one process, would otherwise share functions.
-_CONTENT = "4a0006a97c2cf653"
+_CONTENT = "033937f4b2d89aac"
 
 
 def _cached(compiler, function, *signature, **options):
@@ -81,18 +77,18 @@ def _cached(compiler, function, *signature, **options):
 
 
 def _elementary(function):
-    """A function of numbers, compiled apart so that sums inside it are not reordered, then inlined."""
-    return _cached(nb.njit, function, fastmath={"contract"}, forceinline=True)
+    """A function of numbers, which is inlined."""
+    return _cached(nb.njit, function, forceinline=True)
 
 
 def _inner(function):
     """A part of the functions below, compiled with the first that calls it."""
-    return _cached(nb.njit, function, nogil=True, fastmath=_FASTMATH)
+    return _cached(nb.njit, function, nogil=True)
 
 
 def _threaded(function):
     """The same, with its prange on as many threads as Numba has."""
-    return _cached(nb.njit, function, nogil=True, fastmath=_FASTMATH, parallel=True)
+    return _cached(nb.njit, function, nogil=True, parallel=True)
 
 
 @_elementary
@@ -104,22 +100,22 @@ def square(u):
 def tanh(u):
     """(exp 2u - 1)/(exp 2u + 1), exp 2u - 1 as q·2^k + (2^k - 1) where q = exp(2r) - 1. Within 3 ulp."""
     u = min(max(u, -19.1), 19.1)
-    shifted = u * 2.8853900817779268 + 6755399441056767.0  # its last bits hold k + 1023
+    shifted = fma(u, 2.8853900817779268, 6755399441056767.0)  # its last bits hold k + 1023
     k = shifted - 6755399441056767.0
-    r = (u - k * 0.34657359027994517) - k * 2.7489615093541856e-14
+    r = fma(-k, 2.7489615093541856e-14, fma(-k, 0.34657359027994517, u))
     p = 5.133078001031729e-05
-    p = p * r + 0.0002828889500843863
-    p = p * r + 0.0014109373416268094
-    p = p * r + 0.006349185443972537
-    p = p * r + 0.025396825305372992
-    p = p * r + 0.08888888916077858
-    p = p * r + 0.2666666666675292
-    p = p * r + 0.6666666666652208
-    p = p * r + 1.333333333333332
-    p = p * r + 2.000000000000002
-    p = p * r + 2.0
+    p = fma(p, r, 0.0002828889500843863)
+    p = fma(p, r, 0.0014109373416268094)
+    p = fma(p, r, 0.006349185443972537)
+    p = fma(p, r, 0.025396825305372992)
+    p = fma(p, r, 0.08888888916077858)
+    p = fma(p, r, 0.2666666666675292)
+    p = fma(p, r, 0.6666666666652208)
+    p = fma(p, r, 1.333333333333332)
+    p = fma(p, r, 2.000000000000002)
+    p = fma(p, r, 2.0)
     scale = np.int64(np.float64(shifted).view(np.int64) << 52).view(np.float64)
-    e = r * p * scale + (scale - 1.0)
+    e = fma(r * p, scale, scale - 1.0)
     return np.copysign(e / (e + 2.0), u)  # -0 stays -0
 
 
@@ -139,13 +135,13 @@ def _prediction_of_chunk(theta, x, y):
         for i1 in range(2):
             z1 = b1[i1]
             for i0 in range(2):
-                z1 += x[n, i0] * W1[i0, i1]
+                z1 = plus(z1, x[n, i0], W1[i0, i1])
             a1[i1] = tanh(z1)
         # layer 2, forward: y[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2] + b2[i2]
         for i2 in range(1):
             total = b2[i2]
             for i1 in range(2):
-                total += a1[i1] * W2[i1, i2]
+                total = plus(total, a1[i1], W2[i1, i2])
             y[n, i2] = total
 
 
@@ -177,18 +173,18 @@ def _loss_of_chunk(theta, x, t, N):
         for i1 in range(2):
             z1 = b1[i1]
             for i0 in range(2):
-                z1 += x[n, i0] * W1[i0, i1]
+                z1 = plus(z1, x[n, i0], W1[i0, i1])
             a1[i1] = tanh(z1)
         # layer 2, forward: y[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2] + b2[i2]
         for i2 in range(1):
             total = b2[i2]
             for i1 in range(2):
-                total += a1[i1] * W2[i1, i2]
+                total = plus(total, a1[i1], W2[i1, i2])
             y[i2] = total
         # loss: e[n] = ½·Σ_i2 (y[n,i2] - t[n,i2])²
         e = 0.0
         for i2 in range(1):
-            e += 0.5 * square(y[i2] - t[n, i2])
+            e = plus(e, 0.5, square(y[i2] - t[n, i2]))
         # E = Σ_n e[n]/N
         E_sum += e
     return E_sum
@@ -213,7 +209,7 @@ def _loss_on_threads(theta, x, t):
         sums[chunk] = _loss_of_chunk(theta, x[start:end], t[start:end], N)
     E_sum = 0.0
     for chunk in range(chunks):
-        E_sum = _plus(E_sum, sums[chunk])
+        E_sum += sums[chunk]
     E = _loss_at_the_end(N, E_sum)
     return E
 
@@ -244,19 +240,19 @@ def _gradient_of_chunk(theta, x, t, N, gradient):
         for i1 in range(2):
             z1 = b1[i1]
             for i0 in range(2):
-                z1 += x[n, i0] * W1[i0, i1]
+                z1 = plus(z1, x[n, i0], W1[i0, i1])
             a1[i1] = tanh(z1)
         # layer 2, forward: y[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2] + b2[i2]
         # y_minus_t[n,i2] = y[n,i2] - t[n,i2]
         for i2 in range(1):
             y = b2[i2]
             for i1 in range(2):
-                y += a1[i1] * W2[i1, i2]
+                y = plus(y, a1[i1], W2[i1, i2])
             y_minus_t[i2] = y - t[n, i2]
         # loss: e[n] = ½·Σ_i2 y_minus_t[n,i2]²
         e = 0.0
         for i2 in range(1):
-            e += 0.5 * (y_minus_t[i2] * y_minus_t[i2])
+            e = plus(e, 0.5, y_minus_t[i2] * y_minus_t[i2])
         # E = Σ_n e[n]/N
         E_sum += e
         # layer 2, backward: d_y[n,i2] = y_minus_t[n,i2]/N
@@ -265,7 +261,7 @@ def _gradient_of_chunk(theta, x, t, N, gradient):
         # d_W2[i1,i2] = Σ_n a1[n,i1]·d_y[n,i2]
         for i1 in range(2):
             for i2 in range(1):
-                d_W2[i1, i2] += a1[i1] * d_y[i2]
+                d_W2[i1, i2] = plus(d_W2[i1, i2], a1[i1], d_y[i2])
         # d_b2[i2] = Σ_n d_y[n,i2]
         for i2 in range(1):
             d_b2[i2] += d_y[i2]
@@ -274,12 +270,12 @@ def _gradient_of_chunk(theta, x, t, N, gradient):
         for i1 in range(2):
             d_a1 = 0.0
             for i2 in range(1):
-                d_a1 += d_y[i2] * W2[i1, i2]
+                d_a1 = plus(d_a1, d_y[i2], W2[i1, i2])
             d_z1[i1] = d_a1 * (1.0 - a1[i1] * a1[i1])
         # d_W1[i0,i1] = Σ_n x[n,i0]·d_z1[n,i1]
         for i0 in range(2):
             for i1 in range(2):
-                d_W1[i0, i1] += x[n, i0] * d_z1[i1]
+                d_W1[i0, i1] = plus(d_W1[i0, i1], x[n, i0], d_z1[i1])
         # d_b1[i1] = Σ_n d_z1[n,i1]
         for i1 in range(2):
             d_b1[i1] += d_z1[i1]
@@ -310,7 +306,7 @@ def _gradient_on_threads(theta, x, t, gradient):
             gradient[k] += parts[chunk, k]
     E_sum = 0.0
     for chunk in range(chunks):
-        E_sum = _plus(E_sum, sums[chunk])
+        E_sum += sums[chunk]
     E = _gradient_at_the_end(N, E_sum)
     return E
 
@@ -323,12 +319,6 @@ def _chunks(samples, least):
         if samples >= few:
             chunks *= 2
     return chunks
-
-
-@_elementary
-def _plus(total, number):
-    """The sum of two numbers; more are added in the order that is written, whoever compiles it."""
-    return total + number
 
 
 @_inner
@@ -381,7 +371,7 @@ def loss(theta, x, t):
     E_sum = 0.0
     for chunk in range(chunks):
         start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
-        E_sum = _plus(E_sum, _loss_of_chunk(theta, x[start:end], t[start:end], N))
+        E_sum += _loss_of_chunk(theta, x[start:end], t[start:end], N)
     E = _loss_at_the_end(N, E_sum)
     return E
 
@@ -396,7 +386,7 @@ def loss_and_gradient_into(theta, x, t, gradient):
     for chunk in range(chunks):
         start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
         into = part if chunk else gradient
-        E_sum = _plus(E_sum, _gradient_of_chunk(theta, x[start:end], t[start:end], N, into))
+        E_sum += _gradient_of_chunk(theta, x[start:end], t[start:end], N, into)
         if chunk:
             for k in range(9):
                 gradient[k] += part[k]
@@ -473,6 +463,58 @@ _vector = nb.types.Array(_number, 1, "C", readonly=True)
 _matrix = nb.types.Array(_number, 2, "C", readonly=True)
 _written = nb.types.Array(_number, 1, "C")
 _output = nb.types.Array(_number, 2, "C")
+
+
+def fma(a, b, c):
+    """a·b + c: in one operation, rounded once, where the processor has it; else in two."""
+    return a * b + c
+
+
+def plus(total, a, b=1):
+    """total + a·b, where a sum is formed: like `fma`, and the terms of a sum are added in any order."""
+    return total + a * b
+
+
+def _widest(*kinds):
+    return max(kinds, key=lambda kind: kind.bitwidth)
+
+
+def _multiply_add(context, builder, signature, arguments, **flags):
+    """LLVM's name for it; the numbers as those of the widest type among them."""
+    kind = signature.return_type
+    numbers = [context.cast(builder, *each, kind) for each in zip(arguments, signature.args)]
+    llvm = context.get_data_type(kind)
+    return builder.call(
+        builder.module.declare_intrinsic("llvm.fmuladd", [llvm], ir.FunctionType(llvm, [llvm] * 3)), numbers, **flags
+    )
+
+
+@type_callable(fma)
+def _(context):
+    return lambda a, b, c: _widest(a, b, c)
+
+
+@lower_builtin(fma, nb.types.Float, nb.types.Float, nb.types.Float)
+def _(context, builder, signature, arguments):
+    return _multiply_add(context, builder, signature, arguments)
+
+
+@type_callable(plus)
+def _(context):
+    return lambda total, a, b=None: _widest(total, a) if b is None else _widest(total, a, b)
+
+
+@lower_builtin(plus, nb.types.Float, nb.types.Float)
+def _(context, builder, signature, arguments):
+    total, a = (context.cast(builder, *each, signature.return_type) for each in zip(arguments, signature.args))
+    return builder.fadd(total, a, flags=("reassoc",))
+
+
+@lower_builtin(plus, nb.types.Float, nb.types.Float, nb.types.Float)
+def _(context, builder, signature, arguments):
+    total, a, b = arguments
+    kinds = signature.args[1], signature.args[2], signature.args[0]
+    return _multiply_add(context, builder, signature.return_type(*kinds), [a, b, total], fastmath=("reassoc",))
 
 
 def _view(vector, start, shape):
@@ -904,7 +946,7 @@ class Work:
         with self.lock:  # Python keeps the address of the method, so that there must be but one
             if self.method is None:
                 kind = nb.intp(nb.intp, nb.intp, nb.intp, nb.intp)
-                self.compiled = _cached(nb.cfunc, self.entry, kind, fastmath=_FASTMATH)
+                self.compiled = _cached(nb.cfunc, self.entry, kind)
                 name = self.entry.__name__.encode()
                 self.method = _MethodDef(name, self.compiled.address, _FASTCALL, None)
         python = otherwise, self.of_many

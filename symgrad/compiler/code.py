@@ -81,7 +81,7 @@ class Printer:
         above: list[Expr] = []
         below: list[Expr] = []
         for factor in arranged(value):
-            inverse = isinstance(factor, Pow) and factor.exp.is_number and factor.exp.is_negative
+            inverse = isinstance(factor, Pow) and _is_quotient(factor.exp)
             (below if inverse else above).append(1 / factor if inverse else factor)
         if below and above and all(factor.is_number for factor in above):
             above = [Mul(*above)]
@@ -97,7 +97,7 @@ class Printer:
 
     def _power(self, value: Pow) -> tuple[str, int]:
         base, exponent = value.args
-        if exponent.is_negative:
+        if _is_quotient(exponent):
             return self._product(Mul(1, value, evaluate=False))
         if exponent == Rational(1, 2):
             return f"np.sqrt({self.source(base)})", ATOM
@@ -137,3 +137,9 @@ class Printer:
         """A call of a function that the module brings along."""
         self.functions.add(name)
         return f"{name}({', '.join(arguments)})"
+
+
+def _is_quotient(exponent: Expr) -> bool:
+    """Whether a power is written 1/u^k; another exponent is negative itself, as u^k may overflow."""
+    whole = exponent.is_Integer or exponent == Rational(-1, 2)
+    return bool(whole and exponent.is_negative)
