@@ -128,7 +128,7 @@ _NUMBERS = ['rate']
 _FASTMATH = {"reassoc", "contract", "arcp", "nsz", "afn"}
 
 
-_EMITTED = "36826777580e2cf9"  # a hash of what follows the docstring
+_EMITTED = "4b796830e95f3bcc"  # a hash of what follows the docstring
 
 
 def _content():
@@ -224,14 +224,19 @@ class _Cache(NullCache):
                     aside.unlink(missing_ok=True)
 
 
-def _cached(compiler, function, *signature, **options):
-    """A function compiled by Numba, from a file where there is a good one.
+def _named(function, name=None):
+    """A function under the name that its compiled code has: of what this file holds, not of where it is.
 
     Numba imports the module that a function says it is of, to load its code: this one may be called
     something else by then, and Numba may not.
     """
-    function.__module__, function.__qualname__ = "numba", f"{function.__name__}_{_CONTENT}"
-    compiled = compiler(*signature, error_model="numpy", **options)(function)
+    function.__module__, function.__qualname__ = "numba", f"{name or function.__name__}_{_CONTENT}"
+    return function
+
+
+def _cached(compiler, function, *signature, **options):
+    """A function compiled by Numba, from a file where there is a good one."""
+    compiled = compiler(*signature, error_model="numpy", **options)(_named(function))
     compiled._cache = _Cache(function)
     return compiled
 
@@ -1243,6 +1248,7 @@ def _product(left, right, into, keep, at_once):
     np.copyto(into, left @ right + (keep * into if keep else 0))
 
 
+@_named
 def _in_pieces(left, right, m, n, k, a, lda, b, ldb, keep, c, ldc, at_once):
     """The product of m × k and k × n numbers at addresses a and b, cut along its longest side.
 

@@ -11,11 +11,13 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from test_freeze import NETWORKS, trained
 
 import symgrad
 from symgrad.compiler import cache
 from symgrad.compiler.cache import is_safe
 from symgrad.compiler.write import write
+from symgrad.training.freeze import source
 
 ROOT = Path(__file__).resolve().parent.parent
 XOR = ROOT / "generated" / "xor.py"
@@ -190,25 +192,60 @@ def test_public_functions_keep_their_names():
         assert (function.__module__, function.__qualname__) == (module.__name__, name)
 
 
-def test_a_frozen_package_can_be_renamed(tmp_path):
-    from test_freeze import NETWORKS, trained
+LARGE = """
+import importlib, sys
+import numpy as np
+digits = importlib.import_module(sys.argv[1])
+many = 40_000 if sys.argv[2] == "threads" else 3
+random = np.random.default_rng(0)
+x, t = np.float32(random.random((many, 64))), np.float32(random.random((many, 10)))
+theta, work = digits.init(0), digits.loss_and_gradient.work
+work.patience = 0
+E, gradient = digits.loss_and_gradient(theta, x, t)
+digits.train_epoch(theta, x[:50], t[:50], *digits.train_state(0), digits.train_settings())
+of = work.threaded.stats.cache_hits if many > 3 else {0: work.compiled.cache_hits}
+print(E, gradient[0], sum(of.values()))
+"""
 
-    from symgrad.training.freeze import source
 
-    spec, options = NETWORKS["loops"]
-    text = source(trained(spec, **options))
+@pytest.mark.parametrize("way", ["one", pytest.param("threads", marks=pytest.mark.slow)])
+def test_a_package_with_products_threads_and_epochs_can_be_renamed(tmp_path, way):
     (tmp_path / "pack").mkdir()
-    (tmp_path / "pack" / "frozen.py").write_text(text, "utf-8")
-    program = (
-        "import importlib, sys, numpy as np\n"
-        "frozen = importlib.import_module(sys.argv[1])\n"
-        "y = frozen._outputs(frozen._THETA, np.ones((1, len(frozen.INPUTS))))\n"
-        "print(y.tobytes().hex(), sum(frozen._outputs.stats.cache_hits.values()))"
-    )
-    ((predicted, hits),) = run(tmp_path, "pack.frozen", program=program)
-    assert hits == "0"
+    shutil.copy(ROOT / "generated" / "digits.py", tmp_path / "pack")
+    ((*before, missed),) = run(tmp_path, "pack.digits", way, program=LARGE)
     (tmp_path / "pack").rename(tmp_path / "other")
-    assert run(tmp_path, "other.frozen", program=program) == [[predicted, "1"]]
+    ((*after, hit),) = run(tmp_path, "other.digits", way, program=LARGE)
+    assert (missed, hit) == ("0", "1")
+    assert [*map(float, after)] == pytest.approx([*map(float, before)], rel=1e-5)
+
+
+FROZEN = """
+import importlib, os, numba, numpy as np
+frozen = importlib.import_module(os.environ["WHERE"])
+
+@numba.njit(cache=True)
+def mine(x):
+    return frozen.predict(x)
+
+x = np.ones((1, len(frozen.INPUTS)))
+print(frozen.predict(x).tobytes().hex(), mine(x).tobytes().hex())
+print(*[sum(each.stats.cache_hits.values()) for each in (mine, frozen._outputs)])
+"""
+
+
+@pytest.mark.parametrize("name", ["loops", "products"])
+def test_a_frozen_package_can_be_renamed(tmp_path, name):
+    """Also under a cached function of a user's that calls it."""
+    spec, options = NETWORKS[name]
+    (tmp_path / "pack").mkdir()
+    text = source(trained(spec, **options | {"labels": None}))
+    (tmp_path / "pack" / "frozen.py").write_text(text, "utf-8")
+    (tmp_path / "caller.py").write_text(FROZEN)
+    before = run(tmp_path, program="import caller", WHERE="pack.frozen")
+    (tmp_path / "pack").rename(tmp_path / "other")
+    after = run(tmp_path, program="import caller", WHERE="other.frozen")
+    assert before[1] == ["0", "0"] and after[1] == ["1", "1"]
+    assert before[0] == after[0]
 
 
 # ---- Entries that cannot be used -----------------------------------------------------------------
