@@ -24,18 +24,30 @@ A function of your own under @njit(cache=True) keeps the code it was compiled wi
 this file anew, touch yours.
 """
 
+import contextlib
 import ctypes
 import functools
+import hashlib
 import inspect
 import os
+import pickle
+import secrets
+import stat
 import sys
 import threading
+from pathlib import Path
 
+import llvmlite
 import numba as nb
 import numpy as np
 from llvmlite import binding, ir
-from numba.core import cgutils
+from numba.core import cgutils, sigutils
+from numba.core.caching import NullCache
+from numba.core.ccallback import CFunc
+from numba.core.compiler import CompileResult
+from numba.core.serialize import dumps
 from numba.extending import get_cython_function_address, intrinsic, lower_builtin, type_callable
+from numba.misc.appdirs import AppDirs
 from numba.np.arrayobj import make_array, populate_array
 from numba.np.ufunc import parallel as numba_threads
 
@@ -63,17 +75,117 @@ _SHAPES = {
 _AXES = {'theta': 1, 'x': 2, 't': 2, 'gradient': 1}
 _NUMBERS = ['rate']
 
-# In the names of compiled code: two modules of one name, in one process, would otherwise share functions.
-_CONTENT = "033937f4b2d89aac"
+_EMITTED = "73843fe2d29b5ab5"  # a hash of what follows the docstring
+
+
+def _content():
+    """A hash of what this file was emitted as, and of what it is now, should somebody have changed it."""
+    try:
+        return hashlib.sha256(_EMITTED.encode() + Path(__file__).read_bytes()).hexdigest()[:16]
+    except (OSError, NameError):  # in a ZIP file, or a text that was handed to `exec`
+        return _EMITTED
+
+
+# In the names of compiled code: two modules in one process would otherwise share functions of one name.
+_CONTENT = _content()
+
+
+def _safe(folder):
+    """Whether only this user and the system can put files into a folder: what lies there will run."""
+    if not hasattr(os, "getuid"):  # Windows, where the user's folder is the user's
+        return True
+    trusted = {os.getuid(), 0, os.stat("/").st_uid}
+    for path in (folder, *folder.parents):
+        about = path.stat()
+        private = about.st_gid == about.st_uid  # by convention a group of this user alone
+        others = stat.S_IWOTH | (0 if private else stat.S_IWGRP)
+        sticky = path != folder and about.st_mode & stat.S_ISVTX  # there nobody can move what is another's
+        if about.st_uid not in trusted or (about.st_mode & others and not sticky):
+            return False
+    return True
+
+
+def _folders(make):
+    """Where compiled code is kept: where NUMBA_CACHE_DIR says, beside this file, in the user's folder.
+
+    Each that is there, or can be made.
+    """
+    file = Path(__file__).absolute()
+    apart = f"{file.stem}_{_CONTENT}"
+    user = Path(AppDirs("numba", False).user_cache_dir, apart)
+    places = [Path(nb.config.CACHE_DIR, apart)] if nb.config.CACHE_DIR else []
+    places += [file.parent / "__pycache__"]
+    places += [user] if user.is_absolute() else []  # which it is not where there is no home
+    for place in places:
+        with contextlib.suppress(OSError):
+            if make:
+                place.mkdir(parents=True, exist_ok=True)
+            folder = Path(os.path.realpath(place, strict=True))
+            if place != user or _safe(folder):
+                yield folder
+
+
+class _Cache(NullCache):
+    """A function's compiled code, in files.
+
+    Each begins with a hash of what it holds and is for; one that does not is as none. Nor does
+    anything fail for want of a file, or of room for one: the function is compiled in this process.
+    """
+
+    def __init__(self, function):
+        self.name = function.__name__
+
+    def files(self, signature, codegen, make):
+        """The file for a signature, in each of the folders."""
+        if "__file__" in globals():  # which a text handed to `exec` has not
+            python = sys.implementation.cache_tag, getattr(sys, "abiflags", "")
+            key = hashlib.sha256(repr((str(signature), codegen.magic_tuple(), python)).encode()).hexdigest()
+            for folder in _folders(make):
+                yield folder / f"{Path(__file__).stem}.{self.name}-{key[:16]}.nbc"
+
+    def seal(self, file, code):
+        versions = nb.__version__, llvmlite.__version__, np.__version__
+        return hashlib.sha256(repr((file.name, _CONTENT, versions)).encode() + code).digest()
+
+    def load_overload(self, signature, target_context):
+        target_context.refresh()
+        for file in self.files(signature, target_context.codegen(), make=False):
+            with contextlib.suppress(OSError):
+                content = file.read_bytes()
+                if content[:32] == self.seal(file, content[32:]):
+                    return CompileResult._rebuild(target_context, *pickle.loads(content[32:]))
+        return None
+
+    def save_overload(self, signature, result):
+        if result.library.has_dynamic_globals:  # addresses, good for this process only
+            return
+        code = dumps(result._reduce())
+        for file in self.files(signature, result.codegen, make=True):
+            aside = file.with_name(f".{secrets.token_hex(8)}.part")
+            with contextlib.suppress(OSError):
+                try:
+                    aside.write_bytes(self.seal(file, code) + code)
+                    os.replace(aside, file)
+                    return
+                finally:
+                    aside.unlink(missing_ok=True)
+
+
+def _named(function, name=None):
+    """A function under the name that its compiled code has: of what this file holds, not of where it is.
+
+    Numba imports the module that a function says it is of, to load its code: this one may be called
+    something else by then, and Numba may not.
+    """
+    function.__module__, function.__qualname__ = "numba", f"{name or function.__name__}_{_CONTENT}"
+    return function
 
 
 def _cached(compiler, function, *signature, **options):
-    """A function compiled by Numba, from its file cache where this file's folder or the user's allows."""
-    function.__qualname__ = f"{function.__name__}_{_CONTENT}"
-    try:
-        return compiler(*signature, cache=True, error_model="numpy", **options)(function)
-    except RuntimeError:  # no place to cache in
-        return compiler(*signature, error_model="numpy", **options)(function)
+    """A function compiled by Numba, from a file where there is a good one."""
+    compiled = compiler(*signature, error_model="numpy", **options)(_named(function))
+    compiled._cache = _Cache(function)
+    return compiled
 
 
 def _elementary(function):
@@ -903,6 +1015,11 @@ def _compiled(dispatcher, signature):
     return dispatcher
 
 
+def _callback(signature, **options):
+    """A compiler of functions that C can call; unlike Numba's decorator it waits to be told to begin."""
+    return lambda function: CFunc(function, sigutils.normalize_signature(signature), {}, options)
+
+
 class _MethodDef(ctypes.Structure):
     """How Python describes a function of C: PyMethodDef."""
 
@@ -946,7 +1063,8 @@ class Work:
         with self.lock:  # Python keeps the address of the method, so that there must be but one
             if self.method is None:
                 kind = nb.intp(nb.intp, nb.intp, nb.intp, nb.intp)
-                self.compiled = _cached(nb.cfunc, self.entry, kind)
+                self.compiled = _cached(_callback, self.entry, kind)
+                self.compiled.compile()
                 name = self.entry.__name__.encode()
                 self.method = _MethodDef(name, self.compiled.address, _FASTCALL, None)
         python = otherwise, self.of_many
@@ -1003,6 +1121,7 @@ class Compiled(functools.partial):
         self.arrays = [place for place, kind in enumerate(self.signature) if isinstance(kind, nb.types.Array)]
         self.check = _check
         functools.update_wrapper(self, body)
+        self.__module__, self.__qualname__ = __name__, body.__name__
         self.becomes(self.first)
         return self
 

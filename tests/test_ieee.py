@@ -141,7 +141,7 @@ CHOICES = {
 
 
 def rounded(value, dtype):
-    """The nearest number of a dtype, infinite beyond its largest; NaN for what is no real number."""
+    """The nearest number of a dtype, infinite beyond its largest; NaN for what is not real."""
     if not isinstance(value, mpf) or mpmath.isnan(value):
         return dtype(nan)
     if value == 0 or mpmath.isinf(value):

@@ -140,6 +140,6 @@ class Printer:
 
 
 def _is_quotient(exponent: Expr) -> bool:
-    """Whether a power is written 1/u^k; another exponent is negative itself, as u^k may overflow."""
+    """Whether a power is written 1/u^k; others keep a negative exponent: u^k may overflow."""
     whole = exponent.is_Integer or exponent == Rational(-1, 2)
     return bool(whole and exponent.is_negative)

@@ -1,10 +1,8 @@
 """compile: the passes, one after the other, and what they come to."""
 
-import atexit
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
@@ -16,12 +14,13 @@ import numpy as np
 from sympy import Expr
 
 import symgrad
+from symgrad.compiler.cache import folders
 from symgrad.compiler.differentiate import DerivativeGraph, differentiate
 from symgrad.compiler.emit import emit, parameters
 from symgrad.compiler.expand import expand
 from symgrad.compiler.factor import Order, factor
 from symgrad.compiler.guard import guard
-from symgrad.compiler.load import load
+from symgrad.compiler.load import load, load_text
 from symgrad.compiler.optimizers import update
 from symgrad.compiler.schedule import Schedule, schedule
 from symgrad.compiler.share import share
@@ -111,11 +110,11 @@ class Compiled:
 
     @cached_property
     def module(self) -> ModuleType:
-        """The emitted module, imported; from the folder given to `compile`, else from a cache."""
+        """The emitted module, imported: from the folder given to `compile`, else from a cache, or a
+        folder for this run; where no file can be written at all, from memory."""
         if self._file is None:
-            # A folder is for one content: whoever writes it, whenever, Numba finds the same file.
-            self._file = write({self._file_name: self.source}, self._cache(), moment=_LONG_AGO)[0]
-        return load(self._file)
+            self._file = self._kept()
+        return load(self._file) if self._file else load_text(self.source, self.spec.name)
 
     def write(self, folder: str | os.PathLike[str]) -> Path:
         """Writes the module into a folder as NAME.py, whole or not at all; returns its path."""
@@ -170,25 +169,13 @@ class Compiled:
     def _file_name(self) -> str:
         return f"{self.spec.name}.py"
 
-    def _cache(self) -> Path:
-        """A folder of this source's own in the user's cache, or for this run if that is shut."""
-        content = sha256(self.source.encode()).hexdigest()[:32]
-        home = Path(os.environ.get("XDG_CACHE_HOME", ""))
-        if not home.is_absolute():  # as the XDG standard wants it
-            home = Path.home() / ".cache"
-        folder = home / "symgrad" / content
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError:
-            return _for_this_run()
-        return folder if os.access(folder, os.W_OK) else _for_this_run()
-
-
-def _for_this_run() -> Path:
-    """A folder that is gone when Python ends."""
-    folder = tempfile.mkdtemp(prefix="symgrad-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return Path(folder)
+    def _kept(self) -> Path | None:
+        """The module's file in a folder of this source's own; None where there is room for none."""
+        for folder in folders(sha256(self.source.encode()).hexdigest()[:32]):
+            with suppress(SymgradError):
+                # A folder is for one content: whoever writes it, Numba finds the same file.
+                return write({self._file_name: self.source}, folder, moment=_LONG_AGO)[0]
+        return None
 
 
 class Gradient(Mapping[str, Expr]):
