@@ -111,9 +111,26 @@ def test_names_become_one_column_a_class(tmp_path):
 @pytest.mark.parametrize(
     ("cells", "outputs", "labels", "classes"),
     [
-        (["3", "0", "1.0"], 4, (0, 1, 2, 3), [3, 0, 1]),  # column numbers as they are
+        (["3", "0", "1"], 4, (0, 1, 2, 3), [3, 0, 1]),  # column numbers as they are
         (["10", "9", "-1"], 3, (-1, 9, 10), [2, 1, 0]),
-        (["1", "01", "1e3"], 2, (1, 1000), [0, 0, 1]),
+        # What is not spelled as a whole number is may be another class: all are names.
+        (["1", "01", "1e3"], 3, ("01", "1", "1e3"), [1, 0, 2]),
+        (["002", "001", "002"], 2, ("001", "002"), [1, 0, 1]),
+        (["12e4", "1E1", "10"], 3, ("10", "12e4", "1E1"), [1, 2, 0]),
+        (["1", "1.0", "+1"], 3, ("+1", "1", "1.0"), [1, 2, 0]),
+        (["1.0", "2.0", "10.0"], 3, ("1.0", "10.0", "2.0"), [0, 2, 1]),
+        (["-0", "0", "-0"], 2, ("-0", "0"), [0, 1, 0]),
+        (["-1", "1_000", "0x10"], 3, ("-1", "0x10", "1_000"), [0, 2, 1]),
+        ([" 7 ", "8", "7"], 2, (7, 8), [0, 1, 0]),  # blanks around a cell are no part of it
+        (["1", "\uff11", "1"], 2, ("1", "\uff11"), [0, 1, 0]),  # a digit of full width
+        (["9" * 5000, "3", "3"], 2, ("3", "9" * 5000), [1, 0, 0]),  # more than Python reads
+        (["9" * 4000, "3", "3"], 2, (3, int("9" * 4000)), [1, 0, 0]),
+        (["18446744073709551616", "-1", "-1"], 2, (-1, 2**64), [1, 0, 0]),
+        # A letter with its accent in one character or in two.
+        (["\u00e9", "e\u0301", "e"], 3, ("e", "e\u0301", "\u00e9"), [2, 1, 0]),
+        (["01", "1", "01"], 1, ("01", "1"), [0, 1, 0]),
+        (["00", "01", "01"], 1, ("00", "01"), [0, 1, 1]),
+        (["0.0", "1.0", "1.0"], 1, ("0.0", "1.0"), [0, 1, 1]),
         (["2", "1", "x"], 3, ("1", "2", "x"), [1, 0, 2]),  # one name, and all are names
         (["b", "Ä", "a"], 3, ("a", "b", "Ä"), [1, 2, 0]),
         (["yes", "no", "yes"], 1, ("no", "yes"), [1, 0, 1]),
@@ -133,6 +150,38 @@ def test_labels_of_any_type(tmp_path, cells, outputs, labels, classes):
     assert repr(data.columns.labels) == repr(labels or (9007199254740992, 9007199254740993))
     assert data.classes.tolist() == classes
     assert data.t.shape == (3, outputs)
+
+
+def test_words_for_missing_are_missing_among_codes_as_among_numbers(tmp_path):
+    data = read(write(tmp_path, "a,t\n1,01\n2,NA\n3,1\n"), spec_of(1, 2), missing="drop")
+    assert data.columns.labels == ("01", "1") and data.classes.tolist() == [0, 1]
+
+
+def test_numbers_of_one_output_that_are_spelled_in_more_than_two_ways_are_no_classes(tmp_path):
+    for cells in (["0", "1", "1.0"], ["1.0", "1.0", "1.0"]):
+        path = write(tmp_path, "a,t\n" + "".join(f"1,{cell}\n" for cell in cells))
+        for loss in ("squared", "binary_cross_entropy"):
+            data = read(path, spec_of(1, 1, loss))
+            assert data.columns.labels is None
+            assert data.t[:, 0].tolist() == [float(cell) for cell in cells]
+
+
+def test_codes_of_a_binary_cross_entropy_keep_their_spelling(tmp_path):
+    path = write(tmp_path, "a,t\n1,001\n2,002\n3,001\n")
+    data = read(path, spec_of(1, 1, "binary_cross_entropy"))
+    assert data.columns.labels == ("001", "002") and data.t.tolist() == [[0], [1], [0]]
+    # 2**53 and 2**53 + 1 are one number in float64, and two classes.
+    path = write(tmp_path, "a,t\n1,9007199254740992\n2,9007199254740993\n")
+    data = read(path, spec_of(1, 1, "binary_cross_entropy"))
+    assert data.columns.labels == (2**53, 2**53 + 1)
+
+
+@pytest.mark.parametrize("spelled", ["09", "9e0", "+9", "9."])
+def test_another_spelling_is_no_class_of_training(tmp_path, spelled):
+    spec = spec_of(1, 3)
+    trained = trained_on(read(write(tmp_path, "a,t\n1,7\n2,8\n3,9\n"), spec), spec)
+    message = refusal_again(write(tmp_path, f"a,t\n1,{spelled}\n"), trained)
+    assert f"line 2, column 't': {spelled!r} is none of the classes of training (7, 8, 9)" in message
 
 
 def test_columns_that_are_one_hot_already_are_classes(tmp_path):
@@ -239,7 +288,8 @@ CSV_REFUSALS = [
     ("an infinite class", "a,t\n1,0\n2,inf\n", 1, 2, "line 3, column 't': 'inf' is no class"),
     ("an open quote", 'a,t\n1,"2\n', 1, 1, "line 2: unexpected end of data"),
     ("a NUL", "a,t\n1,2\0\n", 1, 1, "column 't': holds a NUL character"),
-    ("digits without end", f"a,t\n1,{'9' * 5000}\n2,3\n", 1, 2, "'inf' is no class"),
+    ("a class without end", "a,t\n1,1e999\n2,3\n", 1, 2, "line 2, column 't': 'inf' is no class"),
+    ("a broken class by another spelling", "a,t\n1,01\n2,1.50\n", 1, 2, "'1.5' is no class; the"),
 ]
 
 
@@ -864,6 +914,8 @@ def test_targets_that_are_there_are_read_from_every_source(tmp_path):
         ("a,t\n1,7\n2,8\n3,9\n", "a,t\n1,9.0\n2,7\n", [2, 0]),
         ("a,t\n1,na\n2,b\n3,c\n", "a,t\n1,na\n", [2]),
         ("a,t\n1,7\n2,8\n3,9\n", "a,t\n1,9\n2,NA\n", None),
+        ("a,t\n1,01\n2,1\n3,1e0\n", "a,t\n1,1\n2,1e0\n", [1, 2]),  # three ways to spell 1
+        ("a,t\n1,01\n2,1\n3,1e0\n", "a,t\n1,1\n2,NA\n", None),
     ],
 )
 def test_labels_are_those_of_training(tmp_path, training, again, classes):

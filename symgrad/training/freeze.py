@@ -36,8 +36,9 @@ from symgrad.language.functions import SELU_ALPHA, SELU_SCALE
 from symgrad.language.program import Program, prune
 from symgrad.language.unicode import listing
 from symgrad.training.folder import WEIGHTS
+from symgrad.training.labels import dtype_name, portable
 from symgrad.training.module import Array, gives_probabilities
-from symgrad.training.sound import LABEL_DTYPES, check
+from symgrad.training.sound import check
 from symgrad.training.trained import Label, Trained
 
 # The header lists so many inputs, and so many outputs, with so many characters of their names.
@@ -89,8 +90,8 @@ def source(trained: Trained, name: str | None = None, file_name: str = WEIGHTS) 
         "spec": plain(spec.normalised()),
         "input_names": plain(trained.columns.inputs),
         "output_names": plain(trained.columns.targets),
-        "labels": None if labels is None else plain(labels),
-        "label_dtype": None if labels is None else LABEL_DTYPES[type(labels[0])],
+        "labels": None if labels is None else plain(portable(labels)),
+        "label_dtype": None if labels is None else f"np.{dtype_name(labels)}",
         "probabilities": probabilities,
         "entries": entries,
         "functions": with_callees(network["functions"]),
@@ -202,7 +203,7 @@ def _description(trained: Trained) -> Iterator[str]:
         shown = ", ".join(map(_shown, columns.targets[:LISTED]))
         yield f"Classes, of {shown or 'no name'}:"
         yield ""
-        yield from _listed("class {}", columns.labels, "LABELS")
+        yield from _listed("class {}", portable(columns.labels), "LABELS")
 
 
 def _listed(place: str, names: Sequence[Label], constant: str) -> Iterator[str]:

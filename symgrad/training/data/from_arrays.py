@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from symgrad.errors import DataError
-from symgrad.training.data.table import Column, Place, Roles, Table, listed
+from symgrad.training.data.table import Column, Place, Roles, Table, check_names, listed
 from symgrad.training.data.values import UnusableColumn, column_of
 from symgrad.training.module import Array
 
@@ -147,6 +147,7 @@ def from_array(array: Array, source: str = "the array") -> Table:
     if names is None and array.ndim == 2:
         columns = [_column(counted_name(c), place, array[:, c]) for c in range(array.shape[1])]
     elif names is not None and array.ndim == 1:
+        check_names(source, names)
         columns = [_column(name, place, array[name]) for name in names]
     else:
         raise DataError(
