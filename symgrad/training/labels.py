@@ -62,7 +62,8 @@ def _dtype(labels: Sequence[Label]) -> str:
             return "str_"
         case float():
             return "float64"
-    low, high = min(labels), max(labels)  # type: ignore[type-var]
-    if -(2**63) <= low and high < 2**63:  # type: ignore[operator]
+    integers = [int(label) for label in labels]
+    low, high = min(integers), max(integers)
+    if low >= -(2**63) and high < 2**63:
         return "int64"
-    return "uint64" if low >= 0 and high < 2**64 else ""  # type: ignore[operator]
+    return "uint64" if low >= 0 and high < 2**64 else ""

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from symgrad.errors import DataError
+from symgrad.training.data.quotes import without_blanks
 from symgrad.training.data.table import (
     Factor,
     Kind,
@@ -51,7 +52,7 @@ def from_csv(path: Path) -> Table:
 
     # utf-8-sig drops the mark that some spreadsheets write before the first column's name.
     with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.reader(file, strict=True)
+        reader = csv.reader(without_blanks(file), strict=True)
         try:
             header = [name.strip() for name in next((cells for cells in reader if cells), [])]
             _check_header(path, header, reader.line_num)

@@ -158,17 +158,18 @@ def _typed(objects: Sequence[Any]) -> Array:
     if all(map(_is_whole, objects)):
         integers = [int(value) for value in objects]
         low, high = min(integers, default=0), max(integers, default=0)
-        if -(2**63) <= low and high < 2**63:
+        if low >= -(2**63) and high < 2**63:
             return np.array(integers, dtype=np.int64)
-        return np.array(integers, dtype=np.uint64 if 0 <= low and high < 2**64 else object)
+        return np.array(integers, dtype=np.uint64 if low >= 0 and high < 2**64 else object)
     return np.array([_float(value) for value in objects], dtype=np.float64)
 
 
 def _is_whole(value: Any) -> bool:
     """Whether it is an integer, or a decimal that is one: of these every digit counts."""
     if isinstance(value, Decimal):
-        # The sign of the exponent, and how large it is, come before digits are written out.
-        return value.is_finite() and value.adjusted() < DIGITS and value == value.to_integral_value()
+        # One of few digits and a large exponent would be written out in all of them.
+        fits = value.is_finite() and value.adjusted() < DIGITS
+        return fits and value == value.to_integral_value()
     return isinstance(value, int | np.integer)
 
 
