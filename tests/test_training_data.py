@@ -213,6 +213,43 @@ def test_integers_that_are_no_probabilities_are_classes_to_a_binary_cross_entrop
     assert "3 classes (0, 1, 2), but 2 are needed: the one output tells two" in refusal(three, spec)
 
 
+# The least and the greatest target of a loss, and the numbers next to them that are none.
+SUITED = {
+    "binary_cross_entropy": ([0, 0.5, 1], [-0.25, 1.5, np.nextafter(1, 2), -5e-324, 1e300]),
+    "cross_entropy": ([0, 0.5, 7], [-0.25, -5e-324, -1e300]),
+    "kl": ([0, 0.5, 7], [-0.25, -5e-324, -1e300]),
+    "poisson": ([0, 0.5, 1e9], [-0.25, -1, -5e-324]),
+    "squared": ([-1e9, 0.5, 1e9], []),
+    "huber": ([-1e9, 0.5, 1e9], []),
+}
+
+
+@pytest.mark.parametrize("loss", SUITED)
+def test_targets_that_a_loss_is_not_for_are_refused_with_their_row(tmp_path, loss):
+    good, bad = SUITED[loss]
+    for outputs in (1, 2):
+        head = "a," + ",".join(f"t{k}" for k in range(outputs)) + "\n"
+        rows = [",".join(["1", *["0.5"] * (outputs - 1), repr(float(t))]) for t in good]
+        read(write(tmp_path, head + "\n".join(rows)), spec_of(1, outputs, loss))
+        for t in bad:
+            row = ",".join(["2", *["0.5"] * (outputs - 1), repr(float(t))])
+            path = write(tmp_path, head + "\n".join([*rows, row, *rows]))
+            message = refusal(path, spec_of(1, outputs, loss))
+            place = f"data.csv, line {len(rows) + 2}, column 't{outputs - 1}': the target "
+            assert place in message and f"does not suit the loss {loss}, whose targets" in message
+
+
+def test_targets_of_dropped_rows_do_not_count_and_rows_keep_their_numbers(tmp_path):
+    path = write(tmp_path, "a,t\n,-1\n1,0.5\n2,-0.5\n")
+    message = refusal(path, spec_of(1, 1, "poisson"), missing="drop")
+    assert "line 4, column 't': the target -0.5 does not suit the loss poisson" in message
+    path = write(tmp_path, "a,t\n,-1\n1,0.5\n")
+    assert read(path, spec_of(1, 1, "poisson"), missing="drop").t.tolist() == [[0.5]]
+    arrays = np.ones((2, 1)), np.array([[0.5], [1.5]])
+    message = refusal(arrays, spec_of(1, 1, "binary_cross_entropy"))
+    assert message.startswith("the arrays, row 1, column 't': the target 1.5 does not suit")
+
+
 def test_booleans_among_inputs_are_1_and_0(tmp_path):
     data = read(write(tmp_path, "a,b,t\ntrue,1,3\n False ,2,4\n"), spec_of(2, 1))
     assert data.x.tolist() == [[1, 1], [0, 2]]

@@ -34,7 +34,7 @@ def export_command(
     from symgrad.training.trained import Trained
 
     trained = Trained.load(weights_file(run))
-    path = output or Path(f"{Spec.parse(trained.spec).name}.onnx")
+    path = output or Path(f"{Spec.recorded(trained.spec).name}.onnx")
     if os.path.lexists(path) and not is_own(path):
         raise InteropError(
             f"{path} is there already and is no file that symgrad wrote; it was left as it is."

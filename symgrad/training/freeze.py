@@ -59,7 +59,7 @@ def source(trained: Trained, name: str | None = None, file_name: str = WEIGHTS) 
     file, for the header. Raises SymgradError for a name that no module can have, SpecError for a
     spec that is none, and DataError for numbers, names or labels that do not fit it.
     """
-    spec = Spec.parse(trained.spec)
+    spec = Spec.recorded(trained.spec)
     name = module_name(trained, name)
     check(trained, spec)
     program = prune(share(stabilize(expand(spec))), ("y",))
@@ -118,7 +118,7 @@ def source(trained: Trained, name: str | None = None, file_name: str = WEIGHTS) 
 def module_name(trained: Trained, name: str | None = None) -> str:
     """`name`, or by default SPECNAME_frozen. Raises SymgradError if no module can have it."""
     if name is None:
-        name = f"{Spec.parse(trained.spec).name}_frozen"
+        name = f"{Spec.recorded(trained.spec).name}_frozen"
     if wrong := module_problem(name):
         raise SymgradError(f"the module's name {quoted(name)} {wrong}")
     return name

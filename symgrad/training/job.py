@@ -88,7 +88,7 @@ def job_again(
     `spec` must be that of the record, if given; `epochs` may be more than there. Raises DataError
     where the data is not what it was.
     """
-    recorded = Spec.parse(record["spec"])
+    recorded = Spec.recorded(record["spec"])
     if spec is not None and not _agrees(read_spec(spec), recorded):
         raise SpecError(
             f"{recorded.name}: the spec is not the one that the run began with; leave it out, or "

@@ -83,7 +83,7 @@ def advice(result: Run | Folds) -> str:
             (number, run) for number, run in enumerate(run.runs, 1) if run.ending is Ending.DIVERGED
         )
         where = f" of fold {number}"
-    training = Spec.parse(run.trained.spec).training
+    training = Spec.recorded(run.trained.spec).training
     assert training is not None
     # Without patience the last weights whose loss is finite are kept: the next epoch broke it.
     epoch = len(run.history) if training.patience is not None else run.kept
