@@ -313,8 +313,8 @@ def _check_output(spec: Spec) -> Iterator[Problem]:
     if layer.units == 1 and always is not None:
         yield (
             ("layers", number, "activation"),
-            f"{layer.activation!r} of one unit is always {always}; use 'sigmoid' for the probability of"
-            " one of two classes, or give the layer a unit for each class",
+            f"{layer.activation!r} of one unit is always {always}; use 'sigmoid' for the"
+            " probability of one of two classes, or give the layer a unit for each class",
         )
 
 

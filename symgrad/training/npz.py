@@ -5,12 +5,13 @@ read is checked against the archive's checksums: a flipped bit does not come out
 """
 
 import math
+import sys
 import tokenize
 import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 import numpy as np
 from numpy.lib import format as npy
@@ -23,8 +24,8 @@ PICKLED = (
     "store plain arrays of numbers or text"
 )
 
-# What the standard library and NumPy raise for an archive or a header that is none. Of these only
-# OSError can also mean that the disk failed; it is then as good a reason.
+# What the standard library and NumPy raise for an archive, or a header, that is none. An OSError
+# may also be the disk's; the file is then no better.
 _BROKEN = (
     zipfile.BadZipFile,
     zlib.error,
@@ -42,6 +43,9 @@ _BROKEN = (
     RuntimeError,  # a member that is said to be encrypted
     OSError,
 )
+
+# What an entry of an archive's directory begins with.
+_MEMBER = b"PK\x01\x02"
 
 # deflate can't make more of a byte.
 _MOST = 1032
@@ -63,6 +67,9 @@ class Archive:
         try:
             self._size = self._file.seek(0, 2)
             self._members = zipfile.ZipFile(self._file)
+            for info in self._members.infolist():
+                if _MEMBER in info.comment + info.extra:
+                    raise zipfile.BadZipFile(f"{info.filename} hides another member")
         except _BROKEN as error:
             self._file.close()
             raise Damaged(f"{path}: not an NPZ file, or damaged ({_line(error)})") from error
@@ -113,7 +120,7 @@ def read_npy(path: Path) -> Array:
         raise Damaged(f"{path}: damaged ({_line(error)})") from error
 
 
-def _array(opened: Callable[[], BinaryIO], size: int) -> Array:
+def _array(opened: Callable[[], IO[bytes]], size: int) -> Array:
     """The array in so many bytes, of which the header comes first, and says how many follow."""
     with opened() as file:
         if file.read(len(npy.MAGIC_PREFIX)) != npy.MAGIC_PREFIX:
@@ -125,12 +132,24 @@ def _array(opened: Callable[[], BinaryIO], size: int) -> Array:
         shape, _, dtype = readers.get(version, npy.read_array_header_2_0)(file)
         if dtype.hasobject:
             raise DataError(PICKLED)
-        told, there = math.prod(shape) * dtype.itemsize, size - file.tell()
+        count: int = math.prod(shape, start=1)
+        told, there = count * dtype.itemsize, size - file.tell()
         # Empty text has no size, and NumPy makes room for a character of each.
-        if told != there or (not dtype.itemsize and math.prod(shape)):
+        if told != there or (count and not dtype.itemsize):
             raise Damaged(f"is damaged (of {told:,} bytes, {there:,} are there)")
     with opened() as file:
-        return npy.read_array(file, allow_pickle=False)
+        array: Array = npy.read_array(file, allow_pickle=False)
+    if not is_text(array):
+        raise Damaged("is damaged (it holds characters that there aren't)")
+    return array
+
+
+def is_text(array: Array) -> bool:
+    """Whether text is such in every character; true for what is no text. NumPy does not look."""
+    if array.dtype.kind != "U" or not array.size:
+        return True
+    native = np.ascontiguousarray(array, array.dtype.newbyteorder("="))
+    return bool(native.reshape(-1).view(np.uint32).max(initial=0) <= sys.maxunicode)
 
 
 def _line(error: BaseException) -> str:

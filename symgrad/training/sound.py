@@ -1,13 +1,24 @@
 """Whether weights and what belongs to them fit together: a file may be put together by hand."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 
 from symgrad.compiler.spec import Spec
-from symgrad.errors import DataError
+from symgrad.errors import DataError, SpecError
 from symgrad.training.labels import problem
 from symgrad.training.trained import Label, Trained
+
+
+def load(path: Path) -> Trained:
+    """Reads a weights file; DataError, with its name, if it is none or does not fit together."""
+    trained = Trained.load(path)
+    try:
+        check(trained, Spec.recorded(trained.spec))
+    except (SpecError, DataError) as error:
+        raise DataError(f"{path}: {error}") from error
+    return trained
 
 
 def check(trained: Trained, spec: Spec) -> None:

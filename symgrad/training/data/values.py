@@ -12,6 +12,7 @@ from symgrad.errors import DataError
 from symgrad.training.data.table import Column, Factor, Kind, Place, factor_of_numbers
 from symgrad.training.labels import DIGITS
 from symgrad.training.module import Array
+from symgrad.training.npz import is_text
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,8 @@ def column_of(name: str, place: Place, present: Array, missing: Array) -> Column
     """A column of values of any dtype: those that are there, of shape (present,), and a mask of
     shape (rows,) that is true for those that are not. NaN, None and blank text are missing, too."""
     if present.dtype.kind in "UTO":  # text of numpy's two kinds, and Python objects
+        if not is_text(present):
+            return UnusableColumn(name, place, f"holds characters that there aren't; {EXPECTED}")
         objects = present.tolist()
         absent = np.array([_absent(value) for value in objects], dtype=bool)
         objects = [value for value in objects if not _absent(value)]
