@@ -526,7 +526,7 @@ def labelled(*labels: Any) -> Trained:
         (labelled(["a"], ["b"]), "labels must all be of one type"),
         (labelled("a", "a"), "two labels are equal"),
         (labelled("a", "a\0"), "ends with NUL"),
-        (labelled(1, 2**63), "has more than 64 bits"),
+        (labelled(1, 10**4300), "more than 4,300 digits"),
         (labelled(1.0, float("nan")), "the label nan is no finite number"),
     ],
 )

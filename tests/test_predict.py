@@ -12,9 +12,12 @@ from trainings import PLANE, RINGS, execute, plane, plane_csv, rings_csv, text
 import symgrad
 from symgrad.compiler.spec import Spec
 from symgrad.errors import DataError
+from symgrad.interop import onnx
+from symgrad.training.freeze import source
 from symgrad.training.module import gives_probabilities
-from symgrad.training.predict import Predictions
+from symgrad.training.predict import Predictions, predict
 from symgrad.training.run import Run
+from symgrad.training.trained import Columns, Scaling, Trained
 
 
 @pytest.fixture(scope="module")
@@ -128,3 +131,15 @@ def test_the_command_writes_csv_and_shows_figures(classes, tmp_path):
     assert done.code == 0, done.err
     assert done.out == classes.predict(data).csv()
     assert "accuracy" in done.err and "true ↓ predicted →" in done.err
+
+
+def test_a_run_of_a_softmax_of_one_unit_predicts_what_it_did(tmp_path):
+    spec = Spec.recorded(PLANE | {"layers": [{"units": 1, "activation": "softmax"}]})
+    ones, zeros = np.ones(2), np.zeros(1)
+    scaling = Scaling(ones, ones, zeros, np.ones(1))
+    trained = Trained(spec.normalised(), np.ones(3), Columns(("a", "b"), ("t",)), scaling)
+    np.savez(tmp_path / "weights.npz", **trained.arrays({}))
+    again = Trained.load(tmp_path / "weights.npz")
+    assert predict(again, plane()[0]).outputs.tolist() == [[1.0]] * 60
+    assert "def predict(x)" in source(again)
+    onnx.write(again, tmp_path / "net.onnx")

@@ -148,7 +148,7 @@ def test_refusals_before_there_is_a_folder(tmp_path):
     x, t = plane()
     poisson = PLANE | {"name": "rate", "loss": {"kind": "poisson"}}
     cases = [
-        (lambda into: symgrad.train(poisson, (x, -t), into), "before the first step"),
+        (lambda into: symgrad.train(poisson, (x, -t), into), "suit the loss poisson"),
         (lambda into: symgrad.train(PLANE, (x, t), into, checkpoint=-1), "seconds apart"),
         (lambda into: symgrad.train(PLANE, (x[:2], t[:2]), into, patience=2), "holds out none"),
         (lambda into: symgrad.cross_validate(PLANE, (x, t), 61, into), "61 folds"),

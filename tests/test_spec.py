@@ -66,6 +66,10 @@ DIGITS_DATA: dict[str, Any] = {
 
 KEYS = "name, dtype, inputs, layers, loss, activations, training"
 KNOWN = ", ".join(ACTIVATIONS)
+ONE_UNIT = (
+    "use 'sigmoid' for the probability of one of two classes, or give the layer a unit for each"
+    " class"
+)
 NO_IDENTIFIER = (
     "is no identifier; use the letters a to z, digits and underscores, and begin with no digit"
 )
@@ -354,6 +358,16 @@ def test_the_json_schema() -> None:
         ({"layers": [{"units": 1, "activation": "mean"}, {"units": 1}],
           "activations": {"mean": {"formula": "z - sum(z)"}}}, "layers[0].activation: 'mean' is"
          " for the last layer only, since its formula has a sum; use another activation here"),
+        ({"layers": [{"units": 3}, {"units": 1, "activation": "softmax"}]},
+         f"layers[1].activation: 'softmax' of one unit is always 1; {ONE_UNIT}"),
+        *(
+            ({"layers": [{"units": 1, "activation": "own"}],
+              "activations": {"own": {"formula": formula}}},
+             f"layers[0].activation: 'own' of one unit is always {always}; {ONE_UNIT}")
+            for formula, always in (
+                ("exp(-z)/sum(exp(-z))", 1), ("z/sum(z)", 1), ("z - sum(z)", 0)
+            )
+        ),
         ({"activations": {"relu": {"formula": "z"}}},
          "activations.relu: 'relu' is built in; choose another name"),
         ({"activations": {"my act": {"formula": "z"}}},
@@ -685,3 +699,16 @@ def test_any_data_is_read_or_refused(data: dict[str, Any]) -> None:
             read(mapping)
         except SpecError as error:
             assert str(error).replace("\n", "").isprintable()
+
+
+def test_what_a_run_was_trained_with_is_still_read():
+    """softmax of one unit could once be trained; what it predicts is 1, and stays so."""
+    plain = small(layers=[{"units": 1, "activation": "softmax"}])
+    with pytest.raises(SpecError, match="of one unit is always 1"):
+        Spec.parse(plain)
+    spec = Spec.recorded(plain)
+    assert Spec.recorded(spec.normalised()) == spec
+    with pytest.raises(SpecError, match="layers"):
+        Spec.recorded({**plain, "layers": []})
+    two = Spec.parse(small(layers=[{"units": 2, "activation": "softmax"}]))
+    assert two.outputs == 2

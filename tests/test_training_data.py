@@ -3,6 +3,7 @@
 import builtins
 import csv
 import datetime
+import io
 import pickle
 import zipfile
 from decimal import Decimal
@@ -19,6 +20,7 @@ from hypothesis import strategies as st
 from symgrad.errors import DataError
 from symgrad.training.data import Samples, read, read_again
 from symgrad.training.data.from_csv import ROWS_OF_A_BLOCK
+from symgrad.training.data.quotes import without_blanks
 from symgrad.training.trained import Columns, Scaling, Trained
 
 DATA = Path(__file__).parent.parent / "data"
@@ -111,9 +113,26 @@ def test_names_become_one_column_a_class(tmp_path):
 @pytest.mark.parametrize(
     ("cells", "outputs", "labels", "classes"),
     [
-        (["3", "0", "1.0"], 4, (0, 1, 2, 3), [3, 0, 1]),  # column numbers as they are
+        (["3", "0", "1"], 4, (0, 1, 2, 3), [3, 0, 1]),  # column numbers as they are
         (["10", "9", "-1"], 3, (-1, 9, 10), [2, 1, 0]),
-        (["1", "01", "1e3"], 2, (1, 1000), [0, 0, 1]),
+        # What is not spelled as a whole number is may be another class: all are names.
+        (["1", "01", "1e3"], 3, ("01", "1", "1e3"), [1, 0, 2]),
+        (["002", "001", "002"], 2, ("001", "002"), [1, 0, 1]),
+        (["12e4", "1E1", "10"], 3, ("10", "12e4", "1E1"), [1, 2, 0]),
+        (["1", "1.0", "+1"], 3, ("+1", "1", "1.0"), [1, 2, 0]),
+        (["1.0", "2.0", "10.0"], 3, ("1.0", "10.0", "2.0"), [0, 2, 1]),
+        (["-0", "0", "-0"], 2, ("-0", "0"), [0, 1, 0]),
+        (["-1", "1_000", "0x10"], 3, ("-1", "0x10", "1_000"), [0, 2, 1]),
+        ([" 7 ", "8", "7"], 2, (7, 8), [0, 1, 0]),  # blanks around a cell are no part of it
+        (["1", "\uff11", "1"], 2, ("1", "\uff11"), [0, 1, 0]),  # a digit of full width
+        (["9" * 5000, "3", "3"], 2, ("3", "9" * 5000), [1, 0, 0]),  # more than Python reads
+        (["9" * 4000, "3", "3"], 2, (3, int("9" * 4000)), [1, 0, 0]),
+        (["18446744073709551616", "-1", "-1"], 2, (-1, 2**64), [1, 0, 0]),
+        # A letter with its accent in one character or in two.
+        (["\u00e9", "e\u0301", "e"], 3, ("e", "e\u0301", "\u00e9"), [2, 1, 0]),
+        (["01", "1", "01"], 1, ("01", "1"), [0, 1, 0]),
+        (["00", "01", "01"], 1, ("00", "01"), [0, 1, 1]),
+        (["0.0", "1.0", "1.0"], 1, ("0.0", "1.0"), [0, 1, 1]),
         (["2", "1", "x"], 3, ("1", "2", "x"), [1, 0, 2]),  # one name, and all are names
         (["b", "Ä", "a"], 3, ("a", "b", "Ä"), [1, 2, 0]),
         (["yes", "no", "yes"], 1, ("no", "yes"), [1, 0, 1]),
@@ -133,6 +152,38 @@ def test_labels_of_any_type(tmp_path, cells, outputs, labels, classes):
     assert repr(data.columns.labels) == repr(labels or (9007199254740992, 9007199254740993))
     assert data.classes.tolist() == classes
     assert data.t.shape == (3, outputs)
+
+
+def test_words_for_missing_are_missing_among_codes_as_among_numbers(tmp_path):
+    data = read(write(tmp_path, "a,t\n1,01\n2,NA\n3,1\n"), spec_of(1, 2), missing="drop")
+    assert data.columns.labels == ("01", "1") and data.classes.tolist() == [0, 1]
+
+
+def test_numbers_of_one_output_that_are_spelled_in_more_than_two_ways_are_no_classes(tmp_path):
+    for cells in (["0", "1", "1.0"], ["1.0", "1.0", "1.0"]):
+        path = write(tmp_path, "a,t\n" + "".join(f"1,{cell}\n" for cell in cells))
+        for loss in ("squared", "binary_cross_entropy"):
+            data = read(path, spec_of(1, 1, loss))
+            assert data.columns.labels is None
+            assert data.t[:, 0].tolist() == [float(cell) for cell in cells]
+
+
+def test_codes_of_a_binary_cross_entropy_keep_their_spelling(tmp_path):
+    path = write(tmp_path, "a,t\n1,001\n2,002\n3,001\n")
+    data = read(path, spec_of(1, 1, "binary_cross_entropy"))
+    assert data.columns.labels == ("001", "002") and data.t.tolist() == [[0], [1], [0]]
+    # 2**53 and 2**53 + 1 are one number in float64, and two classes.
+    path = write(tmp_path, "a,t\n1,9007199254740992\n2,9007199254740993\n")
+    data = read(path, spec_of(1, 1, "binary_cross_entropy"))
+    assert data.columns.labels == (2**53, 2**53 + 1)
+
+
+@pytest.mark.parametrize("spelled", ["09", "9e0", "+9", "9."])
+def test_another_spelling_is_no_class_of_training(tmp_path, spelled):
+    spec = spec_of(1, 3)
+    trained = trained_on(read(write(tmp_path, "a,t\n1,7\n2,8\n3,9\n"), spec), spec)
+    message = refusal_again(write(tmp_path, f"a,t\n1,{spelled}\n"), trained)
+    assert f"line 2, column 't': {spelled!r} is none of the classes of training (7, 8" in message
 
 
 def test_columns_that_are_one_hot_already_are_classes(tmp_path):
@@ -162,6 +213,43 @@ def test_integers_that_are_no_probabilities_are_classes_to_a_binary_cross_entrop
     assert "3 classes (0, 1, 2), but 2 are needed: the one output tells two" in refusal(three, spec)
 
 
+# The least and the greatest target of a loss, and the numbers next to them that are none.
+SUITED = {
+    "binary_cross_entropy": ([0, 0.5, 1], [-0.25, 1.5, np.nextafter(1, 2), -5e-324, 1e300]),
+    "cross_entropy": ([0, 0.5, 7], [-0.25, -5e-324, -1e300]),
+    "kl": ([0, 0.5, 7], [-0.25, -5e-324, -1e300]),
+    "poisson": ([0, 0.5, 1e9], [-0.25, -1, -5e-324]),
+    "squared": ([-1e9, 0.5, 1e9], []),
+    "huber": ([-1e9, 0.5, 1e9], []),
+}
+
+
+@pytest.mark.parametrize("loss", SUITED)
+def test_targets_that_a_loss_is_not_for_are_refused_with_their_row(tmp_path, loss):
+    good, bad = SUITED[loss]
+    for outputs in (1, 2):
+        head = "a," + ",".join(f"t{k}" for k in range(outputs)) + "\n"
+        rows = [",".join(["1", *["0.5"] * (outputs - 1), repr(float(t))]) for t in good]
+        read(write(tmp_path, head + "\n".join(rows)), spec_of(1, outputs, loss))
+        for t in bad:
+            row = ",".join(["2", *["0.5"] * (outputs - 1), repr(float(t))])
+            path = write(tmp_path, head + "\n".join([*rows, row, *rows]))
+            message = refusal(path, spec_of(1, outputs, loss))
+            place = f"data.csv, line {len(rows) + 2}, column 't{outputs - 1}': the target "
+            assert place in message and f"does not suit the loss {loss}, whose targets" in message
+
+
+def test_targets_of_dropped_rows_do_not_count_and_rows_keep_their_numbers(tmp_path):
+    path = write(tmp_path, "a,t\n,-1\n1,0.5\n2,-0.5\n")
+    message = refusal(path, spec_of(1, 1, "poisson"), missing="drop")
+    assert "line 4, column 't': the target -0.5 does not suit the loss poisson" in message
+    path = write(tmp_path, "a,t\n,-1\n1,0.5\n")
+    assert read(path, spec_of(1, 1, "poisson"), missing="drop").t.tolist() == [[0.5]]
+    arrays = np.ones((2, 1)), np.array([[0.5], [1.5]])
+    message = refusal(arrays, spec_of(1, 1, "binary_cross_entropy"))
+    assert message.startswith("the arrays, row 1, column 't': the target 1.5 does not suit")
+
+
 def test_booleans_among_inputs_are_1_and_0(tmp_path):
     data = read(write(tmp_path, "a,b,t\ntrue,1,3\n False ,2,4\n"), spec_of(2, 1))
     assert data.x.tolist() == [[1, 1], [0, 2]]
@@ -172,6 +260,62 @@ def test_a_mark_of_byte_order_quotes_and_empty_lines_do_no_harm(tmp_path):
     path.write_bytes('\ufeff"a","t"\r\n\r\n 1 ,"2"\r\n\r\n'.encode())
     data = read(path, spec_of(1, 1), targets=["t"])
     assert (data.x.tolist(), data.t.tolist()) == ([[1]], [[2]])
+
+
+@pytest.mark.parametrize(
+    ("row", "label"),
+    [
+        ('1, "x"', "x"),
+        ('1,\t"x" ', "x"),
+        (' "1" ,\u00a0"x"\t', "x"),
+        ('1, "x, y"', "x, y"),
+        ('1, "a ""b"" , c" ', 'a "b" , c'),
+        ('1,"""x"""', '"x"'),  # these belong to the name
+        ('1, 5" x "', '5" x "'),  # and so do quotes within a cell that has none around it
+        ('1, "two\r\n"" , ""lines" ', 'two\r\n" , "lines'),
+        ('1," x "', "x"),  # blanks in quotes are blanks
+    ],
+)
+def test_blanks_around_quoted_cells_are_no_part_of_them(tmp_path, row, label):
+    path = tmp_path / "data.csv"
+    path.write_bytes(f'"a" , "kind"\r\n2, other\r\n{row}\r\n'.encode())
+    data = read(path, spec_of(1, 2))
+    assert data.x.tolist() == [[2], [1]]
+    assert set(data.columns.labels) == {"other", label}
+    assert data.columns.inputs == ("a",) and data.columns.targets == ("kind",)
+
+
+LINES = st.text('ab",\n\r', max_size=20)
+CELLS = st.lists(st.tuples(*[st.text('ab",\n \t', min_size=1)] * 3), min_size=1, max_size=4)
+BLANKS = st.text(" \t", max_size=2)
+
+
+def rows_of(lines) -> object:
+    try:
+        return list(csv.reader(lines, strict=True))
+    except csv.Error as error:
+        return str(error)
+
+
+@settings(deadline=None, database=None, derandomize=True)
+@given(text=LINES)
+def test_where_there_are_no_blanks_a_csv_file_is_read_as_it_was(text):
+    lines = io.StringIO(text, newline="").readlines()
+    assert rows_of(without_blanks(lines)) == rows_of(lines)
+
+
+@settings(deadline=None, database=None, derandomize=True)
+@given(rows=CELLS, blanks=st.data())
+def test_quoted_cells_with_blanks_around_them_are_read_back(rows, blanks):
+    quoted = [
+        ",".join(
+            blanks.draw(BLANKS) + '"' + cell.replace('"', '""') + '"' + blanks.draw(BLANKS)
+            for cell in row
+        )
+        for row in rows
+    ]
+    lines = io.StringIO("\r\n".join(quoted), newline="").readlines()
+    assert rows_of(without_blanks(lines)) == [list(row) for row in rows]
 
 
 def test_sample_weights_from_a_column_or_ones(tmp_path):
@@ -239,7 +383,8 @@ CSV_REFUSALS = [
     ("an infinite class", "a,t\n1,0\n2,inf\n", 1, 2, "line 3, column 't': 'inf' is no class"),
     ("an open quote", 'a,t\n1,"2\n', 1, 1, "line 2: unexpected end of data"),
     ("a NUL", "a,t\n1,2\0\n", 1, 1, "column 't': holds a NUL character"),
-    ("digits without end", f"a,t\n1,{'9' * 5000}\n2,3\n", 1, 2, "'inf' is no class"),
+    ("a class without end", "a,t\n1,1e999\n2,3\n", 1, 2, "line 2, column 't': 'inf' is no class"),
+    ("a broken class by another spelling", "a,t\n1,01\n2,1.50\n", 1, 2, "'1.5' is no class; the"),
 ]
 
 
@@ -864,6 +1009,8 @@ def test_targets_that_are_there_are_read_from_every_source(tmp_path):
         ("a,t\n1,7\n2,8\n3,9\n", "a,t\n1,9.0\n2,7\n", [2, 0]),
         ("a,t\n1,na\n2,b\n3,c\n", "a,t\n1,na\n", [2]),
         ("a,t\n1,7\n2,8\n3,9\n", "a,t\n1,9\n2,NA\n", None),
+        ("a,t\n1,01\n2,1\n3,1e0\n", "a,t\n1,1\n2,1e0\n", [1, 2]),  # three ways to spell 1
+        ("a,t\n1,01\n2,1\n3,1e0\n", "a,t\n1,1\n2,NA\n", None),
     ],
 )
 def test_labels_are_those_of_training(tmp_path, training, again, classes):

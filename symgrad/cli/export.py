@@ -30,11 +30,10 @@ def export_command(
     from symgrad.compiler.spec import Spec
     from symgrad.interop.errors import InteropError
     from symgrad.interop.onnx import is_own, write
-    from symgrad.training.run import weights_file
-    from symgrad.training.trained import Trained
+    from symgrad.training.run import trained_by
 
-    trained = Trained.load(weights_file(run))
-    path = output or Path(f"{Spec.parse(trained.spec).name}.onnx")
+    trained = trained_by(run)
+    path = output or Path(f"{Spec.recorded(trained.spec).name}.onnx")
     if os.path.lexists(path) and not is_own(path):
         raise InteropError(
             f"{path} is there already and is no file that symgrad wrote; it was left as it is."

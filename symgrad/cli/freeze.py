@@ -29,13 +29,11 @@ def freeze_command(
     to functions under Numba's njit. Only a frozen module is ever overwritten.
     """
     from symgrad.training.freeze import module_name, source, write_frozen
-    from symgrad.training.run import weights_file
-    from symgrad.training.trained import Trained
+    from symgrad.training.run import trained_by, weights_file
 
-    file = weights_file(run)
-    trained = Trained.load(file)
+    trained = trained_by(run)
     name = module_name(trained, name)
-    path = write_frozen(source(trained, name, file.name), name, output)
+    path = write_frozen(source(trained, name, weights_file(run).name), name, output)
     typer.echo(f"wrote {path}; to use it:")
     typer.echo(f"    from {name} import predict")
     typer.echo(f"    predict(x)  # x of shape (samples, {len(trained.columns.inputs)})")

@@ -43,10 +43,9 @@ def predict_command(
     from symgrad.cli.results import show_confusion, show_figures
     from symgrad.training import atomic
     from symgrad.training.predict import predict
-    from symgrad.training.run import weights_file
-    from symgrad.training.trained import Trained
+    from symgrad.training.run import trained_by
 
-    trained = Trained.load(weights_file(run))
+    trained = trained_by(run)
     predictions = predict(trained, data)
     for note in predictions.notes:
         typer.echo(note, err=True)

@@ -31,11 +31,12 @@ from pydantic import (
     Field,
     PrivateAttr,
     ValidationError,
+    ValidationInfo,
     model_validator,
 )
 
 from symgrad.compiler import limits
-from symgrad.compiler.formula import Tree, has_sum, listed, quoted, suggestion
+from symgrad.compiler.formula import Binary, Call, Tree, has_sum, listed, quoted, suggestion
 from symgrad.compiler.spec_file import read_file
 from symgrad.compiler.spec_messages import Problem, cleaned, refusal, refuse, report, shown
 from symgrad.compiler.spec_names import IDENTIFIER, identifier_problem, module_problem
@@ -66,6 +67,9 @@ __all__ = [
 ]
 
 Dtype: TypeAlias = Literal["float32", "float64"]
+
+# What validators are told of a spec that a run was trained with.
+_RECORDED = {"recorded": True}
 
 
 def _layers(value: object) -> object:
@@ -141,6 +145,14 @@ class Spec(Model):
         """Read a spec from plain data, laid out like a file."""
         try:
             return cls.model_validate(dict(mapping) if isinstance(mapping, Mapping) else mapping)
+        except ValidationError as error:
+            raise SpecError(report(error, cls)) from None
+
+    @classmethod
+    def recorded(cls, mapping: Mapping[str, Any]) -> Self:
+        """Read the spec of a run as its files have it: also one that new runs must not have."""
+        try:
+            return cls.model_validate(mapping, context=_RECORDED)
         except ValidationError as error:
             raise SpecError(report(error, cls)) from None
 
@@ -225,8 +237,10 @@ class Spec(Model):
         return hash(self.digest())
 
     @model_validator(mode="after")
-    def _check(self) -> Self:
+    def _check(self, info: ValidationInfo) -> Self:
         refuse(chain(_check_names(self), _check_layers(self), _check_sizes(self)))
+        if info.context != _RECORDED:
+            refuse(_check_output(self))
         return self
 
 
@@ -286,6 +300,22 @@ def _check_layers(spec: Spec) -> Iterator[Problem]:
                 "a residual layer needs as many units as come in: it has"
                 f" {shown(layer.units)}, but {source} {shown(width)}",
             )
+
+
+def _check_output(spec: Spec) -> Iterator[Problem]:
+    """The sum over one unit is the unit itself: a share of it is 1, whatever the weights."""
+    layer, number, always = spec.layers[-1], len(spec.layers) - 1, None
+    match spec.activation_tree(layer.activation):
+        case Binary("/" | "-" as operator, left, Call("sum", (right,))) if left == right:
+            always = 1 if operator == "/" else 0
+        case None if layer.activation == "softmax":
+            always = 1
+    if layer.units == 1 and always is not None:
+        yield (
+            ("layers", number, "activation"),
+            f"{layer.activation!r} of one unit is always {always}; use 'sigmoid' for the"
+            " probability of one of two classes, or give the layer a unit for each class",
+        )
 
 
 def _mixes_units(spec: Spec, activation: str) -> bool:

@@ -69,6 +69,7 @@ class _WithModule(_Mixin):
 
     def _fit_lbfgs(self, X: Any, y: np.ndarray, sample_weight: Any, *rest: Any) -> None:
         self._check_depth(rest[-1])
+        self._check_counts(y)
         # In float64: the line search ends early on the rounding of float32.
         self._made_for = "float64", sample_weight is not None, None
         module, theta = self.compiled_.module, self.theta_
@@ -122,6 +123,7 @@ class _WithModule(_Mixin):
         if self.early_stopping and incremental:
             raise ValueError("partial_fit does not support early_stopping=True")
         self._check_depth(rest[-2])
+        self._check_counts(y)
         goes_on = incremental and hasattr(self, "_optimizer")
         kind = self._optimizer.kind if goes_on else name_of(self)
         self._made_for = self.coefs_[0].dtype.name, sample_weight is not None, kind
@@ -234,6 +236,15 @@ class _WithModule(_Mixin):
             raise ValueError(
                 f"hidden_layer_sizes={self.hidden_layer_sizes!r} does not fit the weights that "
                 f"there are, of {len(self._widths()) - 2} hidden layers; fit with warm_start=False"
+            )
+
+    def _check_counts(self, y: np.ndarray) -> None:
+        """Poisson's loss has no meaning for what scikit-learn would take the logarithm of."""
+        if self.out_activation_ == "exp" and (negative := np.argwhere(y < 0)).size:
+            row = int(negative[0, 0])
+            raise ValueError(
+                f"loss='poisson' is for counts or rates, from 0 on, but y of sample {row} is "
+                f"{y[tuple(negative[0])]:g}"
             )
 
     def _tells_the_mean(self) -> bool:

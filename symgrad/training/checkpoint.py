@@ -5,8 +5,7 @@ the last bit.
 """
 
 import math
-import zipfile
-import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -16,6 +15,7 @@ import numpy as np
 from symgrad.errors import DataError
 from symgrad.training import atomic
 from symgrad.training.module import Array
+from symgrad.training.npz import read_npz
 
 
 class Epoch(NamedTuple):
@@ -34,7 +34,8 @@ class Checkpoint:
 
     theta, previous and best are of shape (weights,) in the network's dtype: the weights now, those
     of an epoch before, and those with the lowest validation loss. `state` and `progress` are as the
-    module's `train_state` makes them.
+    module's `train_state` makes them. `run` is the id of the run, None for one of a version before
+    there were ids.
     """
 
     theta: Array
@@ -45,6 +46,7 @@ class Checkpoint:
     best_epoch: int = 0  # 0 while no validation loss was finite
     best_loss: float = math.inf
     history: list[Epoch] = field(default_factory=list)
+    run: str | None = None
 
     @classmethod
     def start(cls, theta: Array, state: Array, progress: Array) -> "Checkpoint":
@@ -83,6 +85,7 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
         "best_epoch": np.array(checkpoint.best_epoch),
         "best_loss": np.array(checkpoint.best_loss),
         "history": np.array(checkpoint.history, np.float64).reshape(-1, len(Epoch._fields)),
+        **({} if checkpoint.run is None else {"run": np.array(checkpoint.run)}),
     }
     atomic.write_npz(path, arrays)
 
@@ -90,24 +93,56 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
 def load(path: Path) -> Checkpoint:
     """Reads a checkpoint; raises DataError if the file is none, or damaged."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-        return Checkpoint(
-            arrays["theta"],
-            arrays["previous"],
-            arrays["best"],
-            arrays["state"],
-            arrays["progress"],
-            int(arrays["best_epoch"]),
-            float(arrays["best_loss"]),
-            [Epoch(*row) for row in arrays["history"].tolist()],
-        )
+        arrays = read_npz(path)
+        wrong = _problem(arrays)
     except OSError as error:
         raise DataError(f"{path}: {error.strerror or error}") from error
-    except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise DataError(
-            f"{path} is damaged ({error}); without this file the run begins anew when it is resumed"
-        ) from error
+    except DataError as error:
+        wrong = str(error).removeprefix(f"{path}: ")
+    if wrong:
+        raise DataError(f"{path} is damaged ({wrong}); {ANEW}")
+    run = arrays.get("run")
+    return Checkpoint(
+        arrays["theta"],
+        arrays["previous"],
+        arrays["best"],
+        arrays["state"],
+        arrays["progress"],
+        int(arrays["best_epoch"]),
+        float(arrays["best_loss"]),
+        [Epoch(*row) for row in arrays["history"].tolist()],
+        None if run is None else str(run),
+    )
+
+
+ANEW = "without this file the run begins anew when it is resumed"
+
+# The kinds of numbers that each array may hold, as NumPy's letters, and how many axes it has.
+_ARRAYS = {
+    "theta": ("f", 1),
+    "previous": ("f", 1),
+    "best": ("f", 1),
+    "state": ("f", 1),
+    "progress": ("u", 1),
+    "best_epoch": ("iu", 0),
+    "best_loss": ("f", 0),
+    "history": ("f", 2),
+}
+
+
+def _problem(arrays: Mapping[str, Array]) -> str:
+    """Why arrays are no checkpoint; empty if they are one. Whose they are, `fits` says."""
+    for name, (kinds, axes) in _ARRAYS.items():
+        if name not in arrays:
+            return f"there is no {name!r}"
+        array = arrays[name]
+        if array.dtype.kind not in kinds or array.ndim != axes:
+            return f"{name!r} is {array.dtype} of shape {array.shape}"
+    if arrays["history"].shape[1] != len(Epoch._fields):
+        return f"'history' is of shape {arrays['history'].shape}"
+    if "run" in arrays and (arrays["run"].dtype.kind != "U" or arrays["run"].ndim):
+        return "'run' is no text"
+    return ""
 
 
 def history_csv(history: list[Epoch], metric: str) -> bytes:

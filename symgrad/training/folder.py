@@ -14,17 +14,16 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
-from symgrad.errors import SymgradError
+from symgrad.errors import DataError, SymgradError
 from symgrad.training import atomic
 from symgrad.training.checkpoint import Checkpoint, history_csv, load, save
 from symgrad.training.module import Array
+from symgrad.training.record import Record, problem
 
 RECORD, CHECKPOINT, HISTORY, WEIGHTS = "run.json", "checkpoint.npz", "history.csv", "weights.npz"
 _LOCK = ".lock"
-
-Record = dict[str, Any]
 
 # What a run cannot be gone on with without.
 _NEEDED = {"status", "started", "spec", "spec_file", "options", "data"}
@@ -169,13 +168,33 @@ def read_record(path: Path) -> Record:
             and record["data"].keys() >= {"path", "sha256"}
             and isinstance(record["data"]["sha256"], str)
         ):
-            return record
-        problem = "no record of a run"
+            wrong = problem(record)
+            if not wrong:
+                return record
+            wrong = f"the run's record cannot be read: {wrong}; undo what was changed in it"
+        else:
+            wrong = "no record of a run"
     except OSError as error:
-        problem = error.strerror or str(error)
+        wrong = error.strerror or str(error)
     except (ValueError, RecursionError) as error:
-        problem = f"damaged ({error})"
-    raise RunError(f"{path / RECORD}: {problem}")
+        wrong = f"damaged ({error})"
+    raise RunError(f"{path / RECORD}: {wrong}")
+
+
+def refuse_foreign(file: Path, run: str | None, record: Record, way_out: str) -> None:
+    """DataError if a file says that it is of another run than the folder's, by its id.
+
+    Runs of versions before ids have none, neither in their record nor in their files.
+    """
+    here = record.get("id")
+    if run != here:
+        named = [f"run {_shown(each)}" if each else "a run without an id" for each in (run, here)]
+        raise DataError(f"{file} is of {named[0]}, and this is {named[1]}: {way_out}")
+
+
+def _shown(text: str) -> str:
+    """A text that someone may have put into a file, as part of a line."""
+    return text if text.isprintable() else repr(text)
 
 
 def read_checkpoint(path: Path) -> Checkpoint | None:

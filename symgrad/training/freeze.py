@@ -36,8 +36,9 @@ from symgrad.language.functions import SELU_ALPHA, SELU_SCALE
 from symgrad.language.program import Program, prune
 from symgrad.language.unicode import listing
 from symgrad.training.folder import WEIGHTS
+from symgrad.training.labels import dtype_name, portable
 from symgrad.training.module import Array, gives_probabilities
-from symgrad.training.sound import LABEL_DTYPES, check
+from symgrad.training.sound import check
 from symgrad.training.trained import Label, Trained
 
 # The header lists so many inputs, and so many outputs, with so many characters of their names.
@@ -58,7 +59,7 @@ def source(trained: Trained, name: str | None = None, file_name: str = WEIGHTS) 
     file, for the header. Raises SymgradError for a name that no module can have, SpecError for a
     spec that is none, and DataError for numbers, names or labels that do not fit it.
     """
-    spec = Spec.parse(trained.spec)
+    spec = Spec.recorded(trained.spec)
     name = module_name(trained, name)
     check(trained, spec)
     program = prune(share(stabilize(expand(spec))), ("y",))
@@ -89,8 +90,8 @@ def source(trained: Trained, name: str | None = None, file_name: str = WEIGHTS) 
         "spec": plain(spec.normalised()),
         "input_names": plain(trained.columns.inputs),
         "output_names": plain(trained.columns.targets),
-        "labels": None if labels is None else plain(labels),
-        "label_dtype": None if labels is None else LABEL_DTYPES[type(labels[0])],
+        "labels": None if labels is None else plain(portable(labels)),
+        "label_dtype": None if labels is None else f"np.{dtype_name(labels)}",
         "probabilities": probabilities,
         "entries": entries,
         "functions": with_callees(network["functions"]),
@@ -117,7 +118,7 @@ def source(trained: Trained, name: str | None = None, file_name: str = WEIGHTS) 
 def module_name(trained: Trained, name: str | None = None) -> str:
     """`name`, or by default SPECNAME_frozen. Raises SymgradError if no module can have it."""
     if name is None:
-        name = f"{Spec.parse(trained.spec).name}_frozen"
+        name = f"{Spec.recorded(trained.spec).name}_frozen"
     if wrong := module_problem(name):
         raise SymgradError(f"the module's name {quoted(name)} {wrong}")
     return name
@@ -202,7 +203,7 @@ def _description(trained: Trained) -> Iterator[str]:
         shown = ", ".join(map(_shown, columns.targets[:LISTED]))
         yield f"Classes, of {shown or 'no name'}:"
         yield ""
-        yield from _listed("class {}", columns.labels, "LABELS")
+        yield from _listed("class {}", portable(columns.labels), "LABELS")
 
 
 def _listed(place: str, names: Sequence[Label], constant: str) -> Iterator[str]:

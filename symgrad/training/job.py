@@ -21,7 +21,7 @@ from symgrad.compiler.spec import read as read_spec
 from symgrad.compiler.spec_training import WHOLE_BATCH, Training
 from symgrad.errors import DataError, SpecError
 from symgrad.training.data import Samples, read
-from symgrad.training.folder import Record
+from symgrad.training.record import Record
 
 Missing: TypeAlias = Literal["refuse", "drop", "mean"]
 SpecSource: TypeAlias = str | PathLike[str] | Mapping[str, Any] | Spec
@@ -88,7 +88,7 @@ def job_again(
     `spec` must be that of the record, if given; `epochs` may be more than there. Raises DataError
     where the data is not what it was.
     """
-    recorded = Spec.parse(record["spec"])
+    recorded = Spec.recorded(record["spec"])
     if spec is not None and not _agrees(read_spec(spec), recorded):
         raise SpecError(
             f"{recorded.name}: the spec is not the one that the run began with; leave it out, or "
@@ -160,6 +160,25 @@ def described(job: Job) -> Record:
             "columns": asdict(samples.columns),
         },
     }
+
+
+def identity(job: Job, fold: int | None = None) -> str:
+    """The id of a run of this job: the same whenever the same comes out, on the same machine.
+
+    It is made when a run begins, and then stays. More epochs are the same run gone on with, but
+    where the rate depends on how many there are.
+    """
+    training = job.training.normalised()
+    if "epochs" not in job.training.settings():
+        del training["epochs"]
+    decides = {
+        "spec": {**job.spec.normalised(), "training": training},
+        "options": asdict(job.options),
+        "data": job.sha256,
+        "fold": fold,
+    }
+    content = json.dumps(decides, sort_keys=True)
+    return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
 def _options(record: Record) -> Options:

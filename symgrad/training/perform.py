@@ -18,15 +18,16 @@ import numpy as np
 
 from symgrad.errors import DataError, SymgradError
 from symgrad.training import atomic
-from symgrad.training.checkpoint import Checkpoint
+from symgrad.training.checkpoint import ANEW, Checkpoint
 from symgrad.training.data import folds, holdout
 from symgrad.training.evaluate import Judge, evaluate, metric_name
 from symgrad.training.fit import Ending, fit, kept
-from symgrad.training.folder import CHECKPOINT, Folder, Record
-from symgrad.training.job import Job, described
+from symgrad.training.folder import CHECKPOINT, Folder, refuse_foreign
+from symgrad.training.job import Job, described, identity
 from symgrad.training.module import Array, Module
 from symgrad.training.parts import Part, Parts, parts
 from symgrad.training.plot import Compared, plot
+from symgrad.training.record import Record
 from symgrad.training.run import TRAINING, VALIDATION, Run, result_of
 from symgrad.training.stop import stopping
 from symgrad.training.trained import Scaling, Trained
@@ -113,18 +114,14 @@ def perform(task: Task, folder: Folder | None, keeping: Keeping) -> Run:
 
     Raises Interrupted, and BrokenOff where a file cannot be written; both can be resumed.
     """
-    stored = None if folder is None else folder.checkpoint()
-    if folder is not None and stored is not None and not stored.fits(_start(task)):
-        raise DataError(
-            f"{folder.path / CHECKPOINT} is none of this run's: its arrays are not the network's; "
-            "without this file the run begins anew when it is resumed"
-        )
+    stored = None if folder is None else _stored(task, folder)
     record, notes = _begin(task, folder)
     keeper = _Keeper(task, folder, keeping, 0 if stored is None else stored.epoch)
     if stored is None or task.job.training.whole_batch:
         checkpoint = _start(task)
     else:
         checkpoint = stored
+    checkpoint.run = record["id"]
     keeping.watch.begins(
         task.job.training, keeper.title, notes, len(task.parts.training), checkpoint.epoch
     )
@@ -137,6 +134,23 @@ def perform(task: Task, folder: Folder | None, keeping: Keeping) -> Run:
     if run.ending is Ending.INTERRUPTED:
         raise Interrupted(f"interrupted after epoch {checkpoint.epoch:,}.{keeper.kept()}", run)
     return run
+
+
+def _stored(task: Task, folder: Folder) -> Checkpoint | None:
+    """Where the run in a folder stands; DataError if its checkpoint is not of this run."""
+    stored, record, path = folder.checkpoint(), folder.record(), folder.path / CHECKPOINT
+    if stored is None:
+        return None
+    wrong = ""
+    if not stored.fits(_start(task)):
+        wrong = "its arrays are not the network's"
+    elif stored.epoch > task.job.training.epochs:
+        wrong = f"it is of epoch {stored.epoch:,} of {task.job.training.epochs:,}"
+    if wrong:
+        raise DataError(f"{path} is none of this run's: {wrong}; {ANEW}")
+    if record is not None:
+        refuse_foreign(path, stored.run, record, ANEW)
+    return stored
 
 
 def _fit(
@@ -154,7 +168,9 @@ def _fit(
     theta, epoch = kept(module, job.training, task.arrays, checkpoint)
     if epoch < checkpoint.epoch and job.training.patience is None:
         ending = Ending.DIVERGED  # the very last step may have ruined the weights
-    trained = Trained(job.spec.normalised(), theta, job.samples.columns, made.scaling)
+    trained = Trained(
+        job.spec.normalised(), theta, job.samples.columns, made.scaling, checkpoint.run
+    )
     figures = {
         name: evaluate(module, theta, part, made.scaling) for name, part in _named(made).items()
     }
@@ -168,6 +184,8 @@ def _begin(task: Task, folder: Folder | None) -> tuple[Record, tuple[str, ...]]:
     """The record at the start, written, and notes; a resumed run keeps the time it began at."""
     before = None if folder is None else folder.record()
     record = {
+        # A run of a version before ids stays one without, for its files have none.
+        "id": identity(task.job, task.fold) if before is None else before.get("id"),
         "status": "running",
         "started": now() if before is None else before["started"],
         "finished": None,

@@ -56,7 +56,7 @@ class Predictions:
 
 def predict(trained: Trained, data: Any) -> Predictions:
     """Predicts for data as `read_again` takes it; raises DataError for what does not fit."""
-    spec = Spec.parse(trained.spec).model_copy(update={"training": None})
+    spec = Spec.recorded(trained.spec).model_copy(update={"training": None})
     check(trained, spec)
     samples = read_again(data, trained)
     module = compile(spec).module

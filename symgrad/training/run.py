@@ -13,9 +13,19 @@ import numpy as np
 from symgrad.compiler.spec import Spec
 from symgrad.training.checkpoint import Epoch
 from symgrad.training.fit import Ending
-from symgrad.training.folder import WEIGHTS, Record, RunError, read_checkpoint, read_record
+from symgrad.training.folder import (
+    CHECKPOINT,
+    RECORD,
+    WEIGHTS,
+    RunError,
+    read_checkpoint,
+    read_record,
+    refuse_foreign,
+)
 from symgrad.training.metrics import Figures
 from symgrad.training.predict import Predictions, predict
+from symgrad.training.record import Record
+from symgrad.training.sound import load
 from symgrad.training.trained import Trained
 
 TRAINING, VALIDATION = "training", "validation"
@@ -83,7 +93,7 @@ def advice(result: Run | Folds) -> str:
             (number, run) for number, run in enumerate(run.runs, 1) if run.ending is Ending.DIVERGED
         )
         where = f" of fold {number}"
-    training = Spec.parse(run.trained.spec).training
+    training = Spec.recorded(run.trained.spec).training
     assert training is not None
     # Without patience the last weights whose loss is finite are kept: the next epoch broke it.
     epoch = len(run.history) if training.patience is not None else run.kept
@@ -137,6 +147,18 @@ def weights_file(run: Path) -> Path:
     return run / WEIGHTS if run.is_dir() else run
 
 
+def trained_by(run: Path) -> Trained:
+    """The weights of a run, named as in `weights_file`; DataError if they are another run's."""
+    trained = load(weights_file(run))
+    # A folder without a record is one that someone has put weights into.
+    if run.is_dir() and (run / RECORD).is_file():
+        refuse_foreign(run / WEIGHTS, trained.run, read_record(run), _NAME_THEM)
+    return trained
+
+
+_NAME_THEM = "bring this run's own back, or, to use these, name the file itself"
+
+
 def _refuse_unended(path: Path, record: Record) -> None:
     if record.get("fold") is None and record["options"].get("folds") is not None:
         raise RunError(
@@ -152,9 +174,12 @@ def _refuse_unended(path: Path, record: Record) -> None:
 
 def _loaded(path: Path, record: Record) -> Run:
     _refuse_unended(path, record)
-    checkpoint = read_checkpoint(path)
+    checkpoint, trained = read_checkpoint(path), load(path / WEIGHTS)
+    refuse_foreign(path / WEIGHTS, trained.run, record, _NAME_THEM)
+    if checkpoint is not None:
+        refuse_foreign(path / CHECKPOINT, checkpoint.run, record, "bring this run's own back")
     return Run(
-        Trained.load(path / WEIGHTS),
+        trained,
         [] if checkpoint is None else checkpoint.history[: record["epochs"]],
         {part: _figures(data) for part, data in record["figures"].items()},
         Ending(record["status"]),
@@ -165,7 +190,11 @@ def _loaded(path: Path, record: Record) -> Run:
 
 
 def _figures(data: Record) -> Figures:
-    lists = {name: tuple(value) for name, value in data.items() if name.endswith("_by_output")}
+    lists = {
+        name: tuple(value)
+        for name, value in data.items()
+        if name.endswith("_by_output") and value is not None
+    }
     confusion = data.get("confusion")
     return Figures(
         **data | lists | {"confusion": None if confusion is None else np.array(confusion)}

@@ -1,17 +1,24 @@
 """Whether weights and what belongs to them fit together: a file may be put together by hand."""
 
-import math
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 
-from symgrad.compiler.formula import quoted
 from symgrad.compiler.spec import Spec
-from symgrad.errors import DataError
+from symgrad.errors import DataError, SpecError
+from symgrad.training.labels import problem
 from symgrad.training.trained import Label, Trained
 
-# The types that labels may have, and NumPy's for each.
-LABEL_DTYPES = {str: "np.str_", int: "np.int64", float: "np.float64", bool: "np.bool_"}
+
+def load(path: Path) -> Trained:
+    """Reads a weights file; DataError, with its name, if it is none or does not fit together."""
+    trained = Trained.load(path)
+    try:
+        check(trained, Spec.recorded(trained.spec))
+    except (SpecError, DataError) as error:
+        raise DataError(f"{path}: {error}") from error
+    return trained
 
 
 def check(trained: Trained, spec: Spec) -> None:
@@ -62,18 +69,12 @@ def _wrong_names(trained: Trained, spec: Spec) -> Iterator[str]:
 
 
 def _wrong_labels(labels: tuple[Label, ...], classes: int) -> Iterator[str]:
-    """What NumPy could not give back as it was."""
     kinds = {type(label) for label in labels}
     if len(labels) != classes:
         yield f"there are {len(labels)} labels, and {classes} classes"
-    elif len(kinds) > 1 or not kinds <= LABEL_DTYPES.keys():
+    elif len(kinds) > 1 or not kinds <= {str, int, float, bool}:
         yield "labels must all be of one type: text, integers, floats or booleans"
     elif len(set(labels)) < len(labels):
         yield "two labels are equal"
-    for label in labels:
-        if isinstance(label, str) and label.endswith("\0"):
-            yield f"the label {quoted(label)} ends with NUL, which NumPy's arrays of text drop"
-        elif isinstance(label, int) and not -(2**63) <= label < 2**63:
-            yield f"the label {quoted(str(label))} has more than 64 bits"
-        elif isinstance(label, float) and not math.isfinite(label):
-            yield f"the label {label} is no finite number"
+    for wrong in filter(None, map(problem, labels)):
+        yield f"the label {wrong}"

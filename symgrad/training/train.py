@@ -15,13 +15,14 @@ from symgrad.errors import SymgradError
 from symgrad.training import atomic
 from symgrad.training import plot as pictures
 from symgrad.training.fit import Ending
-from symgrad.training.folder import Folder, Record, refuse_taken
+from symgrad.training.folder import Folder, refuse_taken
 from symgrad.training.job import (
     Job,
     Missing,
     Options,
     SpecSource,
     described,
+    identity,
     job_again,
     module_of,
     new_job,
@@ -37,6 +38,7 @@ from symgrad.training.perform import (
     prepare,
 )
 from symgrad.training.plot import Compared
+from symgrad.training.record import Record
 from symgrad.training.run import VALIDATION, Folds, Run, is_over, numbers_of
 from symgrad.training.watch import Watch
 
@@ -152,7 +154,7 @@ def _continued(record: Record, epochs: int | None) -> bool:
 
 
 def _ended(folder: Folder, record: Record) -> Run | Folds:
-    if record.get("fold") is None and (count := record["options"]["folds"]) is not None:
+    if record.get("fold") is None and (count := record["options"].get("folds")) is not None:
         runs = (Run.load(folder.path / f"fold-{fold}") for fold in range(1, count + 1))
         return Folds(tuple(runs), folder.path)
     return Run.load(folder.path)
@@ -164,7 +166,13 @@ def _each_fold(first: Task, folder: Folder | None, keeping: Keeping) -> Folds:
     assert job.options.folds is not None
     before = None if folder is None else folder.record()
     started = now() if before is None else before["started"]
-    record = {"status": "running", "started": started, "finished": None, **described(job)}
+    record = {
+        "id": identity(job) if before is None else before.get("id"),
+        "status": "running",
+        "started": started,
+        "finished": None,
+        **described(job),
+    }
     try:
         if folder is not None:
             folder.write_record(record)

@@ -5,17 +5,17 @@ One NPZ file, `weights.npz`, holds it: arrays of numbers, and JSON text. Loading
 
 import json
 import math
-import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
+from pydantic import TypeAdapter, ValidationError
 
 from symgrad.errors import DataError
 from symgrad.training.module import Array
+from symgrad.training.npz import read_npz
 
 # A class as the data names it: what goes in as an integer comes out as one.
 Label: TypeAlias = str | int | float | bool
@@ -68,12 +68,14 @@ class Scaling:
 @dataclass(frozen=True)
 class Trained:
     """A spec (normalised, as plain data), its trained weights of shape (weights,) in the spec's
-    dtype, and what stands between raw data and the network."""
+    dtype, and what stands between raw data and the network. `run` is the id of the run that they
+    came out of, None if that was of a version before there were ids."""
 
     spec: Mapping[str, Any]
     theta: Array
     columns: Columns
     scaling: Scaling
+    run: str | None = None
 
     def arrays(self, parameters: Mapping[str, tuple[int, tuple[int, ...]]]) -> dict[str, Array]:
         """What the file holds; `parameters` as a module's PARAMETERS."""
@@ -92,6 +94,7 @@ class Trained:
             **filled,
             "columns": np.array(json.dumps(asdict(self.columns))),
             "spec": np.array(json.dumps(self.spec, sort_keys=True)),
+            **({} if self.run is None else {"run": np.array(self.run)}),
         }
 
     @classmethod
@@ -99,22 +102,15 @@ class Trained:
         """Reads a weights file; raises DataError if it is none."""
         path = Path(path)
         try:
-            with path.open("rb") as file:
-                if not zipfile.is_zipfile(file):
-                    raise DataError(f"{path}: no weights file of symgrad's: not an NPZ file")
-            with np.load(path, allow_pickle=False) as file:
-                arrays = {name: file[name] for name in file.files}
-            columns = json.loads(str(arrays["columns"]))
-            labels = columns["labels"]
+            arrays = read_npz(path)
+            spec = json.loads(str(arrays["spec"]))
+            if not isinstance(spec, dict):
+                raise DataError("its spec is no table")
+            run = arrays.get("run")
             return cls(
-                json.loads(str(arrays["spec"])),
+                spec,
                 arrays["theta"],
-                Columns(
-                    tuple(columns["inputs"]),
-                    tuple(columns["targets"]),
-                    columns["weight"],
-                    None if labels is None else tuple(labels),
-                ),
+                _COLUMNS.validate_json(str(arrays["columns"])),
                 Scaling(
                     arrays["mean"],
                     arrays["scale"],
@@ -122,9 +118,22 @@ class Trained:
                     arrays["target_scale"],
                     arrays.get("fill"),
                 ),
+                None if run is None else str(run),
             )
         except OSError as error:
             raise DataError(f"{path}: {error.strerror or error}") from error
-        except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-            message = f"{path}: no weights file of symgrad's, or damaged ({error})"
-            raise DataError(message) from error
+        except KeyError as error:
+            reason = f"there is no {error}"
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            place = ".".join(map(str, ("its columns", *first["loc"])))
+            reason = f"{place}: {first['msg']}"
+        except (ValueError, RecursionError) as error:
+            reason = str(error).removeprefix(f"{path}: ")
+        raise DataError(
+            f"{path}: no weights file of symgrad's, or damaged ({reason}); train again, or bring"
+            " the file back"
+        )
+
+
+_COLUMNS = TypeAdapter(Columns)

@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from symgrad.interop.errors import InteropError
 from symgrad.interop.network import Array
 from symgrad.interop.onnx.graph import Graph
 from symgrad.interop.onnx.names import INPUT, INPUTS, LABEL, LABELS, OUTPUT, OUTPUTS
+from symgrad.training.labels import dtype_name, portable
 from symgrad.training.trained import Label, Trained
 
 # What a graph says of its tensors: the dtype, and the width; None for one number a sample.
@@ -69,11 +69,8 @@ def _label(graph: Graph, y: str, outputs: int, classes: tuple[Label, ...]) -> np
         number = graph.op("Squeeze", wide, axis, name="class")
     else:
         number = graph.op("ArgMax", y, axis=-1, keepdims=0, name="class")
-    kinds = {str: object, bool: np.bool_, int: np.int64, float: np.float64}
-    kind = kinds.get(type(classes[0]))
-    if kind is None:
-        raise InteropError(f"labels of type {type(classes[0]).__name__} have no place in ONNX")
-    labels: Array = np.array(list(classes), dtype=kind)
+    kind = dtype_name(classes)
+    labels: Array = np.array(portable(classes), object if kind == "str_" else kind)
     graph.op("Gather", graph.tensor("labels", labels), number, name=LABEL)
     return labels.dtype
 

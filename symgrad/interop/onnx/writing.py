@@ -76,7 +76,7 @@ def model_of(network: Network | Run | Trained) -> "ModelProto":
     if isinstance(network, Trained):
         from symgrad.training.sound import check
 
-        trained, spec = network, Spec.parse(network.spec)
+        trained, spec = network, Spec.recorded(network.spec)
         check(trained, spec)
         network = Network(spec, trained.theta.astype(spec.dtype, copy=False))
         graph = Graph(np.dtype(spec.dtype))

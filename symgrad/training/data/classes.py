@@ -11,15 +11,9 @@ from typing import Any
 import numpy as np
 
 from symgrad.errors import DataError
-from symgrad.training.data.table import (
-    Column,
-    Factor,
-    Kind,
-    Table,
-    counted,
-    factor_of_numbers,
-    listed,
-)
+from symgrad.training.data.from_csv import is_code
+from symgrad.training.data.table import Column, Factor, Kind, Table, counted, listed
+from symgrad.training.labels import problem
 from symgrad.training.module import Array, outputs
 from symgrad.training.trained import Label
 
@@ -40,6 +34,8 @@ def known_targets(columns: Sequence[Column], labels: Labels | None) -> Array | F
     """The targets as training had them: a factor if they were one column of classes."""
     if labels is None or len(columns) > 1:
         return np.column_stack([column.numbers() for column in columns])
+    if all(isinstance(label, str) and is_code(label) for label in labels):
+        return columns[0].factor(like=Kind.CODES)
     kinds = {str: Kind.TEXT, bool: Kind.BOOLEANS}
     return columns[0].factor(like=kinds.get(type(labels[0]), Kind.NUMBERS))
 
@@ -63,28 +59,31 @@ def encoded(
     if isinstance(raw, Factor):
         return _classes(columns[0], raw, rows, spec)
     t = raw[rows]
-    if t.shape[1] == 1 and _whole_beyond_probabilities(t, spec):
-        return _classes(columns[0], factor_of_numbers(raw[:, 0], np.isnan(raw[:, 0])), rows, spec)
-    if not np.isin(t, (0, 1)).all():
+    if t.shape[1] == 1 and _are_classes(t, spec):
+        # Not the numbers: what the source has may be spelled otherwise, or be more exact. Two are
+        # told apart by one output; where 1 and 1.0 stand beside 0, numbers they are.
+        factor = columns[0].factor()
+        values = factor.take(rows).values
+        if len(values) == 2 or not any(isinstance(value, str) for value in values):
+            return _classes(columns[0], factor, rows, spec)
+    if t.shape[1] == 1 or not np.isin(t, (0, 1)).all():
         return t, None
-    if t.shape[1] == 1:
-        # Counts may well be 0 and 1 only, and a poisson loss is for counts.
-        return t, None if spec["loss"].get("kind") == "poisson" else (0, 1)
     if (t.sum(axis=1) != 1).any():
         return t, None
     names = [column.name for column in columns]
     return t, tuple(names) if table.named else tuple(range(len(names)))
 
 
-def _whole_beyond_probabilities(t: Array, spec: Mapping[str, Any]) -> bool:
-    """Whether these targets would be classes to a person and nonsense to the loss: a binary cross
-    entropy wants probabilities, and is given the likes of 1 and 2."""
-    outside = (t < 0) | (t > 1)
-    return bool(
-        spec["loss"].get("kind") == "binary_cross_entropy"
-        and outside.any()
-        and (t == np.floor(t)).all()
-    )
+def _are_classes(t: Array, spec: Mapping[str, Any]) -> bool:
+    """Whether the targets of one output are two classes. Counts may well be 0 and 1 only, and a
+    poisson loss is for counts; the likes of 1 and 2 are classes to a person, and nonsense to a
+    binary cross entropy, which wants probabilities."""
+    match spec["loss"].get("kind"):
+        case "poisson":
+            return False
+        case "binary_cross_entropy":
+            return bool((t == np.floor(t)).all())
+    return bool(np.isin(t, (0, 1)).all())
 
 
 def _classes(
@@ -115,15 +114,17 @@ def _classes(
 
 
 def _checked(column: Column, factor: Factor, rows: Array, count: int) -> list[Any]:
-    """The values, of one kind; DataError for a number that is not whole."""
+    """The values, of one kind; DataError for a number that is not whole, and what is no label."""
     for code, value in enumerate(factor.values):
+        place = column.place.cell(int(rows[factor.first(code)]), column.name)
         if isinstance(value, float):
-            place = column.place.cell(int(rows[factor.first(code)]), column.name)
             raise DataError(
                 f"{place}: '{value:g}' is no class; the network has "
                 f"{counted(count, 'output')}, and the one target column for them must hold "
                 "integers or names"
             )
+        if wrong := problem(value):
+            raise DataError(f"{place}: the label {wrong}")
     return list(factor.values)
 
 

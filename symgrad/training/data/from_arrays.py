@@ -7,7 +7,6 @@ only counted, called `column 0`, `column 1`, ….
 
 import re
 import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,14 +14,10 @@ from typing import Any
 import numpy as np
 
 from symgrad.errors import DataError
-from symgrad.training.data.table import Column, Place, Roles, Table, listed
+from symgrad.training.data.table import Column, Place, Roles, Table, check_names, listed
 from symgrad.training.data.values import UnusableColumn, column_of
 from symgrad.training.module import Array
-
-PICKLED = (
-    "holds Python objects (a pickle), which could run code when loaded; "
-    "store plain arrays of numbers or text"
-)
+from symgrad.training.npz import Archive, read_npy
 
 
 def counted_name(column: int) -> str:
@@ -95,31 +90,12 @@ def _archive(path: Path, names: list[str]) -> dict[str, Array]:
         raise DataError(f"{path}: the file is empty")
     if not zipfile.is_zipfile(path):
         raise DataError(f"{path}: no NPZ archive, as numpy.savez(file, x=…, t=…) writes it")
-    try:
-        # Without pickles a data file can hold numbers and text, and no code that loading would run.
-        with np.load(path, allow_pickle=False) as file:
-            if "x" not in file.files:
-                raise DataError(
-                    f"{path}: no array 'x'; the archive holds {listed(file.files) or 'nothing'}"
-                )
-            return {name: _plain(path, name, file[name]) for name in names if name in file.files}
-    except ValueError as error:
-        if isinstance(error, DataError):
-            raise
-        raise DataError(f"{path}: {_why(error)}") from error
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
-        raise DataError(f"{path}: damaged ({error})") from error
-
-
-def _plain(path: Path, name: str, array: Any) -> Array:
-    # A member that does not begin like an array comes out of numpy as its bytes.
-    if not isinstance(array, np.ndarray):
-        raise DataError(f"{path}: {name!r} is no array")
-    return array
-
-
-def _why(error: ValueError) -> str:
-    return PICKLED if "allow_pickle" in str(error) else f"damaged ({error})"
+    with Archive(path) as archive:
+        if "x" not in archive.names:
+            raise DataError(
+                f"{path}: no array 'x'; the archive holds {listed(archive.names) or 'nothing'}"
+            )
+        return {name: archive.read(name) for name in names if name in archive.names}
 
 
 # ---------------------------------------------------------------------------------------- one array
@@ -132,12 +108,7 @@ def from_npy(path: Path) -> Table:
     with path.open("rb") as file:
         if file.read(6) != b"\x93NUMPY":
             raise DataError(f"{path}: no NPY file, as numpy.save(file, array) writes it")
-        file.seek(0)
-        try:
-            array = np.lib.format.read_array(file, allow_pickle=False)
-        except ValueError as error:
-            raise DataError(f"{path}: {_why(error)}") from error
-    return from_array(array, str(path))
+    return from_array(read_npy(path), str(path))
 
 
 def from_array(array: Array, source: str = "the array") -> Table:
@@ -147,6 +118,7 @@ def from_array(array: Array, source: str = "the array") -> Table:
     if names is None and array.ndim == 2:
         columns = [_column(counted_name(c), place, array[:, c]) for c in range(array.shape[1])]
     elif names is not None and array.ndim == 1:
+        check_names(source, names)
         columns = [_column(name, place, array[name]) for name in names]
     else:
         raise DataError(

@@ -63,7 +63,9 @@ def _column(pyarrow: Any, name: str, place: Place, values: Any) -> Column:
     if types.is_dictionary(values.type):
         values = values.cast(values.type.value_type)
     kind = values.type
-    if types.is_decimal(kind) or types.is_null(kind):
+    if types.is_decimal(kind):
+        values = _numbers(pyarrow, values)
+    elif types.is_null(kind):
         values = values.cast(pyarrow.float64())
     elif not (
         types.is_boolean(kind)
@@ -75,7 +77,26 @@ def _column(pyarrow: Any, name: str, place: Place, values: Any) -> Column:
     ):
         return UnusableColumn(name, place, f"holds values of type {kind}; {EXPECTED}")
     missing = np.asarray(values.is_null(), dtype=bool)
-    return column_of(name, place, values.drop_null().to_numpy(), missing)
+    try:
+        present = values.drop_null().to_numpy()
+    except pyarrow.ArrowException:
+        return UnusableColumn(name, place, f"holds text that is not UTF-8; {EXPECTED}")
+    return column_of(name, place, present, missing)
+
+
+def _numbers(pyarrow: Any, values: Any) -> Any:
+    """Decimals as integers if all are whole, and they fit; as they are if they don't; else as
+    floats."""
+    from pyarrow.compute import all, equal, floor
+
+    kind = values.type
+    if kind.bit_width < 128:  # of which Arrow knows less
+        values = values.cast(pyarrow.decimal128(38, kind.scale))
+    try:
+        return values.cast(pyarrow.int64())
+    except pyarrow.ArrowInvalid:
+        broken = kind.scale > 0 and not all(equal(floor(values), values)).as_py()
+        return values.cast(pyarrow.float64()) if broken else values
 
 
 def _first_line(error: Exception) -> str:

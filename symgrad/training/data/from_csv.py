@@ -8,6 +8,7 @@ file, and Python's strings for single cells live only as long as their block.
 
 import csv
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from symgrad.errors import DataError
+from symgrad.training.data.quotes import without_blanks
 from symgrad.training.data.table import (
     Factor,
     Kind,
@@ -23,8 +25,8 @@ from symgrad.training.data.table import (
     Value,
     check_names,
     counted,
-    whole,
 )
+from symgrad.training.labels import DIGITS
 from symgrad.training.module import Array
 
 # What stands for a missing value among names (one may well be called "none") and among numbers.
@@ -50,7 +52,7 @@ def from_csv(path: Path) -> Table:
 
     # utf-8-sig drops the mark that some spreadsheets write before the first column's name.
     with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.reader(file, strict=True)
+        reader = csv.reader(without_blanks(file), strict=True)
         try:
             header = [name.strip() for name in next((cells for cells in reader if cells), [])]
             _check_header(path, header, reader.line_num)
@@ -167,15 +169,8 @@ class CsvColumn:
 
     def factor(self, like: Kind | None = None) -> Factor:
         texts, codes = self._texts()
-        if like is None:
-            names = [text for text in texts if text.lower() not in MISSING_NUMBERS]
-            if names and all(_number(text) is not None for text in names):
-                like = Kind.NUMBERS
-            elif all(text.lower() in BOOLEANS for text in texts if text not in MISSING_NAMES):
-                like = Kind.BOOLEANS
-            else:
-                like = Kind.TEXT
-        # Several texts may spell one value: 1 and 1.0, true and True.
+        like = like or _kind_of_classes(texts)
+        # Several texts may spell one value: true and True.
         numbers: dict[tuple[type, Value], int] = {}
         renumbered = np.empty(len(texts), dtype=np.int64)
         for code, text in enumerate(texts):
@@ -229,19 +224,48 @@ def _finite(text: str) -> bool:
     return number is not None and math.isfinite(number)
 
 
+# A whole number as Python writes it, and as it writes the same number among floats.
+_WHOLE = re.compile(rf"(0|-?[1-9][0-9]{{0,{DIGITS - 1}}})(\.0)?")
+
+
+def _kind_of_classes(texts: list[str]) -> Kind:
+    """What these cells are if they are classes: numbers are whole, and each is spelled as Python
+    would spell it. For 007 and 7, 1E1 and 10 may be two classes, and come back as they were."""
+    names = [text for text in texts if text.lower() not in MISSING_NUMBERS]
+    if names and all(_number(text) is not None for text in names):
+        found = [_WHOLE.fullmatch(text) for text in names]
+        if all(match and not match[2] for match in found) or any(map(_is_broken, names)):
+            return Kind.NUMBERS
+        return Kind.CODES
+    if all(text.lower() in BOOLEANS for text in texts if text not in MISSING_NAMES):
+        return Kind.BOOLEANS
+    return Kind.TEXT
+
+
+def _is_broken(text: str) -> bool:
+    """Whether a number is not whole; without end is not whole either."""
+    number = _number(text)
+    return number is not None and not number.is_integer() and not text.lstrip("+-").isdecimal()
+
+
+def is_code(text: str) -> bool:
+    """Whether a class is a number to look at."""
+    return _number(text) is not None
+
+
 def _value(text: str, like: Kind) -> Value | None:
     """What a cell among others of this kind means; what is not of the kind stays text."""
     if text in MISSING_NAMES:
         return None
     if like is Kind.TEXT:
         return text
-    if text.lower() in BOOLEANS:
-        return BOOLEANS[text.lower()]
     if text.lower() in MISSING_NUMBERS:
         return None
-    number = _number(text)
-    if number is None:
+    if like is Kind.CODES:
         return text
-    # Digits alone are exact, however many there are.
-    exact = math.isfinite(number) and text.lstrip("+-").isdecimal()
-    return int(text) if exact else whole(number)
+    if text.lower() in BOOLEANS:
+        return BOOLEANS[text.lower()]
+    if match := _WHOLE.fullmatch(text):
+        return int(match[1])
+    number = _number(text)
+    return number if number is not None and _is_broken(text) else text

@@ -16,6 +16,7 @@ from symgrad.training.data.from_arrow import from_arrow, from_parquet, is_arrow
 from symgrad.training.data.from_csv import from_csv
 from symgrad.training.data.from_frame import from_frame, is_pandas
 from symgrad.training.data.missing import TO_PREDICT, Gaps, check_way, kept, refuse
+from symgrad.training.data.ranges import refuse_outside
 from symgrad.training.data.roles import roles_to_predict, roles_to_train
 from symgrad.training.data.samples import Samples
 from symgrad.training.data.table import Column, Table
@@ -82,6 +83,8 @@ def read(
         missing,
     )
     t, labels = encoded(table, target_columns, raw, rows, spec)
+    if labels is None:
+        refuse_outside(target_columns, t, rows, spec)
     return Samples(
         x[rows],
         t,

@@ -10,12 +10,15 @@ import numpy as np
 
 from symgrad.errors import DataError
 from symgrad.training.data.table import Column, Factor, Kind, Place, factor_of_numbers
+from symgrad.training.labels import DIGITS
 from symgrad.training.module import Array
+from symgrad.training.npz import is_text
 
 
 @dataclass(frozen=True)
 class ValueColumn:
-    """Values that are there, of shape (present,): numbers, booleans, or an object array of text.
+    """Values that are there, of shape (present,): numbers, booleans, or an object array of text or
+    of integers that no other array holds.
 
     `missing` has the shape (rows,). See `Column` for what the methods promise.
     """
@@ -29,7 +32,7 @@ class ValueColumn:
         match self.present.dtype.kind:
             case "b":
                 return Kind.BOOLEANS
-            case "O":
+            case "O" if isinstance(self.present[0], str):
                 return Kind.TEXT
             case _:
                 return Kind.NUMBERS
@@ -38,8 +41,11 @@ class ValueColumn:
         if self.kind() is Kind.TEXT:
             raise DataError(f"{self._cell(0)}: {self.present[0]!r} is not a number{advice}")
         values = np.full(len(self.missing), np.nan)
+        present = self.present
+        if present.dtype.kind == "O":
+            present = np.array([_float(value) for value in present])
         with np.errstate(over="ignore"):
-            values[~self.missing] = self.present
+            values[~self.missing] = present
         for row in np.flatnonzero(np.isinf(values)):
             raise DataError(
                 f"{self.place.cell(int(row), self.name)}: {values[row]:g} is not finite"
@@ -83,6 +89,8 @@ def column_of(name: str, place: Place, present: Array, missing: Array) -> Column
     """A column of values of any dtype: those that are there, of shape (present,), and a mask of
     shape (rows,) that is true for those that are not. NaN, None and blank text are missing, too."""
     if present.dtype.kind in "UTO":  # text of numpy's two kinds, and Python objects
+        if not is_text(present):
+            return UnusableColumn(name, place, f"holds characters that there aren't; {EXPECTED}")
         objects = present.tolist()
         absent = np.array([_absent(value) for value in objects], dtype=bool)
         objects = [value for value in objects if not _absent(value)]
@@ -94,6 +102,8 @@ def column_of(name: str, place: Place, present: Array, missing: Array) -> Column
     if present.dtype.kind == "f":
         absent = np.isnan(present)
         present, missing = present[~absent], _with(missing, absent)
+        if present.dtype.itemsize > 8:
+            present = present.astype(np.float64)  # Python's own numbers have no more
     if present.dtype.kind not in "biufO":
         return UnusableColumn(name, place, f"holds values of type {present.dtype}; {EXPECTED}")
     return ValueColumn(name, place, present, missing)
@@ -148,11 +158,22 @@ def _typed(objects: Sequence[Any]) -> Array:
         return text
     if objects and isinstance(objects[0], bool | np.bool_):
         return np.array(objects, dtype=bool)
-    if all(isinstance(value, int | np.integer) for value in objects):
-        integers = np.array(objects)
-        if integers.dtype.kind in "iu":
-            return integers
+    if all(map(_is_whole, objects)):
+        integers = [int(value) for value in objects]
+        low, high = min(integers, default=0), max(integers, default=0)
+        if low >= -(2**63) and high < 2**63:
+            return np.array(integers, dtype=np.int64)
+        return np.array(integers, dtype=np.uint64 if low >= 0 and high < 2**64 else object)
     return np.array([_float(value) for value in objects], dtype=np.float64)
+
+
+def _is_whole(value: Any) -> bool:
+    """Whether it is an integer, or a decimal that is one: of these every digit counts."""
+    if isinstance(value, Decimal):
+        # One of few digits and a large exponent would be written out in all of them.
+        fits = value.is_finite() and value.adjusted() < DIGITS
+        return fits and value == value.to_integral_value()
+    return isinstance(value, int | np.integer)
 
 
 def _float(value: Any) -> float:
@@ -160,3 +181,5 @@ def _float(value: Any) -> float:
         return float(value)
     except OverflowError:  # an integer of more than 308 digits
         return math.inf if value > 0 else -math.inf
+    except ValueError:  # a decimal's NaN of the kind that must not be computed with
+        return math.nan
