@@ -16,6 +16,7 @@ from symgrad.interop import activations
 from symgrad.interop.chain import Chain, widened
 from symgrad.interop.errors import InteropError, needed
 from symgrad.interop.network import Array, LossLike, Network, Weights, assemble, join, split
+from symgrad.masks import is_masked
 
 
 def read(model: Any, *, name: str = "network", loss: LossLike | None = None) -> Network:
@@ -260,6 +261,8 @@ def _array(tensor: Any, called: str) -> Array:
         if str(getattr(tensor, "dtype", "")) in ("torch.bfloat16", "torch.float16"):
             tensor = tensor.float()
         tensor = tensor.numpy()
+    if is_masked(tensor):
+        raise InteropError(f"{called} has masked values; weights have to be there")
     array = np.asarray(tensor)
     if array.dtype.kind not in "fV":
         raise InteropError(f"{called} must be floating-point numbers, but is {array.dtype}")
