@@ -444,6 +444,29 @@ def test_branches_that_meet_become_one_formula():
     assert declared.formula.startswith("max(z, -1) + ")
 
 
+@pytest.mark.parametrize(
+    ("c", "left", "right"),
+    [(1e13, "six", "r"), (1e30, "six", "r"), (-1e20, "r", "six"), (1e-30, "r", "six")],
+)
+def test_branches_that_part_far_out_are_no_formula(c, left, right):
+    steps = [
+        ("Relu", ["z"], "r"),
+        ("Greater", ["z", "c"], "g"),
+        ("Where", ["g", left, right], "y"),
+    ]
+    with pytest.raises(InteropError, match="a Where that is no formula"):
+        read(after(*steps, constants=scalars(c=c, six=6)))
+
+
+@pytest.mark.parametrize("high", [1e4, 1e13, 3e38])
+def test_a_clip_far_out_is_kept(high):
+    model = after(("Clip", ["z", "a", "b"], "y"), constants=scalars(a=0, b=high))
+    net = read(model)
+    x = np.float32([[1e38, 0], [-1e38, 1e38], [1, 2]])
+    np.testing.assert_allclose(value(net, x), expected(model, x), rtol=1e-6)
+    assert net.spec.layers[0].activation != "relu"
+
+
 def test_old_clips_have_their_bounds_as_attributes():
     net = read(after(("Clip", ["z"], "y", ("min", 0.0), ("max", 6.0)), opset=10))
     assert net.spec.activations["activation_1"].formula == "min(relu(z), 6)"

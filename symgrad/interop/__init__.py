@@ -18,6 +18,7 @@ imports from.
     chain.py        layers one after the other, as PyTorch and Keras have them
     network.py      spec and theta; between theta and the arrays of layers
     activations.py  activations as formulas, and which of these have a name here
+    agreement.py    whether two formulas are one function
     numeric.py      formulas as numbers; text.py: as text
     errors.py       what is raised; packages that may be missing
 """

@@ -199,9 +199,9 @@ def _gelu(module: Any, called: str) -> str:
 
 
 def _softplus(module: Any, called: str) -> str:
-    if module.threshold < 15:
+    if module.threshold < 20:  # from 20 on, 1e-10 of the value is missing
         raise InteropError(
-            f"{called}: it is cut at {module.threshold}; understood is a threshold of 15 or more"
+            f"{called}: it is cut at {module.threshold}; understood is a threshold of 20 or more"
         )
     return activations.softplus(module.beta)
 

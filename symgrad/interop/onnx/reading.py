@@ -196,6 +196,8 @@ def _end(value: Value | None, wanted: str, shown: str, settled: Settled) -> Unit
 def _layers(last: Unit) -> tuple[list[Layer], str]:
     """The layers from the input to the last unit, and the widest dtype of their weights."""
     units = list(_chain(last))[::-1]
+    wide = any(unit.product.dtype.itemsize == 8 for unit in units if unit.product)
+    dtype = "float64" if wide else "float32"
     layers = []
     for number, unit in enumerate(units, start=1):
         product = unit.product
@@ -205,7 +207,7 @@ def _layers(last: Unit) -> tuple[list[Layer], str]:
                 f"{unit.where}: a sum over the units comes before it; understood is that after"
                 " the last linear layer"
             )
-        tree = without_branches(unit.tree, unit.where)
+        tree = without_branches(unit.tree, unit.where, dtype)
         formula = "softmax" if is_softmax(tree) else text(tree)
         layers.append(
             Layer(
@@ -217,8 +219,7 @@ def _layers(last: Unit) -> tuple[list[Layer], str]:
                 f"activation_{number}",
             )
         )
-    wide = any(unit.product.dtype.itemsize == 8 for unit in units if unit.product)
-    return layers, "float64" if wide else "float32"
+    return layers, dtype
 
 
 def _chain(unit: Unit) -> Iterator[Unit]:
