@@ -78,9 +78,9 @@ def softplus(beta: float) -> str:
 
 def clipped(low: float | None, high: float | None, inner: str = "z") -> str:
     """`inner`, but never below `low` nor above `high`."""
-    if low is not None and np.isfinite(low):
+    if low is not None and low != -np.inf:
         inner = f"relu({inner})" if low == 0 else f"max({inner}, {number(low)})"
-    if high is not None and np.isfinite(high):
+    if high is not None and high != np.inf:
         inner = f"min({inner}, {number(high)})"
     return inner
 
