@@ -1093,6 +1093,25 @@ def test_a_cut_file_is_refused(tmp_path):
             read(tmp_path / "cut.onnx")
 
 
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_damaged_files_are_read_or_refused(tmp_path):
+    """Whatever bit was flipped."""
+    net = network([3, 4, 2], ["tanh", "softmax"])
+    content = bytearray(write(net, tmp_path / "net.onnx").read_bytes())
+    random = np.random.default_rng(0)
+    outcomes = set()
+    for place in random.integers(8 * len(content), size=300).tolist():
+        damaged = content.copy()
+        damaged[place // 8] ^= 1 << place % 8
+        (tmp_path / "bad.onnx").write_bytes(damaged)
+        try:
+            outcomes.add(type(read(tmp_path / "bad.onnx")))
+        except InteropError as error:
+            assert "\n" not in str(error)
+            outcomes.add(InteropError)
+    assert outcomes == {Network, InteropError}
+
+
 def test_tensors_that_do_not_fit_their_shapes_are_refused():
     model = graph(LINEAR, outputs=("z",))
     model.graph.initializer[0].dims[0] = 1_000_000

@@ -53,10 +53,11 @@ def agree(found: Tree, expected: Tree, dtype: str, relative: float = 1e-12) -> b
 
 def _roughly(found: Tree, expected: Tree, points: np.ndarray) -> bool:
     """What NumPy says at once of most functions that are others."""
-    mine, theirs = (evaluate(tree, {"z": points}) for tree in (found, expected))
+    values = (evaluate(tree, {"z": points}) for tree in (found, expected))
+    mine, theirs = (np.broadcast_to(each, points.shape) for each in values)
     judged = np.isfinite(mine) & np.isfinite(theirs)
-    off = np.abs(mine - theirs)[judged]
-    return bool(np.all(off <= 1e-3 * np.abs(theirs[judged]) + 1e-6))
+    mine, theirs = mine[judged], theirs[judged]
+    return bool(np.all(np.abs(mine - theirs) <= 1e-3 * np.abs(theirs) + 1e-6))
 
 
 def _points(dtype: str, *trees: Tree) -> np.ndarray:
