@@ -75,7 +75,7 @@ _SHAPES = {
 _AXES = {'theta': 1, 'x': 2, 't': 2, 'gradient': 1}
 _NUMBERS = ['rate']
 
-_EMITTED = "73843fe2d29b5ab5"  # a hash of what follows the docstring
+_EMITTED = "b30670d4f84ddebe"  # a hash of what follows the docstring
 
 
 def _content():
@@ -554,9 +554,10 @@ def pack(weights):
         raise ValueError(f"the arrays {', '.join(PARAMETERS)} are needed, came {', '.join(weights)}")
     theta = np.empty(SIZE, _DTYPE)
     for name, array in unpack(theta).items():
-        if np.shape(weights[name]) != array.shape:
-            raise ValueError(f"{name} must be of shape {array.shape}, came {np.shape(weights[name])}")
-        array[...] = weights[name]
+        given = _real(name, weights[name], array.shape)
+        if given.shape != array.shape:
+            raise ValueError(f"{name} must be of shape {array.shape}, came {given.shape}")
+        array[...] = given
     return theta
 
 
@@ -982,6 +983,32 @@ def _enter_step(python, arguments, count, names):
     return _float(E) if done else _call(_item(python, 0), arguments, count, names)
 
 
+def _masked(value):
+    """Whether a mask says that some of it is missing. Code that takes arrays sees what lies under it."""
+    if isinstance(value, (list, tuple)):
+        return any(map(_masked, value))
+    return isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value)
+
+
+def _whole(name, value):
+    """The value, unless some of it is masked; then there is no number that would be right."""
+    if _masked(value):
+        raise ValueError(f"{name} has masked values: give numbers for them, as {name}.filled(…), or leave them out")
+    return value
+
+
+def _real(name, value, shape):
+    """An array-like as an array; refused where it holds no numbers, or some of them are masked."""
+    try:
+        array = np.asanyarray(value)  # what makes a masked array of itself keeps its mask
+    except ValueError as error:
+        raise ValueError(f"{name} must be of shape {shape}: {error}") from None
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"{name} must hold real numbers, came {array.dtype}")
+    _whole(name, value)
+    return np.asarray(_whole(name, array))
+
+
 def _threads_of_a_parent():
     """Whether this may be the child of a process that has started Numba's threads before the fork."""
     parent = getattr(sys.modules.get("multiprocessing"), "parent_process", lambda: None)()
@@ -1136,7 +1163,8 @@ class Compiled(functools.partial):
         """
         try:
             many = len(arguments[1]) >= self.work.many and len(arguments) == len(self.signature)
-            if many and all(arguments[place].dtype is _NATIVE for place in self.arrays):
+            given = [arguments[place] for place in self.arrays] if many else []
+            if many and all(type(array) is np.ndarray and array.dtype is _NATIVE for array in given):
                 complete = self.completed(arguments)
                 return self.answer(self.work.of_many(*complete), complete)
         except ValueError as error:
@@ -1180,7 +1208,7 @@ class Compiled(functools.partial):
         if wrong := [*filter(None, map(_mismatch, given, given.values(), self.signature))]:
             raise TypeError("; ".join(wrong))
         kinds = zip(given.items(), self.signature, strict=True)
-        return [float(value) if name in _NUMBERS else _plain(value, _native(kind)) for (name, value), kind in kinds]
+        return [float(value) if name in _NUMBERS else _plain(_whole(name, value), _native(kind)) for (name, value), kind in kinds]
 
     def compile(self):
         """The compiled function, a Numba dispatcher that takes this signature and no other."""
@@ -1274,12 +1302,7 @@ def _converted(name, value):
         if wrong := _no_number(name, value):
             raise TypeError(wrong)
         return float(value)
-    try:
-        array = np.asarray(value)
-    except ValueError as error:
-        raise ValueError(f"{name} must be of shape {_SHAPES[name]}: {error}") from None
-    if array.dtype.kind not in "biuf":
-        raise TypeError(f"{name} must hold real numbers, came {array.dtype}")
+    array = _real(name, value, _SHAPES[name])
     if array.ndim != _AXES[name]:
         raise ValueError(f"{name} must be of shape {_SHAPES[name]}, came {array.shape}")
     return _plain(np.require(array, _DTYPE, ["C", "A"]), _NATIVE)

@@ -14,7 +14,7 @@ NAN = float("nan")
 AT = (-800.0, -100.0, -40.0, -10.0, -0.5, 0.0, 1e-3, 0.5, 10.0, 40.0, 100.0, 800.0)
 ULP = {"float64": 2.0**-52, "float32": 2.0**-23}
 
-e, log, sqrt = mpmath.exp, mpmath.log, mpmath.sqrt
+e, log = mpmath.exp, mpmath.log
 
 # Formulas of z, and what they are: right in both tails, where as written they overflow or cancel.
 SMOOTH = {
@@ -26,7 +26,6 @@ SMOOTH = {
     "exp(z)/(1+exp(z))**2": lambda z: e(z) / (1 + e(z)) ** 2,
     "exp(z)/(1+exp(z)+exp(2*z))": lambda z: e(z) / (1 + e(z) + e(2 * z)),
     "(3 + 2*exp(z))/(5 + exp(z))": lambda z: (3 + 2 * e(z)) / (5 + e(z)),
-    "(exp(z)/(1+exp(z)))**0.5": lambda z: sqrt(1 / (1 + e(-z))),
     "log(1 + exp(z) + exp(-z))": lambda z: log(1 + e(z) + e(-z)),
     "log(2 + exp(z))": lambda z: log(2 + e(z)),
     "log(exp(z)+exp(-z))": lambda z: log(e(z) + e(-z)),
@@ -107,7 +106,8 @@ def check_smooth(make, formula, dtype):
     for z, (value, slope) in zip(AT, at(module, dtype, AT), strict=True):
         with mpmath.workdps(750):
             exact = mpmath.mpf(float(kind(z)))
-            right = SMOOTH[formula](exact), mpmath.diff(SMOOTH[formula], exact, h=mpmath.mpf(10) ** -300)
+            slope_there = mpmath.diff(SMOOTH[formula], exact, h=mpmath.mpf(10) ** -300)
+            right = SMOOTH[formula](exact), slope_there
         for name, found, wanted in (("value", value, right[0]), ("slope", slope, right[1])):
             if abs(wanted) > limits.max:
                 assert np.isinf(found), (z, name)
@@ -161,14 +161,15 @@ def test_losses(interpret, formula, activation, z, t, value, slope, order):
 def test_softmax_losses_in_float32(interpret):
     """-log Σ t·y and Σ t·log(t/y) where the right class's probability underflows to 0."""
     for formula in ("-log(sum(t*y))", "sum(t*log(t/y))"):
-        module = interpret(passes(nets.net([3, 3], ["softmax"], formula=formula, dtype="float32")).source)
+        spec = nets.net([3, 3], ["softmax"], formula=formula, dtype="float32")
+        module = interpret(passes(spec).source)
         theta = np.zeros(module.SIZE, np.float32)
         theta[:9] = np.eye(3).ravel()
         x = np.array([[0, 200, -300]], np.float32)
         t = np.array([[0, 0, 1]], np.float32)
         with np.errstate(all="ignore"):
             E, gradient = module.loss_and_gradient(theta, x, t)
-        assert E == pytest.approx(500, rel=1e-6), formula
+        assert pytest.approx(500, rel=1e-6) == E, formula
         np.testing.assert_allclose(gradient[9:], [0, 1, -1], atol=1e-6)
 
 
@@ -185,6 +186,5 @@ def test_a_loss_that_is_constant_after_all_compiles(interpret):
     "z - softplus(1)", "z/relu(1)", "log(sum(exp(-z)))",
 ])  # fmt: skip
 def test_what_used_to_crash_compiles(formula):
-    assert passes(nets.net([2, 3], ["identity", ][:1], formula="y", own=None)).source
     spec = nets.net([2, 3], ["mine"], own={"mine": formula}, formula="y")
     assert passes(spec).source

@@ -33,6 +33,7 @@ from symgrad.language.latex import displayed
 from symgrad.language.program import Program
 from symgrad.language.summary import summary
 from symgrad.language.views import formula
+from symgrad.masks import refuse_masked
 
 _LONG_AGO = 946_684_800  # 2000-01-01; ZIP files, for one, know no year before 1980
 
@@ -134,8 +135,9 @@ class Compiled:
         theta of shape (weights,), x (samples, inputs), t (samples, outputs), and w (samples,) where
         the spec has sample weights; l1 and l2 where it leaves these to be given. Computes in
         float64, or with `digits` decimal digits (mpmath), where arrays hold mpf numbers. Returns
-        (loss, gradient), the gradient laid out like theta.
+        (loss, gradient), the gradient laid out like theta. Raises ValueError for masked values.
         """
+        refuse_masked(theta=theta, x=x, t=t, w=w)
         arithmetic = Decimals(digits) if digits else Floats()
         flat = arithmetic.array(theta)
         layout = parameters(self.program)

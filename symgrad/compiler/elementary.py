@@ -142,6 +142,7 @@ def numbers(single: bool) -> dict[str, Any]:
         "from": [2.0**51, 2.0**77, 2.0**103],
         "scales": [1.0, 2.0**-28, 2.0**-54, 2.0**-80],
         # beyond these a function is constant, 0 or infinite
+        "largest": str(limits.max),
         "exp_limit": 170.0 if single else 1400.0,
         "expm1_low": -18.0 if single else -38.0,
         "expm1_high": 89.0 if single else 710.0,

@@ -112,7 +112,7 @@ class _Known:
 
 def _guarded(value: Expr, known: _Known) -> Expr:
     parts = operands(value)
-    if not parts:
+    if not parts or _is_step_of_backpropagation(value):
         return value
     changed = [_guarded(part, known) for part in parts]
     if tuple(changed) != parts:
@@ -120,13 +120,22 @@ def _guarded(value: Expr, known: _Known) -> Expr:
     return _product(value, known) if isinstance(value, Mul) else value
 
 
+def _is_step_of_backpropagation(value: Expr) -> bool:
+    """Whether it sums a derivative multiplied by a weight or an input: it may be a product of
+    matrices, and stays one. (Nearer the weights first, derivatives are multiplied by each other.)"""
+    if not isinstance(value, Sum):
+        return False
+    read = factors(value.function)
+    return all(isinstance(each, Indexed) for each in read) and sum(map(_is_derivative, read)) < 2
+
+
 def _product(value: Mul, known: _Known) -> Expr:
     numbers = [
         each for each in factors(value) if is_constant(each) or each.free_symbols == {SAMPLES}
     ]
     others = [each for each in factors(value) if each not in numbers]
-    if len(others) < 2 or all(isinstance(each, Indexed | Symbol) for each in others):
-        return value  # what only reads may be a product of matrices
+    if len(others) < 2:
+        return value
     stepped = any(isinstance(each, _STEPS) for each in others)
     doubtful = [
         each for each in others if known.may_be_infinite(each) or (stepped and _reads_values(each))
@@ -144,10 +153,14 @@ def _product(value: Mul, known: _Known) -> Expr:
     return Mul(*numbers, reduce(as_it_stands(f.times), reversed(above)))
 
 
+def _is_derivative(value: Expr) -> bool:
+    return isinstance(value, Indexed) and name_of(value).startswith("d_")
+
+
 def _reads_values(value: Expr) -> bool:
     """Whether it is made of what is no derivative, without a function: it may be huge."""
     if isinstance(value, Indexed):
-        return not name_of(value).startswith("d_")
+        return not _is_derivative(value)
     return isinstance(value, Pow | Mul | Add | f.times | f.xdivy) and any(
         map(_reads_values, operands(value))
     )

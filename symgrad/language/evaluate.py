@@ -110,13 +110,11 @@ def _times(a: Any, b: Any) -> Any:
     return a * b if a and b else 0 * a if b else 0 * b
 
 
-# Beyond it exp is 0 or infinite in every dtype; shifts are no larger, so that ∞ - ∞ is never met.
-_FAR = 1400
-
-
 def _largest(terms: tuple[Any, ...]) -> Any:
-    """What the exponents of Σ c·exp(u) are shifted by: the largest of them."""
-    return np.clip(reduce(np.maximum, terms[1::2]), -_FAR, _FAR)
+    """What the exponents of Σ c·exp(u) are shifted by: the largest of them, if it is finite."""
+    largest = reduce(np.maximum, terms[1::2])
+    limit = np.finfo(np.asarray(largest).dtype).max
+    return np.clip(largest, -limit, limit)
 
 
 def _shifted(terms: tuple[Any, ...]) -> Any:
