@@ -122,7 +122,7 @@ def _guarded(value: Expr, known: _Known) -> Expr:
 
 def _is_step_of_backpropagation(value: Expr) -> bool:
     """Whether it sums a derivative multiplied by a weight or an input: it may be a product of
-    matrices, and stays one. (Nearer the weights first, derivatives are multiplied by each other.)"""
+    matrices, and stays one. (Weights first, derivatives are multiplied by each other.)"""
     if not isinstance(value, Sum):
         return False
     read = factors(value.function)
