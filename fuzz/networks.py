@@ -1,0 +1,117 @@
+"""A case: one layer with a formula, and a loss; compiled, and run where it is tried."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from fuzz.places import Place
+
+# Built-in activations and losses as formulas.
+ACTIVATIONS = {
+    "identity": "z",
+    "relu": "relu(z)",
+    "leaky_relu": "max(z, 0.01*z)",
+    "elu": "relu(z) + min(expm1(z), 0)",
+    "gelu": "z*(1 + erf(z/sqrt(2)))/2",
+    "silu": "z*sigmoid(z)",
+    "mish": "z*tanh(softplus(z))",
+    "softplus": "softplus(z)",
+    "softsign": "z/(1 + abs(z))",
+    "sigmoid": "sigmoid(z)",
+    "tanh": "tanh(z)",
+    "sin": "sin(z)",
+    "gaussian": "exp(-z**2)",
+    "softmax": "exp(z)/sum(exp(z))",
+}
+LOSSES = {
+    "squared": "(y - t)**2/2",
+    "absolute": "abs(y - t)",
+    "log_cosh": "log(cosh(y - t))",
+    "cross_entropy": "-t*log(y)",
+    "binary_cross_entropy": "-t*log(y) - (1 - t)*log(1 - y)",
+    "poisson": "y - t*log(y)",
+    "kl": "t*log(t/y)",
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """`activation` and `loss`: a formula, or the name of a built-in one."""
+
+    activation: str = "identity"
+    loss: str = "y"
+    dtype: str = "float64"
+    units: int = 1
+    constants: dict[str, float] = field(default_factory=dict)
+    place: Place | None = None
+
+    @property
+    def activation_formula(self) -> str:
+        return ACTIVATIONS.get(self.activation, self.activation)
+
+    @property
+    def loss_formula(self) -> str:
+        return LOSSES.get(self.loss, self.loss)
+
+    def spec(self) -> dict[str, Any]:
+        own = self.activation not in ACTIVATIONS
+        data: dict[str, Any] = {
+            "name": "net",
+            "dtype": self.dtype,
+            "inputs": 1,
+            "layers": [
+                {
+                    "units": self.units,
+                    "activation": "f" if own else self.activation,
+                    "bias": False,
+                }
+            ],
+            "loss": {"kind": self.loss}
+            if self.loss in LOSSES
+            else {"formula": self.loss, "constants": self.constants},
+        }
+        if own:
+            data["activations"] = {
+                "f": {"formula": self.activation, "constants": self.constants}
+            }
+        return data
+
+    def text(self) -> str:
+        """The case as one line of JSON, without what is as always."""
+        plain = {key: value for key, value in asdict(self).items()
+                 if value != getattr(Case(), key) and value is not None}
+        return json.dumps(plain)
+
+    @classmethod
+    def read(cls, text: str) -> "Case":
+        data = json.loads(text)
+        place = data.pop("place", None)
+        if place is not None:
+            place = Place(tuple(map(float, place["z"])), tuple(map(float, place["t"])))
+        return replace(cls(**data), place=place)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a module gives at places: y (places, units), E (places,), gradient (places, units)."""
+
+    y: np.ndarray
+    loss: np.ndarray
+    gradient: np.ndarray
+
+
+def run(module: Any, case: Case, places: Sequence[Place]) -> Outcome:
+    """z = 1 · W: the weights are what the layer's formula is given, one sample a place."""
+    x = np.ones((1, 1), case.dtype)
+    ys, losses, gradients = [], [], []
+    for place in places:
+        theta = np.array(place.z, case.dtype)
+        t = np.array([place.t], case.dtype)
+        loss, gradient = module.loss_and_gradient(theta, x, t)
+        ys.append(np.array(module.predict(theta, x))[0])
+        losses.append(loss)
+        gradients.append(np.array(gradient))
+    return Outcome(np.array(ys), np.array(losses), np.array(gradients))
