@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fuzz.formulas import CONSTANTS, formula
-from fuzz.judge import Finding, judge
+from fuzz.judge import SAMPLES, Finding, judge
 from fuzz.modules import compiled, interpreted
 from fuzz.networks import ACTIVATIONS, LOSSES, Case
 from fuzz.places import Place, places
@@ -61,15 +61,17 @@ class Hunt:
     groups: dict[tuple[str, str], Group] = field(default_factory=dict)
     tried: int = 0
 
-    def judged(self, case: Case, where: list[Place], make: Callable = interpreted) -> list[Finding]:
-        return judge(case, where, make, self.gaps, self.compiles)
+    def judged(
+        self, case: Case, where: list[Place], make: Callable = interpreted, samples: int = SAMPLES
+    ) -> list[Finding]:
+        return judge(case, where, make, self.gaps, self.compiles, samples)
 
     def add(self, finding: Finding, where: list[Place], make: Callable, name: str) -> bool:
         """Whether it is new."""
 
         def again(case: Case) -> list[Finding]:
             if case.place is not None:
-                return self.judged(case, [case.place], make)
+                return self.judged(case, [case.place], make, 16 * SAMPLES)
             tried = where if len(where[0].z) == case.units else [
                 Place(place.z[: case.units], place.t[: case.units]) for place in where
             ]
@@ -77,6 +79,10 @@ class Hunt:
 
         known = finding.kind.startswith("crash") and (finding.kind, "") in self.groups
         if not known:
+            if finding.case.place is not None and not any(
+                each.kind == finding.kind for each in again(finding.case)
+            ):
+                return False  # with more samples it is no worse than as written
             finding = shrunk(finding, again)
         key = (finding.kind, "" if finding.kind.startswith("crash") else skeleton(finding.case))
         if key in self.groups:

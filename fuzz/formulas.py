@@ -2,7 +2,7 @@
 
 import ast
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 
 FUNCTIONS = (
@@ -42,43 +42,57 @@ def formula(
     rng: Random, variables: Sequence[str], constants: Mapping[str, float], sums: bool, size: int
 ) -> str:
     """A formula of about `size` operators and functions that uses the first of the variables."""
-    taste = rng.choice(TASTES)
     while True:
-        text = _part(rng, taste, variables, tuple(constants), sums, size)
+        text = _Drawing(rng, rng.choice(TASTES), variables, tuple(constants)).part(size, sums)
         tree = ast.parse(text, mode="eval")
         if any(isinstance(node, ast.Name) and node.id == variables[0] for node in ast.walk(tree)):
             return ast.unparse(tree)
 
 
-def _part(
-    rng: Random,
-    taste: Taste,
-    variables: Sequence[str],
-    constants: Sequence[str],
-    sums: bool,
-    size: int,
-) -> str:
-    def part(size: int, sums: bool = sums) -> str:
-        return _part(rng, taste, variables, constants, sums, size)
+@dataclass
+class _Drawing:
+    """A formula being drawn. What has been drawn may come again: what is shared is rewritten."""
 
-    if size <= 0:
+    rng: Random
+    taste: Taste
+    variables: Sequence[str]
+    constants: Sequence[str]
+    drawn: list[str] = field(default_factory=list)  # outside sums and without any
+
+    def part(self, size: int, sums: bool) -> str:
+        rng = self.rng
+        if size > 0 and self.drawn and rng.random() < 0.15:
+            return rng.choice(self.drawn)
+        text = self.operation(size, sums) if size > 0 else self.leaf()
+        if size > 0 and "sum" not in text:
+            self.drawn.append(text)
+        return text
+
+    def leaf(self) -> str:
+        rng = self.rng
         what = rng.random()
         if what < 0.7:
-            return rng.choice(variables)
-        return rng.choice(constants) if constants and what < 0.8 else rng.choice(taste.numbers)
-    if sums and rng.random() < 0.25:
-        return f"sum({part(size - 1, False)})"
-    if rng.random() < 0.5:
-        function = rng.choice(taste.functions)
-        if function in ("min", "max"):
-            left = rng.randrange(size)
-            return f"{function}({part(left)}, {part(size - 1 - left)})"
-        return f"{function}({part(size - 1)})"
-    operator = rng.choice(taste.operators)
-    if operator == "neg":
-        return f"-({part(size - 1)})"
-    if operator == "**":
-        exponents = [e for e in EXPONENTS if "c" not in e or "c" in constants]
-        return f"({part(size - 1)})**({rng.choice(exponents)})"
-    left = rng.randrange(size)
-    return f"({part(left)}) {operator} ({part(size - 1 - left)})"
+            return rng.choice(self.variables)
+        if what < 0.75:
+            return f"{rng.choice(FUNCTIONS[:-2])}({rng.choice(('1', '2', '0.5'))})"
+        if self.constants and what < 0.85:
+            return rng.choice(self.constants)
+        return rng.choice(self.taste.numbers)
+
+    def operation(self, size: int, sums: bool) -> str:
+        rng = self.rng
+        if sums and rng.random() < 0.25:
+            return f"sum({self.part(size - 1, False)})"
+        first = rng.randrange(size)
+        if rng.random() < 0.5:
+            function = rng.choice(self.taste.functions)
+            if function in ("min", "max"):
+                return f"{function}({self.part(first, sums)}, {self.part(size - 1 - first, sums)})"
+            return f"{function}({self.part(size - 1, sums)})"
+        operator = rng.choice(self.taste.operators)
+        if operator == "neg":
+            return f"-({self.part(size - 1, sums)})"
+        if operator == "**":
+            exponents = [e for e in EXPONENTS if "c" not in e or "c" in self.constants]
+            return f"({self.part(size - 1, sums)})**({rng.choice(exponents)})"
+        return f"({self.part(first, sums)}) {operator} ({self.part(size - 1 - first, sums)})"

@@ -22,7 +22,8 @@ import numpy as np
 from fuzz.modules import interpreted
 from fuzz.networks import Case, Outcome, run
 from fuzz.places import Place
-from fuzz.written import Dual, Exact, Reader, Written
+from fuzz.written import Part, Reader
+from fuzz.arithmetic import Arithmetic, Exact, Written
 from symgrad.compiler.compile import passes
 from symgrad.compiler.spec import Spec
 from symgrad.errors import SpecError
@@ -47,7 +48,7 @@ class TooLong(Exception):
 
 
 def judge(case: Case, places: Sequence[Place], make: Any = interpreted, gaps: bool = False,
-          compiles: bool = False) -> list[Finding]:
+          compiles: bool = False, samples: int = SAMPLES) -> list[Finding]:
     """What is wrong with a case: one finding of each kind at most, at the plainest place."""
     try:
         with at_most(SECONDS):
@@ -65,7 +66,7 @@ def judge(case: Case, places: Sequence[Place], make: Any = interpreted, gaps: bo
             outcome = run(module, case, places)
     except Exception as error:
         return [Finding(f"crash at run time: {signature(error)}", case, last_line(error))]
-    return list(_wrong(case, places, outcome, gaps))
+    return list(_wrong(case, places, outcome, gaps, samples))
 
 
 # ---- Refusals and crashes ------------------------------------------------------------------------
@@ -80,7 +81,7 @@ def _refused(case: Case, places: Sequence[Place], message: str) -> Iterator[Find
         exact = Reading(case, finite, Exact())
         values = {f"{v:.5e}" for v in map(float, exact.loss.value[:, 0])
                   if np.isfinite(v) and abs(v) < 1e30}
-        slopes = exact.loss.slope.astype(float)
+        slopes = exact.forward.astype(float)
         if len(values) > 1 and np.any(np.isfinite(slopes) & (slopes != 0)):
             yield Finding("refused, though it has values", case, message)
 
@@ -126,74 +127,92 @@ class Reading:
     """A case in one arithmetic, at all places: y (…, places, units) and E (…, places, 1)."""
 
     def __init__(
-        self, case: Case, places: Sequence[Place], arithmetic: Exact | Written, side: int = 0
+        self, case: Case, places: Sequence[Place], arithmetic: Arithmetic, side: int = 0
     ) -> None:
         leading = () if isinstance(arithmetic, Exact) else (arithmetic.samples,)
         shape = (*leading, len(places), case.units)
-        z = np.broadcast_to(arithmetic.array([place.z for place in places]), shape)
-        t = np.broadcast_to(arithmetic.array([place.t for place in places]), shape)
-        one = np.broadcast_to(arithmetic.array(np.eye(case.units)), (*shape, case.units))
-        inner = Reader(arithmetic, {"z": Dual(z, one)}, case.constants, case.units, side)
-        y = inner.read(case.activation_formula)
-        self.y = Dual(
-            np.broadcast_to(y.value, shape), np.broadcast_to(y.slope, (*shape, case.units))
-        )
-        outer = Reader(
-            arithmetic,
-            {"y": self.y, "t": Dual(t, one * arithmetic.array(0))},
-            case.constants,
-            case.units,
-            side,
-        )
-        e = outer.read(case.loss_formula)
-        whole = Reader(arithmetic, {"e": e}, {}, np.shape(e.value)[-1], side)
-        self.loss = whole.read("sum(e)")
-        self.kinks = inner.kinks or outer.kinks
+        slopes = (*shape, case.units)
+        one = np.broadcast_to(arithmetic.array(np.eye(case.units)), slopes)
+        zero = np.broadcast_to(arithmetic.array(np.zeros((1, 1))), slopes)
+
+        def variable(values: list[tuple[float, ...]], slope: Any) -> Part:
+            return Part(np.broadcast_to(arithmetic.array(values), shape), slope)
+
+        reader = Reader(arithmetic, case.constants, case.units, side)
+        z = variable([place.z for place in places], one)
+        # exp(z - max z) is off by as much as the difference is, however it is computed
+        centered = re.search(r"exp.*sum|sum.*exp", case.activation_formula + case.loss_formula)
+        if centered and isinstance(arithmetic, Written):
+            z = Part(arithmetic.off(z.value), one)
+        self.z = z
+        t = variable([place.t for place in places], zero)
+        y = reader.read(case.activation_formula, {"z": self.z})
+        if np.shape(y.value)[-1] < case.units:  # all of it in sums: every unit has the same
+            y = reader.read("y + e", {"y": y, "e": variable([(0.0,) * case.units], zero)})
+        e = reader.read(case.loss_formula, {"y": y, "t": t})
+        reader.units = np.shape(e.value)[-1]
+        self.y = y
+        self.loss = reader.sum(e)
+        self.forward = self.loss.slope[..., 0, :]
+        self.kinks = reader.kinks
+        self.backward = None if isinstance(arithmetic, Exact) else reader.back(self.loss, self.z)
 
 
 def _wrong(
-    case: Case, places: Sequence[Place], outcome: Outcome, gaps: bool
+    case: Case, places: Sequence[Place], outcome: Outcome, gaps: bool, samples: int
 ) -> Iterator[Finding]:
     limits = np.finfo(case.dtype)
     exact = [Reading(case, places, Exact())]
     if exact[0].kinks:
         exact += [Reading(case, places, Exact(), side) for side in (-1, 1)]
-    written = Reading(case, places, Written(case.dtype, SAMPLES, 0))
-    parts = {
-        "value of y": (outcome.y, lambda reading: reading.y.value),
-        "value of the loss": (outcome.loss[:, None], lambda reading: reading.loss.value),
-        "gradient": (outcome.gradient, lambda reading: reading.loss.slope[..., 0, :]),
-    }
-    loss_known = np.isfinite(_wide(exact[0].loss.value))
-    for part, (came, of) in parts.items():
+    written = Reading(case, places, Written(case.dtype, samples, 0))
+    z = np.array([place.z for place in places])
+    invalid = np.isnan(z).any(axis=1)[:, None]
+    infinite = np.isinf(z).any(axis=1)[:, None]
+    no_value = ~np.isfinite(_wide(exact[0].loss.value))
+    parts = [
+        ("value of y", outcome.y, [r.y.value for r in exact], [written.y.value]),
+        ("value of the loss", outcome.loss[:, None], [r.loss.value for r in exact],
+         [written.loss.value]),
+        ("gradient", outcome.gradient, [r.forward for r in exact],
+         [written.forward, written.backward]),
+    ]  # fmt: skip
+    for part, came, right, as_written in parts:
         if part == "value of the loss" and case.loss == "y" and case.units == 1:
-            continue
-        sides = np.stack([_wide(of(reading)) for reading in exact])
-        low, high = sides.min(axis=0), sides.max(axis=0)
-        unknown = np.isnan(low) | np.isnan(high)
-        as_written = of(written).astype(np.longdouble)
+            continue  # that was y
         came = came.astype(np.longdouble)
+        right = np.stack([_wide(values) for values in right])
+        low, high = right.min(axis=0), right.max(axis=0)
+        unknown = np.isnan(low) | np.isnan(high) | invalid
         if part == "gradient":
-            unknown |= ~loss_known  # no slope where there is no value
-        error = _error(came, low, high, limits)
-        its_own = np.max(
-            np.where(np.isnan(as_written), np.inf, _error(as_written, low, high, limits)), axis=0
+            unknown |= no_value
+        written_so = as_written[0].astype(np.longdouble)
+        of_its_own = _error(written_so, low, high, limits)
+        of_its_own = np.where(np.isnan(of_its_own), np.inf, of_its_own).max(axis=0)
+        for backward in as_written[1:]:  # which may be worse, but being NaN is no excuse
+            error = _error(backward.astype(np.longdouble), low, high, limits)
+            of_its_own = np.maximum(of_its_own, np.nan_to_num(error, nan=0.0).max(axis=0))
+        size = np.minimum(np.maximum(np.abs(low), np.abs(high)), limits.max)
+        few = np.where(
+            size < limits.smallest_normal, limits.smallest_normal, ULPS * limits.eps * size
         )
-        few = ULPS * limits.eps * _size(low, high, limits)
-        wrong = ~unknown & ~(error <= np.maximum(FACTOR * its_own, few))
-        invalid = np.isnan([place.z for place in places]).any(axis=1)[:, None]
+        nan = np.isnan(came)
+        lost = of_its_own > size / 10  # no digit of it is right as written
+        wrong = ~(_error(came, low, high, limits) <= np.maximum(FACTOR * of_its_own, few))
+        wrong &= ~unknown
+        kinds = [
+            ("NaN", wrong & nan & ~lost & ~infinite),
+            ("NaN at infinity", wrong & nan & ~lost & infinite),
+            ("wrong", wrong & ~nan & ~infinite),
+            ("wrong at infinity", wrong & ~nan & infinite),
+        ]
         if part != "gradient":
-            lost = invalid & ~np.isnan(came) & np.isnan(as_written[0])
-            yield from _at(f"NaN vanishes: {part}", case, places, lost, came, low, as_written)
-        infinite = np.isinf([place.z for place in places]).any(axis=1)[:, None]
-        nan, gap = np.isnan(came), np.isinf(its_own)
-        kinds = [("NaN", nan & ~gap), ("wrong", ~nan)] + [("gap", nan & gap)] * gaps
+            vanished = invalid & ~nan & np.isnan(written_so[0])
+            kinds.append(("NaN vanishes", vanished))
+        if gaps:
+            kinds.append(("gap", wrong & nan & lost & ~infinite))
         for words, where in kinds:
-            for which, there in (("", ~infinite), (" at infinity", infinite)):
-                yield from _at(
-                    f"{words}{which}: {part}", case, places, wrong & where & there & ~invalid,
-                    came, low, as_written,
-                )  # fmt: skip
+            yield from _at(f"{words}: {part}", case, places, where, came, right[0], written_so)
 
 
 def _wide(values: Any) -> np.ndarray:
@@ -206,11 +225,6 @@ def _wide(values: Any) -> np.ndarray:
         return np.longdouble(nearest) + np.longdouble(float(value - nearest))
 
     return np.frompyfunc(each, 1, 1)(values).astype(np.longdouble)
-
-
-def _size(low: np.ndarray, high: np.ndarray, limits: Any) -> np.ndarray:
-    size = np.minimum(np.maximum(np.abs(low), np.abs(high)), limits.max)
-    return np.maximum(size, limits.smallest_normal)
 
 
 def _error(came: np.ndarray, low: np.ndarray, high: np.ndarray, limits: Any) -> np.ndarray:
