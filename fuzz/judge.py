@@ -53,7 +53,7 @@ def judge(case: Case, places: Sequence[Place], make: Any = interpreted, gaps: bo
     try:
         with at_most(SECONDS):
             source = passes(Spec.parse(case.spec())).source
-            module = make(source)
+            module = None if compiles else make(source)
     except SpecError as error:
         return list(_refused(case, places, str(error)))
     except Exception as error:  # that any other is raised is what is looked for
@@ -143,19 +143,20 @@ class Reading:
         # exp(z - max z) is off by as much as the difference is, however it is computed
         centered = re.search(r"exp.*sum|sum.*exp", case.activation_formula + case.loss_formula)
         if centered and isinstance(arithmetic, Written):
-            z = Part(arithmetic.off(z.value), one)
-        self.z = z
+            with np.errstate(all="ignore"):
+                z = Part(arithmetic.off(z.value), one)
         t = variable([place.t for place in places], zero)
-        y = reader.read(case.activation_formula, {"z": self.z})
+        y = reader.read(case.activation_formula, {"z": z})
         if np.shape(y.value)[-1] < case.units:  # all of it in sums: every unit has the same
             y = reader.read("y + e", {"y": y, "e": variable([(0.0,) * case.units], zero)})
         e = reader.read(case.loss_formula, {"y": y, "t": t})
         reader.units = np.shape(e.value)[-1]
         self.y = y
-        self.loss = reader.sum(e)
+        with np.errstate(all="ignore"):
+            self.loss = reader.sum(e)
         self.forward = self.loss.slope[..., 0, :]
         self.kinks = reader.kinks
-        self.backward = None if isinstance(arithmetic, Exact) else reader.back(self.loss, self.z)
+        self.backward = None if isinstance(arithmetic, Exact) else reader.back(self.loss, z)
 
 
 def _wrong(
