@@ -221,9 +221,7 @@ class Written:
             case "atan":
                 return self.divide(one, self.add(one, self.multiply(u, u)))
             case "erf":
-                return self.multiply(
-                    self.dtype(1.1283791670955126), f["exp"](-self.multiply(u, u))
-                )
+                return self.multiply(self.dtype(1.1283791670955126), f["exp"](-self.multiply(u, u)))
             case "sigmoid":
                 return self.multiply(v, self.subtract(one, v))
             case "softplus":

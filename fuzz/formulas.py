@@ -1,7 +1,7 @@
-"""Random formulas from the whole grammar, as text."""
+"""Random formulas from the whole grammar, and simpler ones, as text."""
 
 import ast
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
@@ -39,13 +39,13 @@ TASTES = (
 
 
 def formula(
-    rng: Random, variables: Sequence[str], constants: Mapping[str, float], sums: bool, size: int
+    rng: Random, variables: Sequence[str], constants: Sequence[str], sums: bool, size: int
 ) -> str:
     """A formula of about `size` operators and functions that uses the first of the variables."""
     while True:
-        text = _Drawing(rng, rng.choice(TASTES), variables, tuple(constants)).part(size, sums)
+        text = _Drawing(rng, rng.choice(TASTES), variables, constants).part(size, sums)
         tree = ast.parse(text, mode="eval")
-        if any(isinstance(node, ast.Name) and node.id == variables[0] for node in ast.walk(tree)):
+        if variables[0] in names(text):
             return ast.unparse(tree)
 
 
@@ -96,3 +96,88 @@ class _Drawing:
             exponents = [e for e in EXPONENTS if "c" not in e or "c" in self.constants]
             return f"({self.part(size - 1, sums)})**({rng.choice(exponents)})"
         return f"({self.part(first, sums)}) {operator} ({self.part(size - 1 - first, sums)})"
+
+
+def names(text: str) -> set[str]:
+    return {node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)}
+
+
+def numbers(text: str) -> list[float]:
+    """The numbers in a formula, as it has them."""
+    tree = ast.parse(text)
+    return [float(node.value) for node in ast.walk(tree) if isinstance(node, ast.Constant)]
+
+
+def nodes(text: str) -> int:
+    """How many parts a formula has."""
+    return len(list(_parts(ast.parse(text, mode="eval").body)))
+
+
+def simpler(text: str, variables: tuple[str, ...]) -> Iterator[str]:
+    """Formulas with one part replaced by a part of it, by a variable, or by a number."""
+    tree = ast.parse(text, mode="eval")
+    for path, node in _parts(tree.body):
+        for other in _instead(node, variables):
+            yield ast.unparse(_with(tree.body, path, other))
+
+
+def _children(node: ast.AST) -> list[ast.expr]:
+    match node:
+        case ast.BinOp(left, ast.Pow(), _):
+            return [left]
+        case ast.BinOp(left, _, right):
+            return [left, right]
+        case ast.UnaryOp(_, operand):
+            return [operand]
+        case ast.Call(_, arguments):
+            return list(arguments)
+    return []
+
+
+Path = tuple[int, ...]
+
+
+def _parts(node: ast.expr, path: Path = ()) -> Iterator[tuple[Path, ast.expr]]:
+    yield path, node
+    for place, child in enumerate(_children(node)):
+        yield from _parts(child, (*path, place))
+
+
+def _with(node: ast.expr, path: Path, other: ast.expr) -> ast.expr:
+    """The tree with another part at a path."""
+    if not path:
+        return other
+    place, rest = path[0], path[1:]
+    children = _children(node)
+    children[place] = _with(children[place], rest, other)
+    match node:
+        case ast.BinOp(_, ast.Pow() as operator, exponent):
+            return ast.BinOp(children[0], operator, exponent)
+        case ast.BinOp(_, operator, _):
+            return ast.BinOp(children[0], operator, children[1])
+        case ast.UnaryOp(operator, _):
+            return ast.UnaryOp(operator, children[0])
+        case ast.Call(function, _):
+            return ast.Call(function, children, [])
+    raise AssertionError(ast.dump(node))
+
+
+def _instead(node: ast.expr, variables: tuple[str, ...]) -> Iterator[ast.expr]:
+    yield from _children(node)
+    match node:
+        case ast.Constant(value):
+            yield from (ast.Constant(n) for n in (1, 2) if n != value and repr(value) != str(n))
+            return
+        case ast.Name(name) if name in variables:
+            if name != variables[0]:
+                yield ast.Name(variables[0])
+            yield ast.Constant(1)
+            return
+        case ast.BinOp(left, ast.Pow(), exponent) if not isinstance(exponent, ast.Constant):
+            yield from (ast.BinOp(left, ast.Pow(), ast.Constant(n)) for n in (2, 0.5))
+            yield from (
+                ast.BinOp(left, ast.Pow(), ast.UnaryOp(ast.USub(), ast.Constant(n)))
+                for n in (1, 2, 0.5)
+            )
+    yield from (ast.Name(variable) for variable in variables)
+    yield ast.Constant(1)

@@ -1,13 +1,13 @@
-"""A case: one layer with a formula, and a loss; compiled, and run where it is tried."""
+"""One layer with a formula, and a loss: as a spec, and run where it is tried."""
 
-import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from fuzz.places import Place
+from fuzz.formulas import nodes
+from fuzz.places import Place, plainness
 
 # Built-in activations and losses as formulas.
 ACTIVATIONS = {
@@ -15,6 +15,7 @@ ACTIVATIONS = {
     "relu": "relu(z)",
     "leaky_relu": "max(z, 0.01*z)",
     "elu": "relu(z) + min(expm1(z), 0)",
+    "selu": "1.0507009873554805*(relu(z) + 1.6732632423543772*min(expm1(z), 0))",
     "gelu": "z*(1 + erf(z/sqrt(2)))/2",
     "silu": "z*sigmoid(z)",
     "mish": "z*tanh(softplus(z))",
@@ -29,6 +30,7 @@ ACTIVATIONS = {
 LOSSES = {
     "squared": "(y - t)**2/2",
     "absolute": "abs(y - t)",
+    "huber": "min(abs(y - t), 1)*(abs(y - t) - min(abs(y - t), 1)/2)",
     "log_cosh": "log(cosh(y - t))",
     "cross_entropy": "-t*log(y)",
     "binary_cross_entropy": "-t*log(y) - (1 - t)*log(1 - y)",
@@ -45,7 +47,7 @@ class Case:
     loss: str = "y"
     dtype: str = "float64"
     units: int = 1
-    constants: dict[str, float] = field(default_factory=dict)
+    constants: tuple[tuple[str, float], ...] = ()
     place: Place | None = None
 
     @property
@@ -71,27 +73,45 @@ class Case:
             ],
             "loss": {"kind": self.loss}
             if self.loss in LOSSES
-            else {"formula": self.loss, "constants": self.constants},
+            else {"formula": self.loss, "constants": dict(self.constants)},
         }
         if own:
             data["activations"] = {
-                "f": {"formula": self.activation, "constants": self.constants}
+                "f": {"formula": self.activation, "constants": dict(self.constants)}
             }
         return data
 
-    def text(self) -> str:
-        """The case as one line of JSON, without what is as always."""
-        plain = {key: value for key, value in asdict(self).items()
-                 if value != getattr(Case(), key) and value is not None}
-        return json.dumps(plain)
+    def data(self) -> dict[str, Any]:
+        data = {name: value for name, value in self._fields() if value != getattr(PLAIN, name)}
+        if self.place is not None:
+            data["place"] = {"z": self.place.z, "t": self.place.t}
+        return data
+
+    def _fields(self) -> list[tuple[str, Any]]:
+        names = ("activation", "loss", "dtype", "units", "constants")
+        return [(name, getattr(self, name)) for name in names]
 
     @classmethod
-    def read(cls, text: str) -> "Case":
-        data = json.loads(text)
-        place = data.pop("place", None)
+    def read(cls, data: Mapping[str, Any]) -> "Case":
+        place = data.get("place")
         if place is not None:
             place = Place(tuple(map(float, place["z"])), tuple(map(float, place["t"])))
-        return replace(cls(**data), place=place)
+        constants = tuple((name, value) for name, value in data.get("constants", ()))
+        return cls(**{**data, "constants": constants, "place": place})
+
+    def size(self) -> tuple[float, ...]:
+        texts = (self.activation, self.loss)
+        parts = sum(map(nodes, texts)) + 5 * self.units + 2 * len(self.constants)
+        parts += self.dtype == "float32"
+        plain = plainness(self.place) if self.place else 0.0
+        return (parts, sum(map(len, texts)), plain)
+
+    def __str__(self) -> str:
+        loss = "" if self.loss == "y" else f"; loss {self.loss}"
+        return f"{self.activation}{loss}"
+
+
+PLAIN = Case()
 
 
 @dataclass(frozen=True)

@@ -54,3 +54,15 @@ def _place(rng: Random, everything: Sequence[float], units: int) -> Place:
     if rng.random() < 0.2:
         t = list(z)
     return Place(tuple(z), tuple(t))
+
+
+def plainness(place: Place) -> float:
+    """Smaller for places that a person would rather look at."""
+
+    def each(value: float) -> float:
+        if not np.isfinite(value):
+            return 1e6
+        digits = len(f"{value:.9g}".strip("-0."))
+        return abs(np.log10(abs(value) or 1.0)) * 3 + digits + (value < 0) / 2
+
+    return sum(map(each, (*place.z, *place.t)))

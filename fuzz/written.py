@@ -77,9 +77,7 @@ class Reader:
             case ast.Call(ast.Name("sum"), [body]):
                 return self.sum(self.part(body, variables))
             case ast.Call(ast.Name("min" | "max" as name), [left, right]):
-                return self.choice(
-                    name, self.part(left, variables), self.part(right, variables)
-                )
+                return self.choice(name, self.part(left, variables), self.part(right, variables))
             case ast.Call(ast.Name(name), [argument]):
                 return self.call(name, self.part(argument, variables))
         raise AssertionError(ast.dump(node))
