@@ -7,7 +7,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from fuzz import of_formulas
+from fuzz import of_arrays, of_files, of_formulas, of_specs
 from fuzz.hunt import Group, Hunt, Kind
 from fuzz.modules import compiled, interpreted
 
@@ -16,7 +16,12 @@ print = partial(print, flush=True)  # hours may lie between two lines
 
 def kinds(options: argparse.Namespace) -> list[Kind]:
     make = None if options.compiles else compiled if options.numba else interpreted
-    return [of_formulas.kind(of_formulas.Looking(make, options.gaps))]
+    return [
+        of_formulas.kind(of_formulas.Looking(make, options.gaps)),
+        of_files.kind(),
+        of_arrays.kind(),
+        of_specs.kind(),
+    ]
 
 
 def arguments() -> argparse.Namespace:

@@ -1,6 +1,5 @@
 """Errors that should not have come out, told apart by where they arose."""
 
-import re
 import signal
 import traceback
 from collections.abc import Iterator
@@ -25,9 +24,7 @@ def signature(error: BaseException) -> str:
         if ROOT in Path(frame.filename).parents
     ]
     place = f"{Path(own[-1].filename).name}:{own[-1].name}" if own else "outside symgrad"
-    words = " ".join(re.sub(r"[^A-Za-z ]", " ", str(error)).split())[:40]
-    about = f" ({words})" if words and not isinstance(error, RecursionError | TooLong) else ""
-    return f"{type(error).__name__} in {place}{about}"
+    return f"{type(error).__name__} in {place}"
 
 
 def last_line(error: BaseException) -> str:

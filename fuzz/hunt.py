@@ -21,16 +21,17 @@ class Case(Protocol):
 
 
 class Finding(NamedTuple):
-    """`kind` says what went wrong: the same fault has the same, whatever the case."""
+    """`kind` says what went wrong. It tells one fault from another, or the case does that too."""
 
     kind: str
     case: Any
     detail: str
+    by_case: bool = False
 
     @property
     def key(self) -> tuple[str, str]:
-        """What findings are counted as one by: crashes end in one place, whatever the case is."""
-        return self.kind, "" if self.kind.startswith("crash") else str(self.case)
+        """What findings are counted as one by."""
+        return self.kind, str(self.case) if self.by_case else ""
 
 
 @dataclass(frozen=True)

@@ -318,7 +318,7 @@ def _at(
         f" as written {as_written[0, number, unit]:.{digits}g}"
         + (f" (unit {unit + 1})" if case.units > 1 else "")
     )
-    yield Finding(kind, replace(case, place=place), detail)
+    yield Finding(kind, replace(case, place=place), detail, by_case=True)
 
 
 def _shown(values: tuple[float, ...]) -> str:
