@@ -9,13 +9,13 @@ from pathlib import Path
 
 from fuzz import of_arrays, of_files, of_formulas, of_specs
 from fuzz.hunt import Group, Hunt, Kind
-from fuzz.modules import compiled, interpreted
+from fuzz.modules import interpreted
 
 print = partial(print, flush=True)  # hours may lie between two lines
 
 
 def kinds(options: argparse.Namespace) -> list[Kind]:
-    make = None if options.compiles else compiled if options.numba else interpreted
+    make = None if options.compiles else interpreted
     return [
         of_formulas.kind(of_formulas.Looking(make, options.gaps)),
         of_files.kind(),
@@ -32,7 +32,6 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--case", help="this one alone, as a finding names it")
     parser.add_argument("--only", default="", help="findings that begin so, as crash")
     parser.add_argument("--compiles", action="store_true", help="formulas: only whether they do")
-    parser.add_argument("--numba", action="store_true", help="formulas: compiled, seconds each")
     parser.add_argument("--gaps", action="store_true", help="formulas: no better than as written")
     parser.add_argument("--report", type=Path, help="a file for what is found, as it is found")
     return parser.parse_args()

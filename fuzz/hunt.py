@@ -44,6 +44,7 @@ class Kind:
     judge: Callable[[Any], list[Finding]]
     smaller: Callable[[Any], Iterator[Any]]
     read: Callable[[Mapping[str, Any]], Any]
+    patience: float = 20  # seconds to make a finding small
 
 
 @dataclass
@@ -109,9 +110,9 @@ class Hunt:
         return f"tried: {tried}; findings: {len(self.groups)}; seed {self.seed}"
 
 
-def shrunk(kind: Kind, finding: Finding, seconds: float = 20) -> Finding:
+def shrunk(kind: Kind, finding: Finding) -> Finding:
     """The smallest case that is wrong in the same way: takes one thing less, as long as it is."""
-    end = time.monotonic() + seconds
+    end = time.monotonic() + kind.patience
     tried = {finding.case}
     changed = True
     while changed:

@@ -88,7 +88,8 @@ Edit = tuple[str, int, Any]
 # What a node of JSON is replaced by; None stands for its removal.
 VALUES = (
     None, "null", "true", "0", "1", "-1", "3", "1.5", "1e400", "-0.0", "NaN", "1e999999",
-    str(2**70), '""', '"x"', '"running"', '"\\ud800"', "[]", "[1]", "[[]]", "{}", '{"a": 1}', '["a", "b", "c"]',
+    str(2**70), '""', '"x"', '"running"', '"\\ud800"', "[]", "[1]", "[[]]", "{}",
+    '{"a": 1}', '["a", "b", "c"]',
 )  # fmt: skip
 WORDS = (
     b"\x00", b"\xff", b"\xef\xbb\xbf", b"\n", b'"', b",", b"[", b"{", b"nan", b"1e999", b"-",

@@ -20,7 +20,7 @@ from fuzz.arithmetic import Arithmetic, Exact, Written
 from fuzz.crash import at_most, last_line, signature
 from fuzz.formulas import CONSTANTS, formula, names, numbers, simpler
 from fuzz.hunt import Finding, Kind
-from fuzz.modules import interpreted
+from fuzz.modules import compiled, interpreted
 from fuzz.networks import ACTIVATIONS, LOSSES, Case, Outcome, run
 from fuzz.places import Place, places, plainness
 from fuzz.written import Part, Reader
@@ -45,6 +45,12 @@ class Looking:
 
 def kind(looking: Looking) -> Kind:
     return Kind("formula", 6, draw, partial(judge, looking=looking), smaller, Case.read)
+
+
+def compiled_kind(looking: Looking) -> Kind:
+    """The same, by what Numba makes of them: seconds each."""
+    looking = replace(looking, make=compiled)
+    return Kind("compiled", 3, draw, partial(judge, looking=looking), smaller, Case.read, 120)
 
 
 def draw(rng: Random) -> Case:
@@ -222,6 +228,7 @@ def _wrong(
     z = np.array([place.z for place in places])
     invalid = np.isnan(z).any(axis=1)[:, None]
     infinite = np.isinf(z).any(axis=1)[:, None]
+    plus = np.isfinite(z).all(axis=1) & ~(np.signbit(z) & (z == 0)).any(axis=1)
     no_value = ~np.isfinite(_wide(exact[0].loss.value))
     parts = [
         ("value of y", outcome.y, [r.y.value for r in exact], [written.y.value]),
@@ -245,9 +252,19 @@ def _wrong(
         for backward in as_written[1:]:  # which may be worse, but being NaN is no excuse
             error = _error(backward.astype(np.longdouble), low, high, limits)
             of_its_own = np.maximum(of_its_own, np.nan_to_num(error, nan=0.0).max(axis=0))
+        # 1/0 has no sign that is known here, but what comes of it may be the same for both.
+        as_it_is = written_so[0]
+        with np.errstate(invalid="ignore"):
+            spread = np.abs(written_so - as_it_is).max(axis=0)
+        agreed = spread <= 64 * limits.eps * np.abs(as_it_is)
+        agreed &= unknown & np.isfinite(as_it_is) & plus[:, None]
+        low, high = (np.where(agreed, as_it_is, each) for each in (low, high))
+        right[0] = np.where(agreed, as_it_is, right[0])
+        of_its_own = np.where(agreed, 0, of_its_own)
+        unknown &= ~agreed
         size = np.minimum(np.maximum(np.abs(low), np.abs(high)), limits.max)
         few = np.where(
-            size < limits.smallest_normal, limits.smallest_normal, ULPS * limits.eps * size
+            size < 2 * limits.smallest_normal, 2 * limits.smallest_normal, ULPS * limits.eps * size
         )
         if out_of_range(case):  # NumPy's 0 for 1e-60 is no excuse: refuse it, or be about right
             of_its_own = np.where(size < limits.smallest_normal * 1e3, np.inf, size * 1e-3)
