@@ -226,7 +226,7 @@ def smaller(case: Case) -> Iterator[Case]:
 def damage(path: Path, case: Case) -> None:
     content = _content(path, case.member)
     for edit in case.edits:
-        content = _edited(content, edit, case.member)
+        content = edited(content, edit, case.member)
     if not case.member:
         path.write_bytes(content)
         return
@@ -258,7 +258,7 @@ def _json(content: bytes, member: str) -> str | None:
     return str(array) if array.dtype.kind == "U" and array.ndim == 0 else None
 
 
-def _edited(content: bytes, edit: Edit, member: str) -> bytes:
+def edited(content: bytes, edit: Edit, member: str) -> bytes:
     how, place, what = edit
     match how:
         case "flip" if place < len(content):

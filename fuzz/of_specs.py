@@ -12,7 +12,7 @@ from typing import Any
 from unittest import mock
 
 from fuzz.crash import at_most, last_line, signature
-from fuzz.formulas import simpler
+from fuzz.formulas import nodes, simpler
 from fuzz.hunt import Finding, Kind
 from fuzz.modules import interpreted
 from symgrad.checking import scalars
@@ -71,9 +71,20 @@ class Case:
 
     def size(self) -> tuple[float, ...]:
         spec = self.spec
-        widths = [spec["inputs"], *(layer["units"] for layer in spec["layers"])]
-        plain = (self.order != ORDERS[0]) + self.samples + (self.seed > 0)
-        return (len(spec["layers"]), len(self.text), sum(widths), plain)
+        layers, loss = spec["layers"], spec["loss"]
+        formulas = [own["formula"] for own in spec.get("activations", {}).values()]
+        formulas += [loss["formula"]] if "formula" in loss else []
+        options = sum(
+            (layer["activation"] != "identity")
+            + bool(layer.get("bias", True))
+            + bool(layer.get("residual"))
+            for layer in layers
+        )
+        options += sum(bool(loss.get(name)) for name in ("l1", "l2", "sample_weights"))
+        options += (loss.get("kind") != "squared") + (spec["dtype"] != "float64")
+        options += (self.order != ORDERS[0]) + (self.seed > 0)
+        widths = [spec["inputs"], *(layer["units"] for layer in layers)]
+        return (len(layers), options + sum(map(nodes, formulas)), sum(widths) + self.samples)
 
     def __str__(self) -> str:
         return self.text
@@ -150,10 +161,12 @@ def judge(case: Case) -> list[Finding]:
         return [Finding(f"crash: {signature(error)}", case, last_line(error))]
     if report.passed or report.note.startswith("all of"):  # nowhere to judge it
         return []
-    failed = [verdict for verdict in report.verdicts if not verdict.passed]
-    shrinks = "" if report.shrinking is None or report.shrinking.passed else ", its error"
-    names = ", ".join(verdict.oracle for verdict in failed) + shrinks
-    return [Finding(f"wrong gradient, by {names or 'its rows'}", case, f"{failed}", by_case=True)]
+    failed = [
+        f"{each.oracle}: off by {each.error:.3g}" for each in report.verdicts if not each.passed
+    ]
+    if report.shrinking is not None and not report.shrinking.passed:
+        failed.append("the error of differences does not shrink as it should")
+    return [Finding("wrong gradient", case, "; ".join(failed) or report.note, by_case=True)]
 
 
 def smaller(case: Case) -> Iterator[Case]:
@@ -173,17 +186,17 @@ def smaller(case: Case) -> Iterator[Case]:
             yield case.with_spec(spec | {"layers": [*others[0], layer | change, *others[1]]})
     for change in ({"l1": 0.0}, {"l2": 0.0}, {"sample_weights": False}):
         yield case.with_spec(spec | {"loss": loss | change})
-    rest = {name: loss[name] for name in ("l1", "l2", "sample_weights")}
+    rest = {name: loss[name] for name in ("l1", "l2", "sample_weights") if name in loss}
     yield case.with_spec(spec | {"loss": rest | {"kind": "squared"}})
     if "formula" in loss:
         for formula in simpler(loss["formula"], ("y", "t")):
             yield case.with_spec(spec | {"loss": loss | {"formula": formula}})
-    for name, own in spec["activations"].items():
+    for name, own in spec.get("activations", {}).items():
         for formula in simpler(own["formula"], ("z",)):
             changed = {name: own | {"formula": formula}}
             yield case.with_spec(spec | {"activations": spec["activations"] | changed})
     used = {layer["activation"] for layer in layers}
-    kept = {name: own for name, own in spec["activations"].items() if name in used}
+    kept = {name: own for name, own in spec.get("activations", {}).items() if name in used}
     yield case.with_spec(spec | {"activations": kept})
     for inputs in (1, 2):
         yield case.with_spec(spec | {"inputs": inputs})

@@ -6,7 +6,6 @@ from types import ModuleType
 
 import pytest
 
-from fuzz.modules import interpreted
 from symgrad.compiler.compile import passes
 from symgrad.compiler.load import load
 from symgrad.compiler.spec import Spec
@@ -22,6 +21,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture(scope="session")
 def interpret() -> Callable[[str], ModuleType]:
     """Makes a module of emitted source that Python runs as it stands: right, slow, and at once."""
+    from fuzz.modules import interpreted
+
     return interpreted
 
 
