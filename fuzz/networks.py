@@ -35,7 +35,7 @@ LOSSES = {
     "cross_entropy": "-t*log(y)",
     "binary_cross_entropy": "-t*log(y) - (1 - t)*log(1 - y)",
     "poisson": "y - t*log(y)",
-    "kl": "t*log(t/y)",
+    "kl": "t*log(t) - t*log(y)",
 }
 
 
