@@ -107,7 +107,7 @@ class Hunt:
 
     def summary(self) -> str:
         tried = ", ".join(f"{number:,} {name}" for name, number in self.tried.items())
-        return f"tried: {tried}; findings: {len(self.groups)}; seed {self.seed}"
+        return f"tried: {tried or 'nothing'}; findings: {len(self.groups)}; seed {self.seed}"
 
 
 def shrunk(kind: Kind, finding: Finding) -> Finding:

@@ -420,3 +420,15 @@ def test_a_hunt_prints_its_seed_and_what_it_tried(capsys, tmp_path):
     assert out.startswith("seed 7, 0.001 minutes\n")
     assert out.rstrip().endswith("findings: 1; seed 7")
     assert "crash: RecursionError" in report.read_text(encoding="utf-8")
+
+
+def test_kinds_by_name(capsys):
+    for kind in ("formula", "compiled", "spec", "file", "array"):
+        options = ["--minutes", "0", "--kinds", kind, "--seed", "1"]
+        assert ran(capsys, *options) == (
+            0,
+            "seed 1, 0 minutes\n\ntried: nothing; findings: 0; seed 1\n",
+        )
+    with pytest.raises(SystemExit, match="2"):
+        ran(capsys, "--kinds", "formulas")
+    assert "no kind 'formulas'; there are formula, compiled, spec" in capsys.readouterr().err
