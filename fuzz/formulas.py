@@ -105,7 +105,8 @@ def names(text: str) -> set[str]:
 def numbers(text: str) -> list[float]:
     """The numbers in a formula, as it has them."""
     tree = ast.parse(text)
-    return [float(node.value) for node in ast.walk(tree) if isinstance(node, ast.Constant)]
+    found = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)]
+    return [float(number) for number in found if isinstance(number, int | float)]
 
 
 def nodes(text: str) -> int:

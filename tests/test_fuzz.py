@@ -15,8 +15,9 @@ from fuzz import of_arrays, of_files, of_formulas, of_specs
 from fuzz.arithmetic import Exact, Written
 from fuzz.formulas import FUNCTIONS, formula, names, simpler
 from fuzz.hunt import Hunt
+from fuzz.judging import Reading
 from fuzz.networks import ACTIVATIONS, LOSSES, Case
-from fuzz.of_formulas import Looking, Reading, judge
+from fuzz.of_formulas import Looking, judge
 from fuzz.places import Place
 from symgrad.compiler import formula as grammar
 from symgrad.compiler.spec import ACTIVATIONS as BUILT_IN
