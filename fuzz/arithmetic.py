@@ -21,9 +21,11 @@ LARGE = mpmath.mpf(10) ** 320  # an exponential of more than this is beyond any 
 class Exact:
     """mpmath's numbers. What has no value, or none that is known here, is NaN."""
 
-    def __init__(self, bits: int = BITS) -> None:
+    def __init__(self, pole: bool = False) -> None:
+        """With `pole`, 1/0 is ∞, as for a 0 that is positive; else it is NaN."""
         self.mp = mpmath.MPContext()
-        self.mp.prec = bits
+        self.mp.prec = BITS
+        self.pole = pole
         self.nan = self.mp.nan
         self.functions: dict[str, Callable[[Any], Any]] = {
             name: np.frompyfunc(self._guarded(function), 1, 1)
@@ -32,8 +34,7 @@ class Exact:
         self.add = np.frompyfunc(lambda a, b: a + b, 2, 1)
         self.subtract = np.frompyfunc(lambda a, b: a - b, 2, 1)
         self.multiply = np.frompyfunc(lambda a, b: a * b, 2, 1)
-        # 1/0 has a sign only where 0 has one
-        self.divide = np.frompyfunc(lambda a, b: a / b if b != 0 else self.nan, 2, 1)
+        self.divide = np.frompyfunc(self._quotient, 2, 1)
 
     def number(self, value: Fraction) -> Any:
         return np.full((1, 1), self.mp.mpf(value.numerator) / value.denominator, dtype=object)
@@ -52,12 +53,17 @@ class Exact:
 
         def each(u: Any) -> Any:
             if u == 0 and exponent < 0:
-                return self.nan if odd else self.mp.inf
+                return self.nan if odd and not self.pole else self.mp.inf
             if (u < 0 and exponent.denominator != 1) or abs(u) > LARGE**4:
                 return self.nan if not self.mp.isinf(u) else self._of_infinite(u, exponent)
             return u**power
 
         return np.frompyfunc(each, 1, 1)(base)
+
+    def _quotient(self, above: Any, below: Any) -> Any:
+        if below != 0:
+            return above / below
+        return above * self.mp.inf if self.pole else self.nan
 
     def _of_infinite(self, u: Any, exponent: Fraction) -> Any:
         if u < 0 and exponent.denominator != 1:

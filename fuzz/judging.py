@@ -104,11 +104,11 @@ def wrong(
         for words, where in kinds.items():
             yield from _at(f"{words}: {part}", case, places, where, came, judged)
 
-    value = _judged(case, places, [r.loss.value for r in exact], [written.loss.value])
-    slopes = _judged(
-        case, places, [r.forward for r in exact], [written.forward, written.backward], value
-    )
-    y = _judged(case, places, [r.y.value for r in exact], [written.y.value])
+    pole = Reading(case, places, Exact(pole=True))
+    value = _judged(case, [r.loss.value for r in exact], [written.loss.value], pole.loss.value)
+    both_ways = [written.forward, written.backward]
+    slopes = _judged(case, [r.forward for r in exact], both_ways, pole.forward, value)
+    y = _judged(case, [r.y.value for r in exact], [written.y.value], pole.y.value)
     yield from told("value of y", outcome.y, y)
     if (case.loss, case.units) != ("y", 1):  # else that was it
         yield from told("value of the loss", outcome.loss[:, None], value)
@@ -117,9 +117,9 @@ def wrong(
 
 def _judged(
     case: Case,
-    places: Sequence[Place],
     exact: Sequence[Any],
     written: Sequence[Any],
+    pole: Any,
     value: Judgement | None = None,
 ) -> Judgement:
     """What is right, from the exact readings of all sides of a kink and those as written.
@@ -141,13 +141,11 @@ def _judged(
     is_number = True if value is None else np.isfinite(value.as_written[0])
     off = np.where(is_number, off, np.inf)
 
-    # 1/0 has no sign that is known here, but what comes of it may be the same for both.
-    first = as_written[0]
-    with np.errstate(invalid="ignore"):
-        agreed = np.abs(as_written - first).max(axis=0) <= 64 * limits.eps * np.abs(first)
-    plain = np.array([all(map(_is_plain, place.z)) for place in places])[:, None]
-    agreed &= ~known & np.isfinite(first) & plain & is_number
-    low, high, right = (np.where(agreed, first, each) for each in (low, high, right))
+    # 1/0 has no sign that is known here: it is that of NumPy's 0, where all else agrees.
+    first, of_pole = as_written[0], wide(pole)
+    agreed = _off(first, of_pole, of_pole, limits) <= 64 * limits.eps * np.abs(of_pole)
+    agreed &= ~known & is_number & np.isfinite(of_pole)
+    low, high, right = (np.where(agreed, of_pole, each) for each in (low, high, right))
     off = np.where(agreed, 0, off)
     known |= agreed
     if value is not None:
@@ -160,10 +158,6 @@ def _judged(
         off = np.where(size < 1e3 * tiny, np.inf, 1e-3 * size)
     allowed = np.maximum(FACTOR * off, few)
     return Judgement(right, low, high, known, allowed, off > size / 10 + few, as_written)
-
-
-def _is_plain(number: float) -> bool:
-    return bool(np.isfinite(number)) and not (number == 0 and np.signbit(number))
 
 
 def wide(values: Any) -> np.ndarray:

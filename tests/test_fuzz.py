@@ -196,6 +196,16 @@ def test_nan_where_numpy_has_a_number_is_found():
     assert judge(case, Looking(flat)) == []
 
 
+def test_what_1_by_0_comes_to_is_judged_where_numpy_has_a_number():
+    case = Case("min(1/sqrt(abs(z)), 10)", place=Place((0.0,), (1.0,)))
+    assert judge(case, Looking(stub(lambda z: 10.0, lambda z: 0.0))) == []
+    found = judge(case, Looking(stub(lambda z: np.nan, lambda z: np.nan)))
+    assert {each.kind for each in found} == {"NaN: value of y", "NaN: gradient"}
+    # outside its domain a formula has no value, whatever NumPy makes of an infinity
+    overflows = Case("(-z*10)**-0.5", place=Place((1.7e308,), (1.0,)))
+    assert judge(overflows, Looking(stub(lambda z: np.nan, lambda z: np.nan))) == []
+
+
 def test_nan_that_vanishes_is_found():
     swallowing = stub(lambda z: z if z > 0 else 0.0, lambda z: float(z > 0))
     assert [each.kind for each in judge(Case("relu(z)"), Looking(swallowing))] == [
