@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from symgrad.compiler.compile import passes
+from symgrad.errors import SpecError
 
 NAN = float("nan")
 AT = (-800.0, -100.0, -40.0, -10.0, -0.5, 0.0, 1e-3, 0.5, 10.0, 40.0, 100.0, 800.0)
@@ -183,8 +184,18 @@ def test_a_loss_that_is_constant_after_all_compiles(interpret):
 
 @pytest.mark.parametrize("formula", [
     "exp(-z)/sum(exp(-z))", "cosh(-1-z)*cosh(sum(z))", "softplus(2) + z", "max(z, z)", "exp(z)*z",
-    "z - softplus(1)", "z/relu(1)", "log(sum(exp(-z)))",
+    "z - softplus(1)", "z/relu(1)", "log(sum(exp(-z)))", "tanh(-1 + z)", "z*sqrt((z-1-relu(z))**2)",
+    "z/log(exp(z))", "erf(tanh(-(1 + z)))", "sinh(z - 1/3 - sum(z))",
 ])  # fmt: skip
 def test_what_used_to_crash_compiles(formula):
     spec = nets.net([2, 3], ["mine"], own={"mine": formula}, formula="y")
     assert passes(spec).source
+
+
+@pytest.mark.parametrize("formula", [
+    "log(cos(2)/(z/z)) - z", "sqrt(-(z*z))", "sqrt(-exp(z)) + z", "exp(z/log(z/z))**2",
+    "z + log(-relu(1))",
+])  # fmt: skip
+def test_what_has_no_value_is_refused(formula):
+    with pytest.raises(SpecError, match="no finite"):
+        passes(nets.net([2, 3], ["mine"], own={"mine": formula}, formula="y"))

@@ -27,7 +27,15 @@ from symgrad.compiler.formula import (
 from symgrad.compiler.spec import Spec
 from symgrad.errors import SpecError
 from symgrad.language.functions import ACTIVATIONS, IN_FORMULAS, constant, huber, xlogy
-from symgrad.language.indices import SAMPLE, SAMPLES, fresh, operands, sum_over, unit
+from symgrad.language.indices import (
+    SAMPLE,
+    SAMPLES,
+    fresh,
+    operands,
+    rebuild,
+    sum_over,
+    unit,
+)
 from symgrad.language.notation import as_it_stands, group, group_factors, undistributed
 from symgrad.language.program import Definition, Program, array, name_of, reads
 
@@ -135,11 +143,17 @@ def _checked(value: Expr, variable: Expr, formula: str) -> Expr:
     name = name_of(variable)
     if any(abs(number) > LARGEST for number in value.atoms(Rational)):
         raise SpecError(f"formula {formula!r}: a number in it comes to more than {LARGEST:.1e}")
-    if value.has(zoo, nan, oo, -oo, I) or not all(map(_is_real, _constants(value))):
+    if _settled(value).has(zoo, nan, oo, -oo, I) or not all(map(_is_real, _constants(value))):
         raise SpecError(f"formula {formula!r}: it has no finite value, whatever {name} is")
     if name not in map(name_of, reads(value)):
         raise SpecError(f"formula {formula!r}: it is the same whatever {name} is; use {name} in it")
     return value
+
+
+def _settled(value: Expr) -> Expr:
+    """`value` as SymPy has it once passes have built it anew: sqrt(-(z*z)) is I·|z| then."""
+    parts = operands(value)
+    return rebuild(value, map(_settled, parts)) if parts else value
 
 
 def _constants(value: Expr) -> list[Expr]:
