@@ -17,6 +17,7 @@ from mpmath import mpf
 
 import symgrad
 from symgrad.compiler.load import load
+from symgrad.errors import SpecError
 
 DTYPES = ["float32", "float64"]
 
@@ -341,3 +342,84 @@ def test_no_flags_for_inexact_arithmetic_are_left():
     for source in (symgrad.compile(spec("z", dtype)).source for dtype in DTYPES):
         assert "fastmath=True" not in source
         assert set(re.findall(r"(?:fastmath|flags)=(\S+)", source)) == {'("reassoc",))'}
+
+
+# ------------------------------------------------------------------- constants beyond the dtype
+
+
+def refusal_of(given, dtype):
+    with pytest.raises(SpecError) as caught:
+        symgrad.compile(spec(given, dtype) if isinstance(given, str) else given)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "formula, dtype, number, wrong",
+    [
+        ("log(z + 1e-60)", "float32", "the number 1e-60", "small"),
+        ("z/(abs(z) + 1e-50)", "float32", "the number 1e-50", "small"),
+        ("1e60*z", "float32", "the number 1e60", "large"),
+        ("3.5e38*z", "float32", "the number 3.5e38", "large"),
+        ("z*1e-40", "float32", "the number 1e-40", "small"),
+        ("5e-324 + z", "float64", "the number 5e-324", "small"),
+        ("exp(100)*z", "float32", "'exp(100)'", "large"),
+        ("(1e30*1e30)*z", "float32", "'1e30*1e30'", "large"),
+        ("z*1e30*1e30", "float32", "comes to 1.00E+60", "large"),
+        ("z*1e-30*1e-30", "float32", "comes to 1.00E-60", "small"),
+        ("(z/1e25)**2", "float32", "comes to 1.00E-50", "small"),
+        ("z/1e-20/1e-20", "float32", "comes to 1.00E+40", "large"),
+        ("z*1e-300*1e-300", "float64", "comes to 1.00E-600", "small"),
+        ("z*1e300*1e300", "float64", "comes to 1.00E+600", "large"),
+        ("exp(-80)*z*exp(-80)", "float32", "comes to 3.26E-70", "small"),
+        ("1.6e38*z**16", "float32", "derivatives comes to 2.56E+39", "large"),
+        ("1e308*z**16", "float64", "derivatives comes to 1.60E+309", "large"),
+    ],
+)
+def test_a_constant_that_would_become_another_number_is_refused(formula, dtype, number, wrong):
+    message = refusal_of(formula, dtype)
+    assert number in message and f"is too {wrong} for a {dtype}" in message
+    assert ('dtype = "float64"' in message) == (dtype == "float32")
+
+
+@pytest.mark.parametrize(
+    "part, key, value, dtype",
+    [
+        ("loss", "l2", 1e60, "float32"),
+        ("loss", "l1", 1e-60, "float32"),
+        ("loss", "l1", 5e-324, "float64"),
+        ("training", "rate", 1e60, "float32"),
+        ("training", "clip", 1e-50, "float32"),
+    ],
+)
+def test_a_setting_beyond_the_dtype_is_refused(part, key, value, dtype):
+    given = {
+        "name": "n",
+        "dtype": dtype,
+        "inputs": 1,
+        "layers": [{"units": 1}],
+        "loss": {"kind": "squared"},
+        "training": {},
+    }
+    given[part][key] = value
+    assert refusal_of(given, dtype).startswith(f"{part}.{key}: {value!r} is too ")
+
+
+def test_constants_of_formulas_and_optimizers_are_of_the_dtype():
+    given = spec("z + c", "float32")
+    given["activations"]["mine"]["constants"] = {"c": 1e-60}
+    message = refusal_of(given, "float32")
+    assert message.startswith("activations.mine.formula: c = 1e-60 is too small for a float32")
+    given = spec("z", "float32") | {"training": {"constants": {"epsilon": 1e-60}}}
+    message = refusal_of(given, "float32")
+    assert message.startswith("training.constants.epsilon: 1e-60 is too small for a float32")
+    given = spec("z", "float64") | {"training": {"constants": {"epsilon": 1e-60}}}
+    symgrad.compile(given)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_the_largest_and_the_smallest_constants_are_kept(dtype):
+    limits = np.finfo(dtype)
+    for number in (limits.max, limits.smallest_normal, limits.smallest_normal / 2):
+        source = symgrad.compile(spec(f"z + {float(number)!r}", dtype)).source
+        (kept,) = re.findall(r"y\[i1\] = (?:F\()?(.*?)\)? \+ z1", source.split("def _gradient")[1])
+        assert limits.dtype.type(kept) == number

@@ -2,9 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from fractions import Fraction
 
 from sympy import Abs, Add, Expr, Function, Indexed, Mul, Pow, Rational, Symbol
 
+from symgrad.compiler.dtypes import Dtype, misfit, remedy
+from symgrad.errors import SpecError
 from symgrad.language.exponentials import inverse_sum_exp, log_sum_exp, pairs
 from symgrad.language.functions import (
     constant,
@@ -41,8 +44,14 @@ class Printer:
     def constant(self, value: Expr) -> str:
         """A number in the module's precision: F(0.5) in float32, 0.5 in float64."""
         value = constant(value)
-        literal = repr(float(value.evalf(30)) if not isinstance(value, Rational) else float(value))
-        return f"F({literal})" if self.single else literal
+        dtype: Dtype = "float32" if self.single else "float64"
+        number = value if isinstance(value, Rational) else Rational(value.evalf(30))
+        if wrong := misfit(Fraction(number.p, number.q), dtype):
+            raise SpecError(
+                f"a number in the formulas or their derivatives comes to {value.evalf(3)}, which is"
+                f" {wrong}{remedy(dtype)}"
+            )
+        return f"F({float(number)!r})" if self.single else repr(float(number))
 
     def _written(self, value: Expr) -> tuple[str, int]:
         if value.is_number:

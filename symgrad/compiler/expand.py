@@ -10,11 +10,12 @@ This is the network as a textbook writes it: softmax is exp/Σexp, cross-entropy
 is made stable, shared or differentiated here.
 """
 
-import sys
 from collections.abc import Callable
+from fractions import Fraction
 
 from sympy import Abs, Expr, I, Integer, Rational, Sum, cosh, exp, log, nan, oo, zoo
 
+from symgrad.compiler.dtypes import Dtype, misfit, remedy
 from symgrad.compiler.formula import (
     Binary,
     Call,
@@ -38,8 +39,6 @@ from symgrad.language.indices import (
 )
 from symgrad.language.notation import as_it_stands, group, group_factors, undistributed
 from symgrad.language.program import Definition, Program, array, name_of, reads
-
-LARGEST = sys.float_info.max
 
 LOSSES: dict[str, Callable[[Expr, Expr], Expr]] = {
     # one output's part in the loss of a sample, y the output and t the target
@@ -124,7 +123,7 @@ def _activation(spec: Spec, name: str, z: Expr, width: int) -> Expr:
     if name in ACTIVATIONS:
         return ACTIVATIONS[name](z)
     value = lower(spec.activations[name].tree, {"z": z}, width)
-    return _checked(value, z, spec.activations[name].formula)
+    return _checked(value, z, spec.activations[name].formula, spec.dtype)
 
 
 def _loss(spec: Spec, y: Expr, t: Expr) -> Expr:
@@ -134,15 +133,23 @@ def _loss(spec: Spec, y: Expr, t: Expr) -> Expr:
         return sum_over(LOSSES[spec.loss.kind](y, t), here, Integer(width))
     tree = spec.loss.tree
     assert tree is not None
-    each = _checked(lower(tree, {"y": y, "t": t}, width), y, str(spec.loss.formula))
+    value = lower(tree, {"y": y, "t": t}, width)
+    each = _checked(value, y, str(spec.loss.formula), spec.dtype)
     return sum_over(each, here, Integer(width)) if variables_outside_sums(tree) else each
 
 
-def _checked(value: Expr, variable: Expr, formula: str) -> Expr:
-    """What shows once a formula is an expression: 1/(sqrt(2)**2 - 2) is infinite, y - y is 0."""
+def _checked(value: Expr, variable: Expr, formula: str, dtype: Dtype) -> Expr:
+    """What shows once a formula is an expression: 1/(sqrt(2)**2 - 2) is infinite, y - y is 0.
+
+    Numbers come together in it, exactly: z*1e-300*1e-300 has 1e-600, which no dtype holds.
+    """
     name = name_of(variable)
-    if any(abs(number) > LARGEST for number in value.atoms(Rational)):
-        raise SpecError(f"formula {formula!r}: a number in it comes to more than {LARGEST:.1e}")
+    for number in value.atoms(Rational):
+        if wrong := misfit(Fraction(number.p, number.q), dtype):
+            raise SpecError(
+                f"formula {formula!r}: a number in it comes to {number.evalf(3)}, which is"
+                f" {wrong}{remedy(dtype)}"
+            )
     if _settled(value).has(zoo, nan, oo, -oo, I) or not all(map(_is_real, _constants(value))):
         raise SpecError(f"formula {formula!r}: it has no finite value, whatever {name} is")
     if name not in map(name_of, reads(value)):
