@@ -172,10 +172,16 @@ def test_names_of_ones_own_are_only_data():
         assert functions[0] == functions[1]
 
 
+BOTH = [1e-40, 3e38, 1.5, -0.0, 0.1, 1e16, 123456789.125]
+
+
 @pytest.mark.parametrize(
-    "constant", [1e-320, 5e-324, 1e-40, 1e39, 1e300, -1e300, 1.5, -0.0, 0.1, 1e16, 123456789.125]
+    "dtype, constant",
+    [
+        *(("float64", constant) for constant in (1e-320, 5e-324, 1e39, 1e300, -1e300, *BOTH)),
+        *(("float32", constant) for constant in BOTH),
+    ],
 )
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_any_constant_can_be_written(interpret, constant, dtype):
     plain = net([1, 1], ["mine"], own={"mine": "z"}, dtype=dtype).normalised()
     plain["activations"]["mine"] = {"formula": "z + c", "constants": {"c": constant}}

@@ -41,12 +41,12 @@ class Printer:
         written, holds = self._written(value)
         return written if holds >= place else f"({written})"
 
-    def constant(self, value: Expr) -> str:
+    def constant(self, value: Expr, factor: bool = False) -> str:
         """A number in the module's precision: F(0.5) in float32, 0.5 in float64."""
         value = constant(value)
         dtype: Dtype = "float32" if self.single else "float64"
         number = value if isinstance(value, Rational) else Rational(value.evalf(30))
-        if wrong := misfit(Fraction(number.p, number.q), dtype):
+        if wrong := misfit(Fraction(number.p, number.q), dtype, factor):
             raise SpecError(
                 f"a number in the formulas or their derivatives comes to {value.evalf(3)}, which is"
                 f" {wrong}{remedy(dtype)}"
@@ -90,6 +90,8 @@ class Printer:
         above: list[Expr] = []
         below: list[Expr] = []
         for factor in arranged(value):
+            if factor.is_number:
+                self.constant(factor, factor=True)  # refused where it is none
             inverse = isinstance(factor, Pow) and _is_quotient(factor.exp)
             (below if inverse else above).append(1 / factor if inverse else factor)
         if below and above and all(factor.is_number for factor in above):

@@ -13,7 +13,7 @@ is made stable, shared or differentiated here.
 from collections.abc import Callable
 from fractions import Fraction
 
-from sympy import Abs, Expr, I, Integer, Rational, Sum, cosh, exp, log, nan, oo, zoo
+from sympy import Abs, Expr, I, Integer, Mul, Rational, Sum, cosh, exp, log, nan, oo, zoo
 
 from symgrad.compiler.dtypes import Dtype, misfit, remedy
 from symgrad.compiler.formula import (
@@ -144,8 +144,9 @@ def _checked(value: Expr, variable: Expr, formula: str, dtype: Dtype) -> Expr:
     Numbers come together in it, exactly: z*1e-300*1e-300 has 1e-600, which no dtype holds.
     """
     name = name_of(variable)
+    factors = {product.as_coeff_Mul()[0] for product in value.atoms(Mul)}
     for number in value.atoms(Rational):
-        if wrong := misfit(Fraction(number.p, number.q), dtype):
+        if wrong := misfit(Fraction(number.p, number.q), dtype, number in factors):
             raise SpecError(
                 f"formula {formula!r}: a number in it comes to {number.evalf(3)}, which is"
                 f" {wrong}{remedy(dtype)}"
