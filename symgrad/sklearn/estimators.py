@@ -105,7 +105,8 @@ class _WithModule(_Mixin):
         )
         if result.status != 0:
             warnings.warn(
-                f"L-BFGS has not converged after {result.nit} iterations: {result.message}. "
+                f"lbfgs failed to converge after {result.nit} iteration(s) "
+                f"(status={result.status}): {result.message}. "
                 "Raise max_iter or max_fun, or scale the data",
                 ConvergenceWarning,
                 stacklevel=5,
@@ -163,6 +164,15 @@ class _WithModule(_Mixin):
                     break
         except NotFinite:
             theta.fill(np.nan)  # as steps down its gradient would; fit() refuses it
+            if not incremental:
+                # scikit-learn goes on to its last iteration with it, and says so.
+                warnings.warn(
+                    "Stochastic Optimizer: the loss is not finite in iteration "
+                    f"{self.n_iter_ + 1} of {self.max_iter}, and the optimization hasn't converged"
+                    " yet.",
+                    ConvergenceWarning,
+                    stacklevel=5,
+                )
         except KeyboardInterrupt:
             warnings.warn("Training interrupted by user.", stacklevel=5)
         if self.early_stopping:
