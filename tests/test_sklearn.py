@@ -498,6 +498,6 @@ def test_without_scikit_learn_one_line_says_what_to_install():
 def test_negative_counts_are_refused(solver):
     y = COUNTS.copy()
     y[7] = -0.5
-    model = MLPRegressor((3,), solver=solver, loss="poisson")
+    model = MLPRegressor(hidden_layer_sizes=(3,), solver=solver, loss="poisson")
     with pytest.raises(ValueError, match=r"loss='poisson' is for .* y of sample 7 is -0.5"):
         model.fit(X, y)

@@ -8,7 +8,7 @@ rounding, but for these:
   capped, so that with inputs that were not scaled a fit may end later.
 - L-BFGS computes in float64 whatever the input, and with several numbers as targets minimises their
   sum, whose gradient scikit-learn takes, and not their mean.
-- A batch whose weights sum to 0 is passed over.
+- A batch whose weights sum to 0 is passed over, and negative counts are refused.
 """
 
 import warnings
