@@ -5,11 +5,12 @@ PYTHON ?= python3
 VENV   ?= .venv
 BENCH  ?= .venv-bench
 JOBS   ?= auto
+MINUTES ?= 10
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint sweep torch generated coefficients explained bench clean
+.PHONY: help demo test lint sweep fuzz torch generated coefficients explained bench clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -47,6 +48,9 @@ lint: $(STAMP)  ## linter and types
 
 sweep: $(STAMP)  ## the slow tests
 	"$(BIN)/python" -m pytest -n "$(JOBS)" -m slow
+
+fuzz: $(STAMP)  ## random inputs for some minutes: make fuzz MINUTES=10 SEED=7
+	"$(BIN)/python" -m fuzz --minutes "$(MINUTES)" $(if $(SEED),--seed "$(SEED)") $(if $(KINDS),--kinds "$(KINDS)") $(OPTIONS)
 
 generated: $(STAMP)  ## emit the modules of all example specs again
 	"$(BIN)/symgrad" compile specs/*.toml -o generated/

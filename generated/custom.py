@@ -8,7 +8,7 @@ Options: order = loss-first, dtype = float64
 The one expression, its shared parts named:
 
     z1[n,i1]         = Σ_i0 x[n,i0]·W1[i0,i1] + b1[i1]
-    part_of_a1[n,i1] = sigmoid(1.5·z1[n,i1])
+    part_of_a1[n,i1] = 1/(1 + exp(-1.5·z1[n,i1]))
     a1[n,i1]         = part_of_a1[n,i1]·z1[n,i1]
     z2[n,i2]         = Σ_i1 a1[n,i1]·W2[i1,i2] + b2[i2]
     part_of_a2[n,i2] = exp(-¼·z2[n,i2]²)
@@ -20,7 +20,7 @@ The one expression, its shared parts named:
     E                = Σ_n e[n]/N
 
 and its derivative by all 370 weights at once is `_gradient_of_chunk`: read it first.
-Operations for one sample: the loss 813, loss and gradient 1857.
+Operations for one sample: the loss 845, loss and gradient 1937.
 
 x is of shape (samples, 3), t of shape (samples, 2), theta holds all weights, see PARAMETERS.
 Samples are computed in blocks, and many samples in several chunks of blocks, each of which sums
@@ -29,20 +29,32 @@ A function of your own under @njit(cache=True) keeps the code it was compiled wi
 this file anew, touch yours.
 """
 
+import contextlib
 import ctypes
 import functools
+import hashlib
 import importlib.metadata
 import inspect
 import os
+import pickle
 import re
+import secrets
+import stat
 import sys
 import threading
+from pathlib import Path
 
+import llvmlite
 import numba as nb
 import numpy as np
 from llvmlite import binding, ir
-from numba.core import cgutils
+from numba.core import cgutils, sigutils
+from numba.core.caching import NullCache
+from numba.core.ccallback import CFunc
+from numba.core.compiler import CompileResult
+from numba.core.serialize import dumps
 from numba.extending import get_cython_function_address, intrinsic, lower_builtin, type_callable
+from numba.misc.appdirs import AppDirs
 from numba.np.arrayobj import make_array, populate_array
 from numba.np.ufunc import parallel as numba_threads
 
@@ -83,57 +95,153 @@ _SHAPES = {
 _AXES = {'theta': 1, 'x': 2, 't': 2, 'gradient': 1}
 _NUMBERS = ['rate']
 
-# Sums may be reordered and multiplications contracted; NaN and infinity keep their meaning.
-_FASTMATH = {"reassoc", "contract", "arcp", "nsz", "afn"}
+_EMITTED = "b74031ab40d445af"  # a hash of what follows the docstring
 
 
-# In the names of compiled code: two modules of one name, in one process, would otherwise share functions.
-_CONTENT = "ac61e66b4809088d"
+def _content():
+    """A hash of what this file was emitted as, and of what it is now, should somebody have changed it."""
+    try:
+        return hashlib.sha256(_EMITTED.encode() + Path(__file__).read_bytes()).hexdigest()[:16]
+    except (OSError, NameError):  # in a ZIP file, or a text that was handed to `exec`
+        return _EMITTED
+
+
+# In the names of compiled code: two modules in one process would otherwise share functions of one name.
+_CONTENT = _content()
+
+
+def _safe(folder):
+    """Whether only this user and the system can put files into a folder: what lies there will run."""
+    if not hasattr(os, "getuid"):  # Windows, where the user's folder is the user's
+        return True
+    trusted = {os.getuid(), 0, os.stat("/").st_uid}
+    for path in (folder, *folder.parents):
+        about = path.stat()
+        private = about.st_gid == about.st_uid  # by convention a group of this user alone
+        others = stat.S_IWOTH | (0 if private else stat.S_IWGRP)
+        sticky = path != folder and about.st_mode & stat.S_ISVTX  # there nobody can move what is another's
+        if about.st_uid not in trusted or (about.st_mode & others and not sticky):
+            return False
+    return True
+
+
+def _folders(make):
+    """Where compiled code is kept: where NUMBA_CACHE_DIR says, beside this file, in the user's folder.
+
+    Each that is there, or can be made.
+    """
+    file = Path(__file__).absolute()
+    apart = f"{file.stem}_{_CONTENT}"
+    user = Path(AppDirs("numba", False).user_cache_dir, apart)
+    places = [Path(nb.config.CACHE_DIR, apart)] if nb.config.CACHE_DIR else []
+    places += [file.parent / "__pycache__"]
+    places += [user] if user.is_absolute() else []  # which it is not where there is no home
+    for place in places:
+        with contextlib.suppress(OSError):
+            if make:
+                place.mkdir(parents=True, exist_ok=True)
+            folder = Path(os.path.realpath(place, strict=True))
+            if place != user or _safe(folder):
+                yield folder
+
+
+class _Cache(NullCache):
+    """A function's compiled code, in files.
+
+    Each begins with a hash of what it holds and is for; one that does not is as none. Nor does
+    anything fail for want of a file, or of room for one: the function is compiled in this process.
+    """
+
+    def __init__(self, function):
+        self.name = function.__name__
+
+    def files(self, signature, codegen, make):
+        """The file for a signature, in each of the folders."""
+        if "__file__" in globals():  # which a text handed to `exec` has not
+            python = sys.implementation.cache_tag, getattr(sys, "abiflags", "")
+            key = hashlib.sha256(repr((str(signature), codegen.magic_tuple(), python)).encode()).hexdigest()
+            for folder in _folders(make):
+                yield folder / f"{Path(__file__).stem}.{self.name}-{key[:16]}.nbc"
+
+    def seal(self, file, code):
+        versions = nb.__version__, llvmlite.__version__, np.__version__
+        return hashlib.sha256(repr((file.name, _CONTENT, versions)).encode() + code).digest()
+
+    def load_overload(self, signature, target_context):
+        target_context.refresh()
+        for file in self.files(signature, target_context.codegen(), make=False):
+            with contextlib.suppress(OSError):
+                content = file.read_bytes()
+                if content[:32] == self.seal(file, content[32:]):
+                    return CompileResult._rebuild(target_context, *pickle.loads(content[32:]))
+        return None
+
+    def save_overload(self, signature, result):
+        if result.library.has_dynamic_globals:  # addresses, good for this process only
+            return
+        code = dumps(result._reduce())
+        for file in self.files(signature, result.codegen, make=True):
+            aside = file.with_name(f".{secrets.token_hex(8)}.part")
+            with contextlib.suppress(OSError):
+                try:
+                    aside.write_bytes(self.seal(file, code) + code)
+                    os.replace(aside, file)
+                    return
+                finally:
+                    aside.unlink(missing_ok=True)
+
+
+def _named(function, name=None):
+    """A function under the name that its compiled code has: of what this file holds, not of where it is.
+
+    Numba imports the module that a function says it is of, to load its code: this one may be called
+    something else by then, and Numba may not.
+    """
+    function.__module__, function.__qualname__ = "numba", f"{name or function.__name__}_{_CONTENT}"
+    return function
 
 
 def _cached(compiler, function, *signature, **options):
-    """A function compiled by Numba, from its file cache where this file's folder or the user's allows."""
-    function.__qualname__ = f"{function.__name__}_{_CONTENT}"
-    try:
-        return compiler(*signature, cache=True, error_model="numpy", **options)(function)
-    except RuntimeError:  # no place to cache in
-        return compiler(*signature, error_model="numpy", **options)(function)
+    """A function compiled by Numba, from a file where there is a good one."""
+    compiled = compiler(*signature, error_model="numpy", **options)(_named(function))
+    compiled._cache = _Cache(function)
+    return compiled
 
 
 def _elementary(function):
-    """A function of numbers, compiled apart so that sums inside it are not reordered, then inlined."""
-    return _cached(nb.njit, function, fastmath={"contract"}, forceinline=True)
+    """A function of numbers, which is inlined."""
+    return _cached(nb.njit, function, forceinline=True)
 
 
 def _inner(function):
     """A part of the functions below, compiled with the first that calls it."""
-    return _cached(nb.njit, function, nogil=True, fastmath=_FASTMATH)
+    return _cached(nb.njit, function, nogil=True)
 
 
 def _threaded(function):
     """The same, with its prange on as many threads as Numba has."""
-    return _cached(nb.njit, function, nogil=True, fastmath=_FASTMATH, parallel=True)
+    return _cached(nb.njit, function, nogil=True, parallel=True)
 
 
 @_elementary
 def exp_times(y, u, v):
     """y·exp(u + v), v small: y·exp(r)·2^k with |r| < 0.35, and 2^k in two halves: rounded but once
     where the result is below the smallest normal number. Within 2 ulp."""
-    shifted = (u + v) * 1.4426950408889634 + 6755399441057790.0  # its last bits hold k + 2046
+    shifted = fma(u + v, 1.4426950408889634, 6755399441057790.0)  # its last bits hold k + 2046
     k = shifted - 6755399441057790.0
-    r = ((u - k * 0.6931471805598903) + v) - k * 5.497923018708371e-14
+    r = fma(-k, 5.497923018708371e-14, fma(-k, 0.6931471805598903, u) + v)
     p = 2.500739020369554e-08
-    p = p * r + 2.7630190716793994e-07
-    p = p * r + 2.755755788593732e-06
-    p = p * r + 2.4801493180627818e-05
-    p = p * r + 0.00019841269546916706
-    p = p * r + 0.0013888888943693934
-    p = p * r + 0.00833333333346996
-    p = p * r + 0.04166666666652881
-    p = p * r + 0.16666666666666466
-    p = p * r + 0.5000000000000011
-    p = p * r + 1.0
-    p = p * r + 1.0
+    p = fma(p, r, 2.7630190716793994e-07)
+    p = fma(p, r, 2.755755788593732e-06)
+    p = fma(p, r, 2.4801493180627818e-05)
+    p = fma(p, r, 0.00019841269546916706)
+    p = fma(p, r, 0.0013888888943693934)
+    p = fma(p, r, 0.00833333333346996)
+    p = fma(p, r, 0.04166666666652881)
+    p = fma(p, r, 0.16666666666666466)
+    p = fma(p, r, 0.5000000000000011)
+    p = fma(p, r, 1.0)
+    p = fma(p, r, 1.0)
     whole = np.float64(shifted).view(np.int64)
     first = whole >> 1
     return y * p * np.int64(first << 52).view(np.float64) * np.int64((whole - first) << 52).view(np.float64)
@@ -182,7 +290,7 @@ def _prediction_of_chunk(theta, xs, ys, scratch, at_once):
         _product(x, W1, x_W1, 0.0, at_once)
         for n in range(rows):
             # z1[n,i1] = x_W1[n,i1] + b1[i1]
-            # a1[n,i1] = z1[n,i1]·sigmoid(1.5·z1[n,i1])
+            # a1[n,i1] = z1[n,i1]/(1 + exp(-1.5·z1[n,i1]))
             for i1 in range(units1):
                 z1 = x_W1[n, i1] + b1[i1]
                 a1[n, i1] = z1 * sigmoid(1.5 * z1)
@@ -198,7 +306,7 @@ def _prediction_of_chunk(theta, xs, ys, scratch, at_once):
             for i3 in range(2):
                 total = b3[i3]
                 for i2 in range(16):
-                    total += a2[i2] * W3[i2, i3]
+                    total = plus(total, a2[i2], W3[i2, i3])
                 y[n, i3] = total
 
 
@@ -206,7 +314,7 @@ def _prediction_of_chunk(theta, xs, ys, scratch, at_once):
 def _prediction_on_threads(theta, x, y):
     """Writes the output y: each thread takes some chunks."""
     _check(theta, x, y)
-    chunks = _chunks(x.shape[0], (560, 3200, 6400, 13000))
+    chunks = _chunks(x.shape[0], (500, 2900, 5700, 12000))
     scratch = np.empty((chunks, 16384), _DTYPE)
     for chunk in nb.prange(chunks):
         start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
@@ -239,7 +347,7 @@ def _loss_of_chunk(theta, xs, ts, N, scratch, at_once):
         _product(x, W1, x_W1, 0.0, at_once)
         for n in range(rows):
             # z1[n,i1] = x_W1[n,i1] + b1[i1]
-            # a1[n,i1] = z1[n,i1]·sigmoid(1.5·z1[n,i1])
+            # a1[n,i1] = z1[n,i1]/(1 + exp(-1.5·z1[n,i1]))
             for i1 in range(units1):
                 z1 = x_W1[n, i1] + b1[i1]
                 a1[n, i1] = z1 * sigmoid(1.5 * z1)
@@ -255,12 +363,12 @@ def _loss_of_chunk(theta, xs, ts, N, scratch, at_once):
             for i3 in range(2):
                 total = b3[i3]
                 for i2 in range(16):
-                    total += a2[i2] * W3[i2, i3]
+                    total = plus(total, a2[i2], W3[i2, i3])
                 y[i3] = total
             # loss: e[n] = 2.25·Σ_i3 (sqrt(1 + (4/9)·(y[n,i3] - t[n,i3])²) - 1)
             e = 0.0
             for i3 in range(2):
-                e += 2.25 * (np.sqrt(1.0 + 0.4444444444444444 * square(y[i3] - t[n, i3])) - 1.0)
+                e = plus(e, 2.25, np.sqrt(1.0 + 0.4444444444444444 * square(y[i3] - t[n, i3])) - 1.0)
             # E = Σ_n e[n]/N
             E_sum += e
     return E_sum
@@ -278,7 +386,7 @@ def _loss_on_threads(theta, x, t):
     """The loss E: each thread takes some chunks, and their sums are added in order."""
     _check(theta, x, t)
     N = float(x.shape[0])
-    chunks = _chunks(x.shape[0], (530, 3100, 6100, 13000))
+    chunks = _chunks(x.shape[0], (470, 2700, 5400, 11000))
     sums = np.empty(chunks)
     scratch = np.empty((chunks, 16384), _DTYPE)
     for chunk in nb.prange(chunks):
@@ -286,7 +394,7 @@ def _loss_on_threads(theta, x, t):
         sums[chunk] = _loss_of_chunk(theta, x[start:end], t[start:end], N, scratch[chunk], 262144)
     E_sum = 0.0
     for chunk in range(chunks):
-        E_sum = _plus(E_sum, sums[chunk])
+        E_sum += sums[chunk]
     E = _loss_at_the_end(N, E_sum)
     return E
 
@@ -338,7 +446,7 @@ def _gradient_of_chunk(theta, xs, ts, N, gradient, scratch, at_once):
         _product(x, W1, x_W1, 0.0, at_once)
         for n in range(rows):
             # z1[n,i1] = x_W1[n,i1] + b1[i1]
-            # part_of_a1[n,i1] = sigmoid(1.5·z1[n,i1])
+            # part_of_a1[n,i1] = 1/(1 + exp(-1.5·z1[n,i1]))
             # a1[n,i1] = part_of_a1[n,i1]·z1[n,i1]
             for i1 in range(units1):
                 z1[n, i1] = x_W1[n, i1] + b1[i1]
@@ -360,13 +468,13 @@ def _gradient_of_chunk(theta, xs, ts, N, gradient, scratch, at_once):
             for i3 in range(2):
                 y = b3[i3]
                 for i2 in range(16):
-                    y += a2[i2] * W3[i2, i3]
+                    y = plus(y, a2[i2], W3[i2, i3])
                 y_minus_t[i3] = y - t[n, i3]
                 part_of_e[i3] = 1.0 + 0.4444444444444444 * (y_minus_t[i3] * y_minus_t[i3])
             # loss: e[n] = 2.25·Σ_i3 (sqrt(part_of_e[n,i3]) - 1)
             e = 0.0
             for i3 in range(2):
-                e += 2.25 * (np.sqrt(part_of_e[i3]) - 1.0)
+                e = plus(e, 2.25, np.sqrt(part_of_e[i3]) - 1.0)
             # E = Σ_n e[n]/N
             E_sum += e
             # layer 3, backward: d_y[n,i3] = y_minus_t[n,i3]/(N·sqrt(part_of_e[n,i3]))
@@ -375,7 +483,7 @@ def _gradient_of_chunk(theta, xs, ts, N, gradient, scratch, at_once):
             # d_W3[i2,i3] = Σ_n a2[n,i2]·d_y[n,i3]
             for i2 in range(units2):
                 for i3 in range(2):
-                    d_W3[i2, i3] += a2[i2] * d_y[i3]
+                    d_W3[i2, i3] = plus(d_W3[i2, i3], a2[i2], d_y[i3])
             # d_b3[i3] = Σ_n d_y[n,i3]
             for i3 in range(2):
                 d_b3[i3] += d_y[i3]
@@ -385,7 +493,7 @@ def _gradient_of_chunk(theta, xs, ts, N, gradient, scratch, at_once):
             for i2 in range(units2):
                 d_a2 = 0.0
                 for i3 in range(2):
-                    d_a2 += d_y[i3] * W3[i2, i3]
+                    d_a2 = plus(d_a2, d_y[i3], W3[i2, i3])
                 d_z2[n, i2] = d_a2 * (0.1 - 0.5 * part_of_a2[i2] * z2[i2])
                 d_b2[i2] += d_z2[n, i2]
         # d_W2[i1,i2] = Σ_n a1[n,i1]·d_z2[n,i2]
@@ -393,10 +501,10 @@ def _gradient_of_chunk(theta, xs, ts, N, gradient, scratch, at_once):
         # layer 1, backward: d_a1[n,i1] = Σ_i2 d_z2[n,i2]·W2[i1,i2]
         _product(d_z2, W2.T, d_a1, 0.0, at_once)
         for n in range(rows):
-            # d_z1[n,i1] = d_a1[n,i1]·(1.5·part_of_a1[n,i1]·z1[n,i1]·(1 - part_of_a1[n,i1]) + part_of_a1[n,i1])
+            # d_z1[n,i1] = d_a1[n,i1]·(1.5·part_of_a1[n,i1]·z1[n,i1]/(1 + exp(1.5·z1[n,i1])) + part_of_a1[n,i1])
             # d_b1[i1] = Σ_n d_z1[n,i1]
             for i1 in range(units1):
-                d_z1[n, i1] = d_a1[n, i1] * (1.5 * part_of_a1[n, i1] * z1[n, i1] * (1.0 - part_of_a1[n, i1]) + part_of_a1[n, i1])
+                d_z1[n, i1] = d_a1[n, i1] * (1.5 * part_of_a1[n, i1] * z1[n, i1] * sigmoid((-1.5) * z1[n, i1]) + part_of_a1[n, i1])
                 d_b1[i1] += d_z1[n, i1]
         # d_W1[i0,i1] = Σ_n x[n,i0]·d_z1[n,i1]
         _product(x.T, d_z1, d_W1, keep, at_once)
@@ -415,7 +523,7 @@ def _gradient_on_threads(theta, x, t, gradient):
     """The loss E and its gradient: each thread takes some chunks, and their sums are added in order."""
     _check(theta, x, t, gradient)
     N = float(x.shape[0])
-    chunks = _chunks(x.shape[0], (260, 1500, 3000, 5900))
+    chunks = _chunks(x.shape[0], (230, 1300, 2600, 5100))
     parts = np.empty((chunks, 370), _DTYPE)
     sums = np.empty(chunks)
     scratch = np.empty((chunks, 20480), _DTYPE)
@@ -428,7 +536,7 @@ def _gradient_on_threads(theta, x, t, gradient):
             gradient[k] += parts[chunk, k]
     E_sum = 0.0
     for chunk in range(chunks):
-        E_sum = _plus(E_sum, sums[chunk])
+        E_sum += sums[chunk]
     E = _gradient_at_the_end(N, E_sum)
     return E
 
@@ -441,12 +549,6 @@ def _chunks(samples, least):
         if samples >= few:
             chunks *= 2
     return chunks
-
-
-@_elementary
-def _plus(total, number):
-    """The sum of two numbers; more are added in the order that is written, whoever compiles it."""
-    return total + number
 
 
 @_inner
@@ -485,7 +587,7 @@ def predict(theta, x):
 def _prediction_in_turn(theta, x, y):
     """The same into y, one chunk after the other."""
     _check(theta, x, y)
-    chunks = _chunks(x.shape[0], (560, 3200, 6400, 13000))
+    chunks = _chunks(x.shape[0], (500, 2900, 5700, 12000))
     at_once = 1 << 62 if chunks == 1 else 262144
     scratch = np.empty(16384, _DTYPE)
     for chunk in range(chunks):
@@ -497,13 +599,13 @@ def loss(theta, x, t):
     """The loss E, a float, for x of shape (samples, 3) and t of shape (samples, 2)."""
     _check(theta, x, t)
     N = float(x.shape[0])
-    chunks = _chunks(x.shape[0], (530, 3100, 6100, 13000))
+    chunks = _chunks(x.shape[0], (470, 2700, 5400, 11000))
     at_once = 1 << 62 if chunks == 1 else 262144
     scratch = np.empty(16384, _DTYPE)
     E_sum = 0.0
     for chunk in range(chunks):
         start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
-        E_sum = _plus(E_sum, _loss_of_chunk(theta, x[start:end], t[start:end], N, scratch, at_once))
+        E_sum += _loss_of_chunk(theta, x[start:end], t[start:end], N, scratch, at_once)
     E = _loss_at_the_end(N, E_sum)
     return E
 
@@ -512,7 +614,7 @@ def loss_and_gradient_into(theta, x, t, gradient):
     """The loss E; its derivative by every weight is written into `gradient`, laid out like theta."""
     _check(theta, x, t, gradient)
     N = float(x.shape[0])
-    chunks = _chunks(x.shape[0], (260, 1500, 3000, 5900))
+    chunks = _chunks(x.shape[0], (230, 1300, 2600, 5100))
     at_once = 1 << 62 if chunks == 1 else 262144
     scratch = np.empty(20480 + (0 if chunks == 1 else 370), _DTYPE)
     part = gradient if chunks == 1 else scratch[20480:]
@@ -520,7 +622,7 @@ def loss_and_gradient_into(theta, x, t, gradient):
     for chunk in range(chunks):
         start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
         into = part if chunk else gradient
-        E_sum = _plus(E_sum, _gradient_of_chunk(theta, x[start:end], t[start:end], N, into, scratch, at_once))
+        E_sum += _gradient_of_chunk(theta, x[start:end], t[start:end], N, into, scratch, at_once)
         if chunk:
             for k in range(370):
                 gradient[k] += part[k]
@@ -577,9 +679,10 @@ def pack(weights):
         raise ValueError(f"the arrays {', '.join(PARAMETERS)} are needed, came {', '.join(weights)}")
     theta = np.empty(SIZE, _DTYPE)
     for name, array in unpack(theta).items():
-        if np.shape(weights[name]) != array.shape:
-            raise ValueError(f"{name} must be of shape {array.shape}, came {np.shape(weights[name])}")
-        array[...] = weights[name]
+        given = _real(name, weights[name], array.shape)
+        if given.shape != array.shape:
+            raise ValueError(f"{name} must be of shape {array.shape}, came {given.shape}")
+        array[...] = given
     return theta
 
 
@@ -598,6 +701,58 @@ _vector = nb.types.Array(_number, 1, "C", readonly=True)
 _matrix = nb.types.Array(_number, 2, "C", readonly=True)
 _written = nb.types.Array(_number, 1, "C")
 _output = nb.types.Array(_number, 2, "C")
+
+
+def fma(a, b, c):
+    """a·b + c: in one operation, rounded once, where the processor has it; else in two."""
+    return a * b + c
+
+
+def plus(total, a, b=1):
+    """total + a·b, where a sum is formed: like `fma`, and the terms of a sum are added in any order."""
+    return total + a * b
+
+
+def _widest(*kinds):
+    return max(kinds, key=lambda kind: kind.bitwidth)
+
+
+def _multiply_add(context, builder, signature, arguments, **flags):
+    """LLVM's name for it; the numbers as those of the widest type among them."""
+    kind = signature.return_type
+    numbers = [context.cast(builder, *each, kind) for each in zip(arguments, signature.args)]
+    llvm = context.get_data_type(kind)
+    return builder.call(
+        builder.module.declare_intrinsic("llvm.fmuladd", [llvm], ir.FunctionType(llvm, [llvm] * 3)), numbers, **flags
+    )
+
+
+@type_callable(fma)
+def _(context):
+    return lambda a, b, c: _widest(a, b, c)
+
+
+@lower_builtin(fma, nb.types.Float, nb.types.Float, nb.types.Float)
+def _(context, builder, signature, arguments):
+    return _multiply_add(context, builder, signature, arguments)
+
+
+@type_callable(plus)
+def _(context):
+    return lambda total, a, b=None: _widest(total, a) if b is None else _widest(total, a, b)
+
+
+@lower_builtin(plus, nb.types.Float, nb.types.Float)
+def _(context, builder, signature, arguments):
+    total, a = (context.cast(builder, *each, signature.return_type) for each in zip(arguments, signature.args))
+    return builder.fadd(total, a, flags=("reassoc",))
+
+
+@lower_builtin(plus, nb.types.Float, nb.types.Float, nb.types.Float)
+def _(context, builder, signature, arguments):
+    total, a, b = arguments
+    kinds = signature.args[1], signature.args[2], signature.args[0]
+    return _multiply_add(context, builder, signature.return_type(*kinds), [a, b, total], fastmath=("reassoc",))
 
 
 def _view(vector, start, shape):
@@ -715,6 +870,7 @@ def _product(left, right, into, keep, at_once):
     np.copyto(into, left @ right + (keep * into if keep else 0))
 
 
+@_named
 def _in_pieces(left, right, m, n, k, a, lda, b, ldb, keep, c, ldc, at_once):
     """The product of m × k and k × n numbers at addresses a and b, cut along its longest side.
 
@@ -964,7 +1120,7 @@ def _enter_predict(python, arguments, count, names):
     fits = fits and y.shape[0] == x.shape[0] and y.shape[1] == 2
     if not fits:
         return _call(_item(python, 0), arguments, count, names)
-    if x.shape[0] >= 560:
+    if x.shape[0] >= 500:
         return _call(_item(python, 1), arguments, count, names)
     thread = _release()
     done, E = False, 0.0
@@ -996,7 +1152,7 @@ def _enter_loss(python, arguments, count, names):
     fits = fits and t.shape[0] == x.shape[0] and t.shape[1] == 2
     if not fits:
         return _call(_item(python, 0), arguments, count, names)
-    if x.shape[0] >= 530:
+    if x.shape[0] >= 470:
         return _call(_item(python, 1), arguments, count, names)
     thread = _release()
     done, E = False, 0.0
@@ -1036,7 +1192,7 @@ def _enter_loss_and_gradient_into(python, arguments, count, names):
     fits = fits and not _overlap(gradient, t)
     if not fits:
         return _call(_item(python, 0), arguments, count, names)
-    if x.shape[0] >= 260:
+    if x.shape[0] >= 230:
         return _call(_item(python, 1), arguments, count, names)
     thread = _release()
     done, E = False, 0.0
@@ -1072,7 +1228,7 @@ def _enter_step(python, arguments, count, names):
     fits = fits and t.shape[0] == x.shape[0] and t.shape[1] == 2
     if not fits:
         return _call(_item(python, 0), arguments, count, names)
-    if x.shape[0] >= 260:
+    if x.shape[0] >= 230:
         return _call(_item(python, 1), arguments, count, names)
     thread = _release()
     done, E = False, 0.0
@@ -1088,6 +1244,32 @@ def _enter_step(python, arguments, count, names):
         pass
     _resume(thread)
     return _float(E) if done else _call(_item(python, 0), arguments, count, names)
+
+
+def _masked(value):
+    """Whether a mask says that some of it is missing. Code that takes arrays sees what lies under it."""
+    if isinstance(value, (list, tuple)):
+        return any(map(_masked, value))
+    return isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value)
+
+
+def _whole(name, value):
+    """The value, unless some of it is masked; then there is no number that would be right."""
+    if _masked(value):
+        raise ValueError(f"{name} has masked values: give numbers for them, as {name}.filled(…), or leave them out")
+    return value
+
+
+def _real(name, value, shape):
+    """An array-like as an array; refused where it holds no numbers, or some of them are masked."""
+    try:
+        array = np.asanyarray(value)  # what makes a masked array of itself keeps its mask
+    except ValueError as error:
+        raise ValueError(f"{name} must be of shape {shape}: {error}") from None
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"{name} must hold real numbers, came {array.dtype}")
+    _whole(name, value)
+    return np.asarray(_whole(name, array))
 
 
 def _threads_of_a_parent():
@@ -1121,6 +1303,11 @@ def _compiled(dispatcher, signature):
     dispatcher.compile(signature)
     dispatcher.disable_compile()
     return dispatcher
+
+
+def _callback(signature, **options):
+    """A compiler of functions that C can call; unlike Numba's decorator it waits to be told to begin."""
+    return lambda function: CFunc(function, sigutils.normalize_signature(signature), {}, options)
 
 
 class _MethodDef(ctypes.Structure):
@@ -1166,7 +1353,8 @@ class Work:
         with self.lock:  # Python keeps the address of the method, so that there must be but one
             if self.method is None:
                 kind = nb.intp(nb.intp, nb.intp, nb.intp, nb.intp)
-                self.compiled = _cached(nb.cfunc, self.entry, kind, fastmath=_FASTMATH)
+                self.compiled = _cached(_callback, self.entry, kind)
+                self.compiled.compile()
                 name = self.entry.__name__.encode()
                 self.method = _MethodDef(name, self.compiled.address, _FASTCALL, None)
         python = otherwise, self.of_many
@@ -1223,6 +1411,7 @@ class Compiled(functools.partial):
         self.arrays = [place for place, kind in enumerate(self.signature) if isinstance(kind, nb.types.Array)]
         self.check = _check
         functools.update_wrapper(self, body)
+        self.__module__, self.__qualname__ = __name__, body.__name__
         self.becomes(self.first)
         return self
 
@@ -1237,7 +1426,8 @@ class Compiled(functools.partial):
         """
         try:
             many = len(arguments[1]) >= self.work.many and len(arguments) == len(self.signature)
-            if many and all(arguments[place].dtype is _NATIVE for place in self.arrays):
+            given = [arguments[place] for place in self.arrays] if many else []
+            if many and all(type(array) is np.ndarray and array.dtype is _NATIVE for array in given):
                 complete = self.completed(arguments)
                 return self.answer(self.work.of_many(*complete), complete)
         except ValueError as error:
@@ -1281,7 +1471,7 @@ class Compiled(functools.partial):
         if wrong := [*filter(None, map(_mismatch, given, given.values(), self.signature))]:
             raise TypeError("; ".join(wrong))
         kinds = zip(given.items(), self.signature, strict=True)
-        return [float(value) if name in _NUMBERS else _plain(value, _native(kind)) for (name, value), kind in kinds]
+        return [float(value) if name in _NUMBERS else _plain(_whole(name, value), _native(kind)) for (name, value), kind in kinds]
 
     def compile(self):
         """The compiled function, a Numba dispatcher that takes this signature and no other."""
@@ -1375,12 +1565,7 @@ def _converted(name, value):
         if wrong := _no_number(name, value):
             raise TypeError(wrong)
         return float(value)
-    try:
-        array = np.asarray(value)
-    except ValueError as error:
-        raise ValueError(f"{name} must be of shape {_SHAPES[name]}: {error}") from None
-    if array.dtype.kind not in "biuf":
-        raise TypeError(f"{name} must hold real numbers, came {array.dtype}")
+    array = _real(name, value, _SHAPES[name])
     if array.ndim != _AXES[name]:
         raise ValueError(f"{name} must be of shape {_SHAPES[name]}, came {array.shape}")
     return _plain(np.require(array, _DTYPE, ["C", "A"]), _NATIVE)
@@ -1426,14 +1611,14 @@ def _mismatch(name, value, kind):
 
 
 _predicting = Work(
-    _enter_predict, _prediction_in_turn, _prediction_on_threads, 560, _vector, _matrix, _output
+    _enter_predict, _prediction_in_turn, _prediction_on_threads, 500, _vector, _matrix, _output
 )
-_losing = Work(_enter_loss, _inner(loss), _loss_on_threads, 530, _vector, _matrix, _matrix)
+_losing = Work(_enter_loss, _inner(loss), _loss_on_threads, 470, _vector, _matrix, _matrix)
 _differentiating = Work(
-    _enter_loss_and_gradient_into, _inner(loss_and_gradient_into), _gradient_on_threads, 260,
+    _enter_loss_and_gradient_into, _inner(loss_and_gradient_into), _gradient_on_threads, 230,
     _vector, _matrix, _matrix, _written,
 )  # fmt: skip
-_stepping = Work(_enter_step, _inner(step), _step_on_threads, 260, _written, _matrix, _matrix, nb.float64)
+_stepping = Work(_enter_step, _inner(step), _step_on_threads, 230, _written, _matrix, _matrix, nb.float64)
 
 predict = Predict(predict, _predicting)
 loss = Converting(loss, _losing)

@@ -38,20 +38,32 @@ A function of your own under @njit(cache=True) keeps the code it was compiled wi
 this file anew, touch yours.
 """
 
+import contextlib
 import ctypes
 import functools
+import hashlib
 import importlib.metadata
 import inspect
 import os
+import pickle
 import re
+import secrets
+import stat
 import sys
 import threading
+from pathlib import Path
 
+import llvmlite
 import numba as nb
 import numpy as np
 from llvmlite import binding, ir
-from numba.core import cgutils
+from numba.core import cgutils, sigutils
+from numba.core.caching import NullCache
+from numba.core.ccallback import CFunc
+from numba.core.compiler import CompileResult
+from numba.core.serialize import dumps
 from numba.extending import get_cython_function_address, intrinsic, lower_builtin, type_callable
+from numba.misc.appdirs import AppDirs
 from numba.np.arrayobj import make_array, populate_array
 from numba.np.ufunc import parallel as numba_threads
 
@@ -89,36 +101,132 @@ _SHAPES = {
 _AXES = {'theta': 1, 'x': 2, 't': 2, 'w': 1, 'gradient': 1}
 _NUMBERS = ['rate']
 
-# Sums may be reordered and multiplications contracted; NaN and infinity keep their meaning.
-_FASTMATH = {"reassoc", "contract", "arcp", "nsz", "afn"}
+_EMITTED = "48238a5c85aa81dc"  # a hash of what follows the docstring
 
 
-# In the names of compiled code: two modules of one name, in one process, would otherwise share functions.
-_CONTENT = "46aeb81fb24e0779"
+def _content():
+    """A hash of what this file was emitted as, and of what it is now, should somebody have changed it."""
+    try:
+        return hashlib.sha256(_EMITTED.encode() + Path(__file__).read_bytes()).hexdigest()[:16]
+    except (OSError, NameError):  # in a ZIP file, or a text that was handed to `exec`
+        return _EMITTED
+
+
+# In the names of compiled code: two modules in one process would otherwise share functions of one name.
+_CONTENT = _content()
+
+
+def _safe(folder):
+    """Whether only this user and the system can put files into a folder: what lies there will run."""
+    if not hasattr(os, "getuid"):  # Windows, where the user's folder is the user's
+        return True
+    trusted = {os.getuid(), 0, os.stat("/").st_uid}
+    for path in (folder, *folder.parents):
+        about = path.stat()
+        private = about.st_gid == about.st_uid  # by convention a group of this user alone
+        others = stat.S_IWOTH | (0 if private else stat.S_IWGRP)
+        sticky = path != folder and about.st_mode & stat.S_ISVTX  # there nobody can move what is another's
+        if about.st_uid not in trusted or (about.st_mode & others and not sticky):
+            return False
+    return True
+
+
+def _folders(make):
+    """Where compiled code is kept: where NUMBA_CACHE_DIR says, beside this file, in the user's folder.
+
+    Each that is there, or can be made.
+    """
+    file = Path(__file__).absolute()
+    apart = f"{file.stem}_{_CONTENT}"
+    user = Path(AppDirs("numba", False).user_cache_dir, apart)
+    places = [Path(nb.config.CACHE_DIR, apart)] if nb.config.CACHE_DIR else []
+    places += [file.parent / "__pycache__"]
+    places += [user] if user.is_absolute() else []  # which it is not where there is no home
+    for place in places:
+        with contextlib.suppress(OSError):
+            if make:
+                place.mkdir(parents=True, exist_ok=True)
+            folder = Path(os.path.realpath(place, strict=True))
+            if place != user or _safe(folder):
+                yield folder
+
+
+class _Cache(NullCache):
+    """A function's compiled code, in files.
+
+    Each begins with a hash of what it holds and is for; one that does not is as none. Nor does
+    anything fail for want of a file, or of room for one: the function is compiled in this process.
+    """
+
+    def __init__(self, function):
+        self.name = function.__name__
+
+    def files(self, signature, codegen, make):
+        """The file for a signature, in each of the folders."""
+        if "__file__" in globals():  # which a text handed to `exec` has not
+            python = sys.implementation.cache_tag, getattr(sys, "abiflags", "")
+            key = hashlib.sha256(repr((str(signature), codegen.magic_tuple(), python)).encode()).hexdigest()
+            for folder in _folders(make):
+                yield folder / f"{Path(__file__).stem}.{self.name}-{key[:16]}.nbc"
+
+    def seal(self, file, code):
+        versions = nb.__version__, llvmlite.__version__, np.__version__
+        return hashlib.sha256(repr((file.name, _CONTENT, versions)).encode() + code).digest()
+
+    def load_overload(self, signature, target_context):
+        target_context.refresh()
+        for file in self.files(signature, target_context.codegen(), make=False):
+            with contextlib.suppress(OSError):
+                content = file.read_bytes()
+                if content[:32] == self.seal(file, content[32:]):
+                    return CompileResult._rebuild(target_context, *pickle.loads(content[32:]))
+        return None
+
+    def save_overload(self, signature, result):
+        if result.library.has_dynamic_globals:  # addresses, good for this process only
+            return
+        code = dumps(result._reduce())
+        for file in self.files(signature, result.codegen, make=True):
+            aside = file.with_name(f".{secrets.token_hex(8)}.part")
+            with contextlib.suppress(OSError):
+                try:
+                    aside.write_bytes(self.seal(file, code) + code)
+                    os.replace(aside, file)
+                    return
+                finally:
+                    aside.unlink(missing_ok=True)
+
+
+def _named(function, name=None):
+    """A function under the name that its compiled code has: of what this file holds, not of where it is.
+
+    Numba imports the module that a function says it is of, to load its code: this one may be called
+    something else by then, and Numba may not.
+    """
+    function.__module__, function.__qualname__ = "numba", f"{name or function.__name__}_{_CONTENT}"
+    return function
 
 
 def _cached(compiler, function, *signature, **options):
-    """A function compiled by Numba, from its file cache where this file's folder or the user's allows."""
-    function.__qualname__ = f"{function.__name__}_{_CONTENT}"
-    try:
-        return compiler(*signature, cache=True, error_model="numpy", **options)(function)
-    except RuntimeError:  # no place to cache in
-        return compiler(*signature, error_model="numpy", **options)(function)
+    """A function compiled by Numba, from a file where there is a good one."""
+    compiled = compiler(*signature, error_model="numpy", **options)(_named(function))
+    compiled._cache = _Cache(function)
+    return compiled
 
 
 def _elementary(function):
-    """A function of numbers, compiled apart so that sums inside it are not reordered, then inlined."""
-    return _cached(nb.njit, function, fastmath={"contract"}, forceinline=True)
+    """A function of numbers, which is inlined."""
+    return _cached(nb.njit, function, forceinline=True)
 
 
 def _inner(function):
     """A part of the functions below, compiled with the first that calls it."""
-    return _cached(nb.njit, function, nogil=True, fastmath=_FASTMATH)
+    return _cached(nb.njit, function, nogil=True)
 
 
 def _threaded(function):
     """The same, with its prange on as many threads as Numba has."""
-    return _cached(nb.njit, function, nogil=True, fastmath=_FASTMATH, parallel=True)
+    return _cached(nb.njit, function, nogil=True, parallel=True)
 
 
 @_elementary
@@ -135,16 +243,16 @@ def huber(u):
 def exp_times(y, u, v):
     """y·exp(u + v), v small: y·exp(r)·2^k with |r| < 0.35, and 2^k in two halves: rounded but once
     where the result is below the smallest normal number. Within 2 ulp."""
-    shifted = (u + v) * F(1.442695) + F(12583166.0)  # its last bits hold k + 254
+    shifted = fma(u + v, F(1.442695), F(12583166.0))  # its last bits hold k + 254
     k = shifted - F(12583166.0)
-    r = ((u - k * F(0.69314575)) + v) - k * F(1.4286068e-06)
+    r = fma(-k, F(1.4286068e-06), fma(-k, F(0.69314575), u) + v)
     p = F(0.0013818304)
-    p = p * r + F(0.008368532)
-    p = p * r + F(0.041668292)
-    p = p * r + F(0.16666523)
-    p = p * r + F(0.49999994)
-    p = p * r + F(1.0)
-    p = p * r + F(1.0)
+    p = fma(p, r, F(0.008368532))
+    p = fma(p, r, F(0.041668292))
+    p = fma(p, r, F(0.16666523))
+    p = fma(p, r, F(0.49999994))
+    p = fma(p, r, F(1.0))
+    p = fma(p, r, F(1.0))
     whole = F(shifted).view(np.int32)
     first = whole >> 1
     return y * p * np.int32(first << 23).view(np.float32) * np.int32((whole - first) << 23).view(np.float32)
@@ -240,7 +348,7 @@ def _prediction_of_chunk(theta, xs, ys, scratch, at_once):
             for i4 in range(1):
                 total = b4[i4]
                 for i3 in range(units3):
-                    total += a3[i3] * W4[i3, i4]
+                    total = plus(total, a3[i3], W4[i3, i4])
                 y[n, i4] = total
 
 
@@ -307,12 +415,12 @@ def _loss_of_chunk(theta, xs, ts, ws, N, w_total, scratch, at_once):
             for i4 in range(1):
                 total = b4[i4]
                 for i3 in range(units3):
-                    total += a3[i3] * W4[i3, i4]
+                    total = plus(total, a3[i3], W4[i3, i4])
                 y[i4] = total
             # loss: e[n] = Σ_i4 huber(y[n,i4] - t[n,i4])
             e = F(0.0)
             for i4 in range(1):
-                e += huber(y[i4] - t[n, i4])
+                e = plus(e, huber(y[i4] - t[n, i4]))
             # E = Σ_n e[n]·w[n]/w_total + R1 + R2 + R3 + R4
             E_sum += e * w[n]
     return E_sum
@@ -334,25 +442,25 @@ def _loss_at_the_end(theta, N, w_total, E_sum):
     R1_sum = 0.0
     for i0 in range(units0):
         for i1 in range(units1):
-            R1_sum += F(1e-05) * abs(W1[i0, i1])
+            R1_sum = plus(R1_sum, F(1e-05) * abs(W1[i0, i1]))
     R1 = R1_sum
     # R2 = 1e-05·Σ_i1,i2 |W2[i1,i2]|
     R2_sum = 0.0
     for i1 in range(units1):
         for i2 in range(units2):
-            R2_sum += F(1e-05) * abs(W2[i1, i2])
+            R2_sum = plus(R2_sum, F(1e-05) * abs(W2[i1, i2]))
     R2 = R2_sum
     # R3 = 1e-05·Σ_i2,i3 |W3[i2,i3]|
     R3_sum = 0.0
     for i2 in range(units2):
         for i3 in range(units3):
-            R3_sum += F(1e-05) * abs(W3[i2, i3])
+            R3_sum = plus(R3_sum, F(1e-05) * abs(W3[i2, i3]))
     R3 = R3_sum
     # R4 = 1e-05·Σ_i3,i4 |W4[i3,i4]|
     R4_sum = 0.0
     for i3 in range(units3):
         for i4 in range(1):
-            R4_sum += F(1e-05) * abs(W4[i3, i4])
+            R4_sum = plus(R4_sum, F(1e-05) * abs(W4[i3, i4]))
     R4 = R4_sum
     E = E_sum / w_total + R1 + R2 + R3 + R4
     return E
@@ -372,7 +480,7 @@ def _loss_on_threads(theta, x, t, w):
         sums[chunk] = _loss_of_chunk(theta, x[start:end], t[start:end], w[start:end], N, w_total, scratch[chunk], 262144)
     E_sum = 0.0
     for chunk in range(chunks):
-        E_sum = _plus(E_sum, sums[chunk])
+        E_sum += sums[chunk]
     E = _loss_at_the_end(theta, N, w_total, E_sum)
     return E
 
@@ -470,12 +578,12 @@ def _gradient_of_chunk(theta, xs, ts, ws, N, w_total, gradient, scratch, at_once
             for i4 in range(1):
                 y = b4[i4]
                 for i3 in range(units3):
-                    y += a3[i3] * W4[i3, i4]
+                    y = plus(y, a3[i3], W4[i3, i4])
                 y_minus_t[i4] = y - t[n, i4]
             # loss: e[n] = Σ_i4 huber(y_minus_t[n,i4])
             e = F(0.0)
             for i4 in range(1):
-                e += huber(y_minus_t[i4])
+                e = plus(e, huber(y_minus_t[i4]))
             # E = Σ_n e[n]·w[n]/w_total + R1 + R2 + R3 + R4
             E_sum += e * w[n]
             # loss, backward: d_e[n] = w[n]/w_total
@@ -486,7 +594,7 @@ def _gradient_of_chunk(theta, xs, ts, ws, N, w_total, gradient, scratch, at_once
             # a3_d_y[i3,i4] = Σ_n a3[n,i3]·d_y[n,i4]
             for i3 in range(units3):
                 for i4 in range(1):
-                    a3_d_y[i3, i4] += a3[i3] * d_y[i4]
+                    a3_d_y[i3, i4] = plus(a3_d_y[i3, i4], a3[i3], d_y[i4])
             # d_b4[i4] = Σ_n d_y[n,i4]
             for i4 in range(1):
                 d_b4[i4] += d_y[i4]
@@ -496,7 +604,7 @@ def _gradient_of_chunk(theta, xs, ts, ws, N, w_total, gradient, scratch, at_once
             for i3 in range(units3):
                 total = F(0.0)
                 for i4 in range(1):
-                    total += d_y[i4] * W4[i3, i4]
+                    total = plus(total, d_y[i4], W4[i3, i4])
                 d_a3[n, i3] = total
                 d_z3[n, i3] = d_a3[n, i3] * (silu_z3[i3] * (F(1.0) - sigmoid_z3[i3]) + sigmoid_z3[i3])
                 d_b3[i3] += d_z3[n, i3]
@@ -551,25 +659,25 @@ def _gradient_at_the_end(theta, N, w_total, gradient, E_sum):
     R1_sum = 0.0
     for i0 in range(units0):
         for i1 in range(units1):
-            R1_sum += F(1e-05) * abs(W1[i0, i1])
+            R1_sum = plus(R1_sum, F(1e-05) * abs(W1[i0, i1]))
     R1 = R1_sum
     # R2 = 1e-05·Σ_i1,i2 |W2[i1,i2]|
     R2_sum = 0.0
     for i1 in range(units1):
         for i2 in range(units2):
-            R2_sum += F(1e-05) * abs(W2[i1, i2])
+            R2_sum = plus(R2_sum, F(1e-05) * abs(W2[i1, i2]))
     R2 = R2_sum
     # R3 = 1e-05·Σ_i2,i3 |W3[i2,i3]|
     R3_sum = 0.0
     for i2 in range(units2):
         for i3 in range(units3):
-            R3_sum += F(1e-05) * abs(W3[i2, i3])
+            R3_sum = plus(R3_sum, F(1e-05) * abs(W3[i2, i3]))
     R3 = R3_sum
     # R4 = 1e-05·Σ_i3,i4 |W4[i3,i4]|
     R4_sum = 0.0
     for i3 in range(units3):
         for i4 in range(1):
-            R4_sum += F(1e-05) * abs(W4[i3, i4])
+            R4_sum = plus(R4_sum, F(1e-05) * abs(W4[i3, i4]))
     R4 = R4_sum
     # layer 4, backward: d_W4[i3,i4] = 1e-05·sign(W4[i3,i4]) + a3_d_y[i3,i4]
     for i3 in range(units3):
@@ -610,7 +718,7 @@ def _gradient_on_threads(theta, x, t, w, gradient):
             gradient[k] += parts[chunk, k]
     E_sum = 0.0
     for chunk in range(chunks):
-        E_sum = _plus(E_sum, sums[chunk])
+        E_sum += sums[chunk]
     E = _gradient_at_the_end(theta, N, w_total, gradient, E_sum)
     return E
 
@@ -623,12 +731,6 @@ def _chunks(samples, least):
         if samples >= few:
             chunks *= 2
     return chunks
-
-
-@_elementary
-def _plus(total, number):
-    """The sum of two numbers; more are added in the order that is written, whoever compiles it."""
-    return total + number
 
 
 @_inner
@@ -691,7 +793,7 @@ def loss(theta, x, t, w):
     E_sum = 0.0
     for chunk in range(chunks):
         start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
-        E_sum = _plus(E_sum, _loss_of_chunk(theta, x[start:end], t[start:end], w[start:end], N, w_total, scratch, at_once))
+        E_sum += _loss_of_chunk(theta, x[start:end], t[start:end], w[start:end], N, w_total, scratch, at_once)
     E = _loss_at_the_end(theta, N, w_total, E_sum)
     return E
 
@@ -709,7 +811,7 @@ def loss_and_gradient_into(theta, x, t, w, gradient):
     for chunk in range(chunks):
         start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
         into = part if chunk else gradient
-        E_sum = _plus(E_sum, _gradient_of_chunk(theta, x[start:end], t[start:end], w[start:end], N, w_total, into, scratch, at_once))
+        E_sum += _gradient_of_chunk(theta, x[start:end], t[start:end], w[start:end], N, w_total, into, scratch, at_once)
         if chunk:
             for k in range(2401):
                 gradient[k] += part[k]
@@ -767,9 +869,10 @@ def pack(weights):
         raise ValueError(f"the arrays {', '.join(PARAMETERS)} are needed, came {', '.join(weights)}")
     theta = np.empty(SIZE, _DTYPE)
     for name, array in unpack(theta).items():
-        if np.shape(weights[name]) != array.shape:
-            raise ValueError(f"{name} must be of shape {array.shape}, came {np.shape(weights[name])}")
-        array[...] = weights[name]
+        given = _real(name, weights[name], array.shape)
+        if given.shape != array.shape:
+            raise ValueError(f"{name} must be of shape {array.shape}, came {given.shape}")
+        array[...] = given
     return theta
 
 
@@ -788,6 +891,58 @@ _vector = nb.types.Array(_number, 1, "C", readonly=True)
 _matrix = nb.types.Array(_number, 2, "C", readonly=True)
 _written = nb.types.Array(_number, 1, "C")
 _output = nb.types.Array(_number, 2, "C")
+
+
+def fma(a, b, c):
+    """a·b + c: in one operation, rounded once, where the processor has it; else in two."""
+    return a * b + c
+
+
+def plus(total, a, b=1):
+    """total + a·b, where a sum is formed: like `fma`, and the terms of a sum are added in any order."""
+    return total + a * b
+
+
+def _widest(*kinds):
+    return max(kinds, key=lambda kind: kind.bitwidth)
+
+
+def _multiply_add(context, builder, signature, arguments, **flags):
+    """LLVM's name for it; the numbers as those of the widest type among them."""
+    kind = signature.return_type
+    numbers = [context.cast(builder, *each, kind) for each in zip(arguments, signature.args)]
+    llvm = context.get_data_type(kind)
+    return builder.call(
+        builder.module.declare_intrinsic("llvm.fmuladd", [llvm], ir.FunctionType(llvm, [llvm] * 3)), numbers, **flags
+    )
+
+
+@type_callable(fma)
+def _(context):
+    return lambda a, b, c: _widest(a, b, c)
+
+
+@lower_builtin(fma, nb.types.Float, nb.types.Float, nb.types.Float)
+def _(context, builder, signature, arguments):
+    return _multiply_add(context, builder, signature, arguments)
+
+
+@type_callable(plus)
+def _(context):
+    return lambda total, a, b=None: _widest(total, a) if b is None else _widest(total, a, b)
+
+
+@lower_builtin(plus, nb.types.Float, nb.types.Float)
+def _(context, builder, signature, arguments):
+    total, a = (context.cast(builder, *each, signature.return_type) for each in zip(arguments, signature.args))
+    return builder.fadd(total, a, flags=("reassoc",))
+
+
+@lower_builtin(plus, nb.types.Float, nb.types.Float, nb.types.Float)
+def _(context, builder, signature, arguments):
+    total, a, b = arguments
+    kinds = signature.args[1], signature.args[2], signature.args[0]
+    return _multiply_add(context, builder, signature.return_type(*kinds), [a, b, total], fastmath=("reassoc",))
 
 
 def _view(vector, start, shape):
@@ -905,6 +1060,7 @@ def _product(left, right, into, keep, at_once):
     np.copyto(into, left @ right + (keep * into if keep else 0))
 
 
+@_named
 def _in_pieces(left, right, m, n, k, a, lda, b, ldb, keep, c, ldc, at_once):
     """The product of m × k and k × n numbers at addresses a and b, cut along its longest side.
 
@@ -1293,6 +1449,32 @@ def _enter_step(python, arguments, count, names):
     return _float(E) if done else _call(_item(python, 0), arguments, count, names)
 
 
+def _masked(value):
+    """Whether a mask says that some of it is missing. Code that takes arrays sees what lies under it."""
+    if isinstance(value, (list, tuple)):
+        return any(map(_masked, value))
+    return isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value)
+
+
+def _whole(name, value):
+    """The value, unless some of it is masked; then there is no number that would be right."""
+    if _masked(value):
+        raise ValueError(f"{name} has masked values: give numbers for them, as {name}.filled(…), or leave them out")
+    return value
+
+
+def _real(name, value, shape):
+    """An array-like as an array; refused where it holds no numbers, or some of them are masked."""
+    try:
+        array = np.asanyarray(value)  # what makes a masked array of itself keeps its mask
+    except ValueError as error:
+        raise ValueError(f"{name} must be of shape {shape}: {error}") from None
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"{name} must hold real numbers, came {array.dtype}")
+    _whole(name, value)
+    return np.asarray(_whole(name, array))
+
+
 def _threads_of_a_parent():
     """Whether this may be the child of a process that has started Numba's threads before the fork."""
     parent = getattr(sys.modules.get("multiprocessing"), "parent_process", lambda: None)()
@@ -1324,6 +1506,11 @@ def _compiled(dispatcher, signature):
     dispatcher.compile(signature)
     dispatcher.disable_compile()
     return dispatcher
+
+
+def _callback(signature, **options):
+    """A compiler of functions that C can call; unlike Numba's decorator it waits to be told to begin."""
+    return lambda function: CFunc(function, sigutils.normalize_signature(signature), {}, options)
 
 
 class _MethodDef(ctypes.Structure):
@@ -1369,7 +1556,8 @@ class Work:
         with self.lock:  # Python keeps the address of the method, so that there must be but one
             if self.method is None:
                 kind = nb.intp(nb.intp, nb.intp, nb.intp, nb.intp)
-                self.compiled = _cached(nb.cfunc, self.entry, kind, fastmath=_FASTMATH)
+                self.compiled = _cached(_callback, self.entry, kind)
+                self.compiled.compile()
                 name = self.entry.__name__.encode()
                 self.method = _MethodDef(name, self.compiled.address, _FASTCALL, None)
         python = otherwise, self.of_many
@@ -1426,6 +1614,7 @@ class Compiled(functools.partial):
         self.arrays = [place for place, kind in enumerate(self.signature) if isinstance(kind, nb.types.Array)]
         self.check = _check
         functools.update_wrapper(self, body)
+        self.__module__, self.__qualname__ = __name__, body.__name__
         self.becomes(self.first)
         return self
 
@@ -1440,7 +1629,8 @@ class Compiled(functools.partial):
         """
         try:
             many = len(arguments[1]) >= self.work.many and len(arguments) == len(self.signature)
-            if many and all(arguments[place].dtype is _NATIVE for place in self.arrays):
+            given = [arguments[place] for place in self.arrays] if many else []
+            if many and all(type(array) is np.ndarray and array.dtype is _NATIVE for array in given):
                 complete = self.completed(arguments)
                 return self.answer(self.work.of_many(*complete), complete)
         except ValueError as error:
@@ -1484,7 +1674,7 @@ class Compiled(functools.partial):
         if wrong := [*filter(None, map(_mismatch, given, given.values(), self.signature))]:
             raise TypeError("; ".join(wrong))
         kinds = zip(given.items(), self.signature, strict=True)
-        return [float(value) if name in _NUMBERS else _plain(value, _native(kind)) for (name, value), kind in kinds]
+        return [float(value) if name in _NUMBERS else _plain(_whole(name, value), _native(kind)) for (name, value), kind in kinds]
 
     def compile(self):
         """The compiled function, a Numba dispatcher that takes this signature and no other."""
@@ -1578,12 +1768,7 @@ def _converted(name, value):
         if wrong := _no_number(name, value):
             raise TypeError(wrong)
         return float(value)
-    try:
-        array = np.asarray(value)
-    except ValueError as error:
-        raise ValueError(f"{name} must be of shape {_SHAPES[name]}: {error}") from None
-    if array.dtype.kind not in "biuf":
-        raise TypeError(f"{name} must hold real numbers, came {array.dtype}")
+    array = _real(name, value, _SHAPES[name])
     if array.ndim != _AXES[name]:
         raise ValueError(f"{name} must be of shape {_SHAPES[name]}, came {array.shape}")
     return _plain(np.require(array, _DTYPE, ["C", "A"]), _NATIVE)

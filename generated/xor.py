@@ -24,18 +24,30 @@ A function of your own under @njit(cache=True) keeps the code it was compiled wi
 this file anew, touch yours.
 """
 
+import contextlib
 import ctypes
 import functools
+import hashlib
 import inspect
 import os
+import pickle
+import secrets
+import stat
 import sys
 import threading
+from pathlib import Path
 
+import llvmlite
 import numba as nb
 import numpy as np
 from llvmlite import binding, ir
-from numba.core import cgutils
+from numba.core import cgutils, sigutils
+from numba.core.caching import NullCache
+from numba.core.ccallback import CFunc
+from numba.core.compiler import CompileResult
+from numba.core.serialize import dumps
 from numba.extending import get_cython_function_address, intrinsic, lower_builtin, type_callable
+from numba.misc.appdirs import AppDirs
 from numba.np.arrayobj import make_array, populate_array
 from numba.np.ufunc import parallel as numba_threads
 
@@ -63,36 +75,132 @@ _SHAPES = {
 _AXES = {'theta': 1, 'x': 2, 't': 2, 'gradient': 1}
 _NUMBERS = ['rate']
 
-# Sums may be reordered and multiplications contracted; NaN and infinity keep their meaning.
-_FASTMATH = {"reassoc", "contract", "arcp", "nsz", "afn"}
+_EMITTED = "b30670d4f84ddebe"  # a hash of what follows the docstring
 
 
-# In the names of compiled code: two modules of one name, in one process, would otherwise share functions.
-_CONTENT = "4a0006a97c2cf653"
+def _content():
+    """A hash of what this file was emitted as, and of what it is now, should somebody have changed it."""
+    try:
+        return hashlib.sha256(_EMITTED.encode() + Path(__file__).read_bytes()).hexdigest()[:16]
+    except (OSError, NameError):  # in a ZIP file, or a text that was handed to `exec`
+        return _EMITTED
+
+
+# In the names of compiled code: two modules in one process would otherwise share functions of one name.
+_CONTENT = _content()
+
+
+def _safe(folder):
+    """Whether only this user and the system can put files into a folder: what lies there will run."""
+    if not hasattr(os, "getuid"):  # Windows, where the user's folder is the user's
+        return True
+    trusted = {os.getuid(), 0, os.stat("/").st_uid}
+    for path in (folder, *folder.parents):
+        about = path.stat()
+        private = about.st_gid == about.st_uid  # by convention a group of this user alone
+        others = stat.S_IWOTH | (0 if private else stat.S_IWGRP)
+        sticky = path != folder and about.st_mode & stat.S_ISVTX  # there nobody can move what is another's
+        if about.st_uid not in trusted or (about.st_mode & others and not sticky):
+            return False
+    return True
+
+
+def _folders(make):
+    """Where compiled code is kept: where NUMBA_CACHE_DIR says, beside this file, in the user's folder.
+
+    Each that is there, or can be made.
+    """
+    file = Path(__file__).absolute()
+    apart = f"{file.stem}_{_CONTENT}"
+    user = Path(AppDirs("numba", False).user_cache_dir, apart)
+    places = [Path(nb.config.CACHE_DIR, apart)] if nb.config.CACHE_DIR else []
+    places += [file.parent / "__pycache__"]
+    places += [user] if user.is_absolute() else []  # which it is not where there is no home
+    for place in places:
+        with contextlib.suppress(OSError):
+            if make:
+                place.mkdir(parents=True, exist_ok=True)
+            folder = Path(os.path.realpath(place, strict=True))
+            if place != user or _safe(folder):
+                yield folder
+
+
+class _Cache(NullCache):
+    """A function's compiled code, in files.
+
+    Each begins with a hash of what it holds and is for; one that does not is as none. Nor does
+    anything fail for want of a file, or of room for one: the function is compiled in this process.
+    """
+
+    def __init__(self, function):
+        self.name = function.__name__
+
+    def files(self, signature, codegen, make):
+        """The file for a signature, in each of the folders."""
+        if "__file__" in globals():  # which a text handed to `exec` has not
+            python = sys.implementation.cache_tag, getattr(sys, "abiflags", "")
+            key = hashlib.sha256(repr((str(signature), codegen.magic_tuple(), python)).encode()).hexdigest()
+            for folder in _folders(make):
+                yield folder / f"{Path(__file__).stem}.{self.name}-{key[:16]}.nbc"
+
+    def seal(self, file, code):
+        versions = nb.__version__, llvmlite.__version__, np.__version__
+        return hashlib.sha256(repr((file.name, _CONTENT, versions)).encode() + code).digest()
+
+    def load_overload(self, signature, target_context):
+        target_context.refresh()
+        for file in self.files(signature, target_context.codegen(), make=False):
+            with contextlib.suppress(OSError):
+                content = file.read_bytes()
+                if content[:32] == self.seal(file, content[32:]):
+                    return CompileResult._rebuild(target_context, *pickle.loads(content[32:]))
+        return None
+
+    def save_overload(self, signature, result):
+        if result.library.has_dynamic_globals:  # addresses, good for this process only
+            return
+        code = dumps(result._reduce())
+        for file in self.files(signature, result.codegen, make=True):
+            aside = file.with_name(f".{secrets.token_hex(8)}.part")
+            with contextlib.suppress(OSError):
+                try:
+                    aside.write_bytes(self.seal(file, code) + code)
+                    os.replace(aside, file)
+                    return
+                finally:
+                    aside.unlink(missing_ok=True)
+
+
+def _named(function, name=None):
+    """A function under the name that its compiled code has: of what this file holds, not of where it is.
+
+    Numba imports the module that a function says it is of, to load its code: this one may be called
+    something else by then, and Numba may not.
+    """
+    function.__module__, function.__qualname__ = "numba", f"{name or function.__name__}_{_CONTENT}"
+    return function
 
 
 def _cached(compiler, function, *signature, **options):
-    """A function compiled by Numba, from its file cache where this file's folder or the user's allows."""
-    function.__qualname__ = f"{function.__name__}_{_CONTENT}"
-    try:
-        return compiler(*signature, cache=True, error_model="numpy", **options)(function)
-    except RuntimeError:  # no place to cache in
-        return compiler(*signature, error_model="numpy", **options)(function)
+    """A function compiled by Numba, from a file where there is a good one."""
+    compiled = compiler(*signature, error_model="numpy", **options)(_named(function))
+    compiled._cache = _Cache(function)
+    return compiled
 
 
 def _elementary(function):
-    """A function of numbers, compiled apart so that sums inside it are not reordered, then inlined."""
-    return _cached(nb.njit, function, fastmath={"contract"}, forceinline=True)
+    """A function of numbers, which is inlined."""
+    return _cached(nb.njit, function, forceinline=True)
 
 
 def _inner(function):
     """A part of the functions below, compiled with the first that calls it."""
-    return _cached(nb.njit, function, nogil=True, fastmath=_FASTMATH)
+    return _cached(nb.njit, function, nogil=True)
 
 
 def _threaded(function):
     """The same, with its prange on as many threads as Numba has."""
-    return _cached(nb.njit, function, nogil=True, fastmath=_FASTMATH, parallel=True)
+    return _cached(nb.njit, function, nogil=True, parallel=True)
 
 
 @_elementary
@@ -104,22 +212,22 @@ def square(u):
 def tanh(u):
     """(exp 2u - 1)/(exp 2u + 1), exp 2u - 1 as q·2^k + (2^k - 1) where q = exp(2r) - 1. Within 3 ulp."""
     u = min(max(u, -19.1), 19.1)
-    shifted = u * 2.8853900817779268 + 6755399441056767.0  # its last bits hold k + 1023
+    shifted = fma(u, 2.8853900817779268, 6755399441056767.0)  # its last bits hold k + 1023
     k = shifted - 6755399441056767.0
-    r = (u - k * 0.34657359027994517) - k * 2.7489615093541856e-14
+    r = fma(-k, 2.7489615093541856e-14, fma(-k, 0.34657359027994517, u))
     p = 5.133078001031729e-05
-    p = p * r + 0.0002828889500843863
-    p = p * r + 0.0014109373416268094
-    p = p * r + 0.006349185443972537
-    p = p * r + 0.025396825305372992
-    p = p * r + 0.08888888916077858
-    p = p * r + 0.2666666666675292
-    p = p * r + 0.6666666666652208
-    p = p * r + 1.333333333333332
-    p = p * r + 2.000000000000002
-    p = p * r + 2.0
+    p = fma(p, r, 0.0002828889500843863)
+    p = fma(p, r, 0.0014109373416268094)
+    p = fma(p, r, 0.006349185443972537)
+    p = fma(p, r, 0.025396825305372992)
+    p = fma(p, r, 0.08888888916077858)
+    p = fma(p, r, 0.2666666666675292)
+    p = fma(p, r, 0.6666666666652208)
+    p = fma(p, r, 1.333333333333332)
+    p = fma(p, r, 2.000000000000002)
+    p = fma(p, r, 2.0)
     scale = np.int64(np.float64(shifted).view(np.int64) << 52).view(np.float64)
-    e = r * p * scale + (scale - 1.0)
+    e = fma(r * p, scale, scale - 1.0)
     return np.copysign(e / (e + 2.0), u)  # -0 stays -0
 
 
@@ -139,13 +247,13 @@ def _prediction_of_chunk(theta, x, y):
         for i1 in range(2):
             z1 = b1[i1]
             for i0 in range(2):
-                z1 += x[n, i0] * W1[i0, i1]
+                z1 = plus(z1, x[n, i0], W1[i0, i1])
             a1[i1] = tanh(z1)
         # layer 2, forward: y[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2] + b2[i2]
         for i2 in range(1):
             total = b2[i2]
             for i1 in range(2):
-                total += a1[i1] * W2[i1, i2]
+                total = plus(total, a1[i1], W2[i1, i2])
             y[n, i2] = total
 
 
@@ -177,18 +285,18 @@ def _loss_of_chunk(theta, x, t, N):
         for i1 in range(2):
             z1 = b1[i1]
             for i0 in range(2):
-                z1 += x[n, i0] * W1[i0, i1]
+                z1 = plus(z1, x[n, i0], W1[i0, i1])
             a1[i1] = tanh(z1)
         # layer 2, forward: y[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2] + b2[i2]
         for i2 in range(1):
             total = b2[i2]
             for i1 in range(2):
-                total += a1[i1] * W2[i1, i2]
+                total = plus(total, a1[i1], W2[i1, i2])
             y[i2] = total
         # loss: e[n] = ½·Σ_i2 (y[n,i2] - t[n,i2])²
         e = 0.0
         for i2 in range(1):
-            e += 0.5 * square(y[i2] - t[n, i2])
+            e = plus(e, 0.5, square(y[i2] - t[n, i2]))
         # E = Σ_n e[n]/N
         E_sum += e
     return E_sum
@@ -213,7 +321,7 @@ def _loss_on_threads(theta, x, t):
         sums[chunk] = _loss_of_chunk(theta, x[start:end], t[start:end], N)
     E_sum = 0.0
     for chunk in range(chunks):
-        E_sum = _plus(E_sum, sums[chunk])
+        E_sum += sums[chunk]
     E = _loss_at_the_end(N, E_sum)
     return E
 
@@ -244,19 +352,19 @@ def _gradient_of_chunk(theta, x, t, N, gradient):
         for i1 in range(2):
             z1 = b1[i1]
             for i0 in range(2):
-                z1 += x[n, i0] * W1[i0, i1]
+                z1 = plus(z1, x[n, i0], W1[i0, i1])
             a1[i1] = tanh(z1)
         # layer 2, forward: y[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2] + b2[i2]
         # y_minus_t[n,i2] = y[n,i2] - t[n,i2]
         for i2 in range(1):
             y = b2[i2]
             for i1 in range(2):
-                y += a1[i1] * W2[i1, i2]
+                y = plus(y, a1[i1], W2[i1, i2])
             y_minus_t[i2] = y - t[n, i2]
         # loss: e[n] = ½·Σ_i2 y_minus_t[n,i2]²
         e = 0.0
         for i2 in range(1):
-            e += 0.5 * (y_minus_t[i2] * y_minus_t[i2])
+            e = plus(e, 0.5, y_minus_t[i2] * y_minus_t[i2])
         # E = Σ_n e[n]/N
         E_sum += e
         # layer 2, backward: d_y[n,i2] = y_minus_t[n,i2]/N
@@ -265,7 +373,7 @@ def _gradient_of_chunk(theta, x, t, N, gradient):
         # d_W2[i1,i2] = Σ_n a1[n,i1]·d_y[n,i2]
         for i1 in range(2):
             for i2 in range(1):
-                d_W2[i1, i2] += a1[i1] * d_y[i2]
+                d_W2[i1, i2] = plus(d_W2[i1, i2], a1[i1], d_y[i2])
         # d_b2[i2] = Σ_n d_y[n,i2]
         for i2 in range(1):
             d_b2[i2] += d_y[i2]
@@ -274,12 +382,12 @@ def _gradient_of_chunk(theta, x, t, N, gradient):
         for i1 in range(2):
             d_a1 = 0.0
             for i2 in range(1):
-                d_a1 += d_y[i2] * W2[i1, i2]
+                d_a1 = plus(d_a1, d_y[i2], W2[i1, i2])
             d_z1[i1] = d_a1 * (1.0 - a1[i1] * a1[i1])
         # d_W1[i0,i1] = Σ_n x[n,i0]·d_z1[n,i1]
         for i0 in range(2):
             for i1 in range(2):
-                d_W1[i0, i1] += x[n, i0] * d_z1[i1]
+                d_W1[i0, i1] = plus(d_W1[i0, i1], x[n, i0], d_z1[i1])
         # d_b1[i1] = Σ_n d_z1[n,i1]
         for i1 in range(2):
             d_b1[i1] += d_z1[i1]
@@ -310,7 +418,7 @@ def _gradient_on_threads(theta, x, t, gradient):
             gradient[k] += parts[chunk, k]
     E_sum = 0.0
     for chunk in range(chunks):
-        E_sum = _plus(E_sum, sums[chunk])
+        E_sum += sums[chunk]
     E = _gradient_at_the_end(N, E_sum)
     return E
 
@@ -323,12 +431,6 @@ def _chunks(samples, least):
         if samples >= few:
             chunks *= 2
     return chunks
-
-
-@_elementary
-def _plus(total, number):
-    """The sum of two numbers; more are added in the order that is written, whoever compiles it."""
-    return total + number
 
 
 @_inner
@@ -381,7 +483,7 @@ def loss(theta, x, t):
     E_sum = 0.0
     for chunk in range(chunks):
         start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
-        E_sum = _plus(E_sum, _loss_of_chunk(theta, x[start:end], t[start:end], N))
+        E_sum += _loss_of_chunk(theta, x[start:end], t[start:end], N)
     E = _loss_at_the_end(N, E_sum)
     return E
 
@@ -396,7 +498,7 @@ def loss_and_gradient_into(theta, x, t, gradient):
     for chunk in range(chunks):
         start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
         into = part if chunk else gradient
-        E_sum = _plus(E_sum, _gradient_of_chunk(theta, x[start:end], t[start:end], N, into))
+        E_sum += _gradient_of_chunk(theta, x[start:end], t[start:end], N, into)
         if chunk:
             for k in range(9):
                 gradient[k] += part[k]
@@ -452,9 +554,10 @@ def pack(weights):
         raise ValueError(f"the arrays {', '.join(PARAMETERS)} are needed, came {', '.join(weights)}")
     theta = np.empty(SIZE, _DTYPE)
     for name, array in unpack(theta).items():
-        if np.shape(weights[name]) != array.shape:
-            raise ValueError(f"{name} must be of shape {array.shape}, came {np.shape(weights[name])}")
-        array[...] = weights[name]
+        given = _real(name, weights[name], array.shape)
+        if given.shape != array.shape:
+            raise ValueError(f"{name} must be of shape {array.shape}, came {given.shape}")
+        array[...] = given
     return theta
 
 
@@ -473,6 +576,58 @@ _vector = nb.types.Array(_number, 1, "C", readonly=True)
 _matrix = nb.types.Array(_number, 2, "C", readonly=True)
 _written = nb.types.Array(_number, 1, "C")
 _output = nb.types.Array(_number, 2, "C")
+
+
+def fma(a, b, c):
+    """a·b + c: in one operation, rounded once, where the processor has it; else in two."""
+    return a * b + c
+
+
+def plus(total, a, b=1):
+    """total + a·b, where a sum is formed: like `fma`, and the terms of a sum are added in any order."""
+    return total + a * b
+
+
+def _widest(*kinds):
+    return max(kinds, key=lambda kind: kind.bitwidth)
+
+
+def _multiply_add(context, builder, signature, arguments, **flags):
+    """LLVM's name for it; the numbers as those of the widest type among them."""
+    kind = signature.return_type
+    numbers = [context.cast(builder, *each, kind) for each in zip(arguments, signature.args)]
+    llvm = context.get_data_type(kind)
+    return builder.call(
+        builder.module.declare_intrinsic("llvm.fmuladd", [llvm], ir.FunctionType(llvm, [llvm] * 3)), numbers, **flags
+    )
+
+
+@type_callable(fma)
+def _(context):
+    return lambda a, b, c: _widest(a, b, c)
+
+
+@lower_builtin(fma, nb.types.Float, nb.types.Float, nb.types.Float)
+def _(context, builder, signature, arguments):
+    return _multiply_add(context, builder, signature, arguments)
+
+
+@type_callable(plus)
+def _(context):
+    return lambda total, a, b=None: _widest(total, a) if b is None else _widest(total, a, b)
+
+
+@lower_builtin(plus, nb.types.Float, nb.types.Float)
+def _(context, builder, signature, arguments):
+    total, a = (context.cast(builder, *each, signature.return_type) for each in zip(arguments, signature.args))
+    return builder.fadd(total, a, flags=("reassoc",))
+
+
+@lower_builtin(plus, nb.types.Float, nb.types.Float, nb.types.Float)
+def _(context, builder, signature, arguments):
+    total, a, b = arguments
+    kinds = signature.args[1], signature.args[2], signature.args[0]
+    return _multiply_add(context, builder, signature.return_type(*kinds), [a, b, total], fastmath=("reassoc",))
 
 
 def _view(vector, start, shape):
@@ -828,6 +983,32 @@ def _enter_step(python, arguments, count, names):
     return _float(E) if done else _call(_item(python, 0), arguments, count, names)
 
 
+def _masked(value):
+    """Whether a mask says that some of it is missing. Code that takes arrays sees what lies under it."""
+    if isinstance(value, (list, tuple)):
+        return any(map(_masked, value))
+    return isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value)
+
+
+def _whole(name, value):
+    """The value, unless some of it is masked; then there is no number that would be right."""
+    if _masked(value):
+        raise ValueError(f"{name} has masked values: give numbers for them, as {name}.filled(…), or leave them out")
+    return value
+
+
+def _real(name, value, shape):
+    """An array-like as an array; refused where it holds no numbers, or some of them are masked."""
+    try:
+        array = np.asanyarray(value)  # what makes a masked array of itself keeps its mask
+    except ValueError as error:
+        raise ValueError(f"{name} must be of shape {shape}: {error}") from None
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"{name} must hold real numbers, came {array.dtype}")
+    _whole(name, value)
+    return np.asarray(_whole(name, array))
+
+
 def _threads_of_a_parent():
     """Whether this may be the child of a process that has started Numba's threads before the fork."""
     parent = getattr(sys.modules.get("multiprocessing"), "parent_process", lambda: None)()
@@ -859,6 +1040,11 @@ def _compiled(dispatcher, signature):
     dispatcher.compile(signature)
     dispatcher.disable_compile()
     return dispatcher
+
+
+def _callback(signature, **options):
+    """A compiler of functions that C can call; unlike Numba's decorator it waits to be told to begin."""
+    return lambda function: CFunc(function, sigutils.normalize_signature(signature), {}, options)
 
 
 class _MethodDef(ctypes.Structure):
@@ -904,7 +1090,8 @@ class Work:
         with self.lock:  # Python keeps the address of the method, so that there must be but one
             if self.method is None:
                 kind = nb.intp(nb.intp, nb.intp, nb.intp, nb.intp)
-                self.compiled = _cached(nb.cfunc, self.entry, kind, fastmath=_FASTMATH)
+                self.compiled = _cached(_callback, self.entry, kind)
+                self.compiled.compile()
                 name = self.entry.__name__.encode()
                 self.method = _MethodDef(name, self.compiled.address, _FASTCALL, None)
         python = otherwise, self.of_many
@@ -961,6 +1148,7 @@ class Compiled(functools.partial):
         self.arrays = [place for place, kind in enumerate(self.signature) if isinstance(kind, nb.types.Array)]
         self.check = _check
         functools.update_wrapper(self, body)
+        self.__module__, self.__qualname__ = __name__, body.__name__
         self.becomes(self.first)
         return self
 
@@ -975,7 +1163,8 @@ class Compiled(functools.partial):
         """
         try:
             many = len(arguments[1]) >= self.work.many and len(arguments) == len(self.signature)
-            if many and all(arguments[place].dtype is _NATIVE for place in self.arrays):
+            given = [arguments[place] for place in self.arrays] if many else []
+            if many and all(type(array) is np.ndarray and array.dtype is _NATIVE for array in given):
                 complete = self.completed(arguments)
                 return self.answer(self.work.of_many(*complete), complete)
         except ValueError as error:
@@ -1019,7 +1208,7 @@ class Compiled(functools.partial):
         if wrong := [*filter(None, map(_mismatch, given, given.values(), self.signature))]:
             raise TypeError("; ".join(wrong))
         kinds = zip(given.items(), self.signature, strict=True)
-        return [float(value) if name in _NUMBERS else _plain(value, _native(kind)) for (name, value), kind in kinds]
+        return [float(value) if name in _NUMBERS else _plain(_whole(name, value), _native(kind)) for (name, value), kind in kinds]
 
     def compile(self):
         """The compiled function, a Numba dispatcher that takes this signature and no other."""
@@ -1113,12 +1302,7 @@ def _converted(name, value):
         if wrong := _no_number(name, value):
             raise TypeError(wrong)
         return float(value)
-    try:
-        array = np.asarray(value)
-    except ValueError as error:
-        raise ValueError(f"{name} must be of shape {_SHAPES[name]}: {error}") from None
-    if array.dtype.kind not in "biuf":
-        raise TypeError(f"{name} must hold real numbers, came {array.dtype}")
+    array = _real(name, value, _SHAPES[name])
     if array.ndim != _AXES[name]:
         raise ValueError(f"{name} must be of shape {_SHAPES[name]}, came {array.shape}")
     return _plain(np.require(array, _DTYPE, ["C", "A"]), _NATIVE)

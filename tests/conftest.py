@@ -1,14 +1,9 @@
 """What several test files share: emitted modules, with Numba and without, and `pytest --update`."""
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import Any
-from unittest import mock
 
-import numba
-import numpy as np
 import pytest
 
 from symgrad.compiler.compile import passes
@@ -23,43 +18,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-class Interpreted:
-    """Stands where Numba's dispatcher would, and lets Python run the function."""
-
-    def __init__(self, body: Callable[..., Any]) -> None:
-        self.body = self.py_func = body
-
-    def compile(self, signature: Any) -> None:
-        """Python needs none."""
-
-    def disable_compile(self) -> None:
-        """Nor would it stop."""
-
-    @np.errstate(all="ignore")
-    def __call__(self, *arguments: Any, **named: Any) -> Any:
-        return self.body(*arguments, **named)
-
-
-class WithoutCompiling(ModuleType):
-    """Numba, but for its compiler."""
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(numba, name)
-
-    def njit(self, **options: Any) -> type[Interpreted]:
-        return Interpreted
-
-
 @pytest.fixture(scope="session")
 def interpret() -> Callable[[str], ModuleType]:
     """Makes a module of emitted source that Python runs as it stands: right, slow, and at once."""
-
-    def interpreted(source: str) -> ModuleType:
-        module = ModuleType("interpreted")
-        with mock.patch.dict(sys.modules, {"numba": WithoutCompiling("numba")}):
-            exec(compile(source, "interpreted.py", "exec"), module.__dict__)
-        module._KNOWN = False  # no functions of C
-        return module
+    from fuzz.modules import interpreted
 
     return interpreted
 

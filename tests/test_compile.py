@@ -11,6 +11,7 @@ from nets import net
 
 import symgrad
 from symgrad.checking import reference
+from symgrad.compiler.cache import _temporary
 from symgrad.errors import SpecError, SymgradError
 from symgrad.language.program import Program
 from symgrad.language.verify import verify
@@ -239,7 +240,9 @@ def test_the_cache_is_in_the_home_folder(tmp_path, monkeypatch):
 def test_without_a_cache_there_is_a_module_all_the_same(monkeypatch, tmp_path, place):
     monkeypatch.setenv("XDG_CACHE_HOME", place)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    _temporary.cache_clear()
     module = symgrad.compile(XOR).module
+    _temporary.cache_clear()
     assert module.SIZE == 9 and Path(module.__file__).is_relative_to(tmp_path)
 
 

@@ -189,10 +189,12 @@ def test_what_is_not_read_has_no_derivative():
     assert partial(u(i1), u(i1)) == 1
 
 
-def test_binary_cross_entropy_after_a_sigmoid_is_y_minus_t():
+def test_binary_cross_entropy_after_a_sigmoid_keeps_both_tails():
+    """σ(z) - t, as textbooks have it, would be 0 for t = 1 and z = 40, where it is -4e-18."""
     graph = nets.steps(nets.net([2, 3], ["sigmoid"], kind="binary_cross_entropy")).graph
     (edge,) = [e for e in graph.edges if e.source == "z1"]
-    assert edge.value == sigmoid(array("z1", n, i1)) - array("t", n, i1)
+    z, t = array("z1", n, i1), array("t", n, i1)
+    assert edge.value == (1 - t) * sigmoid(z) - t * sigmoid(-z)
 
 
 def test_edges_are_moved_without_capture():

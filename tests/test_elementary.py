@@ -12,7 +12,9 @@ import numba
 import numpy as np
 import pytest
 from jinja2 import Environment, FileSystemLoader
+from llvmlite import ir
 from mpmath import mpf
+from numba.extending import lower_builtin, type_callable
 from sympy import Symbol, lambdify
 
 from symgrad.compiler import coefficients, emit
@@ -20,7 +22,6 @@ from symgrad.compiler.elementary import CALLS, ULP, numbers, with_callees
 from symgrad.language.functions import SELU_ALPHA, SELU_SCALE, TABLE, in_sympy
 
 DTYPES = ["float64", "float32"]
-FASTMATH = {"reassoc", "contract", "arcp", "nsz", "afn"}  # as functions that call them have
 
 
 def emitted_functions(names, single):
@@ -68,13 +69,27 @@ ODD_AT_ZERO = {
 assert set(SINGLE_ARGUMENT) >= ODD_AT_ZERO
 
 
-class Loops:
-    """A loop over each function, as emitted code has them: with sums that may be reordered."""
+def arithmetic():
+    """`fma` and `plus` as emitted code has them."""
+    space = {"nb": numba, "ir": ir, "lower_builtin": lower_builtin, "type_callable": type_callable}
+    exec((emit.templates() / "arithmetic.py.jinja").read_text("utf-8").split("-#}\n", 1)[1], space)
+    return {name: space[name] for name in ("fma", "plus")}
 
-    def __init__(self, name):
+
+@numba.njit(forceinline=True)
+def in_two(a, b, c):
+    """As processors have it that do not multiply and add in one operation."""
+    return a * b + c
+
+
+class Loops:
+    """A loop over each function, as emitted code has them."""
+
+    def __init__(self, name, **arithmetic):
         self.dtype = np.dtype(name)
         self.single = name == "float32"
         self.loops = {}
+        self.arithmetic = arithmetic
 
     def loop(self, name, arguments=1):
         if name not in self.loops:
@@ -82,13 +97,13 @@ class Loops:
             called = "power(u[n], 3)" if name == "power" else f"{name}({', '.join(given)})"
             source = emitted_functions([name], self.single)
             source += f"""
-@njit(error_model="numpy", fastmath=FASTMATH)
+@njit(error_model="numpy")
 def loop(out, u, v, w):
     for n in range(len(u)):
         out[n] = {called}
 """
-            elementary = numba.njit(error_model="numpy", fastmath={"contract"}, forceinline=True)
-            space = {"np": np, "F": np.float32, "njit": numba.njit, "FASTMATH": FASTMATH}
+            elementary = numba.njit(error_model="numpy", forceinline=True)
+            space = {"np": np, "F": np.float32, "njit": numba.njit, **self.arithmetic}
             space |= {"_elementary": elementary}
             exec(compile(source, f"{name}.py", "exec"), space)
             self.loops[name] = space["loop"]
@@ -101,7 +116,8 @@ def loop(out, u, v, w):
         return out
 
 
-LOOPS = {dtype: Loops(dtype) for dtype in DTYPES}
+LOOPS = {dtype: Loops(dtype, **arithmetic()) for dtype in DTYPES}
+UNFUSED = {dtype: Loops(dtype, fma=in_two) for dtype in DTYPES}
 
 
 @pytest.fixture(params=DTYPES)
@@ -242,8 +258,19 @@ def arguments(name, dtype):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", EXACT)
 def test_errors_are_within_what_is_stated(name, dtype):
+    assert_within_what_is_stated(name, dtype, LOOPS)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", EXACT)
+def test_errors_are_so_without_a_fused_multiply_add(name, dtype):
+    assert_within_what_is_stated(name, dtype, UNFUSED)
+
+
+def assert_within_what_is_stated(name, dtype, loops):
     at = arguments(name, dtype)
-    found = LOOPS[dtype](name, *at)
+    found = loops[dtype](name, *at)
     assert not np.isnan(found).any()
     with mpmath.workdps(40):
         exact = [EXACT[name](*map(mpf, each)) for each in np.transpose(at).tolist()]

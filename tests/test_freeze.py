@@ -283,6 +283,8 @@ def test_compiled_code_takes_every_real_type_and_layout(iris):
         (np.zeros((1, 4), complex), TypeError, "x must hold real numbers, came complex128"),
         ([["a", "b", "c", "d"]], TypeError, "x must hold real numbers, came <U1"),
         ([[1, 2, 3, None]], TypeError, "x must hold real numbers, came object"),
+        (np.ma.masked_equal(np.eye(4), 1), ValueError, "x has masked values: give numbers for"),
+        ([np.ma.masked_equal(np.ones(4), 1)], ValueError, "x has masked values"),
     ],
 )
 def test_what_does_not_fit_is_refused(iris, x, error, message):

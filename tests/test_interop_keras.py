@@ -177,6 +177,95 @@ def test_other_models_are_refused_by_their_layer():
             interop.read(model)
 
 
+class Doubled(layers.Dense):
+    """What it computes its weights do not tell."""
+
+    def call(self, inputs, training=None):
+        return 2 * super().call(inputs)
+
+
+class Squared(keras.Model):
+    """A functional model with a `call` of its own."""
+
+    def call(self, inputs, training=None):
+        return super().call(inputs) ** 2
+
+
+class Chained(keras.Sequential):
+    """A Sequential with one."""
+
+    def call(self, inputs, training=None, mask=None):
+        return super().call(inputs) ** 2
+
+
+class Labelled(keras.Model):
+    """A functional model with more to say, which computes as all of them do."""
+
+    def label(self) -> str:
+        return "labelled"
+
+
+def replaced(model: Any, layer: Any) -> Any:
+    """The model, after its layer was given another `call`."""
+    call = layer.call
+    layer.call = lambda inputs, **named: 2 * call(inputs)
+    return model
+
+
+def test_what_computes_otherwise_than_its_class_is_refused():
+    """Each of these models gives other numbers than its Dense layers' weights would."""
+    given = layers.Input((4,))
+    chain, functional = built(layers.Dense(2)), built(layers.Dense(2), functional=True)
+    nested = built(layers.Dense(4), chain)
+    before = {id(model): predicted(model) for model in (chain, functional, nested)}
+    changed = [
+        (
+            replaced(functional, functional.layers[-1]),
+            r"\(Dense\): not understood; its call is not",
+        ),
+        (replaced(chain, chain.layers[-1]), r"\(Dense\): not understood; its call is not"),
+        (nested, r"\(Dense\): not understood; its call is not"),
+    ]
+    for model, _ in changed:
+        assert np.abs(predicted(model) - before[id(model)]).max() > 0.1
+    whole = built(layers.Dense(2))
+    refused = [
+        *changed,
+        (replaced(whole, whole), r"\(Sequential\): not understood; its call is not Keras's"),
+        (Squared(given, layers.Dense(2)(given)), r"\(Squared\): not understood; its call"),
+        (Chained([layers.Input((4,)), layers.Dense(2)]), r"\(Chained\): not understood; its call"),
+        (built(Doubled(2)), r"\(Doubled\): not understood; its call"),
+    ]
+    spec = network([4, 2], ["identity"], "float32").spec
+    for model, message in refused:
+        for attempt in (
+            lambda model=model: interop.read(model),
+            lambda model=model: interop.load(spec, model),
+            lambda model=model: interop.store(spec, np.zeros(10, np.float32), model),
+        ):
+            with pytest.raises(InteropError, match=message):
+                attempt()
+    with pytest.raises(InteropError, match=r"\(Doubled\): not understood"):
+        interop.load(spec, [built(Doubled(2)).layers[-1]])
+    assert interop.read(Labelled(given, layers.Dense(2)(given))).spec.widths == (4, 2)
+
+
+def test_wrapped_and_adapted_weights_are_refused():
+    wrapper = built(layers.SpectralNormalization(layers.Dense(2)))
+    with pytest.raises(InteropError, match=r"\(SpectralNormalization\): not understood"):
+        interop.read(wrapper)
+    adapted = built(layers.Dense(2))
+    adapted.layers[-1].enable_lora(1)
+    net = network([4, 2], ["identity"], "float32")
+    for attempt in (
+        lambda: interop.read(adapted),
+        lambda: interop.load(net.spec, adapted),
+        lambda: interop.store(net.spec, net.theta, adapted),
+    ):
+        with pytest.raises(InteropError, match="has weights of another form than a kernel and a b"):
+            attempt()
+
+
 # ---- Weights -------------------------------------------------------------------------------------
 
 

@@ -187,6 +187,82 @@ def test_a_formula_that_is_a_built_in_activation_gets_its_name(formula, name):
     assert activations.recognised(parse(formula, ("z",)), "float32") == name
 
 
+# Each is near a built-in activation over much of what there is, and far from it somewhere.
+NEARLY = [
+    "min(relu(z), 1e13)",
+    "min(relu(z), 1e38)",
+    "max(z, -1e37)",
+    "max(min(z, 1e13), -1e13)",
+    "min(relu(z), 1e4)",
+    "relu(z) + 0.0100001*min(z, 0)",
+    "relu(z) + 1e-10*min(z, 0)",
+    "relu(z) + 1e-30*min(z, 0)",
+    "relu(z) + 1.0000001*expm1(min(z, 0))",
+    "1.0000001*tanh(z)",
+    "max(tanh(z), -0.9999999)",
+    "max(z, 1e-30)",
+    "relu(z) + 1e-25",
+    "max(z, 0) + max(min(z, 1.0e-20), 0)",
+    "max(sigmoid(z), 1e-12)",
+    "max(log(1 + exp(z)), 1e-20)",
+    "softplus(z) + relu(z - 1e30)",
+    "sin(1.0000001*z)",
+    "exp(-z**2) + 1e-20",
+    "z*(1 + erf(z*0.7071))/2",
+    "z/(1.0000001 + abs(z))",
+    "z + z**2*1e-30",
+]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("formula", NEARLY)
+def test_what_differs_anywhere_in_the_dtype_is_another_function(formula, dtype):
+    assert activations.recognised(parse(formula, ("z",)), dtype) is None
+
+
+@pytest.mark.parametrize(
+    ("formula", "dtype", "name"),
+    [
+        ("min(relu(z), 3.4028234663852886e38)", "float32", "relu"),  # the largest float32
+        ("min(relu(z), 3.4028234663852886e38)", "float64", None),
+        ("min(relu(z), 1e60)", "float32", "relu"),
+        ("max(z, -1.7976931348623157e308)", "float64", "identity"),
+    ],
+)
+def test_what_a_dtype_cannot_tell_apart_is_the_same(formula, dtype, name):
+    assert activations.recognised(parse(formula, ("z",)), dtype) == name
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    ("formula", "name"),
+    [
+        ("log(1 + exp(z))", "softplus"),
+        ("relu(z) + log(1 + exp(-abs(z)))", "softplus"),
+        ("exp(z)/(1 + exp(z))", "sigmoid"),
+        ("(1 + tanh(z/2))/2", "sigmoid"),
+        ("2/(1 + exp(-2*z)) - 1", "tanh"),
+        ("max(z, 0) + (exp(min(z, 0)) - 1)", "elu"),
+        ("z*((1 + exp(z))**2 - 1)/((1 + exp(z))**2 + 1)", "mish"),
+        ("z*exp(z)/(exp(z) + 1)", "silu"),
+        ("1/exp(z*z)", "gaussian"),
+        ("z - z*abs(z)/(1 + abs(z))", "softsign"),
+        ("z*(1 + erf(z*0.70710678118654757))*0.5", "gelu"),
+        ("1.0507009873554805*relu(z) + 1.7580993408473766*(exp(min(z, 0)) - 1)", "selu"),
+    ],
+)
+def test_forms_that_overflow_or_cancel_are_known_by_what_they_mean(formula, name, dtype):
+    assert activations.recognised(parse(formula, ("z",)), dtype) == name
+
+
+def test_formulas_made_to_take_long_do_not():
+    """Numbers of as many digits as such an argument has would fill the memory."""
+    for inner in ("((z**16)**16)**16", "exp(exp(exp(z**16)))", "sinh(cosh(sinh(z)))"):
+        for outer in ("sin", "exp", "erf", "tanh", "atan", "softplus"):
+            formula = parse(f"relu(z) + 0*{outer}({inner})", ("z",))
+            assert activations.recognised(formula, "float64") in (None, "relu")
+
+
 def test_in_float64_the_constants_have_to_be_right_to_the_last_digits():
     formula = parse("0.5*z*(1 + erf(z*0.70710677))", ("z",))
     assert activations.recognised(formula, "float64") is None

@@ -90,6 +90,83 @@ def test_without_pytorch_the_message_says_what_to_install(monkeypatch):
         torch.read(None)
 
 
+# ---- Which layer is which ------------------------------------------------------------------------
+
+
+def named(net: Any, names: list[str]) -> dict[str, Any]:
+    """A state dict of a network with these names for its layers, its keys in the order of text."""
+    tensors = {}
+    for name, (weight, bias) in zip(names, net.layers, strict=True):
+        tensors |= {f"{name}.weight": weight.T, f"{name}.bias": bias}
+    return dict(sorted(tensors.items()))
+
+
+SQUARES = network([4] * 8, ["tanh"] * 7)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        [str(2 * number) for number in range(7)],  # 0, 10, 12, 2, 4, 6, 8 by text
+        [f"net.{2 * number}" for number in range(7)],
+        [f"fc{number}" for number in range(5, 12)],
+        [f"blocks.{number}.{'in' if number % 2 else 'out'}" for number in range(5, 12)],
+        ["0.8", "0.10", "2", "10.0.1", "10.0.11", "10.2", "11"],
+        [f"h{number // 2}_{9 + number % 2}" for number in range(7)],
+        [f"{'0' * (number % 3)}{number}" for number in range(5, 12)],
+    ],
+)
+def test_numbers_in_the_keys_order_the_layers(names):
+    assert list(named(SQUARES, names)) != [f"{n}.{k}" for n in names for k in ("bias", "weight")]
+    assert torch.load(SQUARES.spec, named(SQUARES, names)).tobytes() == SQUARES.theta.tobytes()
+
+
+@pytest.mark.parametrize("names", [["input", "hidden", "output"], ["c.0", "b", "c.1"]])
+def test_shapes_order_layers_that_numbers_do_not(names):
+    net = network([3, 4, 5, 2], ["tanh"] * 3)
+    assert torch.load(net.spec, named(net, names)).tobytes() == net.theta.tobytes()
+
+
+def test_shapes_and_numbers_together_order_layers():
+    net = network([3, 4, 4, 4, 2], ["tanh"] * 4)
+    names = ["input", "hidden.9", "hidden.10", "a_last"]
+    assert torch.load(net.spec, named(net, names)).tobytes() == net.theta.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("widths", "names", "pair"),
+    [
+        ([4, 4, 4, 4], ["input", "hidden", "output"], "hidden or input"),
+        ([4, 4, 4, 2], ["input", "hidden", "output"], "hidden or input"),
+        ([4, 4, 4, 4], ["layer.0", "layer.1", "head"], "head or layer.0"),
+        ([4, 4, 4, 4], ["0", "1", "01"], "0?1 or 0?1"),
+        ([4, 4, 4, 4], ["0", "0.1", "2"], "0 or 0.1"),
+    ],
+)
+def test_what_orders_no_layers_is_asked_for(widths, names, pair):
+    """Whichever order the dict's keys have: it may be any."""
+    net = network(widths, ["tanh"] * 3)
+    tensors = named(net, names)
+    for given in (tensors, dict(reversed(tensors.items()))):
+        with pytest.raises(InteropError, match=f"which comes first, {pair}.*give like="):
+            torch.load(net.spec, given)
+    assert torch.load(net.spec, tensors, like=names).tobytes() == net.theta.tobytes()
+
+
+def test_an_order_that_is_given_has_just_the_layers():
+    net = network([4, 4, 4], ["tanh"] * 2)
+    tensors = named(net, ["a", "b"])
+    for like in (["a"], ["a", "a"], ["a", "c"], ["a", "b", "c"]):
+        with pytest.raises(InteropError, match=r"like has the layers a.*are weights of a, b"):
+            torch.load(net.spec, tensors, like)
+    for wrong in ("ab", 3, tensors):
+        with pytest.raises(InteropError, match="like is a module, or the names of layers in order"):
+            torch.load(net.spec, tensors, wrong)
+    net = network([3, 4, 4], ["tanh"] * 2)
+    with pytest.raises(InteropError, match=r"b\.weight has the shape \(4, 4\), but \(4, 3\) is"):
+        torch.load(net.spec, named(net, ["a", "b"]), like=["b", "a"])
+
+
 # ---- With PyTorch --------------------------------------------------------------------------------
 
 
@@ -215,6 +292,171 @@ def test_other_models_are_refused_by_their_place(pytorch):
     for model, message in refused:
         with pytest.raises(InteropError, match=message):
             torch.read(model)
+
+
+def test_a_module_says_which_layer_is_which(pytorch):
+    nn = pytorch.nn
+    net = network([4, 4, 4, 4], ["tanh"] * 3, "float32")
+    names = ["input", "hidden", "output"]
+    like = nn.ModuleDict({name: nn.Linear(4, 4) for name in names})
+    made = torch.state_dict(net.spec, net.theta, like)
+    by_text = dict(sorted(made.items()))
+    assert torch.load(net.spec, by_text, like=like).tobytes() == net.theta.tobytes()
+    like.load_state_dict(by_text)
+    x = pytorch.randn(5, 4)
+    y = x
+    for name in names:
+        y = pytorch.tanh(like[name](y))
+    np.testing.assert_allclose(forward(net, x.numpy()), y.detach().numpy(), rtol=1e-4, atol=1e-6)
+    with pytest.raises(InteropError, match="which comes first, hidden or input"):
+        torch.state_dict(net.spec, net.theta, by_text)
+    with pytest.raises(InteropError, match="like is a module or a state dict, not list"):
+        torch.state_dict(net.spec, net.theta, names)
+    numbered = nn.Sequential(*(nn.Linear(4, 4) for _ in range(12)))
+    net = network([4] * 13, ["tanh"] * 12, "float32")
+    by_text = dict(sorted(numbered.state_dict().items()))
+    numbered.load_state_dict(torch.state_dict(net.spec, net.theta, by_text))
+    assert torch.load(net.spec, numbered.state_dict()).tobytes() == net.theta.tobytes()
+
+
+def weight_norm(nn):
+    return nn.utils.weight_norm(nn.Linear(3, 3))
+
+
+def spectral_norm(nn):
+    return nn.utils.spectral_norm(nn.Linear(3, 3))
+
+
+def pruned(nn):
+    from torch.nn.utils import prune
+
+    return prune.random_unstructured(nn.Linear(3, 3), "weight", 0.5)
+
+
+def pruned_twice(nn):
+    from torch.nn.utils import prune
+
+    return prune.l1_unstructured(pruned(nn), "weight", 0.5)
+
+
+def parametrized(nn):
+    return nn.utils.parametrizations.orthogonal(nn.Linear(3, 3))
+
+
+def hooked(nn):
+    module = nn.Linear(3, 3)
+    module.register_forward_hook(lambda module, args, y: 2 * y)
+    return module
+
+
+def hooked_before(nn):
+    module = nn.Linear(3, 3)
+    module.register_forward_pre_hook(
+        lambda module, args, named: ((2 * args[0],), named), with_kwargs=True
+    )
+    return module
+
+
+def replaced(nn):
+    module = nn.Linear(3, 3)
+    module.forward = lambda x: 2 * nn.functional.linear(x, module.weight, module.bias)
+    return module
+
+
+@pytest.mark.filterwarnings("ignore:.*weight_norm.*deprecated:FutureWarning")
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (weight_norm, r"hook WeightNorm, .* off by torch\.nn\.utils\.remove_weight_norm\(module\)"),
+        (spectral_norm, r"hook SpectralNorm, .* off by torch\.nn\.utils\.remove_spectral_norm\("),
+        (pruned, r"hook RandomUnstructured, .* off by torch\.nn\.utils\.prune\.remove\(module, n"),
+        (pruned_twice, r"hook PruningContainer, .* off by torch\.nn\.utils\.prune\.remove\(modul"),
+        (
+            parametrized,
+            r"its weight is computed at each call .*remove_parametrizations\(module, na",
+        ),
+        (hooked, r"forward hook hooked\.<locals>\.<lambda>, which may .* by the remove\(\) of wha"),
+        (hooked_before, r"forward hook hooked_before\.<locals>\.<lambda>, which may change"),
+        (replaced, "its forward was replaced, and may do anything; delete it, or export the mod"),
+    ],
+)
+def test_modules_that_compute_otherwise_than_their_class_are_refused(pytorch, make, message):
+    nn = pytorch.nn
+    module = make(nn)
+    for model, place in ((nn.Sequential(nn.Linear(3, 3), module), "1"), (module, "itself")):
+        with pytest.raises(InteropError, match=rf"^module {place} \(\w*Linear\): .*{message}"):
+            torch.read(model)
+
+
+@pytest.mark.filterwarnings("ignore:.*weight_norm.*deprecated:FutureWarning")
+def test_what_the_message_says_makes_them_readable(pytorch):
+    from torch.nn.utils import parametrize, prune
+
+    nn, x = pytorch.nn, pytorch.randn(6, 3)
+    for make, remedy in (
+        (weight_norm, nn.utils.remove_weight_norm),
+        (spectral_norm, nn.utils.remove_spectral_norm),
+        (pruned, lambda module: prune.remove(module, "weight")),
+        (pruned_twice, lambda module: prune.remove(module, "weight")),
+        (parametrized, lambda module: parametrize.remove_parametrizations(module, "weight")),
+    ):
+        module = make(nn).eval()
+        with pytorch.no_grad():
+            for parameter in module.parameters():
+                parameter.mul_(1.5)  # as training would: weights read before are no longer its own
+        y = module(x).detach().numpy()
+        remedy(module)
+        net = torch.read(module)
+        np.testing.assert_allclose(forward(net, x.numpy()), y, rtol=1e-4, atol=1e-5)
+
+
+def test_the_same_holds_for_sequentials_and_for_activations(pytorch):
+    nn = pytorch.nn
+    for change in (
+        lambda module: module.register_forward_hook(lambda *args: None),
+        lambda module: module.register_forward_pre_hook(lambda *args: None),
+        lambda module: setattr(module, "forward", lambda x: x),
+    ):
+        for place in ("itself", "1", r"1\.1"):
+            model = nn.Sequential(nn.Linear(3, 3), nn.Sequential(nn.Linear(3, 3), nn.ReLU()))
+            change({"itself": model, "1": model[1]}.get(place, model[1][1]))
+            with pytest.raises(InteropError, match=f"^module {place} "):
+                torch.read(model)
+
+
+def test_hooks_on_all_modules_are_refused_and_those_backward_are_not(pytorch):
+    nn = pytorch.nn
+    model = nn.Sequential(nn.Linear(3, 3), nn.ReLU())
+    model[0].register_full_backward_hook(lambda *args: None)
+    model.register_full_backward_pre_hook(lambda *args: None)
+    net = torch.read(model)
+    for register in (
+        nn.modules.module.register_module_forward_hook,
+        nn.modules.module.register_module_forward_pre_hook,
+    ):
+        handle = register(lambda *args: None)
+        with pytest.raises(InteropError, match="there are forward hooks on all modules"):
+            torch.read(model)
+        handle.remove()
+    assert torch.read(model).theta.tobytes() == net.theta.tobytes()
+
+
+def test_tensors_that_are_no_arrays_are_refused(pytorch):
+    nn = pytorch.nn
+    weight = pytorch.randn(3, 3)
+    odd = [
+        weight.to_sparse(),
+        weight.to("meta"),
+        pytorch.complex(weight, weight).conj().imag,
+    ]
+    for tensor in odd:
+        with pytest.raises(InteropError, match=r"0\.weight cannot be taken as an array: \w+"):
+            torch.load(network([3, 3], ["tanh"]).spec, {"0.weight": tensor})
+    with pytest.raises(InteropError, match=r"module itself \(Linear\) cannot be taken as an arr"):
+        torch.read(nn.Linear(3, 3, device="meta"))
+    eight = weight.to(pytorch.float8_e4m3fn)
+    found = torch.load(network([3, 3], ["tanh"], biasless=[1]).spec, {"0.weight": eight})
+    np.testing.assert_array_equal(found.reshape(3, 3).T, eight.float().numpy())
 
 
 def test_networks_that_no_module_can_be_are_refused(pytorch):

@@ -5,21 +5,28 @@ import nets
 import numpy as np
 import pytest
 import sympy
-from sympy import Integer, Sum, cosh, exp, log, sqrt
+from sympy import Abs, Integer, Pow, Rational, Sum, cosh, exp, log, sinh, sqrt, tanh
 
 from symgrad.compiler.stabilize import stabilize
 from symgrad.language.evaluate import Decimals, Floats, evaluate
+from symgrad.language.exponentials import inverse, logarithm
 from symgrad.language.functions import (
     Peak,
+    even_maximum,
+    even_relu,
     expm1,
     log1p,
+    log_abs,
     log_cosh,
+    maximum,
+    relu,
+    sech,
     sigmoid,
     softplus,
     xlogy,
 )
 from symgrad.language.indices import SAMPLE, SAMPLES, fresh, unit
-from symgrad.language.notation import undistributed
+from symgrad.language.notation import as_it_stands, undistributed
 from symgrad.language.program import Definition, Program, array
 from symgrad.language.unicode import equation
 from symgrad.language.verify import verify
@@ -50,6 +57,15 @@ def stabilised(value):
     return verify(stabilize(program(value)))
 
 
+half = Rational(1, 2)
+abs_ = as_it_stands(Abs)
+
+
+def logistic(u):
+    """1/(1 + exp(-u)), as it is written: not the named function."""
+    return inverse([(Integer(1), Integer(0)), (Integer(1), -u)])
+
+
 @undistributed
 def rules():
     """Every rule of the docstring, and forms that it meets in disguise; None: see the value."""
@@ -72,6 +88,23 @@ def rules():
         "log of a product": (log(v * sigmoid(u)), log(v) - softplus(-u)),
         "log of a quotient": (log(v / (1 + exp(u))), log(v) - softplus(u)),
         "log of a power": (log(sigmoid(u) ** 3), -3 * softplus(-u)),
+        "log of a square": (log(u**2), 2 * log_abs(u)),
+        "log of an odd power": (log(v**-3), -3 * log(v)),
+        "log of the odds": (log(sigmoid(u) / (1 - sigmoid(u))), u),
+        "log expm1": (log(exp(u) - 1), u + log(-expm1(-u))),
+        "log sinh": (log(sinh(u)), None),
+        "log of a difference": (log(exp(u) - exp(v)), u + log(-expm1(v - u))),
+        "u log u": (u * log(u), xlogy(u, u)),
+        "t log(t/y)": (t * log(t * exp(u)), xlogy(t, t) + t * u),
+        "root of a square": (as_it_stands(Pow)((u - v) ** 2, half), abs_(u - v)),
+        "kinks that cancel": (
+            relu(u) + softplus(-abs_(u)),
+            even_relu(u) + softplus(-abs_(u)),
+        ),
+        "kinks that cancel, of max": (
+            maximum(u, v) + softplus(-abs_(u - v)),
+            even_maximum(u, v) + softplus(-abs_(u - v)),
+        ),
         "log(1 + u)": (log(1 + u), log1p(u)),
         "log(1 + u + v)": (log(1 + u + v), log1p(u + v)),
         "log of a softmax": (log(exp(u) / Sum(exp(u_j), over)), None),
@@ -79,12 +112,31 @@ def rules():
         "softmax of another": (exp(v) / Sum(exp(u_j), over), None),
         "softmax times something": (t * exp(u) / Sum(exp(u_j), over), t * exp(centered) / total),
         "an inverse partition": (t / Sum(exp(u_j), over), None),
-        "sigmoid": (1 / (1 + exp(-u)), sigmoid(u)),
-        "sigmoid of -u": (1 / (1 + exp(u)), sigmoid(-u)),
-        "sigmoid with exp above": (exp(u) / (1 + exp(u)), sigmoid(u)),
-        "exp sigmoid": (exp(u) * sigmoid(-u), sigmoid(u)),
-        "exp sigmoid squared": (exp(u) * sigmoid(-u) ** 2, sigmoid(u) * sigmoid(-u)),
-        "(c + d exp) sigmoid": ((exp(u) - 1) / (exp(u) + 1), None),
+        "sigmoid": (1 / (1 + exp(-u)), logistic(u)),
+        "sigmoid of -u": (1 / (1 + exp(u)), logistic(-u)),
+        "sigmoid with exp above": (exp(u) / (1 + exp(u)), logistic(u)),
+        "exp sigmoid": (exp(u) * sigmoid(-u), logistic(u)),
+        "exp sigmoid squared": (exp(u) * sigmoid(-u) ** 2, logistic(u) * logistic(-u)),
+        "two sums": (exp(2 * u) / ((1 + exp(u)) * (3 + exp(u))), None),
+        "(c + d exp) sigmoid": ((exp(u) - 1) / (exp(u) + 1), tanh(u / 2)),
+        "(c + d exp) / (e + f exp)": ((3 + 2 * exp(u)) / (5 + exp(u)), None),
+        "expm1 over another sum": (expm1(u) / (2 + exp(u)), None),
+        "what is no exponential over a sum": ((v + exp(u)) / (1 + exp(u)), None),
+        "three exponentials": (
+            exp(u) / (1 + exp(u) + exp(2 * u)),
+            inverse([(1, 0), (1, u), (1, -u)]),
+        ),
+        "log of three exponentials": (
+            log(1 + exp(u) + exp(-u)),
+            logarithm([(1, 0), (1, u), (1, -u)]),
+        ),
+        "1 - sigmoid": (1 - 1 / (1 + exp(-u)), logistic(-u)),
+        "1 - sigmoid by name": (1 - sigmoid(u), logistic(-u)),
+        "exp over cosh": (exp(u) / cosh(u), 2 * logistic(2 * u)),
+        "1 / cosh": (1 / cosh(u), sech(u)),
+        "1 / cosh^3": (cosh(u) ** -3, sech(u) ** 3),
+        "sinh / cosh": (sinh(u) / cosh(u), tanh(u)),
+        "a fractional power": ((1 + exp(u)) ** Rational(-1, 2), logistic(-u) ** half),
         "1/(exp + exp)": (1 / (exp(u) + exp(v)), None),
         "sech": (2 / (exp(u) + exp(-u)), None),
         "tanh": ((exp(u) - exp(-u)) / (exp(u) + exp(-u)), None),
@@ -118,7 +170,8 @@ def untouched():
     return [
         u, Integer(2), u * v, exp(u), log(u), log(u * v), log(u + v), 1 / (1 + u),
         u / Sum(u_j, over), xlogy(t, u), xlogy(t, 1 - u), exp(u) * sigmoid(v), sqrt(1 + u**2),
-        1 / (1 + exp(u) + exp(v)), log(2), exp(u) - 2,
+        log(2), exp(u) - 2, relu(u) + relu(v), relu(u) + abs_(u), u ** half, (u + v) ** half,
+        relu(u) ** 2, sqrt(tanh(u)),
     ]  # fmt: skip
 
 

@@ -675,7 +675,9 @@ def test_arrays_in_memory(tmp_path):
     assert data.x.tolist() == X.tolist() and data.w.tolist() == [1, 2, 3]
     assert data.columns == Columns(("x[0]", "x[1]"), ("t",), "w", ("u", "v"))
     masked = np.ma.masked_array(X, mask=X == 3)
-    assert np.isnan(read((masked, X[:, 0]), spec_of(2, 1), missing="mean").x[1, 1])
+    for form in (masked, list(masked)):
+        found = read((form, X[:, 0]), spec_of(2, 1), missing="mean").x
+        np.testing.assert_array_equal(found, np.where(X == 3, np.nan, X))
     objects = np.array([[1, None], [True, 2.5]], dtype=object)
     assert "several kinds: 1 in row 0, True in row 1" in refusal((objects, [1, 2]), spec_of(2, 1))
     spec = spec_of(2, 1)

@@ -36,11 +36,12 @@ def compile_apart(
     done (no place for a cache, no other process), functions are compiled when they are called, as
     ever.
     """
-    if getattr(config, "DISABLE_JIT", 0) or module.__file__ is None:
+    path = getattr(module, "__file__", None)
+    if getattr(config, "DISABLE_JIT", 0) or path is None:  # None: it lies nowhere
         return
     if not sys.executable or getattr(sys, "frozen", False):  # no Python to be started
         return
-    file = Path(module.__file__)
+    file = Path(path)
     mark = file.with_name(f".{file.stem}.compiled")
     versions = (platform.python_version(), numba.__version__, np.__version__)
     machine = (llvm.get_host_cpu_name(), os.environ.get("NUMBA_CACHE_DIR", ""))

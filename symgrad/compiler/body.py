@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sympy import Add, Expr, Indexed, Integer, Sum, Symbol
+from sympy import Add, Expr, Indexed, Integer, Pow, Sum, Symbol
 from sympy.concrete.expr_with_limits import ExprWithLimits
 
 from symgrad.compiler import costs
@@ -261,17 +261,18 @@ class _Writer:
             yield Line(f"{target} = {total}")
 
     def _accumulate(
-        self, total: str, body: Expr, reduction: Sum, nested: bool = False
+        self, total: str, body: Expr, reduction: Sum, nested: bool = False, double: bool = False
     ) -> Iterable[Statement]:
+        """A sum, term by term: what is multiplied in single precision for a total in double is
+        multiplied first, and only samples are sure to be added in their order."""
         indices = tuple(index for index in reversed(bounds(reduction)) if index != SAMPLE)
         unrolled = costs.UNROLLED if nested else costs.OPAQUE_FROM - 1
-        yield from self._around(indices, [Line(self._added(total, body))], unrolled)
-
-    def _added(self, total: str, body: Expr) -> str:
-        coefficient, _ = body.as_coeff_Mul()
-        if coefficient.is_negative:
-            return f"{total} -= {self.printer.source(-body)}"
-        return f"{total} += {self.printer.source(body)}"
+        *first, last = factors_of(body)
+        whole = double or not first or (isinstance(last, Pow) and last.exp.is_negative)
+        term = ", ".join(map(self.printer.source, [body] if whole else [product(first), last]))
+        in_order = whole and not indices
+        line = f"{total} += {term}" if in_order else f"{total} = plus({total}, {term})"
+        yield from self._around(indices, [Line(line)], unrolled)
 
     def _peak(self, definition: Definition) -> Iterable[Statement]:
         """The largest value; a NaN is left to what the peak is subtracted from."""
@@ -300,7 +301,7 @@ class _Writer:
                     yield from self._accumulate(self._target(definition), body, reduction)
                 else:
                     total = f"{definition.name}_sum"
-                    yield from self._accumulate(total, reduction.function, reduction)
+                    yield from self._accumulate(total, reduction.function, reduction, double=True)
 
     def _total(self, definition: Definition) -> Iterable[Statement]:
         """A sum over all samples that is needed before the first is computed."""
@@ -323,7 +324,8 @@ class _Writer:
         total = f"{definition.name}_sum"
         yield Line(f"{total} = 0.0")
         for factor, reduction in sums:
-            yield from self._accumulate(total, product([factor, reduction.function]), reduction)
+            body = product([factor, reduction.function])
+            yield from self._accumulate(total, body, reduction, double=True)
         value = self.printer.source(Symbol(total, real=True) + rest)
         yield Line(f"{definition.name} = {self._narrowed(definition, value)}")
 

@@ -2,10 +2,23 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from fractions import Fraction
 
 from sympy import Abs, Add, Expr, Function, Indexed, Mul, Pow, Rational, Symbol
 
+from symgrad.compiler.dtypes import Dtype, misfit, remedy
+from symgrad.errors import SpecError
+from symgrad.language.exponentials import inverse_sum_exp, log_sum_exp, pairs
+from symgrad.language.functions import (
+    constant,
+    even_maximum,
+    even_minimum,
+    even_relu,
+    log_abs,
+    spelled,
+)
 from symgrad.language.indices import SAMPLES, operands
+from symgrad.language.notation import grouped
 from symgrad.language.order import arranged
 from symgrad.language.program import name_of
 
@@ -30,8 +43,15 @@ class Printer:
 
     def constant(self, value: Expr) -> str:
         """A number in the module's precision: F(0.5) in float32, 0.5 in float64."""
-        literal = repr(float(value.evalf(30)) if not isinstance(value, Rational) else float(value))
-        return f"F({literal})" if self.single else literal
+        value = constant(value)
+        dtype: Dtype = "float32" if self.single else "float64"
+        number = value if isinstance(value, Rational) else Rational(value.evalf(30))
+        if wrong := misfit(Fraction(number.p, number.q), dtype):
+            raise SpecError(
+                f"a number in the formulas or their derivatives comes to {value.evalf(3)}, which is"
+                f" {wrong}{remedy(dtype)}"
+            )
+        return f"F({float(number)!r})" if self.single else repr(float(number))
 
     def _written(self, value: Expr) -> tuple[str, int]:
         if value.is_number:
@@ -48,6 +68,10 @@ class Printer:
         if isinstance(value, Pow):
             return self._power(value)
         assert isinstance(value, Function), value
+        if isinstance(value, grouped):
+            return self._written(spelled(value))
+        if isinstance(value, log_abs | even_relu | even_maximum | even_minimum):
+            return self._call(spelled(value)), ATOM
         return self._call(value), ATOM
 
     def _sum(self, value: Add) -> str:
@@ -66,7 +90,7 @@ class Printer:
         above: list[Expr] = []
         below: list[Expr] = []
         for factor in arranged(value):
-            inverse = isinstance(factor, Pow) and factor.exp.is_number and factor.exp.is_negative
+            inverse = isinstance(factor, Pow) and _is_quotient(factor.exp)
             (below if inverse else above).append(1 / factor if inverse else factor)
         if below and above and all(factor.is_number for factor in above):
             above = [Mul(*above)]
@@ -74,13 +98,16 @@ class Printer:
             Rational(1)
         )
         for factor in below:
-            text += f" / {self.source(factor, ATOM)}"
+            base, power = factor.as_base_exp()
+            # by a square in two divisions: it might overflow where the quotient does not
+            once, times = (base, int(power)) if power in (2, 3) else (factor, 1)
+            text += f" / {self.source(once, ATOM)}" * times
         return text, PRODUCT
 
     def _power(self, value: Pow) -> tuple[str, int]:
         base, exponent = value.args
-        if exponent.is_negative:
-            return f"{self.constant(Rational(1))} / {self.source(1 / value, ATOM)}", PRODUCT
+        if _is_quotient(exponent):
+            return self._product(Mul(1, value, evaluate=False))
         if exponent == Rational(1, 2):
             return f"np.sqrt({self.source(base)})", ATOM
         if not exponent.is_Integer:
@@ -92,12 +119,36 @@ class Printer:
         return self._own("power", self.source(base), str(exponent)), ATOM
 
     def _call(self, call: Function) -> str:
-        name = type(call).__name__
         if isinstance(call, Abs):
             return f"abs({self.source(call.args[0])})"
-        return self._own(name, *map(self.source, operands(call)))
+        if isinstance(call, inverse_sum_exp | log_sum_exp):
+            return self._of_sum(call)
+        return self._own(type(call).__name__, *map(self.source, operands(call)))
+
+    def _of_sum(self, call: Function) -> str:
+        """The inverse or the logarithm of a sum of exponentials."""
+        terms = tuple(pairs(call.args))
+        if isinstance(call, log_sum_exp):
+            one_and = terms[0] == (1, 0)
+            rest = terms[1:] if one_and else terms
+            name = "log1p_sum_exp" if one_and else "log_sum_exp"
+        elif len(terms) == 2 and terms[0] == (1, 0) and terms[1][0] == 1:
+            return self._own("sigmoid", self.source(-terms[1][1]))
+        elif len(terms) == 2 and terms[0][0] == terms[1][0] == 1 and terms[0][1] == -terms[1][1]:
+            positive = min((u for _, u in terms), key=lambda u: u.could_extract_minus_sign())
+            return self._own("half_sech", self.source(positive))
+        else:
+            rest, name = terms, "inverse_sum_exp"
+        arguments = [self.source(part) for term in rest for part in term]
+        return self._own(f"{name}_{len(rest)}", *arguments)
 
     def _own(self, name: str, *arguments: str) -> str:
         """A call of a function that the module brings along."""
         self.functions.add(name)
         return f"{name}({', '.join(arguments)})"
+
+
+def _is_quotient(exponent: Expr) -> bool:
+    """Whether a power is written 1/u^k; others keep a negative exponent: u^k may overflow."""
+    whole = exponent.is_Integer or exponent == Rational(-1, 2)
+    return bool(whole and exponent.is_negative)

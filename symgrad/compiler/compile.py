@@ -1,10 +1,8 @@
 """compile: the passes, one after the other, and what they come to."""
 
-import atexit
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
@@ -16,11 +14,13 @@ import numpy as np
 from sympy import Expr
 
 import symgrad
+from symgrad.compiler.cache import folders
 from symgrad.compiler.differentiate import DerivativeGraph, differentiate
 from symgrad.compiler.emit import emit, parameters
 from symgrad.compiler.expand import expand
 from symgrad.compiler.factor import Order, factor
-from symgrad.compiler.load import load
+from symgrad.compiler.guard import guard
+from symgrad.compiler.load import load, load_text
 from symgrad.compiler.optimizers import update
 from symgrad.compiler.schedule import Schedule, schedule
 from symgrad.compiler.share import share
@@ -33,6 +33,7 @@ from symgrad.language.latex import displayed
 from symgrad.language.program import Program
 from symgrad.language.summary import summary
 from symgrad.language.views import formula
+from symgrad.masks import refuse_masked
 
 _LONG_AGO = 946_684_800  # 2000-01-01; ZIP files, for one, know no year before 1980
 
@@ -62,7 +63,7 @@ def passes(spec: Spec, order: Order = "loss-first") -> Stages:
     shared = share(stable)  # the same, nothing computed twice
     graph = differentiate(shared)  # the local partial derivatives
     factored = factor(graph, order)  # the derivative by all weights at once
-    gradient = share(factored)  # forward and backward share what they have in common
+    gradient = guard(share(factored))  # forward and backward share what they have in common
     schedules = {
         "predict": schedule(shared, ("y",)),
         "loss": schedule(shared, ("E",)),
@@ -110,11 +111,11 @@ class Compiled:
 
     @cached_property
     def module(self) -> ModuleType:
-        """The emitted module, imported; from the folder given to `compile`, else from a cache."""
+        """The emitted module, imported: from the folder given to `compile`, else from a cache, or a
+        folder for this run; where no file can be written at all, from memory."""
         if self._file is None:
-            # A folder is for one content: whoever writes it, whenever, Numba finds the same file.
-            self._file = write({self._file_name: self.source}, self._cache(), moment=_LONG_AGO)[0]
-        return load(self._file)
+            self._file = self._kept()
+        return load(self._file) if self._file else load_text(self.source, self.spec.name)
 
     def write(self, folder: str | os.PathLike[str]) -> Path:
         """Writes the module into a folder as NAME.py, whole or not at all; returns its path."""
@@ -134,8 +135,9 @@ class Compiled:
         theta of shape (weights,), x (samples, inputs), t (samples, outputs), and w (samples,) where
         the spec has sample weights; l1 and l2 where it leaves these to be given. Computes in
         float64, or with `digits` decimal digits (mpmath), where arrays hold mpf numbers. Returns
-        (loss, gradient), the gradient laid out like theta.
+        (loss, gradient), the gradient laid out like theta. Raises ValueError for masked values.
         """
+        refuse_masked(theta=theta, x=x, t=t, w=w)
         arithmetic = Decimals(digits) if digits else Floats()
         flat = arithmetic.array(theta)
         layout = parameters(self.program)
@@ -169,25 +171,13 @@ class Compiled:
     def _file_name(self) -> str:
         return f"{self.spec.name}.py"
 
-    def _cache(self) -> Path:
-        """A folder of this source's own in the user's cache, or for this run if that is shut."""
-        content = sha256(self.source.encode()).hexdigest()[:32]
-        home = Path(os.environ.get("XDG_CACHE_HOME", ""))
-        if not home.is_absolute():  # as the XDG standard wants it
-            home = Path.home() / ".cache"
-        folder = home / "symgrad" / content
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError:
-            return _for_this_run()
-        return folder if os.access(folder, os.W_OK) else _for_this_run()
-
-
-def _for_this_run() -> Path:
-    """A folder that is gone when Python ends."""
-    folder = tempfile.mkdtemp(prefix="symgrad-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return Path(folder)
+    def _kept(self) -> Path | None:
+        """The module's file in a folder of this source's own; None where there is room for none."""
+        for folder in folders(sha256(self.source.encode()).hexdigest()[:32]):
+            with suppress(SymgradError):
+                # A folder is for one content: whoever writes it, Numba finds the same file.
+                return write({self._file_name: self.source}, folder, moment=_LONG_AGO)[0]
+        return None
 
 
 class Gradient(Mapping[str, Expr]):

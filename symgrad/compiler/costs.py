@@ -120,6 +120,7 @@ def chunks_from(program: Program, least_product: int) -> tuple[int, ...]:
     if narrowest(program) > MOST_NARROW:
         return (NEVER,)
     sums = sum(size(program, d.indices) for d in program.definitions if sums_over_samples(d))
+    a_sample = max(nanoseconds(program, least_product), LOOP_NS)  # a constant loss takes nothing
     thresholds = []
     chunks = 2
     while chunks <= MOST_CHUNKS:
@@ -127,7 +128,7 @@ def chunks_from(program: Program, least_product: int) -> tuple[int, ...]:
             least = max(2 * THREAD_NS, 4 * sums * ADD_NS)
         else:
             least = chunks * max(MORE_NS, MORE_SUMS * sums * ADD_NS)
-        thresholds.append(_round(least / nanoseconds(program, least_product)))
+        thresholds.append(_round(least / a_sample))
         chunks *= 2
     return tuple(thresholds)
 

@@ -15,9 +15,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from sympy import Add, Expr, Integer, Mul, Pow, Sum, Symbol
-from sympy.concrete.expr_with_limits import ExprWithLimits
 
-from symgrad.language.functions import TABLE, Peak, sigmoid
+from symgrad.language.functions import TABLE, Peak
 from symgrad.language.indices import (
     apart,
     bounds,
@@ -89,7 +88,7 @@ def _leading_to(loss: str, edges: list[Edge]) -> tuple[Edge, ...]:
 
 def _edges(target: Expr, value: Expr, read: Expr) -> Iterable[Edge]:
     beside = (*indices_of(target), *indices_of(read))
-    derivative = apart(tidy(partial(value, read)), beside)
+    derivative = apart(partial(value, read), beside)
     if derivative != 0:
         yield Edge(name_of(read), name_of(target), indices_of(target), indices_of(read), derivative)
 
@@ -125,8 +124,8 @@ def partial(value: Expr, read: Expr) -> Expr:
     rule = TABLE[type(value)]
     return Add(
         *(
-            apart(slope(*value.args), freed) * partial(argument, read)
-            for slope, argument in zip(rule.partials, value.args, strict=True)
+            apart(slope, freed) * partial(argument, read)
+            for slope, argument in zip(rule.slopes(*value.args), value.args, strict=True)
         )
     )
 
@@ -141,25 +140,6 @@ def _summed(inner: Expr, reduction: Expr, read: Expr) -> Expr:
 def _each(items: tuple[Expr, ...]) -> Iterable[tuple[Expr, tuple[Expr, ...]]]:
     for place, item in enumerate(items):
         yield item, items[:place] + items[place + 1 :]
-
-
-def tidy(derivative: Expr) -> Expr:
-    """The same value with less work: sigmoid(-u) is 1 - sigmoid(u) where sigmoid(u) is there too.
-
-    So the derivative of binary cross-entropy after a sigmoid, (1-t)·sigmoid(z) - t·sigmoid(-z),
-    becomes sigmoid(z) - t, as textbooks have it.
-    """
-    calls = derivative.atoms(sigmoid)
-    mirrored = {
-        call: 1 - sigmoid(-call.args[0]) for call in calls if sigmoid(-call.args[0]) in calls
-    }
-    mirrored = {
-        call: mirror for call, mirror in mirrored.items() if call.args[0].could_extract_minus_sign()
-    }
-    if not mirrored or any(isinstance(node, ExprWithLimits) for node in walk(derivative)):
-        return derivative
-    expanded = derivative.xreplace(mirrored).expand()
-    return min(derivative, expanded, key=lambda e: sum(1 for _ in walk(e)))
 
 
 @undistributed

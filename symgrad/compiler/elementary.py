@@ -21,6 +21,7 @@ CALLS: dict[str, tuple[str, ...]] = {
     "cosh": ("exp_times",),
     "sech": ("exp_times",),
     "log_cosh": ("exp", "log1p_unit"),
+    "half_sech": ("sech",),
     "sin": ("quarter_turns",),
     "cos": ("quarter_turns",),
     "elu": ("expm1",),
@@ -73,12 +74,26 @@ ULP: dict[str, tuple[float, float]] = {
 }
 
 
+# What those that come for any number of terms call: inverse_sum_exp_3 is of three.
+CALLS_OF_MANY: dict[str, tuple[str, ...]] = {
+    "inverse_sum_exp": ("exp",),
+    "log_sum_exp": ("exp", "log"),
+    "log1p_sum_exp": ("exp", "log", "log1p"),
+}
+
+
+def calls(name: str) -> tuple[str, ...]:
+    """The functions that one calls itself."""
+    stem, _, terms = name.rpartition("_")
+    return CALLS_OF_MANY.get(stem, ()) if terms.isdecimal() else CALLS.get(name, ())
+
+
 def with_callees(names: Iterable[str]) -> list[str]:
     """These functions and all that they call, each once and after those that it calls."""
     result: dict[str, None] = {}
 
     def add(name: str) -> None:
-        for callee in CALLS.get(name, ()):
+        for callee in calls(name):
             add(callee)
         result[name] = None
 
@@ -127,6 +142,7 @@ def numbers(single: bool) -> dict[str, Any]:
         "from": [2.0**51, 2.0**77, 2.0**103],
         "scales": [1.0, 2.0**-28, 2.0**-54, 2.0**-80],
         # beyond these a function is constant, 0 or infinite
+        "largest": str(limits.max),
         "exp_limit": 170.0 if single else 1400.0,
         "expm1_low": -18.0 if single else -38.0,
         "expm1_high": 89.0 if single else 710.0,

@@ -10,11 +10,12 @@ This is the network as a textbook writes it: softmax is exp/Σexp, cross-entropy
 is made stable, shared or differentiated here.
 """
 
-import sys
 from collections.abc import Callable
+from fractions import Fraction
 
 from sympy import Abs, Expr, I, Integer, Rational, Sum, cosh, exp, log, nan, oo, zoo
 
+from symgrad.compiler.dtypes import Dtype, misfit, remedy
 from symgrad.compiler.formula import (
     Binary,
     Call,
@@ -26,12 +27,18 @@ from symgrad.compiler.formula import (
 )
 from symgrad.compiler.spec import Spec
 from symgrad.errors import SpecError
-from symgrad.language.functions import ACTIVATIONS, IN_FORMULAS, huber, xlogy
-from symgrad.language.indices import SAMPLE, SAMPLES, fresh, sum_over, unit
-from symgrad.language.notation import as_it_stands, undistributed
+from symgrad.language.functions import ACTIVATIONS, IN_FORMULAS, constant, huber, xlogy
+from symgrad.language.indices import (
+    SAMPLE,
+    SAMPLES,
+    fresh,
+    operands,
+    rebuild,
+    sum_over,
+    unit,
+)
+from symgrad.language.notation import as_it_stands, group, group_factors, undistributed
 from symgrad.language.program import Definition, Program, array, name_of, reads
-
-LARGEST = sys.float_info.max
 
 LOSSES: dict[str, Callable[[Expr, Expr], Expr]] = {
     # one output's part in the loss of a sample, y the output and t the target
@@ -116,7 +123,7 @@ def _activation(spec: Spec, name: str, z: Expr, width: int) -> Expr:
     if name in ACTIVATIONS:
         return ACTIVATIONS[name](z)
     value = lower(spec.activations[name].tree, {"z": z}, width)
-    return _checked(value, z, spec.activations[name].formula)
+    return _checked(value, z, spec.activations[name].formula, spec.dtype)
 
 
 def _loss(spec: Spec, y: Expr, t: Expr) -> Expr:
@@ -126,20 +133,46 @@ def _loss(spec: Spec, y: Expr, t: Expr) -> Expr:
         return sum_over(LOSSES[spec.loss.kind](y, t), here, Integer(width))
     tree = spec.loss.tree
     assert tree is not None
-    each = _checked(lower(tree, {"y": y, "t": t}, width), y, str(spec.loss.formula))
+    value = lower(tree, {"y": y, "t": t}, width)
+    each = _checked(value, y, str(spec.loss.formula), spec.dtype)
     return sum_over(each, here, Integer(width)) if variables_outside_sums(tree) else each
 
 
-def _checked(value: Expr, variable: Expr, formula: str) -> Expr:
-    """What shows once a formula is an expression: 1/(sqrt(2)**2 - 2) is infinite, y - y is 0."""
+def _checked(value: Expr, variable: Expr, formula: str, dtype: Dtype) -> Expr:
+    """What shows once a formula is an expression: 1/(sqrt(2)**2 - 2) is infinite, y - y is 0.
+
+    Numbers come together in it, exactly: z*1e-300*1e-300 has 1e-600, which no dtype holds.
+    """
     name = name_of(variable)
-    if any(abs(number) > LARGEST for number in value.atoms(Rational)):
-        raise SpecError(f"formula {formula!r}: a number in it comes to more than {LARGEST:.1e}")
-    if value.has(zoo, nan, oo, -oo, I):
+    for number in value.atoms(Rational):
+        if wrong := misfit(Fraction(number.p, number.q), dtype):
+            raise SpecError(
+                f"formula {formula!r}: a number in it comes to {number.evalf(3)}, which is"
+                f" {wrong}{remedy(dtype)}"
+            )
+    if _settled(value).has(zoo, nan, oo, -oo, I) or not all(map(_is_real, _constants(value))):
         raise SpecError(f"formula {formula!r}: it has no finite value, whatever {name} is")
     if name not in map(name_of, reads(value)):
         raise SpecError(f"formula {formula!r}: it is the same whatever {name} is; use {name} in it")
     return value
+
+
+def _settled(value: Expr) -> Expr:
+    """`value` as SymPy has it once passes have built it anew: sqrt(-(z*z)) is I·|z| then."""
+    parts = operands(value)
+    return rebuild(value, map(_settled, parts)) if parts else value
+
+
+def _constants(value: Expr) -> list[Expr]:
+    """The largest parts of `value` in which nothing but numbers stands."""
+    if value.is_number:
+        return [value]
+    return [each for part in operands(value) for each in _constants(part)]
+
+
+def _is_real(number: Expr) -> bool:
+    """Whether a number is real: log(cos(2)) is not, which is seen when it is computed."""
+    return bool(number.is_Rational or number.evalf(20).is_real)
 
 
 def _penalty(spec: Spec, weight: Expr, widths: tuple[int, ...], number: int) -> Expr:
@@ -177,15 +210,16 @@ def lower(tree: Tree, variables: dict[str, Expr], width: int) -> Expr:
             moved = {name: v.base[(*v.indices[:-1], other)] for name, v in variables.items()}
             return sum_over(lower(body, moved, width), other, Integer(width))
         case Call(function, arguments):
-            values = (lower(argument, variables, width) for argument in arguments)
-            return as_it_stands(IN_FORMULAS[function])(*values)
+            values = [lower(argument, variables, width) for argument in arguments]
+            call = as_it_stands(IN_FORMULAS[function])(*values)
+            return constant(call) if all(value.is_number for value in values) else call
     raise AssertionError(tree)
 
 
 _OPERATORS: dict[str, Callable[[Expr, Expr], Expr]] = {
-    "+": lambda a, b: a + b,
-    "-": lambda a, b: a - b,
+    "+": lambda a, b: group(a) + group(b),
+    "-": lambda a, b: group(a) - group(b),
     "*": lambda a, b: a * b,
     "/": lambda a, b: a / b,
-    "**": lambda a, b: a**b,
+    "**": lambda a, b: group_factors(a) ** b,
 }

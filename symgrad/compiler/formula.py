@@ -33,6 +33,7 @@ from fractions import Fraction
 from types import MappingProxyType
 from typing import Literal, NamedTuple, TypeAlias
 
+from symgrad.compiler.dtypes import Dtype, misfit, remedy
 from symgrad.errors import FormulaError
 
 MAX_LENGTH = 2_000  # characters in a formula
@@ -90,17 +91,19 @@ def parse(
     text: str,
     variables: Collection[str],
     constants: Mapping[str, float] = MappingProxyType({}),
+    dtype: Dtype = "float64",
 ) -> Tree:
     """The tree of `text`, in which `variables` stay names and `constants` become numbers.
 
-    Constants must be finite. Raises `FormulaError` with the position of what is wrong.
+    Constants must be finite, and every number one of `dtype`. Raises `FormulaError` with the
+    position of what is wrong.
     """
     if len(text) > MAX_LENGTH:
         raise FormulaError(
             f"the formula has {len(text):,} characters, over the limit of {MAX_LENGTH:,}",
             MAX_LENGTH,
         )
-    return _Parser(text, variables, constants).formula()
+    return _Parser(text, variables, constants, dtype).formula()
 
 
 def variables_of(tree: Tree) -> frozenset[str]:
@@ -250,11 +253,16 @@ class _Parser:
     """Precedence climbing (Pratt 1973), one token ahead."""
 
     def __init__(
-        self, text: str, variables: Collection[str], constants: Mapping[str, float]
+        self,
+        text: str,
+        variables: Collection[str],
+        constants: Mapping[str, float],
+        dtype: Dtype,
     ) -> None:
         self.text = text
         self.variables = variables
         self.constants = constants
+        self.dtype = dtype
         self.nesting = 0
         self.in_sum = False
         self.end = 0  # where the last token taken ended
@@ -311,7 +319,7 @@ class _Parser:
         token = self.take()
         match token.kind, token.text:
             case "number", _:
-                value = _exact(token)
+                value = _exact(token, self.dtype)
                 return _Part(Number(value), token.position, 1, value)
             case "name", _:
                 return self.call(token) if self.peek().text == "(" else self.name(token)
@@ -339,6 +347,10 @@ class _Parser:
             return _Part(Variable(name), token.position, 1, None)
         if name in self.constants:
             value = Fraction(Decimal(repr(float(self.constants[name]))))
+            if wrong := misfit(value, self.dtype):
+                raise FormulaError(
+                    f"{name} = {float(value):g} is {wrong}{remedy(self.dtype)}", token.position
+                )
             return _Part(Number(value), token.position, 1, value)
         if name in FUNCTIONS:
             message = f"{name!r} is a function and needs its argument in parentheses"
@@ -423,6 +435,9 @@ class _Parser:
             finite = False
         if not finite:
             raise self.not_finite(start)
+        if (wrong := misfit(value, self.dtype)).startswith("too large"):
+            shown = quoted(self.text[start : self.end])
+            raise FormulaError(f"{shown} is {wrong}{remedy(self.dtype)}", start)
         return _Part(tree, start, depth, value)
 
     # Messages.
@@ -467,7 +482,7 @@ def _scan(text: str, position: int) -> _Token:
     return _Token(match.lastgroup, match[0], position)
 
 
-def _exact(token: _Token) -> Fraction:
+def _exact(token: _Token, dtype: Dtype) -> Fraction:
     """The exact value of a number, judged as float64 first: Fraction("1e999999") takes seconds."""
     if len(token.text) > MAX_DIGITS:
         raise FormulaError(
@@ -475,15 +490,16 @@ def _exact(token: _Token) -> Fraction:
             token.position,
         )
     nearest = float(token.text)
+    wrong = ""
     if math.isinf(nearest):
-        raise FormulaError(f"the number {token.text} is too large for a float64", token.position)
-    if nearest == 0:
+        wrong = f"too large for a {dtype}"
+    elif nearest == 0:
         mantissa = re.split("[eE]", token.text)[0]
-        if mantissa.strip("0."):
-            raise FormulaError(
-                f"the number {token.text} is too small for a float64", token.position
-            )
-        return Fraction(0)
+        if not mantissa.strip("0."):
+            return Fraction(0)
+        wrong = f"too small for a {dtype}"
+    if wrong := wrong or misfit(Fraction(token.text), dtype):
+        raise FormulaError(f"the number {token.text} is {wrong}{remedy(dtype)}", token.position)
     return Fraction(token.text)
 
 

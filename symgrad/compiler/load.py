@@ -1,6 +1,7 @@
 """load: import a module from a real file, so that Numba can cache it and debuggers step in."""
 
 import importlib.util
+import linecache
 import os
 import sys
 from pathlib import Path
@@ -12,10 +13,10 @@ from symgrad.errors import SymgradError
 def load(path: str | os.PathLike[str]) -> ModuleType:
     """The module in an emitted source file, wherever it lies.
 
-    Raises SymgradError if there is no such file, or it is no Python source.
+    Raises SymgradError if there is no such file, it cannot be read, or it is no Python source.
     """
     file = Path(path)
-    if not file.is_file() or file.suffix != ".py":
+    if not os.path.isfile(file) or file.suffix != ".py":
         raise SymgradError(f"{file}: no emitted module; name a .py file that symgrad has written")
     spec = importlib.util.spec_from_file_location(file.stem, file.resolve())
     assert spec is not None and spec.loader is not None
@@ -24,6 +25,22 @@ def load(path: str | os.PathLike[str]) -> ModuleType:
         spec.loader.exec_module(module)
     except (SyntaxError, UnicodeDecodeError) as error:
         raise SymgradError(f"{file}: no emitted module: {error}") from error
-    # by its name for pickle, unless that name means something else already
-    sys.modules.setdefault(file.stem, module)
+    except OSError as error:
+        raise SymgradError(f"{file}: cannot be read: {error.strerror or error}") from error
+    _known(module)
     return module
+
+
+def load_text(source: str, name: str) -> ModuleType:
+    """A module from its source, where there is no place for a file: what Numba compiles of it is
+    gone when Python ends. Debuggers find its lines."""
+    module, file = ModuleType(name), f"<{name}>"
+    linecache.cache[file] = len(source), None, source.splitlines(keepends=True), file
+    exec(compile(source, file, "exec"), module.__dict__)
+    _known(module)
+    return module
+
+
+def _known(module: ModuleType) -> None:
+    """By its name, for pickle, unless that means something else already."""
+    sys.modules.setdefault(module.__name__, module)

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Iterable, Set
 from dataclasses import dataclass, field, replace
 
-from sympy import Add, Expr, Function, Indexed, Mul, Pow, Symbol
+from sympy import Add, Expr, Function, Indexed, Mul, Pow, Sum, Symbol
 from sympy.concrete.expr_with_limits import ExprWithLimits
 
 from symgrad.language.functions import TABLE
@@ -273,8 +273,9 @@ def _is_work(value: Expr) -> bool:
         return False
     if isinstance(value, Mul) and len(value.args) == 2 and value.args[0] == -1:
         return False
-    # a division is as good as a multiplication by an inverse that has a name
-    return not (isinstance(value, Pow) and value.exp == -1 and not operands(value.base))
+    # a quotient is exact where an inverse is not: of a very small number it would be infinite; but
+    # a sum of exponentials that softmax divides by is an ordinary number
+    return not (isinstance(value, Pow) and value.exp == -1 and not isinstance(value.base, Sum))
 
 
 def name_for(value: Expr, user: str) -> str:

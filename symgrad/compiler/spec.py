@@ -23,7 +23,7 @@ import os
 from collections.abc import Iterator, Mapping
 from itertools import chain
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeAlias
+from typing import Annotated, Any, Self
 
 from pydantic import (
     BeforeValidator,
@@ -36,6 +36,7 @@ from pydantic import (
 )
 
 from symgrad.compiler import limits
+from symgrad.compiler.dtypes import Dtype, misfit, remedy
 from symgrad.compiler.formula import Binary, Call, Tree, has_sum, listed, quoted, suggestion
 from symgrad.compiler.spec_file import read_file
 from symgrad.compiler.spec_messages import Problem, cleaned, refusal, refuse, report, shown
@@ -48,6 +49,7 @@ from symgrad.compiler.spec_parts import (
     Loss,
     LossKind,
     Model,
+    formula_problem,
     without_null,
 )
 from symgrad.compiler.spec_training import Training
@@ -65,8 +67,6 @@ __all__ = [
     "Training",
     "read",
 ]
-
-Dtype: TypeAlias = Literal["float32", "float64"]
 
 # What validators are told of a spec that a run was trained with.
 _RECORDED = {"recorded": True}
@@ -238,7 +238,9 @@ class Spec(Model):
 
     @model_validator(mode="after")
     def _check(self, info: ValidationInfo) -> Self:
-        refuse(chain(_check_names(self), _check_layers(self), _check_sizes(self)))
+        refuse(
+            chain(_check_names(self), _check_layers(self), _check_sizes(self), _check_numbers(self))
+        )
         if info.context != _RECORDED:
             refuse(_check_output(self))
         return self
@@ -332,3 +334,22 @@ def _check_sizes(spec: Spec) -> Iterator[Problem]:
     # One slip, one message: a layer too wide nearly always has too many weights too.
     if not too_wide and (over := limits.WEIGHTS.refusal(spec.weights)):
         yield ("layers",), over
+
+
+def _check_numbers(spec: Spec) -> Iterator[Problem]:
+    """Whether the dtype holds what is computed with in it."""
+    for name, activation in spec.activations.items():
+        for problem in formula_problem(activation, spec.dtype):
+            yield ("activations", name, "formula"), problem
+    for problem in formula_problem(spec.loss, spec.dtype):
+        yield ("loss", "formula"), problem
+    numbers: dict[tuple[str, ...], float] = {
+        ("loss", name): getattr(spec.loss, name)
+        for name in ("l1", "l2")
+        if name not in spec.loss.arguments
+    }
+    if spec.training is not None:
+        numbers |= {("training", *path): value for path, value in spec.training.numbers().items()}
+    for where, value in numbers.items():
+        if wrong := misfit(value, spec.dtype):
+            yield where, f"{shown(value)} is {wrong}{remedy(spec.dtype)}"

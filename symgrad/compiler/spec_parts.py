@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from functools import cached_property
-from typing import Annotated, Any, Literal, Self, TypeAlias, get_args
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeAlias, get_args
 
 from pydantic import (
     BaseModel,
@@ -15,6 +15,7 @@ from pydantic import (
 )
 
 from symgrad.compiler import limits
+from symgrad.compiler.dtypes import Dtype
 from symgrad.compiler.formula import MAX_LENGTH, Tree, parse, quoted, variables_of
 from symgrad.compiler.spec_messages import Problem, pointer, refuse, report
 from symgrad.compiler.spec_names import IDENTIFIER, constant_problem
@@ -121,10 +122,12 @@ class Activation(Model):
     )
     constants: Constants = {}
 
+    variables: ClassVar[tuple[str, ...]] = ("z",)
+
     @cached_property
     def tree(self) -> Tree:
         """The formula, parsed."""
-        return parse(self.formula, ("z",), self.constants)
+        return parse(self.formula, self.variables, self.constants)
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -170,10 +173,14 @@ class Loss(Model):
         """The penalties that are given at run time, in the order that functions take them."""
         return tuple(name for name in ("l1", "l2") if getattr(self, name) == ARGUMENT)
 
+    variables: ClassVar[tuple[str, ...]] = ("y", "t")
+
     @cached_property
     def tree(self) -> Tree | None:
         """The formula, parsed; None for a built-in loss."""
-        return parse(self.formula, ("y", "t"), self.constants) if self.formula is not None else None
+        if self.formula is None:
+            return None
+        return parse(self.formula, self.variables, self.constants)
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -203,11 +210,19 @@ def _check_formula(part: Activation | Loss, needed: str, role: str) -> Iterator[
     """Asked of a part without other problems: a wrong constant would make a formula wrong too."""
     if part.formula is None:
         return
+    for problem in formula_problem(part, "float64"):
+        yield ("formula",), problem
+        return
+    if part.tree is not None and needed not in variables_of(part.tree):
+        yield ("formula",), f"the formula must use {needed}, the {role}: {quoted(part.formula)}"
+
+
+def formula_problem(part: Activation | Loss, dtype: Dtype) -> Iterator[str]:
+    """What is wrong with a formula, if anything, over the place in it."""
+    if part.formula is None:
+        return
     try:
-        tree = part.tree
+        parse(part.formula, part.variables, part.constants, dtype)
     except FormulaError as error:
         caret = pointer(part.formula, error.position) if part.formula.strip() else ""
-        yield ("formula",), f"{error}\n{caret}".rstrip()
-        return
-    if tree is not None and needed not in variables_of(tree):
-        yield ("formula",), f"the formula must use {needed}, the {role}: {quoted(part.formula)}"
+        yield f"{error}\n{caret}".rstrip()

@@ -149,6 +149,14 @@ class Training(Model):
             numbers["clip"] = self.clip
         return numbers | self._usual() | self.constants
 
+    def numbers(self) -> dict[tuple[str, ...], float]:
+        """What is computed with for each weight, in the network's dtype, by its place."""
+        constants = self.constants.keys() - SCHEDULE_CONSTANTS[self.schedule].keys()
+        given = {("rate",): self.rate, ("clip",): self.clip}
+        return {path: value for path, value in given.items() if value is not None} | {
+            ("constants", name): self.constants[name] for name in sorted(constants)
+        }
+
     def structure(self) -> "Training":
         """What emitted code depends on; every other number is the usual one.
 

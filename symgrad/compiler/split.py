@@ -126,10 +126,9 @@ def _has_reduction(value: Expr) -> bool:
 def _product_name(value: Expr) -> str | None:
     """x_W1 for Σ x·W1."""
     factors = operands(value.function) if isinstance(value, Sum) else ()
-    if isinstance(getattr(value, "function", None), Mul) and all(
-        isinstance(f, Indexed) for f in factors
-    ):
-        return "_".join(map(name_of, operands(value.function)))
+    if isinstance(value, Sum) and isinstance(value.function, Mul):
+        if all(isinstance(factor, Indexed) for factor in factors):
+            return "_".join(map(name_of, factors))
     return None
 
 

@@ -14,9 +14,11 @@ imports from.
 
     files.py        a network as two files, NAME.json and NAME.npz
     onnx/           files of ONNX; torch.py, keras.py, sklearn.py: a library each
+    state_dict.py   PyTorch's state dicts: which layer is which
     chain.py        layers one after the other, as PyTorch and Keras have them
     network.py      spec and theta; between theta and the arrays of layers
     activations.py  activations as formulas, and which of these have a name here
+    agreement.py    whether two formulas are one function
     numeric.py      formulas as numbers; text.py: as text
     errors.py       what is raised; packages that may be missing
 """

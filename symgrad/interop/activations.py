@@ -5,16 +5,28 @@ activation is called by that name; another is declared in the spec under `[activ
 """
 
 from collections.abc import Mapping
-from functools import cache
+from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from symgrad.compiler.formula import Binary, Call, Tree, Variable, has_sum, parse, quoted
+from symgrad.compiler.formula import (
+    Binary,
+    Call,
+    Negate,
+    Number,
+    Tree,
+    Variable,
+    has_sum,
+    parse,
+    quoted,
+)
 from symgrad.errors import FormulaError
+from symgrad.interop.agreement import agree
 from symgrad.interop.errors import InteropError
-from symgrad.interop.numeric import evaluate
 from symgrad.interop.text import substituted, text
+from symgrad.language.functions import SELU_ALPHA, SELU_SCALE
 
 # fmt: off
 BUILT_IN: Mapping[str, str] = {
@@ -66,9 +78,9 @@ def softplus(beta: float) -> str:
 
 def clipped(low: float | None, high: float | None, inner: str = "z") -> str:
     """`inner`, but never below `low` nor above `high`."""
-    if low is not None and np.isfinite(low):
+    if low is not None and low != -np.inf:
         inner = f"relu({inner})" if low == 0 else f"max({inner}, {number(low)})"
-    if high is not None and np.isfinite(high):
+    if high is not None and high != np.inf:
         inner = f"min({inner}, {number(high)})"
     return inner
 
@@ -132,11 +144,19 @@ class Declarations:
         return name == "softmax"
 
 
-# Where formulas are compared: on both sides of 0, from the smallest to the largest that matter.
-_MAGNITUDES = np.logspace(-8, 12, 20 * 32 + 1)
-POINTS = np.concatenate([-_MAGNITUDES[::-1], [0.0], _MAGNITUDES])
+# Constants of built-in activations that no decimal is, so that files hold them rounded: √2, √½, and
+# those of selu.
+_SCALE, _ALPHA = (Fraction(int(each.p), int(each.q)) for each in (SELU_SCALE, SELU_ALPHA))
+_ROUNDED = (
+    Fraction("1.4142135623730950488016887242096980785696718753769"),
+    Fraction("0.7071067811865475244008443621048490392848359376885"),
+    _SCALE,
+    _ALPHA,
+    _SCALE * _ALPHA,
+)
 
 
+@lru_cache(maxsize=256)
 def recognised(tree: Tree, dtype: str) -> str | None:
     """The built-in activation that a formula is, up to the rounding of its constants; or None.
 
@@ -144,27 +164,28 @@ def recognised(tree: Tree, dtype: str) -> str | None:
     """
     if has_sum(tree):
         return "softmax" if is_softmax(tree) else None
-    found = evaluate(tree, {"z": POINTS})
-    # A constant rounded to float32 is off by 6e-8 of itself, and by less where it is small.
-    relative, absolute = (2.5e-7, 1e-9) if dtype == "float32" else (4e-15, 4e-15)
-    for name in BUILT_IN:
-        if name != "softmax":
-            expected = _expected(name)
-            judged = np.isfinite(found) & np.isfinite(expected)
-            # Some forms overflow where the function does not; near 0 every one has to hold.
-            judged |= np.abs(POINTS) < 80
-            off = np.abs(found - expected)
-            allowed = relative * np.abs(expected) + absolute * np.abs(POINTS) + 1e-30
-            if name == "sin":
-                judged &= np.abs(POINTS) < 1e3  # beyond, its argument's last digit decides
-            if bool(np.all(off[judged] <= allowed[judged])):
-                return name
+    tree = unrounded(tree, float(np.finfo(dtype).eps))
+    for name, formula in BUILT_IN.items():
+        if name != "softmax" and agree(tree, parse(formula, ("z",)), dtype):
+            return name
     return None
 
 
-@cache
-def _expected(name: str) -> np.ndarray:
-    return evaluate(parse(BUILT_IN[name], ("z",)), {"z": POINTS})
+def unrounded(tree: Tree, epsilon: float) -> Tree:
+    """The formula with the constants of built-in activations where it has them rounded."""
+    match tree:
+        case Number(value):
+            near = (each for each in _ROUNDED if abs(value - each) <= epsilon * each)
+            return Number(next(near, value))
+        case Negate(operand):
+            return Negate(unrounded(operand, epsilon))
+        case Binary("**", base, exponent):
+            return Binary("**", unrounded(base, epsilon), exponent)
+        case Binary(operator, left, right):
+            return Binary(operator, unrounded(left, epsilon), unrounded(right, epsilon))
+        case Call(function, arguments):
+            return Call(function, tuple(unrounded(each, epsilon) for each in arguments))
+    return tree
 
 
 def is_softmax(tree: Tree) -> bool:

@@ -81,7 +81,8 @@ def store(spec: Spec, theta: Any, layers: Any) -> None:
             arrays.append(np.zeros(weight.shape[1], weight.dtype) if bias is None else bias)
         elif bias is not None and np.any(bias != 0):
             raise InteropError(f"{_called(layer)} has no bias, and the weights have one there")
-        for array, before in zip(arrays, _built(layer).get_weights(), strict=True):
+        held = [each for each in _weights(layer) if each is not None]
+        for array, before in zip(arrays, held, strict=True):
             if array.shape != np.shape(before):
                 raise InteropError(
                     f"{_called(layer)} holds the shape {np.shape(before)}, but {array.shape} is to"
@@ -104,12 +105,27 @@ def _flat(model: Any, keras: Any) -> Iterator[Any]:
     waiting = [model]
     while waiting:
         layer = waiting.pop()
+        _check_call(layer)
         if isinstance(layer, keras.Sequential):
             waiting += reversed(_built(layer).layers)
         elif isinstance(layer, keras.Model):
             waiting += reversed(_chain(layer, keras))
         elif type(layer) is not keras.layers.InputLayer:
             yield layer
+
+
+def _check_call(layer: Any) -> None:
+    """Refuses a layer, or a model, that computes something else than Keras's class of its kind.
+
+    What is not Keras's class at all is refused where classes are told apart.
+    """
+    for name in ("call", "__call__"):
+        definer = next((each for each in type(layer).__mro__ if name in vars(each)), None)
+        own = name in vars(layer) or definer is None or definer.__module__.split(".")[0] != "keras"
+        if own:
+            raise InteropError(
+                f"{_called(layer)}: not understood; its {name} is not Keras's and may do anything"
+            )
 
 
 def _chain(model: Any, keras: Any) -> Sequence[Any]:
@@ -153,6 +169,7 @@ def _dense(layers: Any) -> list[Any]:
     for layer in found:
         if not isinstance(layer, keras.layers.Layer):
             raise InteropError(f"given are Keras layers, not {type(layer).__name__}")
+        _check_call(layer)
         if not isinstance(layer, keras.layers.Dense) and layer.weights:
             raise InteropError(f"{_called(layer)} has weights; understood are those of Dense")
     return [layer for layer in found if isinstance(layer, keras.layers.Dense)]

@@ -17,6 +17,7 @@ from symgrad.compiler.spec import Loss, Spec
 from symgrad.errors import SpecError
 from symgrad.interop.activations import Declarations
 from symgrad.interop.errors import InteropError
+from symgrad.masks import is_masked
 
 Array: TypeAlias = NDArray[Any]
 
@@ -59,6 +60,8 @@ class Network:
 
 def checked(spec: Spec, theta: Any) -> Array:
     """theta as an array that fits the spec; raises InteropError if it does not."""
+    if is_masked(theta):
+        raise InteropError("theta has masked values; weights have to be there")
     array = np.asarray(theta)
     if array.shape != (spec.weights,) or array.dtype != np.dtype(spec.dtype):
         raise InteropError(
@@ -109,6 +112,8 @@ def join(spec: Spec, layers: Sequence[Weights], names: Sequence[str] | None = No
 
 def _fitting(array: Any, shape: tuple[int, ...], what: str, spec: Spec) -> Array:
     """An array in the spec's dtype, if it holds real numbers in this shape."""
+    if is_masked(array):
+        raise InteropError(f"{what} have masked values; weights have to be there")
     array = np.asarray(array)
     if array.dtype.kind not in "fiu":
         raise InteropError(f"{what} must be real numbers, but are {array.dtype}")

@@ -6,6 +6,7 @@
 PyTorch keeps the weights of a Linear as (outputs, inputs), a spec as (inputs, outputs).
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -16,6 +17,8 @@ from symgrad.interop import activations
 from symgrad.interop.chain import Chain, widened
 from symgrad.interop.errors import InteropError, needed
 from symgrad.interop.network import Array, LossLike, Network, Weights, assemble, join, split
+from symgrad.interop.state_dict import grouped, ordered
+from symgrad.masks import is_masked
 
 
 def read(model: Any, *, name: str = "network", loss: LossLike | None = None) -> Network:
@@ -23,13 +26,14 @@ def read(model: Any, *, name: str = "network", loss: LossLike | None = None) -> 
 
     Understood are Linear, activations, and what changes nothing (Identity, Dropout, Flatten of two
     axes), in Sequentials inside one another. `loss` None stands for the usual one with the last
-    activation. Raises InteropError, naming the module, for anything else.
+    activation. Raises InteropError, naming the module, for anything else: also for modules with
+    forward hooks, parametrizations, or a `forward` of their own, which may compute anything.
     """
     torch = needed("torch", "reading PyTorch modules", "torch")
+    _check_global_hooks(torch)
     table = _modules(torch.nn)
     chain = Chain()
-    for place, module in _flat(model, torch.nn.Sequential):
-        called = f"module {place or 'itself'} ({type(module).__name__})"
+    for called, module in _flat(model, torch):
         if type(module) is torch.nn.Linear:
             bias = None if module.bias is None else _array(module.bias, called)
             chain.linear(called, _array(module.weight, called).T, bias)
@@ -43,29 +47,35 @@ def read(model: Any, *, name: str = "network", loss: LossLike | None = None) -> 
     return assemble(chain.layers, name, chain.dtype, loss)
 
 
-def load(spec: Spec, state_dict: Mapping[str, Any]) -> Array:
+def load(spec: Spec, state_dict: Mapping[str, Any], like: Any = None) -> Array:
     """The flat weights that a state dict holds, of shape (spec.weights,) and the spec's dtype.
 
-    Its keys are ….weight, of shape (outputs, inputs), and ….bias, layer by layer in their order.
+    Its keys are ….weight, of shape (outputs, inputs), and ….bias. Which layer is which, numbers in
+    the keys say (0, 2, 10; fc1, fc2), or else shapes. Where neither does, as with hidden, input and
+    output of one shape, `like` does: a module, whose layers are in the order in which it made them,
+    or the layers' names in order.
+
     Tensors may be PyTorch's, on any device, or arrays; PyTorch itself is not needed. Raises
     InteropError for keys or shapes that do not fit the spec.
     """
-    groups = _grouped(state_dict)
+    groups = grouped(state_dict)
     weights = {prefix: _array(groups[prefix]["weight"], f"{prefix}weight") for prefix in groups}
-    _check_shapes(spec, {prefix: weight.shape for prefix, weight in weights.items()})
+    order = ordered(spec, {prefix: weight.shape for prefix, weight in weights.items()}, like)
     layers: list[Weights] = []
-    for prefix, found in groups.items():
+    for prefix in order:
+        found = groups[prefix]
         bias = _array(found["bias"], f"{prefix}bias") if "bias" in found else None
         layers.append((weights[prefix].T, bias))
-    return join(spec, layers, [prefix.rstrip(".") for prefix in groups])
+    return join(spec, layers, [prefix.rstrip(".") for prefix in order])
 
 
 def state_dict(spec: Spec, theta: Any, like: Any = None) -> dict[str, Any]:
     """Weights as PyTorch tensors, in a dict for `load_state_dict`.
 
     The keys are those of a Sequential of Linear, activation, Linear, …: 0.weight, 0.bias, 2.weight,
-    …; with `like`, a module or a state dict, they are its keys. The tensors are of the spec's dtype
-    and share no memory with theta. Raises InteropError where `like` is of another shape.
+    …; with `like`, a module or a state dict, they are its keys, in the order that `load` would take
+    them in. The tensors are of the spec's dtype and share no memory with theta. Raises InteropError
+    where `like` is of another shape, or does not say which layer is which.
     """
     torch = needed("torch", "making PyTorch tensors", "torch")
     layers = split(spec, theta)
@@ -75,10 +85,12 @@ def state_dict(spec: Spec, theta: Any, like: Any = None) -> dict[str, Any]:
             for number, (_, bias) in enumerate(layers)
         }
     else:
-        given = like if isinstance(like, Mapping) else like.state_dict()
-        groups = _grouped(given)
-        _check_shapes(spec, {p: tuple(found["weight"].shape) for p, found in groups.items()})
-        named = {prefix: set(found) for prefix, found in groups.items()}
+        if not (isinstance(like, Mapping) or hasattr(like, "state_dict")):
+            raise InteropError(f"like is a module or a state dict, not {type(like).__name__}")
+        groups = grouped(like if isinstance(like, Mapping) else like.state_dict())
+        shapes = {prefix: tuple(found["weight"].shape) for prefix, found in groups.items()}
+        order = ordered(spec, shapes, None if isinstance(like, Mapping) else like)
+        named = {prefix: set(groups[prefix]) for prefix in order}
     result: dict[str, Any] = {}
     for (prefix, keys), (weight, bias) in zip(named.items(), layers, strict=True):
         result[f"{prefix}weight"] = torch.from_numpy(weight.T.copy())
@@ -187,9 +199,9 @@ def _gelu(module: Any, called: str) -> str:
 
 
 def _softplus(module: Any, called: str) -> str:
-    if module.threshold < 15:
+    if module.threshold < 20:  # from 20 on, 1e-10 of the value is missing
         raise InteropError(
-            f"{called}: it is cut at {module.threshold}; understood is a threshold of 15 or more"
+            f"{called}: it is cut at {module.threshold}; understood is a threshold of 20 or more"
         )
     return activations.softplus(module.beta)
 
@@ -203,63 +215,87 @@ def _over_units(formula: str) -> _Reader:
     return reader
 
 
-def _flat(model: Any, sequential: Any) -> Iterator[tuple[str, Any]]:
-    """The modules inside Sequentials, in order, with their places, as 0.2."""
+def _flat(model: Any, torch: Any) -> Iterator[tuple[str, Any]]:
+    """The modules inside Sequentials, in order, with what messages call them."""
     waiting: list[tuple[str, Any]] = [("", model)]
     while waiting:
         place, module = waiting.pop()
-        if type(module) is sequential:
+        called = f"module {place or 'itself'} ({type(module).__name__})"
+        if isinstance(module, torch.nn.Module):
+            _check_plain(module, called)
+        if type(module) is torch.nn.Sequential:
             children = [  # named_children() would leave out a module that stands there twice
                 (f"{place}.{name}" if place else name, child)
                 for name, child in module._modules.items()
             ]
             waiting += reversed(children)
         else:
-            yield place, module
+            yield called, module
 
 
-# ---- State dicts ---------------------------------------------------------------------------------
+# ---- Modules that compute something else than their class says -----------------------------------
+
+# PyTorch's own hooks that make weights anew at each call, and what leaves the last ones for good.
+_REMOVED_BY: Mapping[str, str] = {
+    "torch.nn.utils.weight_norm": "torch.nn.utils.remove_weight_norm(module)",
+    "torch.nn.utils.spectral_norm": "torch.nn.utils.remove_spectral_norm(module)",
+    "torch.nn.utils.prune": "torch.nn.utils.prune.remove(module, name)",
+}
+_OR_EXPORT = "or export the model to ONNX and read that"
 
 
-def _grouped(tensors: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """weight and bias of each layer, by what comes before them in the key."""
-    groups: dict[str, dict[str, Any]] = {}
-    for key, tensor in tensors.items():
-        head, _, last = str(key).rpartition(".")
-        if last not in ("weight", "bias"):
-            raise InteropError(
-                f"the key {key!r} is none of a Linear; understood are weight and bias"
-            )
-        groups.setdefault(f"{head}." if head else "", {})[last] = tensor
-    for prefix, found in groups.items():
-        if "weight" not in found:
-            raise InteropError(f"{prefix}bias is there without {prefix}weight")
-    return groups
-
-
-def _check_shapes(spec: Spec, shapes: Mapping[str, tuple[int, ...]]) -> None:
-    """Whether a state dict has the shapes of a spec's weights, as PyTorch has them."""
-    layers = len(spec.layers)
-    if len(shapes) != layers:
+def _check_plain(module: Any, called: str) -> None:
+    if parametrized := getattr(module, "parametrizations", None):
+        names = ", ".join(map(str, parametrized))
         raise InteropError(
-            f"there are weights of {len(shapes)} layers, and {spec.name} has {layers} layers"
+            f"{called}: its {names} is computed at each call (a parametrization); make it plain by"
+            f" torch.nn.utils.parametrize.remove_parametrizations(module, name), {_OR_EXPORT}"
         )
-    for (prefix, shape), width, layer in zip(
-        shapes.items(), spec.widths, spec.layers, strict=False
-    ):
-        if shape != (layer.units, width):
+    if "forward" in vars(module):
+        raise InteropError(
+            f"{called}: its forward was replaced, and may do anything; delete it, {_OR_EXPORT}"
+        )
+    for hooks in (module._forward_pre_hooks, module._forward_hooks):
+        for hook in hooks.values():
+            known = [
+                _REMOVED_BY[base.__module__]
+                for base in type(hook).__mro__
+                if base.__module__ in _REMOVED_BY
+            ]
+            remedy = known[0] if known else "the remove() of what registering it gave"
+            shown = getattr(hook, "__qualname__", type(hook).__qualname__)
             raise InteropError(
-                f"{prefix}weight has the shape {shape}, but ({layer.units}, {width}) is needed"
+                f"{called}: it has the forward hook {shown}, which may change what goes in, what"
+                f" comes out, and the weights; take it off by {remedy}, {_OR_EXPORT}"
             )
+
+
+def _check_global_hooks(torch: Any) -> None:
+    """Hooks for all modules there are."""
+    for name in ("_global_forward_pre_hooks", "_global_forward_hooks"):
+        if getattr(torch.nn.modules.module, name, None):
+            raise InteropError(
+                "there are forward hooks on all modules, which may change what they compute; take"
+                f" them off by the remove() of what registering them gave, {_OR_EXPORT}"
+            )
+
+
+# ---- Tensors -------------------------------------------------------------------------------------
 
 
 def _array(tensor: Any, called: str) -> Array:
-    """A tensor as an array; half precisions, which NumPy has not all of, are widened."""
+    """A tensor as an array; half precisions and less, which NumPy has not all of, are widened."""
     if hasattr(tensor, "detach"):
-        tensor = tensor.detach().cpu()
-        if str(getattr(tensor, "dtype", "")) in ("torch.bfloat16", "torch.float16"):
-            tensor = tensor.float()
-        tensor = tensor.numpy()
+        try:
+            tensor = tensor.detach().cpu()
+            if re.fullmatch(r"torch\.(bfloat16|float16|float8_\w+)", str(tensor.dtype)):
+                tensor = tensor.float()
+            tensor = tensor.numpy()
+        except (TypeError, RuntimeError) as error:  # sparse, quantised, without data, a subclass, …
+            line = str(error).split("\n", 1)[0]
+            raise InteropError(f"{called} cannot be taken as an array: {line}") from error
+    if is_masked(tensor):
+        raise InteropError(f"{called} has masked values; weights have to be there")
     array = np.asarray(tensor)
     if array.dtype.kind not in "fV":
         raise InteropError(f"{called} must be floating-point numbers, but is {array.dtype}")

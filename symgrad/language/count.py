@@ -13,6 +13,7 @@ from types import MappingProxyType
 from sympy import Add, Expr, Function, Indexed, Mul, Pow, Symbol
 from sympy.concrete.expr_with_limits import ExprWithLimits
 
+from symgrad.language.functions import spelled
 from symgrad.language.indices import SAMPLES, bounds, operands
 from symgrad.language.program import Definition, Program, name_of
 
@@ -50,6 +51,7 @@ def of_value(value: Expr, reads: Mapping[str, int] = MappingProxyType({})) -> in
     """
     if isinstance(value, Indexed | Symbol):
         return reads.get(name_of(value), 0)
+    value = spelled(value)
     inside = sum(of_value(part, reads) for part in operands(value))
     if isinstance(value, ExprWithLimits):
         terms = prod(map(size, bounds(value).values()))

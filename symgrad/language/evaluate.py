@@ -13,6 +13,7 @@ from the program, so that a program for a wide network can be run on a narrow on
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import reduce
 from hashlib import blake2b
 from typing import Any, Protocol
 
@@ -23,6 +24,7 @@ import sympy
 from sympy import Add, Expr, Indexed, Mul, Piecewise, Pow, Rational, Sum, Symbol
 
 from symgrad.language import functions as f
+from symgrad.language.exponentials import inverse_sum_exp, log_sum_exp
 from symgrad.language.indices import SAMPLES, axis, bounds
 from symgrad.language.program import Program, indices_of, name_of
 
@@ -57,7 +59,7 @@ class Floats:
     dtype: Any = np.float64
 
     def number(self, constant: Expr) -> Any:
-        return self.dtype(float(constant))
+        return self.dtype(float(f.constant(constant)))
 
     def array(self, values: Any) -> np.ndarray:
         return np.asarray(values, dtype=self.dtype)
@@ -96,7 +98,33 @@ _NUMPY: dict[type[Expr], Callable[..., Any]] = {
     f.maximum: np.maximum,
     f.minimum: np.minimum,
     f.xlogy: scipy.special.xlogy,
+    f.times: lambda a, b: np.where((a == 0) & (b == b) | (b == 0) & (a == a), 0, a * b),
+    inverse_sum_exp: lambda *terms: np.exp(-_largest(terms)) / _shifted(terms),
+    log_sum_exp: lambda *terms: _log_sum_exp(*terms),
 }
+
+
+
+def _times(a: Any, b: Any) -> Any:
+    """a·b, where 0·∞ is 0."""
+    return a * b if a and b else 0 * a if b else 0 * b
+
+
+def _largest(terms: tuple[Any, ...]) -> Any:
+    """What the exponents of Σ c·exp(u) are shifted by: the largest of them, if it is finite."""
+    largest = reduce(np.maximum, terms[1::2])
+    limit = np.finfo(np.asarray(largest).dtype).max
+    return np.clip(largest, -limit, limit)
+
+
+def _shifted(terms: tuple[Any, ...]) -> Any:
+    shift = _largest(terms)
+    return sum(c * np.exp(u - shift) for c, u in zip(terms[::2], terms[1::2], strict=True))
+
+
+def _log_sum_exp(*terms: Any) -> Any:
+    shift = _largest(terms)
+    return shift + np.log(_shifted(terms))
 
 
 class Decimals:
@@ -109,7 +137,8 @@ class Decimals:
     def number(self, constant: Expr) -> Any:
         if isinstance(constant, Rational):
             return self.context.mpf(int(constant.p)) / int(constant.q)
-        return self.context.mpf(constant.evalf(self.context.dps + 5)._mpf_)
+        value = f.constant(constant).evalf(self.context.dps + 5)
+        return self.context.mpf(value._mpf_)
 
     def array(self, values: Any) -> np.ndarray:
         return np.asarray(np.frompyfunc(self.context.mpf, 1, 1)(np.asarray(values, dtype=object)))
@@ -120,6 +149,8 @@ class Decimals:
 
     def function(self, call: Expr, arguments: list[Any]) -> Any:
         name = {"Abs": "fabs"}.get(call.func.__name__, call.func.__name__)
+        if isinstance(call, f.times):
+            return np.frompyfunc(_times, 2, 1)(*arguments)
         known = None if f.is_opaque(call) else getattr(self.context, name)
         if known is None:
             return _meaning(self, call, arguments)
@@ -212,6 +243,16 @@ def evaluate(
             else _aligned(result, ())[()],
         )
     return {name: held.values for name, held in environment.items()}
+
+
+def value_at(expression: Expr, given: Mapping[Expr, Any], arithmetic: Arithmetic) -> Any:
+    """A scalar expression where its array elements and symbols have the values given."""
+    environment = {}
+    names = {}
+    for place, (read, value) in enumerate(given.items()):
+        names[read] = f.placeholder(f"given{place}")
+        environment[names[read].name] = _Array((), value)
+    return _value(expression.xreplace(names), environment, arithmetic).values
 
 
 def _value(expression: Expr, environment: Mapping[str, _Array], arithmetic: Arithmetic) -> _Array:

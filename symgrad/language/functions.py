@@ -38,7 +38,15 @@ from sympy import (
 )
 from sympy.concrete.expr_with_limits import ExprWithLimits
 
-from symgrad.language.notation import as_it_stands
+from symgrad.language.exponentials import (
+    inverse,
+    inverse_sum_exp,
+    log_sum_exp,
+    pairs,
+    share_of,
+    total,
+)
+from symgrad.language.notation import as_it_stands, group, grouped
 
 
 class Peak(ExprWithLimits):
@@ -85,6 +93,12 @@ maximum = _opaque("maximum", 2)
 minimum = _opaque("minimum", 2)
 xlogy = _opaque("xlogy", 2)
 xdivy = _opaque("xdivy", 2)
+nonpositive = _opaque("nonpositive")
+times = _opaque("times", 2)
+log_abs = _opaque("log_abs")
+even_relu = _opaque("even_relu")
+even_maximum = _opaque("even_maximum", 2)
+even_minimum = _opaque("even_minimum", 2)
 
 # The constants of self-normalising networks (Klambauer et al. 2017, arXiv:1706.02515).
 SELU_SCALE = Rational("1.0507009873554804934193349852946")
@@ -95,14 +109,23 @@ SELU_ALPHA = Rational("1.6732632423543772848170429916717")
 class Rule:
     """What a function means and what its partial derivatives are, at its arguments.
 
-    `shared` names what a function is written out with, z·sigmoid(z) for silu, once that part is
-    needed elsewhere too: then it is computed only once.
+    `partials` has a function for each argument, or is one function that gives all of them where a
+    call may have any number. `shared` names what a function is written out with, z·sigmoid(z) for
+    silu, once that part is needed elsewhere too: then it is computed only once. `spelled` is how
+    equations write what differs from a simpler expression in its derivative alone.
     """
 
     meaning: Callable[..., Expr]
-    partials: tuple[Callable[..., Expr], ...]
+    partials: tuple[Callable[..., Expr], ...] | Callable[..., tuple[Expr, ...]]
     shared: Callable[..., Expr] | None = None
     written_out: Callable[..., Expr] | None = None
+    spelled: Callable[..., Expr] | None = None
+
+    def slopes(self, *arguments: Expr) -> tuple[Expr, ...]:
+        """The partial derivative by each argument."""
+        if callable(self.partials):
+            return self.partials(*arguments)
+        return tuple(partial(*arguments) for partial in self.partials)
 
 
 def _rule(meaning: Callable[..., Expr], *partials: Callable[..., Expr]) -> Rule:
@@ -114,6 +137,41 @@ def _gate(
 ) -> Rule:
     """A function z·gate(z)."""
     return Rule(meaning, (slope,), shared=gate, written_out=lambda z: z * gate(z))
+
+
+def _spelled(spelled: Callable[..., Expr], *partials: Callable[..., Expr]) -> Rule:
+    """A function that is another expression, but for its derivative at a kink."""
+    return Rule(spelled, partials, spelled=spelled)
+
+
+def _half_step(u: Expr) -> Expr:
+    """The slope of relu, and ½ at the kink."""
+    return (1 + as_it_stands(sign)(u)) / 2
+
+
+def _other_half(u: Expr) -> Expr:
+    """What is left of 1."""
+    return (1 - as_it_stands(sign)(u)) / 2
+
+
+def _inverse_slopes(*arguments: Expr) -> tuple[Expr, ...]:
+    terms, value = tuple(pairs(arguments)), inverse(pairs(arguments))
+    shares = [share_of(place, terms) for place in range(len(terms))]
+    return tuple(
+        part
+        for (c, _), share in zip(terms, shares, strict=True)
+        for part in (-value * share / c, -value * share)
+    )
+
+
+def _log_slopes(*arguments: Expr) -> tuple[Expr, ...]:
+    terms = tuple(pairs(arguments))
+    shares = [share_of(place, terms) for place in range(len(terms))]
+    return tuple(
+        part
+        for (c, _), share in zip(terms, shares, strict=True)
+        for part in (share / c, share)
+    )
 
 
 def _where(condition: object, yes: object, no: object) -> Expr:
@@ -129,7 +187,7 @@ TABLE: dict[type[Expr], Rule] = {
     exp:           _rule(exp,                                     exp),
     expm1:         _rule(lambda u: exp(u) - 1,                    lambda u: expm1(u) + 1),
     log:           _rule(log,                                     lambda u: 1 / u),
-    log1p:         _rule(lambda u: log(1 + u),                    lambda u: 1 / (1 + u)),
+    log1p:         _rule(lambda u: log(1 + u),                    lambda u: 1 / (1 + group(u))),
     sin:           _rule(sin,                                     as_it_stands(cos)),
     cos:           _rule(cos,                                     lambda u: -as_it_stands(sin)(u)),
     sinh:          _rule(sinh,                                    as_it_stands(cosh)),
@@ -141,6 +199,7 @@ TABLE: dict[type[Expr], Rule] = {
     Abs:           _rule(lambda u: _where(u > 0, u, -u),          sign),
     sign:          _rule(lambda u: heaviside(u) - heaviside(-u),            lambda u: S.Zero),
     heaviside:     _rule(lambda u: _where(u > 0, 1, 0),           lambda u: S.Zero),
+    nonpositive:   _rule(lambda u: _where(u > 0, 0, 1),           lambda u: S.Zero),
     relu:          _rule(lambda u: _where(u > 0, u, 0),           lambda u: heaviside(relu(u))),
     leaky_relu:    _rule(lambda u: _where(u > 0, u, u / 100),     lambda u: leaky_step(leaky_relu(u))),
     leaky_step:    _rule(lambda u: _where(u > 0, 1, Rational(1, 100)), lambda u: S.Zero),
@@ -164,11 +223,22 @@ TABLE: dict[type[Expr], Rule] = {
     huber:         _rule(lambda u: _where(Abs(u) > 1, Abs(u) - Rational(1, 2), u**2 / 2), clip),
     clip:          _rule(lambda u: _where(Abs(u) > 1, sign(u), u), lambda u: heaviside(1 - Abs(u))),
     maximum:       _rule(lambda a, b: b + relu(a - b),            lambda a, b: heaviside(a - b),
-                                                                  lambda a, b: 1 - heaviside(a - b)),
+                                                                  lambda a, b: nonpositive(a - b)),
     minimum:       _rule(lambda a, b: b - relu(b - a),            lambda a, b: heaviside(b - a),
-                                                                  lambda a, b: 1 - heaviside(b - a)),
+                                                                  lambda a, b: nonpositive(b - a)),
     xlogy:         _rule(lambda t, y: _where(Abs(t) > 0, t * log(y), 0), lambda t, y: log(y), lambda t, y: xdivy(t, y)),
     xdivy:         _rule(lambda t, y: _where(Abs(t) > 0, t / y, 0), lambda t, y: 1 / y, lambda t, y: -xdivy(t, y) / y),
+    # a sum that is computed by itself where it is part of another: (y - t) + 1
+    grouped:       _spelled(lambda u: u,                          lambda u: Integer(1)),
+    # a product that is 0 where a factor is, though the other be infinite
+    times:         _rule(lambda a, b: a * b,                      lambda a, b: b, lambda a, b: a),
+    log_abs:       _spelled(lambda u: log(as_it_stands(Abs)(u)),  lambda u: 1 / u),
+    # where kinks cancel each other: the mean of the slopes on both sides
+    even_relu:     _spelled(relu,                                 _half_step),
+    even_maximum:  _spelled(maximum,                              lambda a, b: _half_step(a - b), lambda a, b: _other_half(a - b)),
+    even_minimum:  _spelled(minimum,                              lambda a, b: _half_step(b - a), lambda a, b: _other_half(b - a)),
+    inverse_sum_exp: Rule(lambda *terms: 1 / total(*terms), _inverse_slopes, spelled=lambda *terms: 1 / total(*terms)),
+    log_sum_exp:   Rule(lambda *terms: log(total(*terms)), _log_slopes, spelled=lambda *terms: log(total(*terms))),
 }
 # fmt: on
 
@@ -225,8 +295,19 @@ def in_sympy(expression: Expr) -> Expr:
     return expression
 
 
+def spelled(expression: Expr) -> Expr:
+    """The topmost call as equations write it."""
+    rule = TABLE.get(type(expression))
+    return rule.spelled(*expression.args) if rule and rule.spelled else expression
+
+
+def constant(value: Expr) -> Expr:
+    """A value in which nothing but numbers stands, in SymPy's own functions: relu(3) is 3."""
+    return value if value.is_Rational else in_sympy(value).doit()
+
+
 def is_opaque(call: Expr) -> bool:
-    return isinstance(call, Function) and type(call).__module__ == __name__
+    return isinstance(call, Function) and type(call).__module__.startswith("symgrad.")
 
 
 def integer_power(expression: Expr) -> int | None:

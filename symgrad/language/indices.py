@@ -13,10 +13,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import count
 from string import ascii_letters
 
-from sympy import Expr, Function, Indexed, Integer, Sum, Symbol
+from sympy import Expr, Function, Indexed, Integer, Mul, Sum, Symbol
 from sympy.concrete.expr_with_limits import ExprWithLimits
 
-from symgrad.language.notation import as_it_stands
+from symgrad.language.notation import as_it_stands, group, group_factors, grouped
 from symgrad.language.order import arranged, factors
 
 SAMPLE = Symbol("n", integer=True)
@@ -171,11 +171,24 @@ def operands(expression: Expr) -> tuple[Expr, ...]:
     return arranged(expression)
 
 
+def _over(body: Expr, reduction: Expr) -> Expr:
+    """The same reduction of another body: where that has no such index, it is taken N times."""
+    within = free_indices(body)
+    over = bounds(reduction)
+    kept = {index: extent for index, extent in over.items() if index in within}
+    reduced = reduction_like(reduction, body, kept) if kept else body
+    times = [extent for index, extent in over.items() if index not in within]
+    return product([*times, reduced]) if isinstance(reduction, Sum) else reduced
+
+
 def rebuild(expression: Expr, values: Iterable[Expr]) -> Expr:
     """`expression` with other operands."""
     if isinstance(expression, ExprWithLimits):
         (body,) = values
-        return expression.func(body, *expression.limits)
+        return _over(body, expression)
+    if isinstance(expression, grouped):
+        (value,) = values
+        return group_factors(value) if isinstance(value, Mul) else group(value)
     if isinstance(expression, Function):
         return as_it_stands(expression.func)(*values)
     return expression.func(*values)

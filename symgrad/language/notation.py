@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial, wraps
 from typing import ParamSpec, TypeVar
 
-from sympy import Expr
+from sympy import Add, Expr, Function, Mul
 from sympy.core.parameters import distribute
 
 P = ParamSpec("P")
@@ -18,6 +18,28 @@ def as_it_stands(function: Callable[..., Expr]) -> Callable[..., Expr]:
     the other; and where products are left undistributed it may turn them into each other for ever.
     """
     return partial(function, evaluate=False)
+
+
+class grouped(Function):
+    """A sum that is computed by itself where it is added to something, a product before its power.
+
+    Of (y - t) + 1 SymPy makes the sum of three terms, whose value is another in floating point:
+    1 where y and t are equal and large, and 0 if 1 is added to y first. Of (y/t)**7 it makes
+    y**7/t**7, which overflows.
+    """
+
+    is_real = True
+
+
+def group(value: Expr) -> Expr:
+    """`value` as an operand of a sum: grouped, if it is a sum itself."""
+    return grouped(value, evaluate=False) if isinstance(value, Add) else value
+
+
+def group_factors(value: Expr) -> Expr:
+    """`value` as the base of a power: grouped, if it is a product."""
+    factors = [each for each in Mul.make_args(value) if not each.is_number]
+    return grouped(value, evaluate=False) if len(factors) > 1 else value
 
 
 def undistributed(function: Callable[P, R]) -> Callable[P, R]:

@@ -36,11 +36,20 @@ def factors(value: Expr) -> tuple[Expr, ...]:
     return arranged(value) if isinstance(value, Mul) else (value,)
 
 
+def is_constant(value: Expr) -> bool:
+    """Whether nothing but numbers stands in a value. SymPy's own `is_number` rewrites what stands
+    in a sum to find out."""
+    if isinstance(value, Indexed | Symbol | ExprWithLimits):
+        return False
+    return all(map(is_constant, value.args))
+
+
 def _term(term: Expr) -> tuple[object, ...]:
-    negative = term.could_extract_minus_sign() if term.is_number else _negative(term)
+    constant = is_constant(term)
+    negative = term.could_extract_minus_sign() if constant else _negative(term)
     plain = isinstance(term, Indexed | Symbol)
     of_weights = isinstance(term, Indexed) and not _of_samples(term)
-    return (negative, not term.is_number, plain, of_weights, text(term))
+    return (negative, not constant, plain, of_weights, text(term))
 
 
 def _of_samples(read: Indexed) -> bool:
@@ -48,17 +57,17 @@ def _of_samples(read: Indexed) -> bool:
 
 
 def _negative(term: Expr) -> bool:
-    return isinstance(term, Mul) and any(f.is_number and f.is_negative for f in term.args)
+    return isinstance(term, Mul) and any(is_constant(f) and f.is_negative for f in term.args)
 
 
 def _factor(factor: Expr) -> tuple[object, ...]:
-    if factor.is_number:
+    if is_constant(factor):
         kind = 0
     elif isinstance(factor, Symbol):
         kind = 1
     elif isinstance(factor, Indexed):
         kind = 2 if _of_samples(factor) else 3
-    elif isinstance(factor, Pow) and factor.exp.is_number and factor.exp.is_negative:
+    elif isinstance(factor, Pow) and is_constant(factor.exp) and factor.exp.is_negative:
         kind = 5
     else:
         kind = 4

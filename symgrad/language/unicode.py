@@ -5,6 +5,7 @@ from fractions import Fraction
 from sympy import Abs, Add, Expr, Indexed, Mul, Pow, Rational, Sum, Symbol
 from sympy.concrete.expr_with_limits import ExprWithLimits
 
+from symgrad.language.functions import spelled
 from symgrad.language.indices import bounds, operands
 from symgrad.language.order import arranged
 from symgrad.language.program import Definition, Program, indices_of, name_of
@@ -49,6 +50,7 @@ class Writer:
         return written if holds >= place else self.grouped(written)
 
     def _written(self, expression: Expr) -> Written:
+        expression = spelled(expression)
         if isinstance(expression, Indexed):
             return self.element(name_of(expression), indices_of(expression)), ATOM
         if isinstance(expression, Symbol):
@@ -99,7 +101,7 @@ class Writer:
         sign, size = "-" if coefficient.is_negative else "", abs(coefficient)
         above: list[Expr] = []
         below: list[Expr] = []
-        for factor in arranged(rest) if isinstance(rest, Mul) else [rest]:
+        for factor in map(spelled, arranged(rest) if isinstance(rest, Mul) else [rest]):
             inverse = isinstance(factor, Pow) and factor.exp.is_Rational and factor.exp.is_negative
             (below if inverse else above).append(1 / factor if inverse else factor)
         written = [self.write(size, POWER)] if size != 1 or not above else []

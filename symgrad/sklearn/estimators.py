@@ -25,6 +25,7 @@ from sklearn.utils import shuffle
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from symgrad.compiler.compile import Compiled
+from symgrad.masks import refuse_masked
 from symgrad.sklearn.epochs import Data, Epochs, NotFinite, penalty, told
 from symgrad.sklearn.network import compiled, flat, views
 from symgrad.sklearn.optimizer import Optimizer, name_of
@@ -57,9 +58,20 @@ class _WithModule(_Mixin):
         """All weights as the module takes them, of shape (weights,): a copy."""
         return flat(self.compiled_.module, self.coefs_, self.intercepts_)
 
+    # ---- before scikit-learn's own, which look under masks
+
+    def _fit(self, X: Any, y: Any, sample_weight: Any = None, *rest: Any, **named: Any) -> Any:
+        refuse_masked(X=X, y=y, sample_weight=sample_weight)
+        return super()._fit(X, y, sample_weight, *rest, **named)
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        refuse_masked(X=X, y=y, sample_weight=sample_weight)
+        return float(super().score(X, y, sample_weight))
+
     # ---- in place of scikit-learn's own
 
     def _forward_pass_fast(self, X: Any, check_input: bool = True) -> np.ndarray:
+        refuse_masked(X=X)
         if check_input:
             X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
         theta, predict = self.theta_, self.compiled_.module.predict

@@ -11,12 +11,9 @@ Whether it is the same is tried on numbers.
 
 from fractions import Fraction
 
-import numpy as np
-
 from symgrad.compiler.formula import Binary, Call, Negate, Number, Tree, Variable
-from symgrad.interop.activations import POINTS
+from symgrad.interop.agreement import agree
 from symgrad.interop.errors import InteropError
-from symgrad.interop.numeric import evaluate
 from symgrad.interop.onnx import nodes
 from symgrad.interop.onnx.constants import scalar
 from symgrad.interop.onnx.linear import together
@@ -60,23 +57,23 @@ def _side(call: nodes.Call, place: int) -> Expression | Fraction:
     return value
 
 
-def without_branches(tree: Tree, where: str) -> Tree:
+def without_branches(tree: Tree, where: str, dtype: str) -> Tree:
     """The same function of z without a Where; raises InteropError if none is found."""
     match tree:
         case Negate(operand):
-            return Negate(without_branches(operand, where))
+            return Negate(without_branches(operand, where, dtype))
         case Binary(operator, left, right):
-            return Binary(operator, without_branches(left, where), without_branches(right, where))
+            sides = (without_branches(each, where, dtype) for each in (left, right))
+            return Binary(operator, *sides)
         case Call(function, arguments):
-            parts = tuple(without_branches(each, where) for each in arguments)
+            parts = tuple(without_branches(each, where, dtype) for each in arguments)
             plain = Call(function, parts)
-            return _unbranched(plain, where) if function == "where" else plain
+            return _unbranched(plain, where, dtype) if function == "where" else plain
     return tree
 
 
-def _unbranched(branch: Call, where: str) -> Tree:
+def _unbranched(branch: Call, where: str, dtype: str) -> Tree:
     left, right, yes, no = branch.arguments
-    expected = evaluate(branch, {"z": POINTS})
     candidates = [no, yes]
     for threshold, above, below in ((right, yes, no), (left, no, yes)):
         if _is_number(threshold):
@@ -86,10 +83,7 @@ def _unbranched(branch: Call, where: str) -> Tree:
             meeting = substituted(above, {"z": threshold})
             candidates.append(Binary("+", upper, Binary("-", lower, meeting)))
     for candidate in candidates:
-        found = evaluate(candidate, {"z": POINTS})
-        judged = np.isfinite(expected) & (np.isfinite(found) | (np.abs(POINTS) < 80))
-        off = np.abs(found - expected)[judged]
-        if bool(np.all(off <= _TOLERANCE * np.abs(expected[judged]) + 1e-14)):
+        if agree(candidate, branch, dtype, _TOLERANCE):
             return candidate
     raise InteropError(
         f"{where}: before it stands a Where that is no formula: its branches do not meet, or it"

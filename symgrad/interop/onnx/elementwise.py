@@ -33,7 +33,10 @@ from symgrad.interop.onnx.values import (
 
 def _float(call: Call, name: str, default: float) -> float:
     """An attribute as the decimal that was meant: ONNX keeps them as float32."""
-    return float(exact(call.node.attributes.get(name, default), np.dtype(np.float32)))
+    number = call.node.attributes.get(name, default)
+    if not np.isfinite(number):
+        raise call.node.refusal(f"its {name} is {number}")
+    return float(exact(number, np.dtype(np.float32)))
 
 
 def _gelu(call: Call) -> str:
@@ -163,23 +166,29 @@ def _number_or_value(call: Call, place: int) -> Value | Fraction:
 
 def clip(call: Call, settled: Settled) -> Value:
     """Between two constants, each of which may be left out."""
-    low, high = (_bound(call, place, name) for place, name in ((1, "min"), (2, "max")))
+    low, high = _bound(call, 1, "min", -1), _bound(call, 2, "max", 1)
     return formula(call, activations.clipped(low, high))
 
 
-def _bound(call: Call, place: int, name: str) -> float | None:
+def _bound(call: Call, place: int, name: str, sign: int) -> float | None:
+    """A bound; None where it is left out, or infinitely far out on its side."""
     if call.opset < 11:
         found = call.node.attributes.get(name)
         # Without a bound, the standard puts the largest float32.
-        unbounded = found is None or abs(found) >= float(np.finfo(np.float32).max)
+        unbounded = found is None or sign * found >= float(np.finfo(np.float32).max)
         return None if unbounded else _float(call, name, 0.0)
     value = call.optional(place)
     if value is None:
         return None
-    if not isinstance(value, Constant) or value.array.size != 1:
+    bound = value.wide if isinstance(value, Constant) else None
+    if bound is None or bound.size != 1 or bound.dtype.kind not in "fiu":
         raise call.node.refusal(f"its {name} is not one constant number")
-    number = value.array.reshape(()).item()
-    return number if not np.isfinite(number) else float(exact(number, value.array.dtype))
+    number = bound.reshape(()).item()
+    if sign * number == np.inf:
+        return None
+    if not np.isfinite(number):
+        raise call.node.refusal(f"its {name} is {number}")
+    return float(exact(number, bound.dtype))
 
 
 def prelu(call: Call, settled: Settled) -> Value:
@@ -187,8 +196,9 @@ def prelu(call: Call, settled: Settled) -> Value:
     slope = call.operand(1)
     number = scalar(call, slope) if isinstance(slope, Constant) else None
     if number is None and isinstance(slope, Constant):
-        flat = slope.array.ravel()
-        if flat.size and np.isfinite(flat[0]) and bool(np.all(flat == flat[0])):
+        flat = slope.wide.ravel()
+        alike = flat.size > 0 and flat.dtype.kind == "f" and bool(np.all(flat == flat[0]))
+        if alike and np.isfinite(flat[0]):
             number = exact(flat[0].item(), flat.dtype)
     if number is None:
         raise call.node.refusal("its slope is not one constant number")

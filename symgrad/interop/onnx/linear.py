@@ -41,10 +41,11 @@ def gemm(call: Call, settled: Settled) -> Value:
     alpha, beta = float(attributes.get("alpha", 1.0)), float(attributes.get("beta", 1.0))
     dtype = weight.dtype
     wide = rounded(weight, "float64")
-    if alpha != 1:
-        wide = wide * alpha
-    if bias is not None and beta != 1:
-        bias = bias * beta
+    with np.errstate(all="ignore"):
+        if alpha != 1:
+            wide = wide * alpha
+        if bias is not None and beta != 1:
+            bias = bias * beta
     return _product(call, settled, wide, bias, dtype)
 
 
@@ -61,17 +62,18 @@ def _weight(call: Call) -> Array:
             "its weights are not constant; understood is a product with a matrix from the file"
             " on the right"
         )
-    if b.array.ndim != 2 or b.array.dtype.kind != "f" or 0 in b.array.shape:
+    weight = b.wide
+    if weight.ndim != 2 or weight.dtype.kind != "f" or 0 in weight.shape:
         raise call.node.refusal(
-            f"its weights are {b.array.dtype} of shape {b.array.shape};"
+            f"its weights are {weight.dtype} of shape {weight.shape};"
             " understood are matrices of floating-point numbers"
         )
-    return b.array
+    return weight
 
 
 def _bias(call: Call, constant: Constant, width: int) -> Array:
-    array = constant.array
-    if array.size == 1 and array.ndim <= 2:
+    array = constant.wide
+    if array.size == 1 and array.ndim <= 2 and array.dtype.kind in "fiu":
         return np.full(width, array.reshape(()), np.float64)
     return vector(call, constant, width)
 
@@ -84,13 +86,21 @@ def _product(
     width = given.unit.width
     if width is not None and width != weight.shape[0]:
         raise call.node.refusal(f"its weights take {weight.shape[0]} features, but {width} come in")
+    for each in (given.scale, given.shift):
+        if each is not None and each.size not in (1, weight.shape[0]):
+            raise call.node.refusal(
+                f"its weights take {weight.shape[0]} features, but {each.size} come in"
+            )
+    folds = given.scale is not None or given.shift is not None
+    if folds and not bool(np.all(np.isfinite(weight))):
+        raise call.node.refusal("its weights are not finite, so that nothing can go into them")
     with np.errstate(all="ignore"):
         if given.shift is not None:
             added = np.broadcast_to(given.shift, weight.shape[:1]) @ weight
             bias = added if bias is None else bias + added
         if given.scale is not None:
             weight = np.broadcast_to(given.scale, weight.shape[:1])[:, None] * weight
-    return leaf(Product(given.unit, weight, bias, dtype, call.node.where))
+    return leaf(Product(given.unit, weight, bias, dtype, call.node.where, given.wide))
 
 
 def features(call: Call, value: Value, settled: Settled) -> Features:
@@ -214,6 +224,9 @@ def mapped(
         )
         return leaf(scaled(product, scale, shift))
     given = features(call, value, settled)
+    parts = (given.scale, given.shift, scale, shift)
+    if len({each.size for each in parts if each is not None and each.ndim == 1} - {1}) > 1:
+        raise call.node.refusal("numbers for each feature meet that are not equally many")
     with np.errstate(all="ignore"):
         new_scale, new_shift = given.scale, given.shift
         if scale is not None:
@@ -221,10 +234,10 @@ def mapped(
             new_shift = None if new_shift is None else new_shift * scale
         if shift is not None:
             new_shift = shift if new_shift is None else new_shift + shift
-    sizes = [each.size for each in (new_scale, new_shift) if each is not None and each.ndim == 1]
-    if len(set(sizes)) > 1:
-        raise call.node.refusal("its constants are of different sizes")
-    return Features(given.unit, new_scale, new_shift)
+    from onnx import TensorProto
+
+    wide = given.wide or call.kind == TensorProto.DOUBLE
+    return Features(given.unit, new_scale, new_shift, wide)
 
 
 def batch_norm(call: Call, settled: Settled) -> Value:

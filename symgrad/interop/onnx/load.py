@@ -1,6 +1,7 @@
 """An ONNX model from a file: loaded and checked, with every problem as one line."""
 
 import os
+import warnings
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -40,17 +41,29 @@ def opset_of(model: Any, shown: str) -> int:
 
 
 def _loaded(path: Path, onnx: Any) -> Any:
-    protobuf = import_module("google.protobuf.message")  # comes with onnx
     try:
-        return onnx.load(path)
+        return quietly(onnx, path)
     except OSError as error:
         # What is missing may be a file of external data, beside the model.
         missing = "" if error.filename in (None, str(path)) else f" ({error.filename})"
         raise InteropError(f"{path}: {error.strerror or _line(error)}{missing}") from error
-    except protobuf.DecodeError as error:
+    except unreadable(onnx) as error:
         raise InteropError(f"{path}: no ONNX file, or damaged") from error
     except (onnx.checker.ValidationError, ValueError, RuntimeError) as error:
         raise InteropError(f"{path}: its data cannot be read: {_line(error)}") from error
+
+
+def quietly(onnx: Any, path: Path, **options: Any) -> Any:
+    """The model in a file; of some forms of text onnx warns that they are experimental."""
+    with warnings.catch_warnings(category=UserWarning, action="ignore"):
+        return onnx.load(path, **options)
+
+
+def unreadable(onnx: Any) -> tuple[type[Exception], ...]:
+    """What onnx raises for a file of no form that it knows; it goes by the name's ending."""
+    forms = ("message", "DecodeError"), ("json_format", "ParseError"), ("text_format", "ParseError")
+    errors = [getattr(import_module(f"google.protobuf.{form}"), error) for form, error in forms]
+    return (*errors, onnx.parser.ParseError, UnicodeDecodeError, RecursionError)
 
 
 def _check(model: Any, shown: str, onnx: Any) -> None:

@@ -25,10 +25,11 @@ class Node:
 
 @dataclass(frozen=True, eq=False)
 class Call:
-    """A node with what its inputs are; None for one left out."""
+    """A node with what its inputs are; None for one left out. `kind` is the type of the first."""
 
     node: Node
     operands: tuple[Value | None, ...]
+    kind: int | None
     opset: int
     batch: int | None  # how many samples the input says that it has, if it does
 

@@ -10,14 +10,25 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from symgrad.compiler.formula import has_sum, quoted
 from symgrad.compiler.spec_names import module_problem
 from symgrad.interop.activations import is_softmax
 from symgrad.interop.errors import InteropError
-from symgrad.interop.network import Layer, LossLike, Network, assemble, with_loss, with_name
+from symgrad.interop.network import (
+    Array,
+    Layer,
+    LossLike,
+    Network,
+    assemble,
+    rounded,
+    with_loss,
+    with_name,
+)
 from symgrad.interop.onnx import elementwise, linear, shapes
 from symgrad.interop.onnx.branches import compare, where, without_branches
-from symgrad.interop.onnx.constants import fold, tensor, widened
+from symgrad.interop.onnx.constants import fold, tensor
 from symgrad.interop.onnx.load import load, opset_of
 from symgrad.interop.onnx.nodes import Call, Node, read_node, type_name
 from symgrad.interop.onnx.own import own
@@ -53,8 +64,9 @@ def read(
         spec = spec if name is None else with_name(spec, name)
         return Network(spec if loss is None else with_loss(spec, loss), known.theta)
     opset = opset_of(model, shown)
-    unit = _walk(model.graph, opset, shown, output)
-    layers, dtype = _layers(unit)
+    settled = Settled()
+    unit = _walk(model.graph, opset, shown, output, settled)
+    layers, dtype = _layers(unit, settled)
     return assemble(layers, name or _name(model, source), dtype, loss)
 
 
@@ -70,13 +82,14 @@ HANDLERS: Mapping[str, Callable[[Call, Settled], Value]] = {
 }
 
 
-def _walk(graph: Any, opset: int, shown: str, output: str | None) -> Unit:
+def _walk(graph: Any, opset: int, shown: str, output: str | None, settled: Settled) -> Unit:
     """What the graph puts out, as the last of its units."""
     wanted = _output(graph, shown, output)
     values: dict[str, Value | None] = {
         each.name: Constant(tensor(each, f"the tensor {quoted(each.name)}"))
         for each in graph.initializer
     }
+    kinds: dict[str, int | None] = {each.name: each.data_type for each in graph.initializer}
     nodes = [read_node(each) for each in graph.node]
     needed_nodes, needed_names = _ancestors(nodes, wanted)
     batch = None
@@ -87,15 +100,18 @@ def _walk(graph: Any, opset: int, shown: str, output: str | None) -> Unit:
     for each in inputs:
         width, batch = _input(each, shown)
         values[each.name] = Features(Unit(width))
-    settled = Settled()
+        kinds[each.name] = each.type.tensor_type.elem_type
     for node in needed_nodes:
-        values |= _outcome(node, values, opset, batch, settled)
+        kind = kinds.get(node.inputs[0]) if node.inputs else None
+        values |= _outcome(node, values, kind, opset, batch, settled)
+        kinds |= dict.fromkeys(node.outputs[:1], _kind(node, kinds))
     return _end(values.get(wanted), wanted, shown, settled)
 
 
 def _outcome(
     node: Node,
     values: Mapping[str, Value | None],
+    kind: int | None,
     opset: int,
     batch: int | None,
     settled: Settled,
@@ -106,7 +122,8 @@ def _outcome(
     for name in node.inputs:
         if name and name not in values:
             raise node.refusal(f"it takes {quoted(name)}, which no understood node gives")
-    call = Call(node, tuple(values[name] if name else None for name in node.inputs), opset, batch)
+    operands = tuple(values[name] if name else None for name in node.inputs)
+    call = Call(node, operands, kind, opset, batch)
     if (folded := fold(call)) is not None:
         return {node.outputs[0]: folded}
     handler = HANDLERS.get(node.kind)
@@ -120,15 +137,23 @@ def _outcome(
     return {node.outputs[0]: handler(call, settled)}
 
 
-def _constant(node: Node) -> Constant:
-    import numpy as np
+def _kind(node: Node, kinds: Mapping[str, int | None]) -> int | None:
+    """ONNX's type of a node's output."""
+    if node.kind == "Cast":
+        return int(node.attributes["to"])
+    if node.kind == "Constant":
+        return getattr(node.attributes.get("value"), "data_type", None)
+    typed = node.inputs[1:] if node.kind == "Where" else node.inputs
+    return kinds.get(typed[0]) if typed else None
 
+
+def _constant(node: Node) -> Constant:
     attributes = node.attributes
     if "value" in attributes:
         return Constant(tensor(attributes["value"], node.where))
     if "value_float" in attributes or "value_floats" in attributes:
         found = attributes.get("value_float", attributes.get("value_floats"))
-        return Constant(widened(np.asarray(found, np.float32)))
+        return Constant(np.asarray(found, np.float32))
     if "value_int" in attributes or "value_ints" in attributes:
         found = attributes.get("value_int", attributes.get("value_ints"))
         return Constant(np.asarray(found, np.int64))
@@ -193,9 +218,20 @@ def _end(value: Value | None, wanted: str, shown: str, settled: Settled) -> Unit
 # ---- Units into layers ---------------------------------------------------------------------------
 
 
-def _layers(last: Unit) -> tuple[list[Layer], str]:
-    """The layers from the input to the last unit, and the widest dtype of their weights."""
+def _layers(last: Unit, settled: Settled) -> tuple[list[Layer], str]:
+    """The layers from the input to the last unit, and the widest dtype of their weights.
+
+    It is float64 too where inputs are scaled in that, which in float32 might leave nothing of them.
+    """
     units = list(_chain(last))[::-1]
+    products = [unit.product for unit in units if unit.product]
+    wide = any(product.dtype.itemsize == 8 for product in products)
+    dtype = "float64" if wide or any(product.wide for product in products) else "float32"
+    if wide and settled.narrowed:
+        raise InteropError(
+            f"{settled.narrowed[0]}: it rounds DOUBLE to FLOAT, which a network in float64 does not"
+            " do; export the model in one precision"
+        )
     layers = []
     for number, unit in enumerate(units, start=1):
         product = unit.product
@@ -205,7 +241,13 @@ def _layers(last: Unit) -> tuple[list[Layer], str]:
                 f"{unit.where}: a sum over the units comes before it; understood is that after"
                 " the last linear layer"
             )
-        tree = without_branches(unit.tree, unit.where)
+        for array in (product.weight, product.bias):
+            if array is not None and _overflows(array, dtype):
+                raise InteropError(
+                    f"{product.where}: its weights, with what goes into them, are too large for"
+                    f" {dtype}"
+                )
+        tree = without_branches(unit.tree, unit.where, dtype)
         formula = "softmax" if is_softmax(tree) else text(tree)
         layers.append(
             Layer(
@@ -217,8 +259,12 @@ def _layers(last: Unit) -> tuple[list[Layer], str]:
                 f"activation_{number}",
             )
         )
-    wide = any(unit.product.dtype.itemsize == 8 for unit in units if unit.product)
-    return layers, "float64" if wide else "float32"
+    return layers, dtype
+
+
+def _overflows(array: Array, dtype: str) -> bool:
+    """Whether numbers become infinite that were not."""
+    return bool(np.any(np.isfinite(array) & ~np.isfinite(rounded(array, dtype))))
 
 
 def _chain(unit: Unit) -> Iterator[Unit]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
+from symgrad.interop.onnx.constants import shape_of
 from symgrad.interop.onnx.linear import width_of
 from symgrad.interop.onnx.nodes import Call, type_name
 from symgrad.interop.onnx.values import Constant, Settled, Value
@@ -32,8 +33,9 @@ def reshape(call: Call, settled: Settled) -> Value:
     """To the shape that it has anyway."""
     value, shape = call.operand(0), call.operand(1)
     width = width_of(value)
-    target = shape.array.ravel().tolist() if isinstance(shape, Constant) else None
-    if target is None or len(target) != 2 or not _is_same(target, width, call.batch):
+    target = shape_of(call, shape.array, (0, 0)) if isinstance(shape, Constant) else None
+    none = call.node.attributes.get("allowzero", 0) and target is not None and 0 in target
+    if target is None or len(target) != 2 or none or not _is_same(target, width, call.batch):
         came = "another that is not constant" if target is None else tuple(target)
         raise call.node.refusal(
             f"it changes the shape (samples, {width or 'features'}) to {came};"
@@ -42,7 +44,7 @@ def reshape(call: Call, settled: Settled) -> Value:
     return value
 
 
-def _is_same(target: list[int], width: int | None, batch: int | None) -> bool:
+def _is_same(target: list[int | None], width: int | None, batch: int | None) -> bool:
     rows, columns = target
     kept = rows in (0, -1) or (batch is not None and rows == batch)
     if columns == -1:
@@ -51,7 +53,11 @@ def _is_same(target: list[int], width: int | None, batch: int | None) -> bool:
 
 
 def cast(call: Call, settled: Settled) -> Value:
-    """Between floating-point types: a matter of rounding."""
+    """Between floating-point types: to one that holds all numbers of the other it changes nothing.
+
+    From float64 to float32 it rounds, as a network in float32 does anyway; whether this is one
+    shows at the end.
+    """
     from onnx import TensorProto
 
     target = call.node.attributes["to"]
@@ -59,6 +65,13 @@ def cast(call: Call, settled: Settled) -> Value:
     if target not in floats:
         kind = type_name(target)
         raise call.node.refusal(f"it makes {kind} of a layer's output; understood are floats")
+    if target in (TensorProto.FLOAT16, TensorProto.BFLOAT16) and target != call.kind:
+        raise call.node.refusal(
+            f"it rounds what comes in to {type_name(target)}, which no network here does; export"
+            " the model in one precision"
+        )
+    if target == TensorProto.FLOAT and call.kind == TensorProto.DOUBLE:
+        settled.narrowed.append(call.node.where)
     return call.operand(0)
 
 

@@ -14,7 +14,7 @@ leaf, it goes into W and b, and the activation is a formula in z itself.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any, TypeAlias
@@ -32,7 +32,7 @@ from symgrad.compiler.formula import (
     Variable,
 )
 from symgrad.interop.errors import InteropError
-from symgrad.interop.network import Array
+from symgrad.interop.network import Array, rounded
 from symgrad.interop.text import substituted
 
 # A leaf c·z + d, exact.
@@ -49,6 +49,12 @@ class Constant:
 
     array: Array
 
+    @property
+    def wide(self) -> Array:
+        """The same, half precisions as float32, which holds each of their numbers."""
+        half = self.array.dtype == np.float16 or self.array.dtype.name == "bfloat16"
+        return rounded(self.array, "float32") if half else self.array
+
 
 @dataclass(frozen=True, eq=False)
 class Unit:
@@ -64,22 +70,30 @@ class Unit:
 
 @dataclass(frozen=True, eq=False)
 class Features:
-    """unit·scale + shift, each of shape (width,), () or None for what changes nothing; float64."""
+    """unit·scale + shift, each of shape (width,), () or None for what changes nothing; float64.
+
+    `wide` says that the file does that in float64, whatever the layers around are.
+    """
 
     unit: Unit
     scale: Array | None = None
     shift: Array | None = None
+    wide: bool = False
 
 
 @dataclass(frozen=True, eq=False)
 class Product:
-    """source·W + b, in float64; `dtype` is that of the W in the file, `where` its node."""
+    """source·W + b, in float64; `dtype` is that of the W in the file, `where` its node.
+
+    `wide` says that what comes in is scaled or shifted in float64 first.
+    """
 
     source: Unit
     weight: Array
     bias: Array | None
     dtype: np.dtype
     where: str
+    wide: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,9 +130,13 @@ Value: TypeAlias = Constant | Features | Expression | Condition
 
 @dataclass
 class Settled:
-    """Which units the expressions have become, so that each becomes one unit only."""
+    """Which units the expressions have become, so that each becomes one unit only.
+
+    `narrowed` are the nodes that round what flows from float64 to float32.
+    """
 
     units: dict[int, Unit] = field(default_factory=dict)
+    narrowed: list[str] = field(default_factory=list)
     kept: list[Expression] = field(default_factory=list)  # an id is good while its object lives
 
     def unit(self, expression: Expression, where: str) -> Unit:
@@ -258,7 +276,7 @@ def scaled(product: Product, scale: Array | None, shift: Array | None) -> Produc
         if shift is not None:
             shift = np.broadcast_to(shift, weight.shape[1:])
             bias = shift.copy() if bias is None else bias + shift
-    return Product(product.source, weight, bias, product.dtype, product.where)
+    return replace(product, weight=weight, bias=bias)
 
 
 def _written(affine: Affine) -> Tree:

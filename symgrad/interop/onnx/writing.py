@@ -11,7 +11,6 @@ The same network gives the same bytes.
 import json
 import os
 from collections.abc import Mapping
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +23,7 @@ from symgrad.interop.network import Array, Network
 from symgrad.interop.onnx.activations import activation
 from symgrad.interop.onnx.formulas import formula
 from symgrad.interop.onnx.graph import Graph
+from symgrad.interop.onnx.load import quietly, unreadable
 from symgrad.interop.onnx.names import INPUT, OUTPUT, PRODUCER, SPEC
 from symgrad.interop.onnx.scaling import around, metadata
 from symgrad.training.atomic import write as write_whole
@@ -61,11 +61,11 @@ def is_own(path: Path) -> bool:
     onnx = needed("onnx", "writing ONNX files", "onnx")
     if not path.is_file():
         return False
-    protobuf = import_module("google.protobuf.message")  # comes with onnx
     try:
-        return bool(onnx.load(path, load_external_data=False).producer_name == PRODUCER)
-    except protobuf.DecodeError:
+        model = quietly(onnx, path, load_external_data=False)
+    except unreadable(onnx):
         return False
+    return bool(model.producer_name == PRODUCER)
 
 
 def model_of(network: Network | Run | Trained) -> "ModelProto":

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from symgrad.errors import DataError
+from symgrad.masks import is_masked
 from symgrad.training.data.table import Column, Place, Roles, Table, check_names, listed
 from symgrad.training.data.values import UnusableColumn, column_of
 from symgrad.training.module import Array
@@ -132,9 +133,10 @@ def from_array(array: Array, source: str = "the array") -> Table:
 
 def _array(what: str, values: Any) -> Array:
     try:
-        return values if isinstance(values, np.ndarray) else np.asarray(values)
+        array = np.ma.array(values) if is_masked(values) else np.asanyarray(values)
     except ValueError as error:  # lists of different lengths
         raise DataError(f"{what} is no array ({error})") from error
+    return array if isinstance(array, np.ma.MaskedArray) else np.asarray(array)
 
 
 def _column(name: str, place: Place, values: Array) -> Column:

@@ -1,0 +1,58 @@
+"""Emitted source as a module: run by Python, right, slow and at once, or compiled by Numba."""
+
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+from unittest import mock
+
+import numba
+import numpy as np
+
+from symgrad.compiler.load import load
+
+
+class Interpreted:
+    """Stands where Numba's dispatcher would, and lets Python run the function."""
+
+    def __init__(self, body: Callable[..., Any]) -> None:
+        self.body = self.py_func = body
+
+    def compile(self, signature: Any) -> None:
+        """Python needs none."""
+
+    def disable_compile(self) -> None:
+        """Nor would it stop."""
+
+    @np.errstate(all="ignore")
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        return self.body(*arguments, **named)
+
+
+class WithoutCompiling(ModuleType):
+    """Numba, but for its compiler."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(numba, name)
+
+    def njit(self, **options: Any) -> type[Interpreted]:
+        return Interpreted
+
+
+def interpreted(source: str) -> ModuleType:
+    """A module of emitted source that Python runs as it stands."""
+    module = ModuleType("interpreted")
+    with mock.patch.dict(sys.modules, {"numba": WithoutCompiling("numba")}):
+        exec(compile(source, "interpreted.py", "exec"), module.__dict__)
+    module._KNOWN = False  # type: ignore[attr-defined]  # no functions of C
+    return module
+
+
+def compiled(source: str) -> ModuleType:
+    """One that Numba compiles as it is called: seconds."""
+    with tempfile.TemporaryDirectory(prefix="symgrad-fuzz-") as folder:
+        file = Path(folder) / "net.py"
+        file.write_text(source, encoding="utf-8")
+        return load(file)
