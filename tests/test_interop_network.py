@@ -52,7 +52,8 @@ def network(widths: list[int], names: list[str], dtype: str = "float64", **optio
     ]
     own = {name: {"formula": formula} for name, formula in options.get("own", {}).items()}
     data = {"name": "net", "dtype": dtype, "inputs": widths[0], "layers": layers}
-    spec = Spec.parse({**data, "activations": own, **options.get("more", {})})
+    # As a run may have it, for one-unit softmax comes from there only.
+    spec = Spec.recorded({**data, "activations": own, **options.get("more", {})})
     theta = np.random.default_rng(options.get("seed", 0)).normal(size=spec.weights)
     return Network(spec, theta.astype(dtype))
 

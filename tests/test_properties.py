@@ -79,7 +79,8 @@ def specs(draw: Any) -> Spec:
     loss["sample_weights"] = draw(st.booleans())
     dtype = draw(st.sampled_from(["float64", "float32"]))
     spec = {"name": "net", "dtype": dtype, "inputs": widths[0], "layers": layers, "loss": loss}
-    return Spec.parse(spec | {"activations": own})
+    # As a run may have it: softmax of one unit is no error of the compiler's.
+    return Spec.recorded(spec | {"activations": own})
 
 
 def judge(interpret: Any, spec: Spec, order: Any, samples: int, seed: int) -> None:

@@ -8,6 +8,7 @@ import os
 import pickle
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import numba
@@ -133,6 +134,61 @@ def test_what_has_not_converged_says_so():
         with pytest.warns(ConvergenceWarning) as record:
             pair("MLPClassifier", **options)[1].fit(X, NAMES)
         assert [warning.filename == __file__ for warning in record] == [True]
+
+
+def told_by(fit) -> tuple[list[str], list[str], str]:
+    """How the warnings of a fit that it has not converged begin, their files, and its refusal."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            fit()
+            refusal = ""
+        except ValueError as error:
+            refusal = str(error)
+    own = [each for each in caught if issubclass(each.category, ConvergenceWarning)]
+    return [str(each.message)[:20] for each in own], [each.filename for each in own], refusal
+
+
+CONVERGES = {
+    "one iteration": {"max_iter": 1},
+    "too few": {"max_iter": 4},
+    "enough": {"max_iter": 300, "tol": 10.0},
+    "the last is enough": {"max_iter": 12, "n_iter_no_change": 10, "tol": 10.0},
+    "one too few": {"max_iter": 11, "n_iter_no_change": 10, "tol": 10.0},
+    "early stopping, too few": {"max_iter": 4, "early_stopping": True},
+    "early stopping": {"max_iter": 300, "early_stopping": True, "tol": 1.0, "n_iter_no_change": 2},
+    "adaptive, too few": {"max_iter": 9, "learning_rate": "adaptive", "tol": 1.0,
+                          "n_iter_no_change": 1},
+    "adaptive": {"max_iter": 300, "learning_rate": "adaptive", "tol": 1.0, "n_iter_no_change": 1},
+    "twice": {"max_iter": 4, "warm_start": True},
+    "too few calls": {"max_iter": 300, "max_fun": 4},
+    "not finite": {"max_iter": 4, "learning_rate_init": 1e200},
+}  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
+@pytest.mark.parametrize("case", CONVERGES)
+def test_what_has_not_converged_says_so_where_scikit_learn_does(case, solver):
+    options = CONVERGES[case] | {"solver": solver}
+    for kind, y in (("MLPClassifier", LABELS), ("MLPRegressor", NUMBERS)):
+
+        def fit(model, y=y):
+            model.fit(X, y)
+            if model.warm_start:
+                model.fit(X, y)
+
+        told = [told_by(lambda model=model: fit(model)) for model in pair(kind, **options)]
+        theirs, ours = told
+        assert ours[0] == theirs[0] and bool(ours[2]) == bool(theirs[2]), kind
+        assert set(ours[1]) <= {__file__}
+
+
+@pytest.mark.slow
+def test_a_part_of_a_fit_does_not_say_that_it_has_not_converged():
+    for model in pair("MLPClassifier", max_iter=1):
+        for _ in range(3):
+            assert told_by(lambda model=model: model.partial_fit(X, LABELS, [0, 1, 2]))[0] == []
 
 
 KINDS = {
@@ -442,6 +498,6 @@ def test_without_scikit_learn_one_line_says_what_to_install():
 def test_negative_counts_are_refused(solver):
     y = COUNTS.copy()
     y[7] = -0.5
-    model = MLPRegressor((3,), solver=solver, loss="poisson")
+    model = MLPRegressor(hidden_layer_sizes=(3,), solver=solver, loss="poisson")
     with pytest.raises(ValueError, match=r"loss='poisson' is for .* y of sample 7 is -0.5"):
         model.fit(X, y)

@@ -8,7 +8,7 @@ rounding, but for these:
   capped, so that with inputs that were not scaled a fit may end later.
 - L-BFGS computes in float64 whatever the input, and with several numbers as targets minimises their
   sum, whose gradient scikit-learn takes, and not their mean.
-- A batch whose weights sum to 0 is passed over.
+- A batch whose weights sum to 0 is passed over, and negative counts are refused.
 """
 
 import warnings
@@ -117,7 +117,8 @@ class _WithModule(_Mixin):
         )
         if result.status != 0:
             warnings.warn(
-                f"L-BFGS has not converged after {result.nit} iterations: {result.message}. "
+                f"lbfgs failed to converge after {result.nit} iteration(s) "
+                f"(status={result.status}): {result.message}. "
                 "Raise max_iter or max_fun, or scale the data",
                 ConvergenceWarning,
                 stacklevel=5,
@@ -175,6 +176,15 @@ class _WithModule(_Mixin):
                     break
         except NotFinite:
             theta.fill(np.nan)  # as steps down its gradient would; fit() refuses it
+            if not incremental:
+                # scikit-learn goes on to its last iteration with it, and says so.
+                warnings.warn(
+                    "Stochastic Optimizer: the loss is not finite in iteration "
+                    f"{self.n_iter_ + 1} of {self.max_iter}, and the optimization hasn't converged"
+                    " yet.",
+                    ConvergenceWarning,
+                    stacklevel=5,
+                )
         except KeyboardInterrupt:
             warnings.warn("Training interrupted by user.", stacklevel=5)
         if self.early_stopping:
