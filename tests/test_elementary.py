@@ -18,7 +18,7 @@ from numba.extending import lower_builtin, type_callable
 from sympy import Symbol, lambdify
 
 from symgrad.compiler import coefficients, emit
-from symgrad.compiler.elementary import CALLS, ULP, numbers, with_callees
+from symgrad.compiler.elementary import CALLS, CALLS_OF_MANY, ULP, numbers, with_callees
 from symgrad.language.functions import SELU_ALPHA, SELU_SCALE, TABLE, in_sympy
 
 DTYPES = ["float64", "float32"]
@@ -82,6 +82,14 @@ def in_two(a, b, c):
     return a * b + c
 
 
+def compiled_functions(names, single):
+    """The functions, compiled, by their names."""
+    elementary = numba.njit(error_model="numpy")
+    space = {"np": np, "F": np.float32, "_elementary": elementary, **arithmetic()}
+    exec(compile(emitted_functions(names, single), "functions.py", "exec"), space)
+    return space
+
+
 class Loops:
     """A loop over each function, as emitted code has them."""
 
@@ -126,8 +134,30 @@ def loops(request):
 
 
 def test_every_function_is_known():
-    assert set(BY_NAME) - set(IN_TEMPLATE) == {"Abs"}
-    assert set(IN_TEMPLATE) - set(BY_NAME) == {"square", "power"} | HELPERS
+    spelled = {function.__name__ for function, rule in TABLE.items() if rule.spelled}
+    assert set(BY_NAME) - set(IN_TEMPLATE) == {"Abs"} | spelled
+    assert set(IN_TEMPLATE) - set(BY_NAME) == {"square", "power", "half_sech"} | HELPERS
+
+
+@pytest.mark.parametrize("single", [False, True])
+@pytest.mark.parametrize("kind", CALLS_OF_MANY)
+def test_functions_of_many_terms(kind, single):
+    """Of three terms, against mpmath, from where exp is 0 to where it is infinite."""
+    dtype = np.float32 if single else np.float64
+    functions = compiled_functions([f"{kind}_3"], single)
+    c, places = (1, 2, 0.5), [(0, 1, -1), (800, -800, 3), (-3000, -2999, -3001), (90, 91, 0)]
+    for u in places:
+        with mpmath.workdps(3000):
+            total = sum(k * mpmath.exp(v) for k, v in zip(c, u, strict=True))
+            right = {
+                "inverse_sum_exp": lambda s: 1 / s,
+                "log_sum_exp": mpmath.log,
+                "log1p_sum_exp": mpmath.log1p,
+            }[kind](total)
+        arguments = [dtype(each) for pair in zip(c, u, strict=True) for each in pair]
+        found = functions[f"{kind}_3"](*arguments)
+        right = dtype(float(min(right, mpmath.mpf(10) ** 400)))
+        np.testing.assert_allclose(found, right, rtol=6 * np.finfo(dtype).eps)
 
 
 def test_an_unknown_function_is_no_silent_gap():
@@ -414,7 +444,7 @@ def test_small_results_do_not_vanish():
 
 @pytest.mark.parametrize("name", [*SINGLE_ARGUMENT, "square", "power", "log1p_unit"])
 def test_functions_let_nan_through(loops, name):
-    if name not in {"heaviside", "leaky_step"}:  # they are slopes; the value itself is NaN then
+    if name not in {"heaviside", "leaky_step", "nonpositive"}:  # they are slopes; the value itself is NaN then
         assert np.isnan(loops(name, [nan, -nan])).all()
 
 
@@ -530,6 +560,7 @@ def constant(value):
 FAR = {
     "relu": (constant(0), itself),
     "heaviside": (constant(0), constant(1)),
+    "nonpositive": (constant(1), constant(0)),
     "sign": (constant(-1), constant(1)),
     "leaky_relu": (lambda u: 0.01 * u, itself),
     "leaky_step": (constant(0.01), constant(1)),

@@ -185,7 +185,7 @@ TABLE: dict[type[Expr], Rule] = {
     # one line a function: meaning, then derivative; all are defined on the whole real line but
     # log (u > 0), log1p (u > -1), and xlogy and xdivy (y > 0)
     exp:           _rule(exp,                                     exp),
-    expm1:         _rule(lambda u: exp(u) - 1,                    lambda u: expm1(u) + 1),
+    expm1:         _rule(lambda u: exp(u) - 1,                    exp),
     log:           _rule(log,                                     lambda u: 1 / u),
     log1p:         _rule(lambda u: log(1 + u),                    lambda u: 1 / (1 + group(u))),
     sin:           _rule(sin,                                     as_it_stands(cos)),
