@@ -6,16 +6,14 @@ flat, and W1, b1, … by name.
 
 import json
 import os
-import zipfile
-import zlib
 from pathlib import Path
 
-import numpy as np
-
 from symgrad.compiler.spec import Spec
+from symgrad.errors import DataError
 from symgrad.interop.errors import InteropError
 from symgrad.interop.network import Network
 from symgrad.training.atomic import Unwritable, write, write_npz
+from symgrad.training.npz import read_npz
 
 
 def save(network: Network, folder: str | os.PathLike[str], force: bool = False) -> list[Path]:
@@ -52,13 +50,17 @@ def load(spec: str | os.PathLike[str]) -> Network:
     path = Path(spec)
     weights = path.with_suffix(".npz")
     try:
-        with np.load(weights, allow_pickle=False) as file:
-            theta = file["theta"]
+        theta = read_npz(weights)["theta"]
     except OSError as error:
         raise InteropError(f"{weights}: {error.strerror or error}") from error
-    except (ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise InteropError(f"{weights}: no weights file, or damaged ({error})") from error
-    return Network(Spec.load(path), theta)
+    except (KeyError, DataError) as error:
+        reason = str(error).removeprefix(f"{weights}: ")
+        raise InteropError(f"{weights}: no weights file, or damaged ({reason})") from error
+    network = Spec.load(path)
+    try:
+        return Network(network, theta)
+    except InteropError as error:
+        raise InteropError(f"{weights}: {error}") from error
 
 
 def _plain(spec: Spec) -> dict[str, object]:
