@@ -13,7 +13,8 @@ PACKAGE = Path(__file__).parent.parent / "symgrad"
 # What each room may import from besides itself, and `errors`.
 MAY = {
     "language": set(),
-    "compiler": {"language"},
+    "lowering": {"language"},
+    "compiler": {"language", "lowering"},
     "checking": set(),
     "showing": {"language"},
     "training": {"language", "compiler"},

@@ -18,8 +18,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, meta
 from symgrad import __version__
 from symgrad.compiler import costs
 from symgrad.compiler.elementary import numbers, with_callees
-from symgrad.compiler.emit_update import emit_update
-from symgrad.compiler.family import family
+from symgrad.compiler.family import Family, chunks
+from symgrad.compiler.lower_module import lower_module
+from symgrad.compiler.print_numba import source, statements
 from symgrad.compiler.schedule import Schedule
 from symgrad.compiler.spec import Spec
 from symgrad.language.count import operations
@@ -32,9 +33,6 @@ _RELU_LIKE = {"relu", "leaky_relu", "elu", "selu", "gelu", "silu", "mish", "soft
 
 # What stands in a template for a hash of the module's content.
 CONTENT = "<content>"
-
-# The functions of a module: what each is called, and the schedule that it runs.
-FAMILIES = {"prediction": "predict", "loss": "loss", "gradient": "gradient"}
 
 
 def emit(
@@ -49,22 +47,25 @@ def emit(
     single = spec.dtype == "float32"
     forward = prune(program, ("E",))
     layout = parameters(program)
-    families = [
-        family(name, schedules[schedule], layout, single) for name, schedule in FAMILIES.items()
-    ]
+    lowered = lower_module(spec, schedules, layout, update)
     file_name = spec.file_name or f"{spec.name}.toml"
     training = None
-    if update is not None and spec.training is not None:
-        training = emit_update(update, spec.training, single)
+    if lowered.step is not None and spec.training is not None:
+        training = {
+            "optimizer": spec.training.optimizer,
+            "equations": listing(lowered.step.program).splitlines(),
+            "settings": spec.training.settings(),
+            "remembered": lowered.step.remembered,
+            "taking_a_step": source(lowered.step.function, single),
+            "in_text": {n: source(each, single) for n, each in lowered.training.items()},
+        }
     weights = {"w": 1} if spec.loss.sample_weights else {}
     trained = ("state", "progress", "settings", "order", "starts") if training else ()
     vectors = dict.fromkeys(("gradient", *trained), 1)
     shape = "-".join(map(str, spec.widths))
     operand = f"./{file_name}" if file_name.startswith("-") else file_name
     option = "" if order == "loss-first" else f" --order {order}"
-    # What the loss needs of all samples, the gradient does too: one function is for both.
-    assert families[1]["totals"]["statements"] in ([], families[2]["totals"]["statements"])
-    parts = [*families, training] if training else families
+    prediction, loss, gradient = (in_text(each, single) for each in lowered.families)
     keys: dict[str, Any] = {
         "title": f"{spec.name}: a {shape} network, its loss and gradient.",
         "version": __version__,
@@ -86,16 +87,16 @@ def emit(
         "axes": plain({"theta": 1, "x": 2, "t": 2} | weights | vectors),
         "spec": plain(spec.normalised()),
         "parameters": plain(layout),
-        "functions": with_callees(set().union(*(part["functions"] for part in parts))),
+        "functions": with_callees(lowered.elementary),
         "elementary": numbers(single),
         "training": training,
-        "opaque_from": costs.OPAQUE_FROM,
-        "layers": len(spec.layers),
-        "families": families,
-        "prediction": families[0],
-        "loss": families[1],
-        "gradient": families[2],
-        "products": any(each["products"] for each in families),
+        "families": [prediction, loss, gradient],
+        "prediction": prediction,
+        "loss": loss,
+        "gradient": gradient,
+        "chunks": source(chunks(), single),
+        "drivers": "\n\n\n".join(source(function, single) for function in lowered.drivers),
+        "products": any(each.products for each in lowered.families),
         "thinnest": costs.THINNEST,
         "one_thread": costs.ONE_THREAD,
         "spreads": [(f"W{k}", limit) for k, limit in enumerate(spreads(spec), start=1)],
@@ -103,6 +104,21 @@ def emit(
         "selu_low": repr(float(SELU_SCALE * SELU_ALPHA)),
     }
     return render(keys)
+
+
+def in_text(family: Family, single: bool) -> dict[str, Any]:
+    """A family as the templates take it: its functions, and the bodies of others, as source."""
+    functions = [source(function, single) for function in family.functions]
+    return {
+        "functions": "\n\n\n".join(functions),
+        "without_threads": "\n\n\n".join(functions[:-1]),
+        "total": source(family.total, single) if family.total else "",
+        "in_turn": "\n".join(statements(family.in_turn, single)),
+        "of_few": "\n".join(statements(family.of_few, single)),
+        "allocates": family.allocates,
+        "sums": family.sums,
+        "chunks": family.chunks,
+    }
 
 
 def render(keys: Mapping[str, Any], template: str = "module.py.jinja") -> str:

@@ -15,7 +15,6 @@ from fractions import Fraction
 
 from sympy import Abs, Expr, I, Integer, Mul, Rational, Sum, cosh, exp, log, nan, oo, zoo
 
-from symgrad.compiler.dtypes import Dtype, misfit, remedy
 from symgrad.compiler.formula import (
     Binary,
     Call,
@@ -27,6 +26,7 @@ from symgrad.compiler.formula import (
 )
 from symgrad.compiler.spec import Spec
 from symgrad.errors import SpecError
+from symgrad.language.dtypes import Dtype, misfit, remedy
 from symgrad.language.functions import ACTIVATIONS, IN_FORMULAS, constant, huber, xlogy
 from symgrad.language.indices import (
     SAMPLE,

@@ -33,8 +33,8 @@ from fractions import Fraction
 from types import MappingProxyType
 from typing import Literal, NamedTuple, TypeAlias
 
-from symgrad.compiler.dtypes import Dtype, misfit, remedy
 from symgrad.errors import FormulaError
+from symgrad.language.dtypes import Dtype, misfit, remedy
 
 MAX_LENGTH = 2_000  # characters in a formula
 MAX_NESTING = 50  # parentheses, calls, signs and powers inside one another

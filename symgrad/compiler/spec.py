@@ -36,7 +36,6 @@ from pydantic import (
 )
 
 from symgrad.compiler import limits
-from symgrad.compiler.dtypes import Dtype, misfit, remedy
 from symgrad.compiler.formula import Binary, Call, Tree, has_sum, listed, quoted, suggestion
 from symgrad.compiler.spec_file import read_file
 from symgrad.compiler.spec_messages import Problem, cleaned, refusal, refuse, report, shown
@@ -54,6 +53,7 @@ from symgrad.compiler.spec_parts import (
 )
 from symgrad.compiler.spec_training import Training
 from symgrad.errors import SpecError
+from symgrad.language.dtypes import Dtype, misfit, remedy
 
 __all__ = [
     "ACTIVATIONS",
@@ -238,11 +238,9 @@ class Spec(Model):
 
     @model_validator(mode="after")
     def _check(self, info: ValidationInfo) -> Self:
-        refuse(
-            chain(_check_names(self), _check_layers(self), _check_sizes(self), _check_numbers(self))
-        )
+        refuse(chain(_check_names(self), _check_layers(self), _check_sizes(self)))
         if info.context != _RECORDED:
-            refuse(_check_output(self))
+            refuse(chain(_check_output(self), _check_numbers(self)))
         return self
 
 

@@ -15,11 +15,11 @@ from pydantic import (
 )
 
 from symgrad.compiler import limits
-from symgrad.compiler.dtypes import Dtype
 from symgrad.compiler.formula import MAX_LENGTH, Tree, parse, quoted, variables_of
 from symgrad.compiler.spec_messages import Problem, pointer, refuse, report
 from symgrad.compiler.spec_names import IDENTIFIER, constant_problem
 from symgrad.errors import FormulaError, SpecError
+from symgrad.language.dtypes import Dtype
 
 ACTIVATIONS = (
     "identity", "relu", "leaky_relu", "elu", "selu", "gelu", "silu", "mish", "softplus",

@@ -18,11 +18,11 @@ from pathlib import Path
 import numpy as np
 
 from symgrad import __version__
-from symgrad.compiler import costs
+from symgrad.compiler import costs, print_numba
 from symgrad.compiler.elementary import numbers, with_callees
-from symgrad.compiler.emit import in_docstring, parameters, plain, render
+from symgrad.compiler.emit import in_docstring, in_text, parameters, plain, render
 from symgrad.compiler.expand import expand
-from symgrad.compiler.family import family
+from symgrad.compiler.family import chunks, family
 from symgrad.compiler.formula import quoted
 from symgrad.compiler.schedule import schedule
 from symgrad.compiler.share import share
@@ -94,12 +94,13 @@ def source(trained: Trained, name: str | None = None, file_name: str = WEIGHTS) 
         "label_dtype": None if labels is None else f"np.{dtype_name(labels)}",
         "probabilities": probabilities,
         "entries": entries,
-        "functions": with_callees(network["functions"]),
+        "functions": with_callees(network.elementary),
         "elementary": numbers(single),
         "selu_high": repr(float(SELU_SCALE)),
         "selu_low": repr(float(SELU_SCALE * SELU_ALPHA)),
-        "prediction": network,
-        "products": network["products"],
+        "prediction": in_text(network, single),
+        "chunks": print_numba.source(chunks(), single),
+        "products": network.products,
         "thinnest": costs.THINNEST,
         "one_thread": costs.ONE_THREAD,
         "stack": costs.STACK,

@@ -1,18 +1,18 @@
-"""body: a schedule as the statements that run it; every definition's stand under its equation."""
+"""lower: a schedule as a lowered program, the statements of each definition under its equation."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from math import inf, prod
 
-from sympy import Add, Expr, Indexed, Integer, Pow, Sum, Symbol
+from sympy import Add, Expr, Indexed, Pow, Symbol
+from sympy import Sum as SymPySum
 from sympy.concrete.expr_with_limits import ExprWithLimits
 
 from symgrad.compiler import costs
-from symgrad.compiler.alike import Alike, outlined
-from symgrad.compiler.code import Printer
 from symgrad.compiler.memory import Memory
 from symgrad.compiler.schedule import Block, Nest, Product, Rows, Schedule, definitions_of, loops
-from symgrad.compiler.split import size, sums_over_samples
-from symgrad.compiler.statements import Comment, First, Line, Loop, Statement
+from symgrad.compiler.split import sums_over_samples
+from symgrad.language.dtypes import Dtype
 from symgrad.language.functions import Peak
 from symgrad.language.indices import SAMPLE, SAMPLES, axis, bounds, product
 from symgrad.language.notation import undistributed
@@ -20,12 +20,46 @@ from symgrad.language.order import factors as factors_of
 from symgrad.language.order import terms as terms_of
 from symgrad.language.program import Definition, indices_of, name_of, reads
 from symgrad.language.unicode import equation
+from symgrad.lowering import outline
+from symgrad.lowering.program import (
+    WHOLE_ZERO,
+    Accumulate,
+    Alias,
+    Allocate,
+    Assign,
+    Branch,
+    Buffer,
+    Choice,
+    Comment,
+    Compare,
+    Convert,
+    Element,
+    Function,
+    Local,
+    Loop,
+    Matrix,
+    MatrixProduct,
+    Number,
+    Parameter,
+    Statement,
+    Variable,
+    calls,
+    equal,
+    index,
+    whole,
+)
+from symgrad.lowering.values import Lowering
+
+# Where each weight array lies in the flat vector, and its shape.
+Layout = Mapping[str, tuple[int, tuple[int, ...]]]
+
+IN_TURN = "in the same memory, one after the other"
 
 
 @dataclass(frozen=True)
 class Part:
-    """Statements that stand in one emitted function; what they read and write, whether they have
-    scratch memory, and how many units the loops have that LLVM is not to unroll, by name."""
+    """Statements that stand in one function; what they read and write, whether they have scratch
+    memory, and how many units the loops have that are not to be unrolled, by name."""
 
     statements: tuple[Statement, ...]
     reads: frozenset[str]
@@ -45,23 +79,24 @@ class Body:
     block: Part
     after: Part
     functions: frozenset[str]
-    alike: tuple[Alike, ...]
+    alike: tuple[Function, ...]
 
 
 @undistributed
-def body(schedule: Schedule, places: Memory, single: bool, family: str) -> Body:
-    """The statements that run `schedule`; `single` is whether in float32, and functions that are
-    shared among layers have a name that begins with `family`."""
-    return _Writer(schedule, places, single, family).run()
+def lower(schedule: Schedule, places: Memory, layout: Layout, family: str, dtype: Dtype) -> Body:
+    """The statements that run `schedule`; functions that are shared among layers have a name that
+    begins with `family`, and gradients lie in `gradient` as `layout` has it."""
+    return _Writer(schedule, places, layout, family, dtype).run()
 
 
 class _Writer:
-    def __init__(self, schedule: Schedule, places: Memory, single: bool, family: str) -> None:
-        self.schedule, self.places, self.family = schedule, places, family
+    def __init__(
+        self, schedule: Schedule, places: Memory, layout: Layout, family: str, dtype: Dtype
+    ) -> None:
+        self.schedule, self.places, self.layout, self.family = schedule, places, layout, family
         self.program = schedule.program
-        self.single = single
-        self.printer = Printer(single, self._element)
-        self.dtype = "np.float32" if single else "np.float64"
+        self.doubles: set[str] = set()  # the scalars that are summed in double precision
+        self.lowering = Lowering("real", self._element, self._scalar_read, dtype)
         self.section = ""
         self.samples = "rows"  # how many samples a loop goes through
         self.extents: dict[str, int] = {}
@@ -78,8 +113,16 @@ class _Writer:
             [s for nest in plan.before for s in self._block(nest)],
             in_scratch=True,
         )
-        written = [(block, list(self._block(block))) for block in plan.blocks]
-        statements, alike = outlined(plan, self.places, written, self.extents, self.family)
+        written = [
+            outline.Block(tuple(self._block(block)), self._purpose(block)) for block in plan.blocks
+        ]
+        names = outline.Names(
+            place=self.places.place,
+            outside={*self.program.given, *self.program.by_name, *self.extents},
+            within={n for n, storage in self.places.storage.items() if storage == "local"},
+            parameter=self._parameter,
+        )
+        statements, alike = outline.outlined(written, names, costs.ALIKE_FROM, f"_{self.family}")
         block = self._part(
             [d for block in plan.blocks for d in definitions_of(block)],
             [*self._local(), *self._begun(sums), *statements],
@@ -93,7 +136,10 @@ class _Writer:
                 *(s for d in scalars for s in self._end(d)),
             ],
         )
-        return Body(totals, before, block, after, frozenset(self.printer.functions), alike)
+        parts = (totals, before, block, after)
+        called = (calls(body) for body in (p.statements for p in parts))
+        shared = (calls(function.body) for function in alike)
+        return Body(*parts, frozenset().union(*called, *shared), alike)
 
     def _part(
         self, definitions: list[Definition], body: list[Statement], in_scratch: bool = False
@@ -108,19 +154,41 @@ class _Writer:
             in_scratch,
         )
 
+    # Loops that others are like
+
+    def _purpose(self, block: Block) -> str:
+        """What a loop over samples is for: the last array that others read. "" if a scalar is
+        summed in it, which a function could not do for its caller."""
+        if not isinstance(block, Rows) or any(
+            definition.indices in ((), (SAMPLE,)) for definition in block.definitions
+        ):
+            return ""
+        kept = [d for d in definitions_of(block) if self.places.storage[d.name] != "local"]
+        return next((d.name for d in reversed(kept) if not sums_over_samples(d)), "")
+
+    def _parameter(self, name: str) -> Parameter:
+        """What a function is given for a name of its callers."""
+        if name in self.extents:
+            return Parameter(name, "whole")
+        target = self.program.given.get(name)
+        if name in self.program.by_name:
+            target = self.program.by_name[name].target
+        indices = () if target is None else self._stored(name, indices_of(target))
+        return Parameter(name, "real", tuple(map(self._named_extent, indices)))
+
+    def _named_extent(self, index: Symbol) -> int | str:
+        if index == SAMPLE:
+            return self.samples
+        extent = int(self.program.extent(index))
+        return extent if extent < costs.OPAQUE_FROM else f"units{axis(index)}"
+
     # Memory
 
     def _local(self) -> Iterable[Statement]:
         """Small arrays for one sample, and the names of what takes over another's memory."""
         for definition in self._in_blocks():
             if self.places.storage[definition.name] == "row":
-                sizes = size(self.program, definition.indices)
-                shape = self._stored(definition.name, definition.indices)
-                call = f"_local({sizes})"
-                if len(shape) > 1:
-                    extents = ", ".join(str(self.program.extent(i)) for i in shape)
-                    call = f"_view({call}, 0, ({extents}))"
-                yield Line(f"{definition.name} = {call}")
+                yield Local(self._buffer(definition.name, definition.indices))
         for definition in self._in_blocks():
             yield from self._handed_over(definition)
 
@@ -128,21 +196,21 @@ class _Writer:
         """Memory for what is computed at the end and is no output."""
         for nest in nests:
             definition = nest.definition
-            name = definition.name
-            if self.places.apart(name):
-                extents = [str(self.program.extent(i)) for i in definition.indices]
-                shape = extents[0] if len(extents) == 1 else f"({', '.join(extents)})"
-                yield Line(f"{name} = np.empty({shape}, {self.dtype})")
+            if self.places.apart(definition.name):
+                yield Allocate((self._buffer(definition.name, definition.indices),))
         for nest in nests:
             yield from self._handed_over(nest.definition)
             for read in dict.fromkeys(map(name_of, reads(nest.definition.value))):
                 if read in self.program.by_name and sums_over_samples(self.program.by_name[read]):
                     yield from self._handed_over(self.program.by_name[read])
 
+    def _buffer(self, name: str, indices: tuple[Symbol, ...]) -> Buffer:
+        stored = self._stored(name, indices)
+        return Buffer(name, "real", tuple(whole(int(self.program.extent(i))) for i in stored))
+
     def _handed_over(self, definition: Definition) -> Iterable[Statement]:
         if definition.name in self.places.takes_over:
-            memory = self.places.place(definition.name)
-            yield Line(f"{definition.name} = {memory}  # in the same memory, one after the other")
+            yield Alias(definition.name, self.places.place(definition.name), IN_TURN)
 
     def _in_blocks(self) -> Iterable[Definition]:
         return (d for block in self.schedule.blocks for d in definitions_of(block))
@@ -152,25 +220,31 @@ class _Writer:
         row = self.places.storage.get(name) == "row"
         return tuple(index for index in indices if not (row and index == SAMPLE))
 
-    def _extent(self, index: Symbol, unrolled: int = costs.OPAQUE_FROM - 1) -> str:
+    def _extent(self, index: Symbol, unrolled: int = costs.OPAQUE_FROM - 1) -> Number | Variable:
         """How often a loop runs: a number where LLVM may unroll it, else a name."""
         if index == SAMPLE or axis(index) == "n":
-            return self.samples
+            return Variable(self.samples, "whole")
         extent = int(self.program.extent(index))
         if extent <= unrolled:
-            return str(extent)
+            return whole(extent)
         name = f"units{axis(index)}"
         self.extents[name] = extent
-        return name
+        return Variable(name, "whole")
 
-    def _element(self, read: Indexed) -> str:
+    def _element(self, read: Indexed) -> Variable | Element:
         name = name_of(read)
         if self.places.storage.get(name) == "local":
-            return name
-        return f"{name}[{', '.join(i.name for i in self._stored(name, indices_of(read)))}]"
+            return Variable(name, "real")
+        stored = self._stored(name, indices_of(read))
+        return Element(name, tuple(index(i.name) for i in stored), "real")
 
-    def _target(self, definition: Definition) -> str:
-        return self._element(definition.target) if definition.indices else definition.name
+    def _scalar_read(self, read: Symbol) -> Variable:
+        return Variable(read.name, "double" if read.name in self.doubles else "real")
+
+    def _target(self, definition: Definition) -> Variable | Element:
+        if definition.indices:
+            return self._element(definition.target)
+        return self._scalar_read(definition.target)
 
     def _comment(self, definition: Definition) -> Comment:
         """The equation, headed by its layer and direction where these change."""
@@ -192,12 +266,13 @@ class _Writer:
 
     def _product(self, block: Product) -> Iterable[Statement]:
         left, right = (
-            name_of(matrix) + (".T" if transposed else "")
+            Matrix(name_of(matrix), transposed)
             for matrix, transposed in zip((block.left, block.right), block.transposed, strict=True)
         )
-        keep = "keep" if sums_over_samples(block.definition) else self.printer.constant(Integer(0))
+        keeps = sums_over_samples(block.definition)
+        keep = Variable("keep", "real") if keeps else Number(0.0, "real")
         yield self._comment(block.definition)
-        yield Line(f"_product({left}, {right}, {block.definition.name}, {keep}, at_once)")
+        yield MatrixProduct(left, right, block.definition.name, keep, index("at_once"))
 
     def _nest(self, definition: Definition) -> Iterable[Statement]:
         if definition.indices:
@@ -210,7 +285,7 @@ class _Writer:
         body: list[Statement] = []
         for group in loops(definitions):
             body += self._group(group)
-        yield Loop("n", self.samples, tuple(body))
+        yield Loop("n", index(self.samples), tuple(body))
 
     def _group(self, group: list[Definition]) -> Iterable[Statement]:
         units = [tuple(i for i in d.indices if i != SAMPLE) for d in group]
@@ -234,8 +309,8 @@ class _Writer:
             return body
         comments = [s for s in body if isinstance(s, Comment)]
         inner = tuple(s for s in body if not isinstance(s, Comment))
-        for index in reversed(indices):
-            inner = (Loop(index.name, self._extent(index, unrolled), inner),)
+        for each in reversed(indices):
+            inner = (Loop(each.name, self._extent(each, unrolled), inner),)
         return [*comments, *inner]
 
     # Definitions
@@ -249,19 +324,25 @@ class _Writer:
             return
         sums, rest = _sums_and_rest(value)
         if not sums:
-            yield Line(f"{target} = {self.printer.source(value)}")
+            yield Assign(target, self.lowering.value(value))
             return
-        total = definition.name if self.places.storage[definition.name] == "local" else "total"
-        yield Line(f"{total} = {self.printer.source(rest)}")
+        local = self.places.storage[definition.name] == "local"
+        total = Variable(definition.name if local else "total", "real")
+        yield Assign(total, self.lowering.value(rest))
         nested = any(index != SAMPLE for index in definition.indices)
         for factor, reduction in sums:
             body = product([factor, reduction.function])
             yield from self._accumulate(total, body, reduction, nested)
         if total != target:
-            yield Line(f"{target} = {total}")
+            yield Assign(target, total)
 
     def _accumulate(
-        self, total: str, body: Expr, reduction: Sum, nested: bool = False, double: bool = False
+        self,
+        total: Variable | Element,
+        body: Expr,
+        reduction: SymPySum,
+        nested: bool = False,
+        double: bool = False,
     ) -> Iterable[Statement]:
         """A sum, term by term: what is multiplied in single precision for a total in double is
         multiplied first, and only samples are sure to be added in their order."""
@@ -269,18 +350,18 @@ class _Writer:
         unrolled = costs.UNROLLED if nested else costs.OPAQUE_FROM - 1
         *first, last = factors_of(body)
         whole = double or not first or (isinstance(last, Pow) and last.exp.is_negative)
-        term = ", ".join(map(self.printer.source, [body] if whole else [product(first), last]))
-        in_order = whole and not indices
-        line = f"{total} += {term}" if in_order else f"{total} = plus({total}, {term})"
-        yield from self._around(indices, [Line(line)], unrolled)
+        value = self.lowering.value(body if whole else product(first))
+        times = None if whole else self.lowering.value(last)
+        add = Accumulate(total, value, "+", times, in_order=whole and not indices)
+        yield from self._around(indices, [add], unrolled)
 
     def _peak(self, definition: Definition) -> Iterable[Statement]:
         """The largest value; a NaN is left to what the peak is subtracted from."""
-        element = self.printer.source(definition.value.function)
+        element = self.lowering.value(definition.value.function)
         target = self._target(definition)
-        yield Line(f"{target} = {'F(-np.inf)' if self.single else '-np.inf'}")
-        line = Line(f"{target} = {element} if {element} > {target} else {target}")
-        yield from self._around(tuple(bounds(definition.value)), [line])
+        yield Assign(target, Number(-inf, "real"))
+        larger = Choice(Compare((">",), (element, target)), element, target)
+        yield from self._around(tuple(bounds(definition.value)), [Assign(target, larger)])
 
     # Sums over samples
 
@@ -288,8 +369,24 @@ class _Writer:
         """Sums begin at 0 in the first block; products begin by themselves."""
         in_products = {b.definition.name for b in self.schedule.blocks if isinstance(b, Product)}
         names = [d.name for d in sums if d.indices and d.name not in in_products]
-        if names:
-            yield First(tuple(names))
+        k = index("k")
+        zero = (Assign(Element("gradient", (k,), "real"), Number(0.0, "real")),)
+        loops = tuple(
+            Loop("k", whole(end), zero, start=whole(start)) for start, end in self._spans(names)
+        )
+        if loops and self.places.size:
+            yield Branch(equal(index("start"), WHOLE_ZERO), loops)
+        else:
+            yield from loops
+
+    def _spans(self, names: list[str]) -> list[tuple[int, int]]:
+        """Where arrays lie in the gradient, those beside each other as one: starts and ends."""
+        places = [self.layout[self.places.place(name).removeprefix("d_")] for name in names]
+        spans: list[tuple[int, int]] = []
+        for offset, shape in sorted(places):
+            start = spans.pop()[0] if spans and spans[-1][1] == offset else offset
+            spans.append((start, offset + prod(shape)))
+        return spans
 
     def _add(self, definition: Definition) -> Iterable[Statement]:
         """A sample's part in a sum over samples."""
@@ -300,39 +397,45 @@ class _Writer:
                     body = product([factor, reduction.function])
                     yield from self._accumulate(self._target(definition), body, reduction)
                 else:
-                    total = f"{definition.name}_sum"
+                    total = Variable(f"{definition.name}_sum", "double")
                     yield from self._accumulate(total, reduction.function, reduction, double=True)
 
     def _total(self, definition: Definition) -> Iterable[Statement]:
         """A sum over all samples that is needed before the first is computed."""
         yield self._comment(definition)
-        yield Line(f"{definition.name}_sum = 0.0")
-        yield Loop("n", self.samples, tuple(self._add(definition)))
+        yield Assign(Variable(f"{definition.name}_sum", "double"), Number(0.0, "double"))
+        yield Loop("n", index(self.samples), tuple(self._add(definition)))
         yield from self._end(definition)
 
     def _end(self, definition: Definition) -> Iterable[Statement]:
         """A scalar, summed in double precision, takes its factor and what else is in it."""
         sums, rest = _sums_and_rest(definition.value)
         ((factor, _),) = [pair for pair in sums if SAMPLE in bounds(pair[1])]
-        total = Symbol(f"{definition.name}_sum", real=True)
-        value = self.printer.source(factor * total + rest)
-        yield Line(f"{definition.name} = {self._narrowed(definition, value)}")
+        yield self._narrowed(definition, factor * self._sum_of(definition) + rest)
 
     def _scalar(self, definition: Definition) -> Iterable[Statement]:
         """A scalar that is a sum over weights, in double precision as well."""
         sums, rest = _sums_and_rest(definition.value)
-        total = f"{definition.name}_sum"
-        yield Line(f"{total} = 0.0")
+        total = self._sum_of(definition)
+        target = self._scalar_read(total)
+        yield Assign(target, Number(0.0, "double"))
         for factor, reduction in sums:
             body = product([factor, reduction.function])
-            yield from self._accumulate(total, body, reduction, double=True)
-        value = self.printer.source(Symbol(total, real=True) + rest)
-        yield Line(f"{definition.name} = {self._narrowed(definition, value)}")
+            yield from self._accumulate(target, body, reduction, double=True)
+        yield self._narrowed(definition, total + rest)
 
-    def _narrowed(self, definition: Definition, value: str) -> str:
+    def _sum_of(self, definition: Definition) -> Symbol:
+        total = Symbol(f"{definition.name}_sum", real=True)
+        self.doubles.add(total.name)
+        return total
+
+    def _narrowed(self, definition: Definition, value: Expr) -> Assign:
         """Losses stay double; what a float32 computation goes on with is made float32."""
-        double = definition.name == "E" or definition.name.startswith("R") or not self.single
-        return value if double else f"F({value})"
+        if definition.name == "E" or definition.name.startswith("R"):
+            self.doubles.add(definition.name)
+            return Assign(Variable(definition.name, "double"), self.lowering.value(value))
+        narrow = Convert(self.lowering.value(value), "real")
+        return Assign(Variable(definition.name, "real"), narrow)
 
 
 def section(definition: Definition) -> str:
@@ -343,9 +446,9 @@ def section(definition: Definition) -> str:
     return f"{place}, {'backward' if backward else 'forward'}" if layers or backward else place
 
 
-def _sums_and_rest(value: Expr) -> tuple[list[tuple[Expr, Sum]], Expr]:
+def _sums_and_rest(value: Expr) -> tuple[list[tuple[Expr, SymPySum]], Expr]:
     """A value as Σ factor·reduction + rest."""
-    sums: list[tuple[Expr, Sum]] = []
+    sums: list[tuple[Expr, SymPySum]] = []
     rest: list[Expr] = []
     for term in terms_of(value):
         factors = factors_of(term)
