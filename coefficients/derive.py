@@ -1,4 +1,4 @@
-"""Derives the coefficients of the elementary functions and writes symgrad/compiler/coefficients.py.
+"""Derives the coefficients of the elementary functions and writes symgrad/targets/coefficients.py.
 
 Each is the best approximation of its kind: the polynomial or quotient of polynomials whose largest
 relative error is smallest, found by Remez's exchange on a dense grid. Coefficients are rounded to

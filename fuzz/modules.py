@@ -11,7 +11,7 @@ from unittest import mock
 import numba
 import numpy as np
 
-from symgrad.compiler.load import load
+from symgrad.targets.numba.load import load
 
 
 class Interpreted:

@@ -22,11 +22,11 @@ import numpy as np
 import symgrad
 from fuzz.crash import at_most, last_line, signature
 from fuzz.hunt import Finding, Kind
-from symgrad.compiler.spec import Spec
 from symgrad.errors import SymgradError
 from symgrad.interop.files import load, save
 from symgrad.interop.onnx import read as read_onnx
 from symgrad.interop.onnx import write as write_onnx
+from symgrad.spec.spec import Spec
 from symgrad.training import data
 from symgrad.training.sound import load as load_weights
 

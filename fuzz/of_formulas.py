@@ -18,9 +18,9 @@ from fuzz.judging import Reading, wide, wrong
 from fuzz.modules import compiled, interpreted
 from fuzz.networks import ACTIVATIONS, LOSSES, Case, run
 from fuzz.places import Place, places
-from symgrad.compiler.compile import passes
-from symgrad.compiler.spec import Spec
+from symgrad.compiler import passes
 from symgrad.errors import SpecError
+from symgrad.spec.spec import Spec
 
 SAMPLES = 24
 SECONDS = 60  # for one case

@@ -17,10 +17,10 @@ from fuzz.hunt import Finding, Kind
 from fuzz.modules import interpreted
 from symgrad.checking import scalars
 from symgrad.checking.check import check
-from symgrad.compiler.compile import passes
-from symgrad.compiler.spec import ACTIVATIONS, LOSSES, Spec
+from symgrad.compiler import passes
 from symgrad.errors import SpecError
 from symgrad.language.verify import verify
+from symgrad.spec.spec import ACTIVATIONS, LOSSES, Spec
 
 SECONDS = 120
 # The activations whose outputs a loss takes logarithms of.

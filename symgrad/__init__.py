@@ -12,9 +12,9 @@ run.predict(frame).labels                   what it says of new ones
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from symgrad.compiler.compile import Compiled, compile
-    from symgrad.compiler.load import load
-    from symgrad.compiler.spec import Spec
+    from symgrad.compiler import Compiled, compile
+    from symgrad.spec.spec import Spec
+    from symgrad.targets.numba.load import load
     from symgrad.training.run import Run
     from symgrad.training.train import cross_validate, resume, train
 
@@ -27,11 +27,11 @@ def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'symgrad' has no attribute {name!r}")
     if name == "load":
-        from symgrad.compiler.load import load
+        from symgrad.targets.numba.load import load
 
         return load
     if name == "Spec":
-        from symgrad.compiler.spec import Spec
+        from symgrad.spec.spec import Spec
 
         return Spec
     if name == "Run":
@@ -42,17 +42,11 @@ def __getattr__(name: str) -> Any:
         from symgrad.training import train
 
         return getattr(train, name)
-    from symgrad.compiler import compile as driver
+    from symgrad import compiler
 
-    return getattr(driver, name)
+    return getattr(compiler, name)
 
 
 def __dir__() -> list[str]:
     return [*globals(), *__all__]
 
-
-def in_notebook(compiled: "Compiled") -> str:
-    """What a notebook shows of a compiled spec, in HTML: the compiler itself draws nothing."""
-    from symgrad.showing.notebook import html
-
-    return html(compiled.program, compiled.source)

@@ -6,10 +6,10 @@ from types import ModuleType
 
 import pytest
 
-from symgrad.compiler.compile import passes
-from symgrad.compiler.load import load
-from symgrad.compiler.spec import Spec
-from symgrad.compiler.write import write
+from symgrad.compiler import passes
+from symgrad.spec.spec import Spec
+from symgrad.targets.numba.load import load
+from symgrad.targets.write import write
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -9,17 +9,17 @@ import numpy as np
 import sympy
 from sympy import Expr, Indexed, Piecewise, Sum, Symbol
 
-from symgrad.compiler.differentiate import DerivativeGraph, differentiate, textbook
-from symgrad.compiler.expand import expand
-from symgrad.compiler.factor import factor
-from symgrad.compiler.share import share
-from symgrad.compiler.spec import Spec
-from symgrad.compiler.stabilize import stabilize
 from symgrad.language.evaluate import Floats, evaluate
 from symgrad.language.functions import Peak, is_opaque, meaning
 from symgrad.language.indices import SAMPLES, bounds
 from symgrad.language.program import Definition, Program, array, name_of
 from symgrad.language.verify import verify
+from symgrad.passes.differentiate import DerivativeGraph, differentiate, textbook
+from symgrad.passes.expand import expand
+from symgrad.passes.factor import factor
+from symgrad.passes.share import share
+from symgrad.passes.stabilize import stabilize
+from symgrad.spec.spec import Spec
 
 SAMPLES_IN_TESTS = 3
 

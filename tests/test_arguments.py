@@ -8,10 +8,10 @@ import pytest
 
 import symgrad
 from symgrad.checking.check import check
-from symgrad.compiler.spec import Spec
 from symgrad.errors import SpecError, SymgradError
 from symgrad.explain.clock import Clock
 from symgrad.explain.explain import explain
+from symgrad.spec.spec import Spec
 
 PENALTIES = {"l1": 0.03, "l2": 0.05}
 

@@ -11,7 +11,7 @@ from benchmarks.nets import INSIDE, ROWS, Net, Row, numbers, parse
 from benchmarks.peers import PEERS
 from benchmarks.report import report
 from benchmarks.table import digits, duration, table, verdict
-from symgrad.compiler.spec import Spec
+from symgrad.spec.spec import Spec
 
 NETS = [
     Net((3, 4, 2)),

@@ -14,9 +14,9 @@ import pytest
 from test_freeze import NETWORKS, trained
 
 import symgrad
-from symgrad.compiler import cache
-from symgrad.compiler.cache import is_safe
-from symgrad.compiler.write import write
+from symgrad.targets import cache
+from symgrad.targets.cache import is_safe
+from symgrad.targets.write import write
 from symgrad.training.freeze import source
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -54,12 +54,12 @@ def calls(monkeypatch):
         record.append(("write", [fake.path.name for fake in compiled], folder))
         return [folder / fake.path.with_suffix(".py").name for fake in compiled]
 
-    driver = ModuleType("symgrad.compiler.compile")
+    driver = ModuleType("symgrad.compiler")
     driver.write_all = write_all
-    inspector = ModuleType("symgrad.compiler.inspect")
+    inspector = ModuleType("symgrad.inspect")
     inspector.view = view
-    monkeypatch.setitem(sys.modules, "symgrad.compiler.compile", driver)
-    monkeypatch.setitem(sys.modules, "symgrad.compiler.inspect", inspector)
+    monkeypatch.setitem(sys.modules, "symgrad.compiler", driver)
+    monkeypatch.setitem(sys.modules, "symgrad.inspect", inspector)
     monkeypatch.setattr(symgrad, "compile", compile, raising=False)
     return record
 
@@ -303,7 +303,7 @@ def test_check_says_why_nothing_could_be_judged(monkeypatch):
 
 
 def test_new_writes_a_spec_that_is_valid_and_explained(tmp_path, monkeypatch):
-    from symgrad.compiler.spec import Spec
+    from symgrad.spec.spec import Spec
 
     monkeypatch.chdir(tmp_path)
     result = run("new", "pendulum")
@@ -314,7 +314,7 @@ def test_new_writes_a_spec_that_is_valid_and_explained(tmp_path, monkeypatch):
 
 
 def test_the_options_that_new_leaves_in_comments_are_valid_too(tmp_path, monkeypatch):
-    from symgrad.compiler.spec import Spec
+    from symgrad.spec.spec import Spec
 
     monkeypatch.chdir(tmp_path)
     run("new", "pendulum")

@@ -13,9 +13,9 @@ from typer.testing import CliRunner
 
 import symgrad
 from symgrad.cli.main import app
-from symgrad.compiler.emit import parameters
 from symgrad.interop import errors, files
 from symgrad.interop.onnx import read, write
+from symgrad.targets.numba.emit import parameters
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")

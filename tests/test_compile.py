@@ -11,10 +11,10 @@ from nets import net
 
 import symgrad
 from symgrad.checking import reference
-from symgrad.compiler.cache import _temporary
 from symgrad.errors import SpecError, SymgradError
 from symgrad.language.program import Program
 from symgrad.language.verify import verify
+from symgrad.targets.cache import _temporary
 
 ROOT = Path(__file__).resolve().parent.parent
 XOR = ROOT / "specs" / "xor.toml"

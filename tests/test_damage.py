@@ -17,8 +17,8 @@ from numpy.lib import format as npy
 from trainings import PLANE, execute, plane, plane_csv, same, text, weights
 
 import symgrad
-from symgrad.compiler.spec import Spec
 from symgrad.errors import DataError, SpecError, SymgradError
+from symgrad.spec.spec import Spec
 from symgrad.training import checkpoint
 from symgrad.training.job import Options, identity, new_job
 from symgrad.training.npz import read_npy, read_npz

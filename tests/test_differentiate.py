@@ -8,11 +8,11 @@ import pytest
 import sympy
 from sympy import Sum, exp, log, tanh
 
-from symgrad.compiler.differentiate import Edge, differentiate, moved_to, partial, renamed, textbook
 from symgrad.language.functions import Peak, sigmoid
 from symgrad.language.indices import SAMPLE, SAMPLES, fresh, unit
 from symgrad.language.program import array, indices_of, name_of
 from symgrad.language.views import formula
+from symgrad.passes.differentiate import Edge, differentiate, moved_to, partial, renamed, textbook
 
 n, i0, i1, i2 = SAMPLE, unit(0), unit(1), unit(2)
 j1, k1 = fresh(i1, [i1]), fresh(i1, [i1, fresh(i1, [i1])])

@@ -8,7 +8,7 @@ import nets
 import numpy as np
 import pytest
 
-from symgrad.compiler.compile import passes
+from symgrad.compiler import passes
 from symgrad.errors import SpecError
 
 NAN = float("nan")

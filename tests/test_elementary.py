@@ -17,9 +17,10 @@ from mpmath import mpf
 from numba.extending import lower_builtin, type_callable
 from sympy import Symbol, lambdify
 
-from symgrad.compiler import coefficients, emit
-from symgrad.compiler.elementary import CALLS, CALLS_OF_MANY, ULP, numbers, with_callees
 from symgrad.language.functions import SELU_ALPHA, SELU_SCALE, TABLE, in_sympy
+from symgrad.targets import coefficients
+from symgrad.targets.elementary import CALLS, CALLS_OF_MANY, ULP, numbers, with_callees
+from symgrad.targets.numba import emit
 
 DTYPES = ["float64", "float32"]
 

@@ -17,10 +17,10 @@ from jinja2 import Environment, FileSystemLoader, meta
 from nets import net
 
 import symgrad
-from symgrad.compiler import emit
-from symgrad.compiler.compile import passes
-from symgrad.compiler.spec import Spec
+from symgrad.compiler import passes
 from symgrad.language.unicode import equation
+from symgrad.spec.spec import Spec
+from symgrad.targets.numba import emit
 
 ROOT = Path(__file__).resolve().parent.parent
 SPECS = sorted((ROOT / "specs").glob("*.toml"))

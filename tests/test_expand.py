@@ -8,12 +8,12 @@ import sympy
 from scipy.special import erf
 from sympy import Rational
 
-from symgrad.compiler.expand import LOSSES, exact, expand
-from symgrad.compiler.spec import LOSSES as LOSS_NAMES
 from symgrad.language.evaluate import evaluate
 from symgrad.language.functions import ACTIVATIONS
 from symgrad.language.unicode import listing
 from symgrad.language.verify import verify
+from symgrad.passes.expand import LOSSES, exact, expand
+from symgrad.spec.spec import LOSSES as LOSS_NAMES
 
 
 def written(*arguments, **options):

@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from symgrad.cli.main import app
-from symgrad.compiler.compile import Compiled
+from symgrad.compiler import Compiled
 from symgrad.errors import SymgradError
 from symgrad.explain.clock import Clock
 from symgrad.explain.explain import SECTIONS, as_data, chosen, explain, report

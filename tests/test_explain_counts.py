@@ -9,7 +9,7 @@ import scalar_chain
 import sympy
 
 from symgrad.checking import scalars
-from symgrad.compiler.compile import Compiled
+from symgrad.compiler import Compiled
 from symgrad.explain.backprop import chain_rule
 from symgrad.explain.sections.counts import STAGES, by_hand, count, counts, findings
 
@@ -154,7 +154,7 @@ SPECS = ["xor", "iris", "digits", "spirals", "residual", "custom"]
 
 @pytest.mark.parametrize("name", SPECS)
 def test_every_example_is_counted(name):
-    from symgrad.compiler.spec import Spec
+    from symgrad.spec.spec import Spec
 
     found = count(Spec.load(f"specs/{name}.toml"))
     assert found.loss < found.loss_first < found.shared_only < found.textbook_trees

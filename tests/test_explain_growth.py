@@ -5,10 +5,10 @@ from threading import Event
 import nets
 import pytest
 
-from symgrad.compiler.spec import Spec
 from symgrad.explain.clock import Clock
 from symgrad.explain.sections.counts import count
 from symgrad.explain.sections.growth import growth
+from symgrad.spec.spec import Spec
 
 
 @pytest.fixture(scope="module")

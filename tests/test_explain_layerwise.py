@@ -6,7 +6,7 @@ import nets
 import numpy as np
 import pytest
 
-from symgrad.compiler.compile import Compiled
+from symgrad.compiler import Compiled
 from symgrad.explain.backprop.updates import afresh, at_once, in_sweep, sweep_of
 from symgrad.explain.clock import Clock
 from symgrad.explain.sections.layerwise import _problem, layerwise

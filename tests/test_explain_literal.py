@@ -416,7 +416,7 @@ class Told(begin):
         super().__init__(*args, **options)
         print(self.pid, flush=True)
 subprocess.Popen = Told
-from symgrad.compiler.spec import Spec
+from symgrad.spec.spec import Spec
 from symgrad.explain.clock import Clock
 from symgrad.explain.scalars.peers import run
 layers = [{"units": n, "activation": "tanh"} for n in (64, 64, 64, 8)]

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from sympy import Indexed, Mul, Sum
 
-from symgrad.compiler.factor import ORDERS, factor
-from symgrad.compiler.spec import ACTIVATIONS, LOSSES
 from symgrad.language.count import operations
 from symgrad.language.evaluate import PRIME, Residues, evaluate
 from symgrad.language.indices import walk
 from symgrad.language.program import name_of, prune
+from symgrad.passes.factor import ORDERS, factor
+from symgrad.spec.spec import ACTIVATIONS, LOSSES
 
 # Exactness: equality modulo a prime, no tolerance
 

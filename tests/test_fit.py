@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from symgrad.compiler.spec_training import Training
+from symgrad.spec.training import Training
 from symgrad.training.checkpoint import Checkpoint
 from symgrad.training.fit import Ending, fit, kept, over
 

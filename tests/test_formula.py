@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from symgrad.compiler import formula
-from symgrad.compiler.formula import (
+from symgrad.errors import FormulaError
+from symgrad.spec import formula
+from symgrad.spec.formula import (
     FUNCTIONS,
     Binary,
     Call,
@@ -25,7 +26,6 @@ from symgrad.compiler.formula import (
     variables_of,
     variables_outside_sums,
 )
-from symgrad.errors import FormulaError
 
 z, y, t = Variable("z"), Variable("y"), Variable("t")
 

@@ -19,9 +19,9 @@ from numba.core.errors import TypingError
 from typer.testing import CliRunner
 
 from symgrad.cli.main import app
-from symgrad.compiler.load import load
-from symgrad.compiler.spec import Spec
 from symgrad.errors import DataError, SymgradError
+from symgrad.spec.spec import Spec
+from symgrad.targets.numba.load import load
 from symgrad.training import freeze
 from symgrad.training.trained import Columns, Scaling, Trained
 

@@ -5,9 +5,9 @@ import pytest
 import sympy
 from sympy import Piecewise, Rational, Symbol
 
-from symgrad.compiler import formula, spec
 from symgrad.language import functions as f
 from symgrad.language.functions import ACTIVATIONS, IN_FORMULAS, TABLE, in_sympy, placeholder
+from symgrad.spec import formula, spec
 
 DIGITS = 30
 

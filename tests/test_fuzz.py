@@ -19,11 +19,11 @@ from fuzz.judging import Reading
 from fuzz.networks import ACTIVATIONS, LOSSES, Case
 from fuzz.of_formulas import Looking, judge
 from fuzz.places import Place
-from symgrad.compiler import formula as grammar
-from symgrad.compiler.spec import ACTIVATIONS as BUILT_IN
-from symgrad.compiler.spec import LOSSES as KINDS
-from symgrad.compiler.spec import Spec
 from symgrad.errors import DataError, SpecError
+from symgrad.spec import formula as grammar
+from symgrad.spec.spec import ACTIVATIONS as BUILT_IN
+from symgrad.spec.spec import LOSSES as KINDS
+from symgrad.spec.spec import Spec
 
 KIND = of_formulas.kind(Looking())
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import symgrad
-from symgrad.compiler.write import write
+from symgrad.targets.write import write
 
 ROOT = Path(__file__).resolve().parent.parent
 HOW = "run `pytest --update` or `make generated`, and read the difference before committing it"

@@ -12,9 +12,9 @@ from nets import net
 
 from symgrad.checking import scalars
 from symgrad.checking.check import check
-from symgrad.compiler.compile import passes
-from symgrad.compiler.emit import emit
-from symgrad.compiler.spec import ACTIVATIONS, LOSSES, Spec
+from symgrad.compiler import passes
+from symgrad.spec.spec import ACTIVATIONS, LOSSES, Spec
+from symgrad.targets.numba.emit import emit
 
 HIDDEN = [name for name in ACTIVATIONS if name != "softmax"]
 DTYPES = ["float64", "float32"]

@@ -16,8 +16,8 @@ import pytest
 from mpmath import mpf
 
 import symgrad
-from symgrad.compiler.load import load
 from symgrad.errors import SpecError
+from symgrad.targets.numba.load import load
 
 DTYPES = ["float32", "float64"]
 

@@ -10,12 +10,12 @@ from sympy.core.function import AppliedUndef
 from test_latex import faults
 
 import symgrad
-from symgrad.compiler.inspect import FORMATS, stage_of, view
-from symgrad.compiler.memory import memory
 from symgrad.errors import SymgradError
+from symgrad.inspect import FORMATS, stage_of, view
 from symgrad.language import functions
 from symgrad.language.program import array, name_of
 from symgrad.language.unicode import equation
+from symgrad.lowering.buffers import buffers
 
 NETS = {
     "plain": nets.net([2, 2, 1], ["tanh", "identity"]),
@@ -210,7 +210,7 @@ def test_derivatives_as_text():
 def test_schedules_as_text():
     compiled = symgrad.compile(nets.net([64, 32, 2], ["tanh", "identity"], l2=0.5))
     lines = view(compiled, "schedule").splitlines()
-    rows = memory(compiled.stages.schedule["predict"], 8).rows
+    rows = buffers(compiled.stages.schedule["predict"], 8).rows
     assert lines[:8] == [
         "predict:",
         f"  matrix product, for {rows} samples at a time",

@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import symgrad
-from symgrad.compiler.formula import parse
-from symgrad.compiler.spec import ACTIVATIONS, Loss, Spec
 from symgrad.errors import SpecError, SymgradError
 from symgrad.interop import InteropError, Network, activations, errors, files
 from symgrad.interop.network import Layer, assemble, join, split
 from symgrad.interop.numeric import evaluate
 from symgrad.interop.text import text
+from symgrad.spec.formula import parse
+from symgrad.spec.spec import ACTIVATIONS, Loss, Spec
 
 # What this file and its neighbours compare with: activations as NumPy has them.
 NUMPY: dict[str, Any] = {

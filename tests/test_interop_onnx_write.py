@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from test_interop_network import NUMPY, forward, network
 
 import symgrad
-from symgrad.compiler.formula import FUNCTIONS
-from symgrad.compiler.spec import ACTIVATIONS
 from symgrad.errors import SymgradError
 from symgrad.interop import InteropError, Network
 from symgrad.interop.onnx import is_own, model_of, read, write, writing
+from symgrad.spec.formula import FUNCTIONS
+from symgrad.spec.spec import ACTIVATIONS
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")

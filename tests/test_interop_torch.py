@@ -8,9 +8,9 @@ import pytest
 from test_interop_network import forward, network
 
 import symgrad
-from symgrad.compiler.spec import ACTIVATIONS
 from symgrad.interop import InteropError, errors, torch
 from symgrad.interop.numeric import evaluate
+from symgrad.spec.spec import ACTIVATIONS
 
 
 class Tensor:

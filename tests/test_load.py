@@ -11,10 +11,10 @@ import pytest
 from nets import net
 
 import symgrad
-from symgrad.compiler.compile import passes
-from symgrad.compiler.spec import Spec
-from symgrad.compiler.write import write
+from symgrad.compiler import passes
 from symgrad.errors import SymgradError
+from symgrad.spec.spec import Spec
+from symgrad.targets.write import write
 
 ROOT = Path(__file__).resolve().parent.parent
 XOR = ROOT / "generated" / "xor.py"

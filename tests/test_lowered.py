@@ -16,13 +16,11 @@ from nets import floats, net
 from print_c import in_c
 from test_train_epoch import order_of, split_mix
 
-from symgrad.compiler.compile import passes
-from symgrad.compiler.emit import parameters
-from symgrad.compiler.lower_module import lower_module
-from symgrad.compiler.spec import Spec
+from symgrad.compiler import passes
 from symgrad.language.evaluate import Floats, evaluate
 from symgrad.language.functions import TABLE
 from symgrad.lowering.listing import listing
+from symgrad.lowering.module import lower_module
 from symgrad.lowering.program import (
     Allocate,
     Array,
@@ -49,6 +47,8 @@ from symgrad.lowering.program import (
     whole,
 )  # fmt: skip
 from symgrad.lowering.verify import UnsoundLowering, verify
+from symgrad.spec.spec import Spec
+from symgrad.targets.numba.emit import parameters
 
 ROOT = Path(__file__).resolve().parent.parent
 BY_NAME = {function.__name__: function for function in TABLE}

@@ -23,8 +23,8 @@ from scipy.optimize import minimize
 
 import symgrad
 from symgrad.checking import reference
-from symgrad.compiler.compile import passes
-from symgrad.compiler.spec import ACTIVATIONS, LOSSES
+from symgrad.compiler import passes
+from symgrad.spec.spec import ACTIVATIONS, LOSSES
 
 ROOT = Path(__file__).resolve().parent.parent
 IN_PLACE = ["loss_and_gradient_into", "step"]

@@ -15,15 +15,15 @@ from sympy import Sum, Symbol
 from test_latex import faults
 
 import symgrad
-from symgrad.compiler.compile import passes
-from symgrad.compiler.inspect import view
-from symgrad.compiler.optimizers import RATES, UPDATES, update
-from symgrad.compiler.share import share
-from symgrad.compiler.spec import Spec
-from symgrad.compiler.spec_training import OPTIMIZERS, SCHEDULES, Training
+from symgrad.compiler import passes
+from symgrad.inspect import view
 from symgrad.language.functions import in_sympy
 from symgrad.language.program import name_of
 from symgrad.language.verify import verify
+from symgrad.passes.share import share
+from symgrad.passes.update import RATES, UPDATES, update
+from symgrad.spec.spec import Spec
+from symgrad.spec.training import OPTIMIZERS, SCHEDULES, Training
 
 NET = nets.net([2, 3, 2], ["tanh", "identity"])
 

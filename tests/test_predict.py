@@ -10,9 +10,9 @@ import pytest
 from trainings import PLANE, RINGS, execute, plane, plane_csv, rings_csv, text
 
 import symgrad
-from symgrad.compiler.spec import Spec
 from symgrad.errors import DataError
 from symgrad.interop import onnx
+from symgrad.spec.spec import Spec
 from symgrad.training.freeze import source
 from symgrad.training.module import gives_probabilities
 from symgrad.training.predict import Predictions, predict

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from symgrad.checking import scalars
 from symgrad.checking.check import check
-from symgrad.compiler.compile import passes
-from symgrad.compiler.spec import ACTIVATIONS, LOSSES, Spec
+from symgrad.compiler import passes
 from symgrad.errors import SpecError
 from symgrad.language.verify import verify
+from symgrad.spec.spec import ACTIVATIONS, LOSSES, Spec
 
 # The activations whose outputs a loss takes logarithms of.
 AFTER = {

@@ -45,7 +45,7 @@ def test_the_source_shown_is_the_source_emitted():
 
 
 def test_the_specs_shown_are_specs(tmp_path):
-    from symgrad.compiler.spec import Spec
+    from symgrad.spec.spec import Spec
 
     for number, text in enumerate(re.findall(r"^```toml\n(.*?)^```", README, flags=re.S | re.M)):
         path = tmp_path / f"{number}.toml"
@@ -109,16 +109,16 @@ def test_the_speeds_of_training_shown_are_those_measured():
 
 
 def test_the_equations_of_a_step_shown_are_those_that_are_emitted():
-    from symgrad.compiler.compile import passes
-    from symgrad.compiler.spec import Spec
+    from symgrad.compiler import passes
     from symgrad.language.unicode import listing
+    from symgrad.spec.spec import Spec
 
     step = passes(Spec.load(ROOT / "specs" / "digits.toml")).update
     assert step is not None and f"```\n{listing(step)}\n```" in README
 
 
 def test_every_number_of_training_is_documented():
-    from symgrad.compiler.spec_training import OPTIMIZERS, SCHEDULE_CONSTANTS, WHOLE_BATCH, Training
+    from symgrad.spec.training import OPTIMIZERS, SCHEDULE_CONSTANTS, WHOLE_BATCH, Training
 
     text = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
     for name in Training.model_fields:
@@ -136,8 +136,8 @@ def test_every_number_of_training_is_documented():
 
 
 def test_the_operations_shown_are_those_of_explain():
-    from symgrad.compiler.spec import Spec
     from symgrad.explain.sections.counts import count
+    from symgrad.spec.spec import Spec
 
     table = README.split("| | operations |\n|---|---|\n")[1].split("\n\n")[0]
     shown = [int(row.split("|")[2].replace(",", "")) for row in table.splitlines()]
@@ -160,8 +160,8 @@ def test_the_operations_shown_are_those_of_explain():
 
 def test_the_example_is_whole():
     """Every section, none of them cut short, of the spec as it is now."""
-    from symgrad.compiler.spec import Spec
     from symgrad.explain.explain import SECTIONS
+    from symgrad.spec.spec import Spec
 
     stored = json.loads((ROOT / "docs" / "explain-iris.json").read_text(encoding="utf-8"))
     assert stored["missing"] == {}

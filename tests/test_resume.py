@@ -11,8 +11,8 @@ import pytest
 from trainings import PLANE, RINGS, execute, plane, plane_csv, rings_csv, same, start, text, weights
 
 import symgrad
-from symgrad.compiler.spec_training import Training
 from symgrad.errors import DataError, SpecError, SymgradError
+from symgrad.spec.training import Training
 from symgrad.training.fit import Ending
 from symgrad.training.folder import Folder, InUse, RunError, read_record
 from symgrad.training.perform import Interrupted

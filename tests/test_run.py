@@ -8,8 +8,8 @@ import pytest
 from trainings import PLANE, RINGS, plane, plane_csv, rings_csv, same, text, weights
 
 import symgrad
-from symgrad.compiler.spec import Spec
 from symgrad.errors import DataError, SpecError
+from symgrad.spec.spec import Spec
 from symgrad.training import atomic
 from symgrad.training.fit import Ending
 from symgrad.training.folder import Folder, Taken, read_record

@@ -13,17 +13,17 @@ import numpy as np
 import pytest
 from test_factor import random_net
 
-from symgrad.compiler import costs
-from symgrad.compiler import memory as memories
-from symgrad.compiler.compile import passes
-from symgrad.compiler.emit import emit, parameters
-from symgrad.compiler.memory import memory
-from symgrad.compiler.schedule import Nest, Product, Rows, definitions_of, groups, schedule
-from symgrad.compiler.split import matrices, over_samples, size, sums_over_samples
+from symgrad.compiler import passes
 from symgrad.language.evaluate import Floats, evaluate
 from symgrad.language.indices import SAMPLE
 from symgrad.language.program import indices_of, name_of, prune, reads
 from symgrad.language.verify import verify
+from symgrad.lowering import buffers as memories
+from symgrad.lowering import cost_model
+from symgrad.lowering.buffers import buffers
+from symgrad.lowering.canonical import matrices, over_samples, size, sums_over_samples
+from symgrad.lowering.schedule import Nest, Product, Rows, definitions_of, groups, schedule
+from symgrad.targets.numba.emit import emit, parameters
 
 
 def made(spec, what="gradient", order="loss-first"):
@@ -101,20 +101,20 @@ def check_run(interpret):
 @pytest.fixture(params=["by the size", "always", "never"])
 def blas(request, monkeypatch):
     """Products of matrices in loops, in BLAS, and as the sizes have it."""
-    limit = {"by the size": costs.PRODUCT_FROM, "always": 1, "never": 10**9}[request.param]
-    monkeypatch.setattr(costs, "PRODUCT_FROM", limit)
+    limit = {"by the size": cost_model.PRODUCT_FROM, "always": 1, "never": 10**9}[request.param]
+    monkeypatch.setattr(cost_model, "PRODUCT_FROM", limit)
     if request.param != "by the size":
-        monkeypatch.setattr(costs, "PRODUCT_WITHIN", limit)
+        monkeypatch.setattr(cost_model, "PRODUCT_WITHIN", limit)
 
 
 @pytest.fixture(params=["one block", "blocks and chunks"])
 def cut(request, monkeypatch):
     """Samples computed all together, and in several blocks of several chunks."""
     if request.param == "blocks and chunks":
-        monkeypatch.setattr(costs, "ROWS", (2, 2))
-        monkeypatch.setattr(costs, "THREAD_NS", 1e-9)
-        monkeypatch.setattr(costs, "ADD_NS", 1e-9)
-        monkeypatch.setattr(costs, "MOST_CHUNKS", 2)
+        monkeypatch.setattr(cost_model, "ROWS", (2, 2))
+        monkeypatch.setattr(cost_model, "THREAD_NS", 1e-9)
+        monkeypatch.setattr(cost_model, "ADD_NS", 1e-9)
+        monkeypatch.setattr(cost_model, "MOST_CHUNKS", 2)
 
 
 NETS = {
@@ -185,7 +185,7 @@ PLANS = [(seed, what) for seed in range(12) for what in WHAT] + [
 
 
 def plan_of(which, what):
-    return remembered(which, what, costs.PRODUCT_FROM)
+    return remembered(which, what, cost_model.PRODUCT_FROM)
 
 
 @cache
@@ -267,7 +267,7 @@ def places(plan):
 @pytest.mark.parametrize(("which", "what"), PLANS)
 def test_storage_is_large_enough_for_its_readers_and_no_larger(which, what, blas):
     plan = plan_of(which, what)
-    storages = memory(plan, 8).storage
+    storages = buffers(plan, 8).storage
     homes, readers = places(plan)
     for definition in plan.program.definitions:
         name, storage = definition.name, storages[definition.name]
@@ -293,7 +293,7 @@ def test_storage_is_large_enough_for_its_readers_and_no_larger(which, what, blas
 @pytest.mark.parametrize(("which", "what"), PLANS)
 def test_memory_is_taken_over_only_from_what_is_not_read_again(which, what, blas):
     plan = plan_of(which, what)
-    where = memory(plan, 8)
+    where = buffers(plan, 8)
     homes, readers = places(plan)
     lives: dict[str, list[str]] = {}
     for name in homes:
@@ -313,7 +313,7 @@ def test_memory_is_taken_over_only_from_what_is_not_read_again(which, what, blas
 @pytest.mark.parametrize(("which", "what"), PLANS)
 def test_scratch_memory_is_shared_only_by_what_is_not_needed_at_once(which, what, blas):
     plan = plan_of(which, what)
-    where = memory(plan, 8)
+    where = buffers(plan, 8)
     homes, readers = places(plan)
     spans = {}
     for name, start in where.offsets.items():
@@ -332,7 +332,7 @@ def test_scratch_memory_is_shared_only_by_what_is_not_needed_at_once(which, what
 
 
 def test_large_networks_reuse_memory():
-    where = memory(made(NETS["large"]), 8)
+    where = buffers(made(NETS["large"]), 8)
     assert where.takes_over
     assert {where.place(name) for name in where.takes_over} <= set(where.storage)
 
@@ -340,7 +340,7 @@ def test_large_networks_reuse_memory():
 @pytest.mark.parametrize("layers", [4, 16])
 def test_memory_does_not_grow_with_the_samples_and_little_with_depth(layers):
     """What every layer leaves for the way back, and a few arrays more that are shared."""
-    where = memory(made(nets.net([16] * (layers + 1), ["tanh"] * layers)), 8)
+    where = buffers(made(nets.net([16] * (layers + 1), ["tanh"] * layers)), 8)
     assert where.size <= where.rows * 16 * (layers + 3)
 
 
@@ -392,7 +392,7 @@ def test_penalties_need_no_sample_and_come_last():
 def test_a_sum_needed_once_a_sample_is_not_computed_for_every_unit():
     plan = made(nets.with_formula("z/sum(abs(z))"), "predict")
     (norm,) = [d for d in plan.program.definitions if d.indices == (SAMPLE,)]
-    assert memory(plan, 8).storage[norm.name] == "local"
+    assert buffers(plan, 8).storage[norm.name] == "local"
 
 
 def test_the_wanted_outputs_are_the_only_ones():

@@ -10,14 +10,14 @@ import pytest
 from sympy import Indexed, Integer, Mul, Pow, Sum, exp, sqrt, tanh
 from test_factor import random_net
 
-from symgrad.compiler.factor import ORDERS
-from symgrad.compiler.share import key_of, name_for, share
 from symgrad.language import functions as f
 from symgrad.language.evaluate import PRIME, Residues, evaluate
 from symgrad.language.indices import SAMPLE, SAMPLES, fresh, operands, unit, walk
 from symgrad.language.program import Definition, Program, array, name_of
 from symgrad.language.unicode import equation
 from symgrad.language.verify import verify
+from symgrad.passes.factor import ORDERS
+from symgrad.passes.share import key_of, name_for, share
 
 n, i1 = SAMPLE, unit(1)
 j1, k1 = fresh(i1, [i1]), fresh(i1, [i1, fresh(i1, [i1])])

@@ -13,7 +13,7 @@ from test_showing_graph import ROOT, SPECS
 from test_showing_svg import HOSTILE
 
 import symgrad
-from symgrad.compiler.compile import DISPLAYED
+from symgrad.compiler import DISPLAYED
 from symgrad.language import latex, unicode
 from symgrad.language.count import of_definition, operations
 from symgrad.language.program import Definition, array, prune
@@ -171,7 +171,7 @@ def test_ipython_finds_all_three():
 
 def test_a_compiled_spec_that_was_reached_directly_shows_the_same():
     program = (
-        "from symgrad.compiler.compile import compile\n"
+        "from symgrad.compiler import compile\n"
         "compiled = compile('specs/xor.toml')\n"
         "import sys\n"
         "assert not any(name.startswith('symgrad.showing') for name in sys.modules)\n"

@@ -24,9 +24,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import symgrad.sklearn
-from symgrad.compiler import apart
 from symgrad.sklearn import MLPClassifier, MLPRegressor, epochs
 from symgrad.sklearn.network import _compiled
+from symgrad.targets.numba import precompile as apart
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -319,10 +319,10 @@ def test_no_other_process_and_no_mark_are_no_matter(monkeypatch, tmp_path):
     monkeypatch.setattr(subprocess, "run", run)
     for executable, expected in (("", 0), (None, 0), (sys.executable, 1), (sys.executable, 1)):
         monkeypatch.setattr(sys, "executable", executable)
-        apart.compile_apart(module, "symgrad.sklearn.warm", ["0", "1", "1"], "one way")
+        apart.precompile(module, "symgrad.sklearn.warm", ["0", "1", "1"], "one way")
         assert len(started) == expected
     mark.write_bytes(b"\xff\xfe")
-    apart.compile_apart(module, "symgrad.sklearn.warm", ["0", "1", "1"], "another way")
+    apart.precompile(module, "symgrad.sklearn.warm", ["0", "1", "1"], "another way")
     assert len(started) == 2
 
 

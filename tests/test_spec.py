@@ -14,8 +14,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from symgrad.compiler.formula import parse
-from symgrad.compiler.spec import (
+from symgrad.errors import SpecError
+from symgrad.spec.formula import parse
+from symgrad.spec.spec import (
     ACTIVATIONS,
     LOSSES,
     Activation,
@@ -25,7 +26,6 @@ from symgrad.compiler.spec import (
     Training,
     read,
 )
-from symgrad.errors import SpecError
 
 DIGITS = """\
 name = "digits"            # a Python identifier; also the module's name
@@ -242,7 +242,7 @@ def test_a_spec_cannot_be_changed() -> None:
 
 def test_the_digest_depends_on_nothing_else() -> None:
     code = (
-        "from symgrad.compiler.spec import read;"
+        "from symgrad.spec.spec import read;"
         f"print(read({DIGITS_DATA!r}).digest(), read({DIGITS_DATA!r}).normalised())"
     )
     outputs = {

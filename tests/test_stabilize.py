@@ -7,7 +7,6 @@ import pytest
 import sympy
 from sympy import Abs, Integer, Pow, Rational, Sum, cosh, exp, log, sinh, sqrt, tanh
 
-from symgrad.compiler.stabilize import stabilize
 from symgrad.language.evaluate import Decimals, Floats, evaluate
 from symgrad.language.exponentials import inverse, logarithm
 from symgrad.language.functions import (
@@ -30,6 +29,7 @@ from symgrad.language.notation import as_it_stands, undistributed
 from symgrad.language.program import Definition, Program, array
 from symgrad.language.unicode import equation
 from symgrad.language.verify import verify
+from symgrad.passes.stabilize import stabilize
 
 n, i1 = SAMPLE, unit(1)
 j1 = fresh(i1, [i1])

@@ -11,8 +11,8 @@ import numba
 import numpy as np
 import pytest
 
-from symgrad.compiler import costs
-from symgrad.compiler.compile import passes
+from symgrad.compiler import passes
+from symgrad.lowering import cost_model
 
 SPECS = {
     "loops": nets.net([3, 4, 2], ["tanh", "identity"], sample_weights=True, l2=0.1),
@@ -143,23 +143,23 @@ def test_mkl_is_used_only_where_it_is_installed_and_wanted(build, monkeypatch, t
 @pytest.mark.parametrize("what", ["predict", "loss", "gradient"])
 def test_more_chunks_for_more_samples(spec, what):
     least = passes(spec).schedule[what].chunks
-    assert 2 ** len(least) == costs.MOST_CHUNKS
+    assert 2 ** len(least) == cost_model.MOST_CHUNKS
     assert all(few < many for few, many in pairwise((1, *least)))
 
 
 def test_a_block_is_as_large_as_the_cache_allows():
     program = passes(SPECS["loops"]).gradient
     numbers = (1, 64, 256, 1024, 4096, 10**6)
-    rows = [costs.block_rows(program, number, 4) for number in numbers]
+    rows = [cost_model.block_rows(program, number, 4) for number in numbers]
     assert rows == sorted(rows, reverse=True)
-    assert rows[0] == costs.ROWS[1] and rows[-1] == costs.ROWS[0]
+    assert rows[0] == cost_model.ROWS[1] and rows[-1] == cost_model.ROWS[0]
     for number, block in zip(numbers, rows, strict=True):
-        assert block == costs.ROWS[0] or block * number * 4 <= costs.CACHE_BYTES
+        assert block == cost_model.ROWS[0] or block * number * 4 <= cost_model.CACHE_BYTES
 
 
 def test_large_products_are_left_to_the_threads_of_blas():
     plan = passes(nets.net([600, 600, 2], ["relu", "identity"])).schedule["gradient"]
-    assert plan.chunks == (costs.NEVER,)
+    assert plan.chunks == (cost_model.NEVER,)
 
 
 def test_layers_of_a_kind_share_their_loops():
@@ -178,8 +178,8 @@ def test_layers_that_share_loops_compute_what_they_do_alone(interpret, monkeypat
     x, t = random.normal(size=(4, 5)), random.normal(size=(4, 5))
     results = []
     for least in (2, 100):
-        monkeypatch.setattr(costs, "ALIKE_FROM", least)
-        monkeypatch.setattr(costs, "PRODUCT_FROM", 1)
+        monkeypatch.setattr(cost_model, "ALIKE_FROM", least)
+        monkeypatch.setattr(cost_model, "PRODUCT_FROM", 1)
         module = interpret(passes(spec).source)
         results.append(module.loss_and_gradient(module.init(0), x, t))
     assert results[0][0] == results[1][0]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from test_optimizers import trained
 
-from symgrad.compiler.compile import passes
+from symgrad.compiler import passes
 
 NET = nets.net([2, 3, 2], ["tanh", "identity"])
 WEIGHTED = nets.net([2, 3, 2], ["tanh", "identity"], sample_weights=True)

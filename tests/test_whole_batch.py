@@ -8,7 +8,7 @@ import pytest
 from trainings import PLANE, plane_csv, same, weights
 
 import symgrad
-from symgrad.compiler.spec_training import WHOLE_BATCH, Training
+from symgrad.spec.training import WHOLE_BATCH, Training
 from symgrad.training.checkpoint import Checkpoint, load
 from symgrad.training.fit import Ending
 from symgrad.training.perform import Interrupted

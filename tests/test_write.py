@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from nets import net
 
-from symgrad.compiler.compile import compile, write_all
-from symgrad.compiler.write import write
+from symgrad.compiler import compile, write_all
 from symgrad.errors import SymgradError
+from symgrad.targets.write import write
 
 
 def contents(folder: Path) -> dict[str, str]:

@@ -25,8 +25,8 @@ def compile_command(
     several is wrong, nothing is written.
     """
     import symgrad
-    from symgrad.compiler.compile import write_all
-    from symgrad.compiler.spec import Spec
+    from symgrad.compiler import write_all
+    from symgrad.spec.spec import Spec
 
     refuse_duplicates([(path, Spec.load(path).name) for path in specs])
     compiled = [symgrad.compile(path, order=order.value) for path in specs]

@@ -16,7 +16,7 @@ from symgrad.cli.options import Order, OrderOption, SpecArgument
 from symgrad.errors import SymgradError
 
 if TYPE_CHECKING:
-    from symgrad.compiler.compile import Compiled
+    from symgrad.compiler import Compiled
     from symgrad.explain.report import Section
 
 
@@ -99,9 +99,9 @@ def _write(
     html: Path | None,
     json_file: Path | None,
 ) -> None:
-    from symgrad.compiler.write import write
     from symgrad.explain.drawing.page import page
     from symgrad.explain.explain import as_data, report
+    from symgrad.targets.write import write
 
     texts = {}
     if html is not None:

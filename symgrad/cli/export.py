@@ -27,9 +27,9 @@ def export_command(
     It takes inputs in raw units, scales them, and gives raw outputs, and labels for classes. Only a
     file that symgrad has written is ever overwritten.
     """
-    from symgrad.compiler.spec import Spec
     from symgrad.interop.errors import InteropError
     from symgrad.interop.onnx import is_own, write
+    from symgrad.spec.spec import Spec
     from symgrad.training.run import trained_by
 
     trained = trained_by(run)

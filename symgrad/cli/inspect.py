@@ -9,7 +9,7 @@ from symgrad.cli.options import Order, OrderOption, SpecArgument
 from symgrad.errors import SymgradError
 
 if TYPE_CHECKING:
-    from symgrad.compiler.compile import Compiled
+    from symgrad.compiler import Compiled
 
 
 class Stage(StrEnum):
@@ -68,7 +68,7 @@ def inspect_command(
     if format in _DRAWN:
         written = _drawn(compiled, stage, format)
     else:
-        from symgrad.compiler.inspect import view
+        from symgrad.inspect import view
 
         written = view(compiled, stage.value, format.value)
     typer.echo(written.rstrip("\n"))
@@ -77,9 +77,9 @@ def inspect_command(
 def _drawn(compiled: "Compiled", stage: Stage, format: Format) -> str:
     """The picture of a stage that is a program, or of the partial derivatives."""
     from symgrad import showing
-    from symgrad.compiler.differentiate import DerivativeGraph
-    from symgrad.compiler.inspect import stage_of
+    from symgrad.inspect import stage_of
     from symgrad.language.program import Program
+    from symgrad.passes.differentiate import DerivativeGraph
 
     value = stage_of(compiled, stage.value)
     if not isinstance(value, Program | DerivativeGraph):

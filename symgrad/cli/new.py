@@ -71,7 +71,7 @@ def new_command(
 
 def checked(name: str) -> str:
     """The name, if a spec may have it; the spec's own rule decides."""
-    from symgrad.compiler.spec import Spec
+    from symgrad.spec.spec import Spec
 
     Spec.parse({"name": name, "inputs": 1, "layers": [{"units": 1}]})
     return name

@@ -7,6 +7,6 @@ import typer
 
 def schema_command() -> None:
     """Print the JSON Schema of spec files."""
-    from symgrad.compiler.spec import Spec
+    from symgrad.spec.spec import Spec
 
     typer.echo(json.dumps(Spec.json_schema(), indent=2, ensure_ascii=False))

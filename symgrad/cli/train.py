@@ -11,7 +11,7 @@ import typer
 from symgrad.errors import SymgradError
 
 if TYPE_CHECKING:
-    from symgrad.compiler.spec_training import Training
+    from symgrad.spec.training import Training
     from symgrad.training.checkpoint import Epoch
 
 RUNS = Path("runs")

@@ -6,7 +6,7 @@ from importlib.metadata import version
 from typing import Any
 
 import symgrad
-from symgrad.compiler.compile import Compiled
+from symgrad.compiler import Compiled
 from symgrad.errors import SymgradError
 from symgrad.explain.clock import Clock
 from symgrad.explain.report import Report, Section

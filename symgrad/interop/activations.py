@@ -11,7 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.compiler.formula import (
+from symgrad.errors import FormulaError
+from symgrad.interop.agreement import agree
+from symgrad.interop.errors import InteropError
+from symgrad.interop.text import substituted, text
+from symgrad.language.functions import SELU_ALPHA, SELU_SCALE
+from symgrad.spec.formula import (
     Binary,
     Call,
     Negate,
@@ -22,11 +27,6 @@ from symgrad.compiler.formula import (
     parse,
     quoted,
 )
-from symgrad.errors import FormulaError
-from symgrad.interop.agreement import agree
-from symgrad.interop.errors import InteropError
-from symgrad.interop.text import substituted, text
-from symgrad.language.functions import SELU_ALPHA, SELU_SCALE
 
 # fmt: off
 BUILT_IN: Mapping[str, str] = {

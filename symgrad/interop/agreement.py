@@ -13,8 +13,8 @@ from typing import Any
 import mpmath
 import numpy as np
 
-from symgrad.compiler.formula import Binary, Call, Negate, Number, Tree, Variable
 from symgrad.interop.numeric import evaluate
+from symgrad.spec.formula import Binary, Call, Negate, Number, Tree, Variable
 
 # Enough for 1 + exp(z) to show what is left of exp(z) before it is 0 in the dtype.
 _DIGITS = {"float32": 100, "float64": 400}

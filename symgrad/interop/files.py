@@ -8,10 +8,10 @@ import json
 import os
 from pathlib import Path
 
-from symgrad.compiler.spec import Spec
 from symgrad.errors import DataError
 from symgrad.interop.errors import InteropError
 from symgrad.interop.network import Network
+from symgrad.spec.spec import Spec
 from symgrad.training.atomic import Unwritable, write, write_npz
 from symgrad.training.npz import read_npz
 

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.compiler.spec import Spec
 from symgrad.interop import activations
 from symgrad.interop.chain import Chain, widened
 from symgrad.interop.errors import InteropError, needed
 from symgrad.interop.network import Array, LossLike, Network, Weights, assemble, join, split
+from symgrad.spec.spec import Spec
 
 _PURPOSE = "reading Keras models"
 

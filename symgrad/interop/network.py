@@ -12,12 +12,12 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from symgrad.compiler.formula import quoted
-from symgrad.compiler.spec import Loss, Spec
 from symgrad.errors import SpecError
 from symgrad.interop.activations import Declarations
 from symgrad.interop.errors import InteropError
 from symgrad.masks import is_masked
+from symgrad.spec.formula import quoted
+from symgrad.spec.spec import Loss, Spec
 
 Array: TypeAlias = NDArray[Any]
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import scipy.special
 
-from symgrad.compiler.formula import Binary, Call, Negate, Number, Tree, Variable
+from symgrad.spec.formula import Binary, Call, Negate, Number, Tree, Variable
 
 _FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "exp": np.exp,

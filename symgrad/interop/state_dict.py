@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any, TypeAlias
 
-from symgrad.compiler.spec import Spec
 from symgrad.interop.errors import InteropError
+from symgrad.spec.spec import Spec
 
 # Of each layer's weight, (outputs, inputs), by what comes before it in the key: "0.", "net.2.".
 Shapes: TypeAlias = Mapping[str, tuple[int, ...]]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from fractions import Fraction
 
-from symgrad.compiler.formula import Binary, Call, Negate, Number, Tree, Variable
+from symgrad.spec.formula import Binary, Call, Negate, Number, Tree, Variable
 
 _STRENGTH = {"+": 1, "-": 1, "*": 2, "/": 2, "**": 4}
 _SIGN, _ATOM = 3, 5

@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.compiler.spec import Spec
 from symgrad.interop import activations
 from symgrad.interop.chain import Chain, widened
 from symgrad.interop.errors import InteropError, needed
 from symgrad.interop.network import Array, LossLike, Network, Weights, assemble, join, split
 from symgrad.interop.state_dict import grouped, ordered
 from symgrad.masks import is_masked
+from symgrad.spec.spec import Spec
 
 
 def read(model: Any, *, name: str = "network", loss: LossLike | None = None) -> Network:

@@ -1,6 +1,9 @@
-"""The lowered program: what computes, as data, whatever it will be printed in.
+"""From a program of expressions to one of loops, buffers and products: as data, whatever it will be
+printed in.
 
-`program` is its grammar, `values` makes scalar expressions of SymPy's, `outline` gives loops that
-are alike one function, `verify` has the rules, `listing` prints it plainly. What lowers schedules,
-updates and epochs is in `compiler/lower*.py`, and `compiler/print_numba.py` prints Numba source.
+`schedule` decides what shares a loop, by the figures in `cost_model`; `canonical` brings
+definitions into forms that can be run, `buffers` says where arrays live. `lower` makes statements
+of it, `kernels` functions, `drivers`, `training` and `update` those around them, `module` all of
+them. `program` is the grammar of what comes out, `values` lowers scalar expressions, `outline`
+gives loops that are alike one function, `verify` has the rules, and `listing` prints it plainly.
 """

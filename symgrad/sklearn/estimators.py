@@ -24,7 +24,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import shuffle
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from symgrad.compiler.compile import Compiled
+from symgrad.compiler import Compiled
 from symgrad.masks import refuse_masked
 from symgrad.sklearn.epochs import Data, Epochs, NotFinite, penalty, told
 from symgrad.sklearn.network import compiled, flat, views

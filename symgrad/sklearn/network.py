@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.compiler.compile import Compiled, compile
+from symgrad.compiler import Compiled, compile
 from symgrad.interop.sklearn import HIDDEN
 
 # scikit-learn's names of activations, for hidden layers and the last, and the ones here.

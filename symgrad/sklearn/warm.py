@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.compiler.apart import compile_apart
-from symgrad.compiler.load import load
+from symgrad.targets.numba.load import load
+from symgrad.targets.numba.precompile import precompile
 
 # Operations of a fit from which code for threads is worth its compilation: seconds on one.
 WORTH_THREADS = 1e11
@@ -27,7 +27,7 @@ def warm(module: ModuleType, rows: int, samples: int, epochs: int) -> None:
     threads = any(many) and 6.0 * module.SIZE * samples * epochs > WORTH_THREADS
     _decide(module, threads)
     numbers = [str(number) for number in (int(threads), *counts)]
-    compile_apart(module, "symgrad.sklearn.warm", numbers, (many, threads))
+    precompile(module, "symgrad.sklearn.warm", numbers, (many, threads))
 
 
 def _works(module: ModuleType) -> tuple[Any, Any]:

@@ -11,7 +11,7 @@ from enum import StrEnum
 
 import numpy as np
 
-from symgrad.compiler.spec_training import Training
+from symgrad.spec.training import Training
 from symgrad.training.checkpoint import Checkpoint, Epoch
 from symgrad.training.module import Array, Module
 

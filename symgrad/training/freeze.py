@@ -18,23 +18,24 @@ from pathlib import Path
 import numpy as np
 
 from symgrad import __version__
-from symgrad.compiler import costs, print_numba
-from symgrad.compiler.elementary import numbers, with_callees
-from symgrad.compiler.emit import in_docstring, in_text, parameters, plain, render
-from symgrad.compiler.expand import expand
-from symgrad.compiler.family import chunks, family
-from symgrad.compiler.formula import quoted
-from symgrad.compiler.schedule import schedule
-from symgrad.compiler.share import share
-from symgrad.compiler.spec import Spec
-from symgrad.compiler.spec_names import module_problem
-from symgrad.compiler.stabilize import stabilize
-from symgrad.compiler.write import write
 from symgrad.errors import SymgradError
 from symgrad.language.count import operations
 from symgrad.language.functions import SELU_ALPHA, SELU_SCALE
 from symgrad.language.program import Program, prune
 from symgrad.language.unicode import listing
+from symgrad.lowering import cost_model
+from symgrad.lowering.kernels import chunks, kernels
+from symgrad.lowering.schedule import schedule
+from symgrad.passes.expand import expand
+from symgrad.passes.share import share
+from symgrad.passes.stabilize import stabilize
+from symgrad.spec.formula import quoted
+from symgrad.spec.names import module_problem
+from symgrad.spec.spec import Spec
+from symgrad.targets.elementary import numbers, with_callees
+from symgrad.targets.numba import source as print_numba
+from symgrad.targets.numba.emit import in_docstring, in_text, parameters, plain, render
+from symgrad.targets.write import write
 from symgrad.training.folder import WEIGHTS
 from symgrad.training.labels import dtype_name, portable
 from symgrad.training.module import Array, gives_probabilities
@@ -65,7 +66,7 @@ def source(trained: Trained, name: str | None = None, file_name: str = WEIGHTS) 
     program = prune(share(stabilize(expand(spec))), ("y",))
     layout = parameters(program)
     single = spec.dtype == "float32"
-    network = family("prediction", schedule(program, ("y",)), layout, single)
+    network = kernels("prediction", schedule(program, ("y",)), layout, single)
     labels = trained.columns.labels
     probabilities = labels is not None and gives_probabilities(trained.spec)
     entries = _entries(classifies=labels is not None, probabilities=probabilities)
@@ -101,9 +102,9 @@ def source(trained: Trained, name: str | None = None, file_name: str = WEIGHTS) 
         "prediction": in_text(network, single),
         "chunks": print_numba.source(chunks(), single),
         "products": network.products,
-        "thinnest": costs.THINNEST,
-        "one_thread": costs.ONE_THREAD,
-        "stack": costs.STACK,
+        "thinnest": cost_model.THINNEST,
+        "one_thread": cost_model.ONE_THREAD,
+        "stack": cost_model.STACK,
         "i": _output_index(spec),
         "fill": trained.scaling.fill is not None,
         "target_scaling": _scales_outputs(trained),

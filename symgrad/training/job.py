@@ -15,11 +15,11 @@ import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 import symgrad
-from symgrad.compiler.compile import compile
-from symgrad.compiler.spec import Spec
-from symgrad.compiler.spec import read as read_spec
-from symgrad.compiler.spec_training import WHOLE_BATCH, Training
+from symgrad.compiler import compile
 from symgrad.errors import DataError, SpecError
+from symgrad.spec.spec import Spec
+from symgrad.spec.spec import read as read_spec
+from symgrad.spec.training import WHOLE_BATCH, Training
 from symgrad.training.data import Samples, read
 from symgrad.training.record import Record
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.compiler.compile import compile
-from symgrad.compiler.spec import Spec
+from symgrad.compiler import compile
+from symgrad.spec.spec import Spec
 from symgrad.training.data import read_again
 from symgrad.training.evaluate import evaluate
 from symgrad.training.metrics import Figures, predicted_classes

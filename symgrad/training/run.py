@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.compiler.spec import Spec
+from symgrad.spec.spec import Spec
 from symgrad.training.checkpoint import Epoch
 from symgrad.training.fit import Ending
 from symgrad.training.folder import (

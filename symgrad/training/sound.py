@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from symgrad.compiler.spec import Spec
 from symgrad.errors import DataError, SpecError
+from symgrad.spec.spec import Spec
 from symgrad.training.labels import problem
 from symgrad.training.trained import Label, Trained
 

@@ -9,9 +9,9 @@ from types import ModuleType
 
 import numpy as np
 
-from symgrad.compiler.apart import compile_apart
-from symgrad.compiler.load import load
-from symgrad.compiler.spec_training import Training
+from symgrad.spec.training import Training
+from symgrad.targets.numba.load import load
+from symgrad.targets.numba.precompile import precompile
 
 _ENDLESS = 1 << 60
 
@@ -28,7 +28,7 @@ def warm(module: ModuleType, samples: Sequence[int], training: Training) -> None
     threads = any(any(each) and n >= works[0].patience for each, n in zip(many, calls, strict=True))
 
     numbers = [str(number) for number in (int(threads), rows, *samples)]
-    compile_apart(module, "symgrad.training.warm", numbers, (many, threads))
+    precompile(module, "symgrad.training.warm", numbers, (many, threads))
 
 
 def main(path: str, threads: int, rows: int, *samples: int) -> None:

@@ -1,6 +1,6 @@
 """Watching a training: what the command's bar does, and what a notebook may do in its own way."""
 
-from symgrad.compiler.spec_training import Training
+from symgrad.spec.training import Training
 from symgrad.training.checkpoint import Epoch
 
 

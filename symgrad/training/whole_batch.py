@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from scipy.optimize import minimize
 
-from symgrad.compiler.spec_training import WHOLE_BATCH, Training
+from symgrad.spec.training import WHOLE_BATCH, Training
 from symgrad.training.checkpoint import Checkpoint, Epoch
 from symgrad.training.fit import Ended, Ending, GoOn, Judgement, over
 from symgrad.training.module import Array, Module

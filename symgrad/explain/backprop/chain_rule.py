@@ -22,11 +22,11 @@ from typing import NamedTuple
 import numpy as np
 from sympy import Expr, Symbol
 
-from symgrad.compiler.differentiate import DerivativeGraph, Edge
-from symgrad.compiler.share import share
 from symgrad.language.count import of_value, operations, size, trees
 from symgrad.language.indices import SAMPLES
 from symgrad.language.program import Definition, Program, array, name_of
+from symgrad.passes.differentiate import DerivativeGraph, Edge
+from symgrad.passes.share import share
 
 
 @dataclass(frozen=True)

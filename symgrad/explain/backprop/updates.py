@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.compiler.compile import derivatives
+from symgrad.compiler import derivatives
 from symgrad.language.evaluate import evaluate
 from symgrad.language.program import Definition, Program, name_of, prune
 

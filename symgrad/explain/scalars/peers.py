@@ -18,9 +18,9 @@ from tempfile import TemporaryFile
 from threading import Thread
 from typing import IO, Any
 
-from symgrad.compiler.spec import Spec
 from symgrad.errors import SymgradError
 from symgrad.explain.clock import Clock
+from symgrad.spec.spec import Spec
 
 # The tools that can be named, and how they write their own names.
 PEERS = {"wrenfold": "wrenfold", "casadi": "CasADi", "symengine": "SymEngine"}

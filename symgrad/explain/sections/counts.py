@@ -3,19 +3,19 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
-from symgrad.compiler.compile import Compiled, derivatives
-from symgrad.compiler.differentiate import DerivativeGraph, differentiate
-from symgrad.compiler.expand import expand
-from symgrad.compiler.factor import Order, factor
-from symgrad.compiler.schedule import schedule
-from symgrad.compiler.share import share
-from symgrad.compiler.spec import Spec
-from symgrad.compiler.stabilize import stabilize
+from symgrad.compiler import Compiled, derivatives
 from symgrad.explain.backprop import chain_rule
 from symgrad.explain.backprop.by_hand import NoTextbook, backprop
 from symgrad.explain.report import Bars, Block, Section, Table, Words
 from symgrad.language.count import operations
 from symgrad.language.program import Program, prune
+from symgrad.lowering.schedule import schedule
+from symgrad.passes.differentiate import DerivativeGraph, differentiate
+from symgrad.passes.expand import expand
+from symgrad.passes.factor import Order, factor
+from symgrad.passes.share import share
+from symgrad.passes.stabilize import stabilize
+from symgrad.spec.spec import Spec
 
 RULE = (
     "Each scalar addition, subtraction, multiplication or division of two numbers is one "

@@ -2,12 +2,12 @@
 
 from sympy import Expr
 
-from symgrad.compiler.compile import Compiled
-from symgrad.compiler.differentiate import DerivativeGraph, textbook
+from symgrad.compiler import Compiled
 from symgrad.explain.report import Block, Equations, Section, Words, several
 from symgrad.language import latex, unicode
 from symgrad.language.program import Program, array, name_of, prune, reads
 from symgrad.language.views import formula, sizes
+from symgrad.passes.differentiate import DerivativeGraph, textbook
 
 # What a person still reads as a formula: nodes and levels of its tree, and paths that a derivative
 # sums over, through so many layers.

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.compiler.spec import Spec
 from symgrad.explain.clock import Clock
 from symgrad.explain.report import Block, Lines, Section, Series, Table, Words, several
 from symgrad.explain.sections.counts import Counts, count
+from symgrad.spec.spec import Spec
 
 WIDTHS = (2, 4, 8, 16, 32, 64)
 DEPTHS = (1, 2, 3, 4, 6, 8, 12)

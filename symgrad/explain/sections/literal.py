@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from symgrad.compiler.spec import Spec
 from symgrad.explain.clock import Clock
 from symgrad.explain.report import Block, Cell, Lines, Section, Series, Table, Words
 from symgrad.explain.scalars.peers import (
@@ -24,6 +23,7 @@ from symgrad.explain.scalars.peers import (
     run,
 )
 from symgrad.explain.sections.counts import by_hand, count
+from symgrad.spec.spec import Spec
 
 # Each widens or deepens the one before, so that the time goes up by a small factor at first.
 LADDER = (

@@ -11,7 +11,6 @@ Whether it is the same is tried on numbers.
 
 from fractions import Fraction
 
-from symgrad.compiler.formula import Binary, Call, Negate, Number, Tree, Variable
 from symgrad.interop.agreement import agree
 from symgrad.interop.errors import InteropError
 from symgrad.interop.onnx import nodes
@@ -19,6 +18,7 @@ from symgrad.interop.onnx.constants import scalar
 from symgrad.interop.onnx.linear import together
 from symgrad.interop.onnx.values import Condition, Constant, Expression, Settled, Value
 from symgrad.interop.text import substituted
+from symgrad.spec.formula import Binary, Call, Negate, Number, Tree, Variable
 
 # A softplus that is z from 20 on is off by 1e-10 there.
 _TOLERANCE = 1e-9

@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.compiler.formula import MAX_EXPONENT, parse
 from symgrad.interop import activations
 from symgrad.interop.onnx.constants import scalar
 from symgrad.interop.onnx.linear import ONE, ZERO, mapped, together
@@ -29,6 +28,7 @@ from symgrad.interop.onnx.values import (
     exact,
     shifted,
 )
+from symgrad.spec.formula import MAX_EXPONENT, parse
 
 
 def _float(call: Call, name: str, default: float) -> float:

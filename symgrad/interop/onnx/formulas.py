@@ -11,9 +11,9 @@ What would overflow as it stands is written in another form, as the compiler's `
 from collections.abc import Callable
 from fractions import Fraction
 
-from symgrad.compiler.formula import Binary, Call, Negate, Number, Tree, Variable
 from symgrad.interop.onnx.functions import FUNCTIONS, expm1, log1p, log_cosh, log_sum_exp, softplus
 from symgrad.interop.onnx.graph import Graph
+from symgrad.spec.formula import Binary, Call, Negate, Number, Tree, Variable
 
 _ONE = Number(Fraction(1))
 _OPERATORS = {"+": "Add", "-": "Sub", "*": "Mul", "/": "Div"}

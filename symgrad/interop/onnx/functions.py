@@ -16,8 +16,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from symgrad.compiler.coefficients import APPROXIMATIONS
 from symgrad.interop.onnx.graph import Graph
+from symgrad.targets.coefficients import APPROXIMATIONS
 
 # A normal tail beyond this many deviations is 0 in float64.
 _FARTHEST = 39.0

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from symgrad.compiler.formula import quoted
 from symgrad.interop.errors import InteropError
 from symgrad.interop.onnx.values import Value
+from symgrad.spec.formula import quoted
 
 
 @dataclass(frozen=True, eq=False)

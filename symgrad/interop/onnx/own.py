@@ -8,13 +8,13 @@ out is it the network in the file. An edited graph is read like any other.
 import json
 from typing import Any
 
-from symgrad.compiler.limits import FILE_BYTES
-from symgrad.compiler.spec import Spec
 from symgrad.errors import SpecError
 from symgrad.interop.errors import InteropError
 from symgrad.interop.network import Network, join
 from symgrad.interop.onnx.constants import tensor
 from symgrad.interop.onnx.names import PRODUCER, SPEC
+from symgrad.spec.limits import FILE_BYTES
+from symgrad.spec.spec import Spec
 
 
 def own(model: Any) -> Network | None:

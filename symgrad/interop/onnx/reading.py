@@ -12,8 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.compiler.formula import has_sum, quoted
-from symgrad.compiler.spec_names import module_problem
 from symgrad.interop.activations import is_softmax
 from symgrad.interop.errors import InteropError
 from symgrad.interop.network import (
@@ -42,6 +40,8 @@ from symgrad.interop.onnx.values import (
     Value,
 )
 from symgrad.interop.text import text
+from symgrad.spec.formula import has_sum, quoted
+from symgrad.spec.names import module_problem
 
 
 def read(

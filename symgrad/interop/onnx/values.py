@@ -21,7 +21,10 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from symgrad.compiler.formula import (
+from symgrad.interop.errors import InteropError
+from symgrad.interop.network import Array, rounded
+from symgrad.interop.text import substituted
+from symgrad.spec.formula import (
     MAX_DEPTH,
     MAX_LENGTH,
     Binary,
@@ -31,9 +34,6 @@ from symgrad.compiler.formula import (
     Tree,
     Variable,
 )
-from symgrad.interop.errors import InteropError
-from symgrad.interop.network import Array, rounded
-from symgrad.interop.text import substituted
 
 # A leaf c·z + d, exact.
 Affine: TypeAlias = tuple[Fraction, Fraction]

@@ -16,8 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from symgrad.compiler.formula import has_sum
-from symgrad.compiler.spec import Spec
 from symgrad.interop.errors import InteropError, needed
 from symgrad.interop.network import Array, Network
 from symgrad.interop.onnx.activations import activation
@@ -26,6 +24,8 @@ from symgrad.interop.onnx.graph import Graph
 from symgrad.interop.onnx.load import quietly, unreadable
 from symgrad.interop.onnx.names import INPUT, OUTPUT, PRODUCER, SPEC
 from symgrad.interop.onnx.scaling import around, metadata
+from symgrad.spec.formula import has_sum
+from symgrad.spec.spec import Spec
 from symgrad.training.atomic import write as write_whole
 from symgrad.training.run import Run
 from symgrad.training.trained import Trained

@@ -1,0 +1,226 @@
+"""compiler: the passes, one after the other, and what they come to."""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from sympy import Expr
+
+from symgrad.errors import SymgradError
+from symgrad.language.evaluate import Decimals, Floats, evaluate
+from symgrad.language.latex import displayed
+from symgrad.language.program import Program
+from symgrad.language.summary import summary
+from symgrad.language.views import formula
+from symgrad.lowering.schedule import Schedule, schedule
+from symgrad.masks import refuse_masked
+from symgrad.passes.differentiate import DerivativeGraph, differentiate
+from symgrad.passes.expand import expand
+from symgrad.passes.factor import Order, factor
+from symgrad.passes.guard import guard
+from symgrad.passes.share import share
+from symgrad.passes.stabilize import stabilize
+from symgrad.passes.update import update
+from symgrad.spec.spec import Spec, read
+from symgrad.targets.cache import folders
+from symgrad.targets.numba.emit import emit, parameters
+from symgrad.targets.numba.load import load, load_text
+from symgrad.targets.write import write
+
+_LONG_AGO = 946_684_800  # 2000-01-01; ZIP files, for one, know no year before 1980
+
+# The most equations that a notebook typesets at once.
+DISPLAYED = 60
+
+
+@dataclass(frozen=True)
+class Stages:
+    """What every pass has made of a spec."""
+
+    expand: Program
+    stabilize: Program
+    share: Program
+    differentiate: DerivativeGraph
+    factor: Program
+    gradient: Program
+    schedule: Mapping[str, Schedule]
+    update: Program | None
+    source: str
+
+
+def passes(spec: Spec, order: Order = "loss-first") -> Stages:
+    """The compiler: spec → expression → derivative by all weights at once → source."""
+    expanded = expand(spec)  # the one loss expression, in shared form
+    stable = stabilize(expanded)  # the same, finite in floating point
+    shared = share(stable)  # the same, nothing computed twice
+    graph = differentiate(shared)  # the local partial derivatives
+    factored = factor(graph, order)  # the derivative by all weights at once
+    gradient = guard(share(factored))  # forward and backward share what they have in common
+    schedules = {
+        "predict": schedule(shared, ("y",)),
+        "loss": schedule(shared, ("E",)),
+        "gradient": schedule(gradient, ("E", *derivatives(gradient))),
+    }  # which definitions are products and which share loops, and where arrays live
+    step = None
+    if spec.training is not None and not spec.training.whole_batch:
+        step = share(update(spec.training, spec.weights))  # what the optimizer does with it
+    source = emit(spec, gradient, schedules, order, step)  # a module's text
+    return Stages(expanded, stable, shared, graph, factored, gradient, schedules, step, source)
+
+
+def derivatives(program: Program) -> list[str]:
+    return [name for name in program.outputs if name.startswith("d_")]
+
+
+class Compiled:
+    """A spec, compiled: the loss and its gradient as formulas, as a program, and as a module."""
+
+    def __init__(self, spec: Spec, order: Order = "loss-first", into: Path | None = None) -> None:
+        self.spec = spec
+        self.order = order
+        self.stages = passes(spec, order)
+        self._file = write({self._file_name: self.source}, into)[0] if into else None
+
+    @property
+    def program(self) -> Program:
+        """Loss and gradient, every part defined once."""
+        return self.stages.gradient
+
+    @property
+    def source(self) -> str:
+        """The emitted module's text."""
+        return self.stages.source
+
+    @cached_property
+    def loss(self) -> Expr:
+        """The loss as one formula in x, t and the weights; TooLarge where that is too large."""
+        return formula(self.stages.expand, "E")
+
+    @cached_property
+    def gradient(self) -> "Gradient":
+        """The derivative of the loss by each weight as one formula: gradient["W2"][i1, i2]."""
+        return Gradient(self.program)
+
+    @cached_property
+    def module(self) -> ModuleType:
+        """The emitted module, imported: from the folder given to `compile`, else from a cache, or a
+        folder for this run; where no file can be written at all, from memory."""
+        if self._file is None:
+            self._file = self._kept()
+        return load(self._file) if self._file else load_text(self.source, self.spec.name)
+
+    def write(self, folder: str | os.PathLike[str]) -> Path:
+        """Writes the module into a folder as NAME.py, whole or not at all; returns its path."""
+        return write({self._file_name: self.source}, folder)[0]
+
+    def evaluate(
+        self,
+        theta: Any,
+        x: Any,
+        t: Any,
+        w: Any = None,
+        digits: int | None = None,
+        **penalties: float,
+    ) -> tuple[Any, np.ndarray]:
+        """The loss and its gradient by a plain, slow interpreter of the program.
+
+        theta of shape (weights,), x (samples, inputs), t (samples, outputs), and w (samples,) where
+        the spec has sample weights; l1 and l2 where it leaves these to be given. Computes in
+        float64, or with `digits` decimal digits (mpmath), where arrays hold mpf numbers. Returns
+        (loss, gradient), the gradient laid out like theta. Raises ValueError for masked values.
+        """
+        refuse_masked(theta=theta, x=x, t=t, w=w)
+        arithmetic = Decimals(digits) if digits else Floats()
+        flat = arithmetic.array(theta)
+        layout = parameters(self.program)
+        if flat.shape != (self.spec.weights,):
+            raise ValueError(f"theta must be of shape ({self.spec.weights},), came {flat.shape}")
+        given = {"x": x, "t": t} | ({"w": w} if self.spec.loss.sample_weights else {})
+        if set(penalties) != set(self.spec.loss.arguments):
+            wanted = ", ".join(self.spec.loss.arguments) or "no penalty"
+            came = ", ".join(penalties) or "none"
+            raise TypeError(f"the spec has {wanted} to be given, came {came}")
+        given |= penalties
+        for name, (offset, shape) in layout.items():
+            given[name] = flat[offset : offset + int(np.prod(shape))].reshape(shape)
+        values = evaluate(self.program, given, arithmetic)
+        gradient = np.concatenate([np.ravel(values[f"d_{name}"]) for name in layout])
+        return values["E"], gradient
+
+    def __repr__(self) -> str:
+        return f"Compiled {self.spec.name}: {summary(self.program)}"
+
+    def _repr_latex_(self) -> str:
+        """The program's equations, as notebooks typeset them."""
+        return displayed(self.program, DISPLAYED)
+
+    def _repr_html_(self) -> str:
+        """The same with counts and a picture, for notebooks."""
+        from symgrad.showing.notebook import html
+
+        return html(self.program, self.source)
+
+    @property
+    def _file_name(self) -> str:
+        return f"{self.spec.name}.py"
+
+    def _kept(self) -> Path | None:
+        """The module's file in a folder of this source's own; None where there is room for none."""
+        for folder in folders(sha256(self.source.encode()).hexdigest()[:32]):
+            with suppress(SymgradError):
+                # A folder is for one content: whoever writes it, Numba finds the same file.
+                return write({self._file_name: self.source}, folder, moment=_LONG_AGO)[0]
+        return None
+
+
+class Gradient(Mapping[str, Expr]):
+    """The derivative by each weight array as one formula, written out when it is asked for."""
+
+    def __init__(self, program: Program) -> None:
+        self._names = [name.removeprefix("d_") for name in derivatives(program)]
+        self._program = program
+
+    def __getitem__(self, weight: str) -> Expr:
+        if weight not in self._names:
+            raise KeyError(weight)
+        return formula(self._program, f"d_{weight}")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+def compile(
+    spec: str | os.PathLike[str] | Mapping[str, Any] | Spec,
+    into: str | os.PathLike[str] | None = None,
+    order: Order = "loss-first",
+) -> Compiled:
+    """Compiles a spec: a path to a TOML or JSON file, a dict of the same form, or a `Spec`.
+
+    The module is written into the folder `into` if one is given. `order` is that of `factor`:
+    "loss-first" is backpropagation. Raises SpecError, one message with the place in the file, if
+    the spec is wrong.
+    """
+    return Compiled(read(spec), order, Path(into) if into is not None else None)
+
+
+def write_all(compiled: list[Compiled], folder: str | os.PathLike[str]) -> list[Path]:
+    """Writes several modules into a folder: all of them, or none.
+
+    Raises SymgradError if two have one name, or the folder can't be written.
+    """
+    names = [one.spec.name for one in compiled]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise SymgradError(
+            f"{min(twice)}: two specs of this name; a module would overwrite another"
+        )
+    return write({one._file_name: one.source for one in compiled}, folder)

@@ -1,0 +1,221 @@
+"""buffers: where the arrays of a schedule live, and which of them share their place.
+
+    local    one element at a time, a variable
+    row      one sample's elements, in a small array on the stack
+    block    the elements of a block of samples, in the scratch memory of a call
+    whole    weights' worth of elements: in scratch memory too, or in memory of their own
+    output   given memory: the gradient, or the output y
+
+What is read only inside its loop takes no memory. An array that is written element by element where
+another is read for the last time takes that array's place; and scratch memory is given out anew as
+soon as its array has been read for the last time.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from sympy import Symbol
+
+from symgrad.language.indices import SAMPLE
+from symgrad.language.program import Definition, Program, indices_of, name_of, reads
+from symgrad.lowering import cost_model
+from symgrad.lowering.canonical import size, sums_over_samples
+from symgrad.lowering.schedule import Product, Schedule, definitions_of, groups
+
+Storage = Literal["local", "row", "block", "whole", "output"]
+
+ALIGNED = 16  # numbers; scratch arrays begin at multiples of it, as the widest vectors like it
+
+
+@dataclass(frozen=True)
+class Buffers:
+    """Where each array of a schedule lives.
+
+    `takes_over[v] = u` says that v is written into the memory of u, which is not read afterwards.
+    `offsets` has the place in scratch memory, in numbers, of arrays that live there; `rows` is how
+    many samples a block has, and `size` how many numbers the scratch memory holds.
+    """
+
+    storage: dict[str, Storage]
+    takes_over: dict[str, str]
+    offsets: dict[str, int]
+    rows: int
+    size: int
+
+    def place(self, name: str) -> str:
+        """The array whose memory `name` lives in, itself in most cases."""
+        while name in self.takes_over:
+            name = self.takes_over[name]
+        return name
+
+    def apart(self, name: str) -> bool:
+        """Whether an array that is computed at the end has memory of its own."""
+        return self.storage[name] == "whole" and name not in self.takes_over
+
+
+def buffers(schedule: Schedule, itemsize: int) -> Buffers:
+    """The memory of a schedule whose numbers take `itemsize` bytes."""
+    storage = _storage(schedule)
+    takes_over = _handovers(schedule, storage)
+    places = Buffers(storage, takes_over, {}, 0, 0)
+    used = _lifetimes(schedule, places)
+    program = schedule.program
+    sizes = {name: size(program, _indices(program, name)) for name in used}
+    shelves, numbers = _shelves(
+        {name: span for name, span in used.items() if storage[name] == "block"}, sizes
+    )
+    rows = cost_model.block_rows(program, numbers, itemsize)
+    offsets = {name: start * rows for name, start in shelves.items()}
+    end = numbers * rows
+    for name in used:
+        if storage[name] != "block":
+            offsets[name] = end
+            end += _aligned(sizes[name])
+    return Buffers(storage, takes_over, offsets, rows, end)
+
+
+def _indices(program: Program, name: str) -> tuple[Symbol, ...]:
+    return program.by_name[name].indices
+
+
+# Where arrays live
+
+
+def _storage(schedule: Schedule) -> dict[str, Storage]:
+    """The smallest place that each definition's readers leave it."""
+    program, blocks = schedule.program, schedule.in_order
+    storage: dict[str, Storage] = {}
+    readers: dict[str, set[tuple[int, int]]] = {}
+    homes: dict[str, tuple[int, int]] = {}
+    for number, block in enumerate(blocks):
+        for place, group in enumerate(groups(block)):
+            for definition in group:
+                homes[definition.name] = (number, place)
+                for read in reads(definition.value):
+                    readers.setdefault(name_of(read), set()).add((number, place))
+    row_numbers = 0
+    for definition in program.definitions:
+        name, home = definition.name, homes[definition.name]
+        read_in = readers.get(name, set())
+        within = all(block == home[0] for block, _ in read_in)
+        if name in program.outputs:
+            storage[name] = "output"
+        elif not definition.indices:
+            storage[name] = "local"
+        elif SAMPLE not in definition.indices:
+            storage[name] = "whole"
+        elif isinstance(blocks[home[0]], Product):
+            storage[name] = "block"
+        elif read_in <= {home} or (read_in and definition.indices == (SAMPLE,) and within):
+            storage[name] = "local"
+        elif within and row_numbers + size(program, definition.indices) <= cost_model.STACK:
+            storage[name] = "row"
+            row_numbers += size(program, definition.indices)
+        else:
+            storage[name] = "block"
+    return storage
+
+
+def _handovers(schedule: Schedule, storage: dict[str, Storage]) -> dict[str, str]:
+    """Which arrays are written where another was that is read for the last time just then."""
+    program = schedule.program
+    places = [(block, group) for block in schedule.in_order for group in groups(block)]
+    last_read = {
+        name_of(read): place
+        for place, (_, group) in enumerate(places)
+        for definition in group
+        for read in reads(definition.value)
+    }
+    taken_over: dict[str, str] = {}
+    gone: set[str] = set()
+    for place, (block, group) in enumerate(places):
+        if isinstance(block, Product):
+            continue
+        for definition in group:
+            if storage[definition.name] in ("local", "row") or sums_over_samples(definition):
+                continue  # a sum is begun before the loop that still reads the other array
+            for name in _read_through(definition, group, storage):
+                if (
+                    storage.get(name) in ("block", "whole")
+                    and name not in gone
+                    and last_read[name] == place
+                    and program.by_name[name].indices == definition.indices
+                    and _read_in_place(group, name, definition)
+                ):
+                    gone.add(name)
+                    if storage[definition.name] == "output":
+                        taken_over[name] = definition.name
+                    else:
+                        taken_over[definition.name] = name
+                    break
+    return taken_over
+
+
+def _read_through(
+    definition: Definition, group: list[Definition], storage: dict[str, Storage]
+) -> list[str]:
+    """The arrays that a definition reads, also by way of the local variables of its loop."""
+    local = {member.name: member for member in group if storage[member.name] == "local"}
+    names = [name_of(read) for read in reads(definition.value)]
+    for name in names:
+        if name in local:
+            names += [
+                name_of(read) for read in reads(local[name].value) if name_of(read) not in names
+            ]
+    return names
+
+
+def _read_in_place(group: list[Definition], name: str, writer: Definition) -> bool:
+    """Whether a loop reads an array only at the element that it is at, and not after `writer`."""
+    place = group.index(writer)
+    return all(
+        indices_of(read) == writer.indices and number <= place
+        for number, definition in enumerate(group)
+        for read in reads(definition.value)
+        if name_of(read) == name
+    )
+
+
+# Scratch memory
+
+
+def _lifetimes(schedule: Schedule, places: Buffers) -> dict[str, tuple[int, int]]:
+    """The first and the last block that each array in scratch memory is needed in.
+
+    Not narrower: in a loop over samples, what is done last for one sample comes before what is done
+    first for the next.
+    """
+    spans: dict[str, tuple[int, int]] = {}
+    for number, block in enumerate((*schedule.before, *schedule.blocks)):
+        for definition in definitions_of(block):
+            for name in (definition.name, *map(name_of, reads(definition.value))):
+                home = places.place(name)
+                if places.storage.get(home) in ("block", "whole"):
+                    first, _ = spans.get(home, (number, number))
+                    spans[home] = (first, number)
+    return spans
+
+
+def _shelves(
+    spans: dict[str, tuple[int, int]], sizes: dict[str, int]
+) -> tuple[dict[str, int], int]:
+    """Offsets, for one sample, of arrays such that none overlaps another while both are alive."""
+    offsets: dict[str, int] = {}
+    for name in sorted(spans, key=lambda name: (-sizes[name], spans[name], name)):
+        first, last = spans[name]
+        busy = sorted(
+            (offsets[other], offsets[other] + sizes[other])
+            for other in offsets
+            if spans[other][0] <= last and first <= spans[other][1]
+        )
+        start = 0
+        for begin, end in busy:
+            if start + sizes[name] <= begin:
+                break
+            start = max(start, end)
+        offsets[name] = start
+    return offsets, max((offsets[name] + sizes[name] for name in offsets), default=0)
+
+
+def _aligned(size: int) -> int:
+    return -(-size // ALIGNED) * ALIGNED

@@ -1,0 +1,183 @@
+"""canonical: every definition in a form that can be run: a product, a sum over samples, or loops.
+
+Matrix products get a name of their own (x_W1 = Σ x·W1, then z1 = x_W1 + b1), and so do sums that
+are needed once a sample but stand in something computed for every unit, and sums over samples
+that something is added to: the samples are gone through once, and the rest is added at the end.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from math import prod
+
+from sympy import Add, Expr, Indexed, Mul, Sum, Symbol
+from sympy.concrete.expr_with_limits import ExprWithLimits
+
+from symgrad.language.indices import (
+    SAMPLE,
+    bounds,
+    free_indices,
+    operands,
+    product,
+    rebuild,
+    reduction_like,
+)
+from symgrad.language.notation import undistributed
+from symgrad.language.order import factors as factors_of
+from symgrad.language.order import terms as terms_of
+from symgrad.language.program import Definition, Program, array, indices_of, name_of
+from symgrad.passes.share import name_for
+
+
+@undistributed
+def canonical(program: Program, least: int) -> Program:
+    """`program` with definitions that are each Σ c·reduction + rest.
+
+    Matrix products of `least` multiplications a sample or more are definitions of their own.
+    """
+    return _Canonical(program, least).run()
+
+
+class _Canonical:
+    def __init__(self, program: Program, least: int) -> None:
+        self.program, self.least = program, least
+        self.taken = {*program.given, *program.by_name}
+        self.definitions: list[Definition] = []
+        self.named: dict[Expr, Expr] = {}
+
+    def run(self) -> Program:
+        for definition in self.program.definitions:
+            self.definitions.append(self._split(definition))
+        return self.program.with_definitions(self.definitions)
+
+    def _split(self, definition: Definition) -> Definition:
+        if matrices(self.program, definition, self.least):
+            return definition
+        terms = terms_of(definition.value)
+        summed = [term for term in terms if _sums_over_samples(term)]
+        if definition.indices and summed and len(summed) < len(terms):
+            rest = [self._term(term, definition) for term in terms if term not in summed]
+            total = self._split(replace(definition, value=Add(*summed)))
+            # as large as what it is a part of, so that it can be summed up in its place
+            part = self._named(total.value, definition, definition.indices)
+            return replace(definition, value=Add(*rest, part))
+        return replace(definition, value=Add(*(self._term(term, definition) for term in terms)))
+
+    def _term(self, term: Expr, definition: Definition) -> Expr:
+        """A term with the reductions in it named, unless it is c·Σ body and needed as often."""
+        factors = factors_of(term)
+        sums = [factor for factor in factors if isinstance(factor, ExprWithLimits)]
+        others = [factor for factor in factors if not isinstance(factor, ExprWithLimits)]
+        alone = len(sums) == 1 and not any(map(_has_reduction, others))
+        if alone and isinstance(sums[0], Sum) and self._belongs(sums[0], definition):
+            body = self._inside(sums[0].function, definition)
+            whole = reduction_like(sums[0], body, bounds(sums[0]))
+            part = Definition(definition.target, whole)
+            if matrices(self.program, part, self.least):
+                whole = self._named(whole, definition)
+            return product([*others, whole])
+        if alone and term == sums[0] == definition.value:
+            return reduction_like(
+                sums[0], self._inside(sums[0].function, definition), bounds(sums[0])
+            )
+        return self._inside(term, definition)
+
+    def _belongs(self, reduction: Expr, definition: Definition) -> bool:
+        """Whether it is needed for every element of the target, not once for many of them.
+
+        Sums over samples are always taken as if: only derivatives by weights are summed from block
+        to block, and a sum of its own for several of them would need a place of its own.
+        """
+        return (
+            free_indices(reduction) == set(definition.indices)
+            or not definition.indices
+            or SAMPLE in bounds(reduction)
+        )
+
+    def _inside(self, value: Expr, definition: Definition) -> Expr:
+        """`value` with every reduction in it defined apart."""
+        parts = [self._inside(part, definition) for part in operands(value)]
+        if parts and tuple(parts) != operands(value):
+            value = rebuild(value, parts)
+        return self._named(value, definition) if isinstance(value, ExprWithLimits) else value
+
+    def _named(
+        self, value: Expr, user: Definition, indices: tuple[Symbol, ...] | None = None
+    ) -> Expr:
+        """The name of `value`, which is defined here where it has none: for the indices that it
+        has, or for those that are wanted."""
+        if isinstance(value, Indexed):
+            return value
+        if value not in self.named:
+            name = stem = _product_name(value) or name_for(value, user.name)
+            while name in self.taken:
+                name = f"{name}_" if name != stem else f"{stem}_of_{user.name}"
+            self.taken.add(name)
+            order = [i for i in user.indices if i in free_indices(value)]
+            rest = sorted(free_indices(value) - set(order), key=lambda index: index.name)
+            self.named[value] = array(name, *(indices or (*order, *rest)))
+            self.definitions.append(Definition(self.named[value], value))
+        return self.named[value]
+
+
+def _has_reduction(value: Expr) -> bool:
+    return isinstance(value, ExprWithLimits) or any(map(_has_reduction, operands(value)))
+
+
+def _product_name(value: Expr) -> str | None:
+    """x_W1 for Σ x·W1."""
+    factors = operands(value.function) if isinstance(value, Sum) else ()
+    if isinstance(value, Sum) and isinstance(value.function, Mul):
+        if all(isinstance(factor, Indexed) for factor in factors):
+            return "_".join(map(name_of, factors))
+    return None
+
+
+def matrices(
+    program: Program, definition: Definition, least: int
+) -> tuple[Indexed, Indexed] | None:
+    """The two matrices whose product the definition is, if it is one and not a smaller one."""
+    value, target = definition.value, definition.target
+    if not isinstance(value, Sum) or len(bounds(value)) != 1 or len(indices_of(target)) != 2:
+        return None
+    ((index, _),) = bounds(value).items()
+    factors = factors_of(value.function)
+    if len(factors) != 2 or not all(
+        isinstance(f, Indexed) and len(f.indices) == 2 for f in factors
+    ):
+        return None
+    if multiplications(program, definition) < least:
+        return None
+    rows, columns = indices_of(target)
+    for left, right in (factors, factors[::-1]):
+        if set(left.indices) == {rows, index} and set(right.indices) == {index, columns}:
+            return left, right
+    return None
+
+
+def multiplications(program: Program, definition: Definition) -> int:
+    """Multiplications that a product of matrices takes for one sample."""
+    indices = {*definition.indices, *free_indices(definition.value.function)}
+    return size(program, indices)
+
+
+def size(program: Program, indices: Iterable[Symbol]) -> int:
+    """Numbers that an array of these indices holds, of one sample."""
+    return prod(int(program.extent(index)) for index in indices if index != SAMPLE)
+
+
+def over_samples(definition: Definition) -> bool:
+    """Whether it is computed sample by sample: it has samples, or sums over them."""
+    return SAMPLE in definition.indices or any(map(_sums_over_samples, terms_of(definition.value)))
+
+
+def sums_over_samples(definition: Definition) -> bool:
+    """Whether it is a sum over the samples, complete when all have been gone through."""
+    return SAMPLE not in definition.indices and over_samples(definition)
+
+
+def _sums_over_samples(term: Expr) -> bool:
+    return any(
+        SAMPLE in bounds(factor)
+        for factor in factors_of(term)
+        if isinstance(factor, ExprWithLimits)
+    )

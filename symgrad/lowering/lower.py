@@ -1,0 +1,464 @@
+"""lower: a schedule as a lowered program, the statements of each definition under its equation."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from math import inf, prod
+
+from sympy import Add, Expr, Indexed, Pow, Symbol
+from sympy import Sum as SymPySum
+from sympy.concrete.expr_with_limits import ExprWithLimits
+
+from symgrad.language.dtypes import Dtype
+from symgrad.language.functions import Peak
+from symgrad.language.indices import SAMPLE, SAMPLES, axis, bounds, product
+from symgrad.language.notation import undistributed
+from symgrad.language.order import factors as factors_of
+from symgrad.language.order import terms as terms_of
+from symgrad.language.program import Definition, indices_of, name_of, reads
+from symgrad.language.unicode import equation
+from symgrad.lowering import cost_model, outline
+from symgrad.lowering.buffers import Buffers
+from symgrad.lowering.canonical import sums_over_samples
+from symgrad.lowering.program import (
+    WHOLE_ZERO,
+    Accumulate,
+    Alias,
+    Allocate,
+    Assign,
+    Branch,
+    Buffer,
+    Choice,
+    Comment,
+    Compare,
+    Convert,
+    Element,
+    Function,
+    Local,
+    Loop,
+    Matrix,
+    MatrixProduct,
+    Number,
+    Parameter,
+    Statement,
+    Variable,
+    calls,
+    equal,
+    index,
+    whole,
+)
+from symgrad.lowering.schedule import Block, Nest, Product, Rows, Schedule, definitions_of, loops
+from symgrad.lowering.values import Lowering
+
+# Where each weight array lies in the flat vector, and its shape.
+Layout = Mapping[str, tuple[int, tuple[int, ...]]]
+
+IN_TURN = "in the same memory, one after the other"
+
+
+@dataclass(frozen=True)
+class Part:
+    """Statements that stand in one function; what they read and write, whether they have scratch
+    memory, and how many units the loops have that are not to be unrolled, by name."""
+
+    statements: tuple[Statement, ...]
+    reads: frozenset[str]
+    writes: frozenset[str]
+    extents: dict[str, int]
+    uses_samples: bool
+    in_scratch: bool
+
+
+@dataclass(frozen=True)
+class Body:
+    """The parts of a schedule, by when they run, the functions of the module that they call, and
+    those for loops that are alike."""
+
+    totals: Part
+    before: Part
+    block: Part
+    after: Part
+    functions: frozenset[str]
+    alike: tuple[Function, ...]
+
+
+@undistributed
+def lower(schedule: Schedule, places: Buffers, layout: Layout, family: str, dtype: Dtype) -> Body:
+    """The statements that run `schedule`; functions that are shared among layers have a name that
+    begins with `family`, and gradients lie in `gradient` as `layout` has it."""
+    return _Writer(schedule, places, layout, family, dtype).run()
+
+
+class _Writer:
+    def __init__(
+        self, schedule: Schedule, places: Buffers, layout: Layout, family: str, dtype: Dtype
+    ) -> None:
+        self.schedule, self.places, self.layout, self.family = schedule, places, layout, family
+        self.program = schedule.program
+        self.doubles: set[str] = set()  # the scalars that are summed in double precision
+        self.lowering = Lowering("real", self._element, self._scalar_read, dtype)
+        self.section = ""
+        self.samples = "rows"  # how many samples a loop goes through
+        self.extents: dict[str, int] = {}
+
+    def run(self) -> Body:
+        plan = self.schedule
+        sums = [d for block in plan.blocks for d in definitions_of(block) if sums_over_samples(d)]
+        scalars = [d for d in sums if not d.indices]
+        self.samples = "samples"
+        totals = self._part(list(plan.totals), [s for d in plan.totals for s in self._total(d)])
+        self.samples = "rows"
+        before = self._part(
+            [nest.definition for nest in plan.before],
+            [s for nest in plan.before for s in self._block(nest)],
+            in_scratch=True,
+        )
+        written = [
+            outline.Block(tuple(self._block(block)), self._purpose(block)) for block in plan.blocks
+        ]
+        names = outline.Names(
+            place=self.places.place,
+            outside={*self.program.given, *self.program.by_name, *self.extents},
+            within={n for n, storage in self.places.storage.items() if storage == "local"},
+            parameter=self._parameter,
+        )
+        statements, alike = outline.outlined(
+            written, names, cost_model.ALIKE_FROM, f"_{self.family}"
+        )
+        block = self._part(
+            [d for block in plan.blocks for d in definitions_of(block)],
+            [*self._local(), *self._begun(sums), *statements],
+            in_scratch=True,
+        )
+        after = self._part(
+            [*(nest.definition for nest in plan.after), *scalars],
+            [
+                *self._own(plan.after),
+                *(s for nest in plan.after for s in self._block(nest)),
+                *(s for d in scalars for s in self._end(d)),
+            ],
+        )
+        parts = (totals, before, block, after)
+        called = (calls(body) for body in (p.statements for p in parts))
+        shared = (calls(function.body) for function in alike)
+        return Body(*parts, frozenset().union(*called, *shared), alike)
+
+    def _part(
+        self, definitions: list[Definition], body: list[Statement], in_scratch: bool = False
+    ) -> Part:
+        extents, self.extents = self.extents, {}
+        return Part(
+            tuple(body),
+            frozenset(name_of(read) for d in definitions for read in reads(d.value)),
+            frozenset(d.name for d in definitions),
+            dict(sorted(extents.items())),
+            any(d.value.has(SAMPLES) for d in definitions),
+            in_scratch,
+        )
+
+    # Loops that others are like
+
+    def _purpose(self, block: Block) -> str:
+        """What a loop over samples is for: the last array that others read. "" if a scalar is
+        summed in it, which a function could not do for its caller."""
+        if not isinstance(block, Rows) or any(
+            definition.indices in ((), (SAMPLE,)) for definition in block.definitions
+        ):
+            return ""
+        kept = [d for d in definitions_of(block) if self.places.storage[d.name] != "local"]
+        return next((d.name for d in reversed(kept) if not sums_over_samples(d)), "")
+
+    def _parameter(self, name: str) -> Parameter:
+        """What a function is given for a name of its callers."""
+        if name in self.extents:
+            return Parameter(name, "whole")
+        target = self.program.given.get(name)
+        if name in self.program.by_name:
+            target = self.program.by_name[name].target
+        indices = () if target is None else self._stored(name, indices_of(target))
+        return Parameter(name, "real", tuple(map(self._named_extent, indices)))
+
+    def _named_extent(self, index: Symbol) -> int | str:
+        if index == SAMPLE:
+            return self.samples
+        extent = int(self.program.extent(index))
+        return extent if extent < cost_model.OPAQUE_FROM else f"units{axis(index)}"
+
+    # Buffers
+
+    def _local(self) -> Iterable[Statement]:
+        """Small arrays for one sample, and the names of what takes over another's memory."""
+        for definition in self._in_blocks():
+            if self.places.storage[definition.name] == "row":
+                yield Local(self._buffer(definition.name, definition.indices))
+        for definition in self._in_blocks():
+            yield from self._handed_over(definition)
+
+    def _own(self, nests: tuple[Nest, ...]) -> Iterable[Statement]:
+        """Buffers for what is computed at the end and is no output."""
+        for nest in nests:
+            definition = nest.definition
+            if self.places.apart(definition.name):
+                yield Allocate((self._buffer(definition.name, definition.indices),))
+        for nest in nests:
+            yield from self._handed_over(nest.definition)
+            for read in dict.fromkeys(map(name_of, reads(nest.definition.value))):
+                if read in self.program.by_name and sums_over_samples(self.program.by_name[read]):
+                    yield from self._handed_over(self.program.by_name[read])
+
+    def _buffer(self, name: str, indices: tuple[Symbol, ...]) -> Buffer:
+        stored = self._stored(name, indices)
+        return Buffer(name, "real", tuple(whole(int(self.program.extent(i))) for i in stored))
+
+    def _handed_over(self, definition: Definition) -> Iterable[Statement]:
+        if definition.name in self.places.takes_over:
+            yield Alias(definition.name, self.places.place(definition.name), IN_TURN)
+
+    def _in_blocks(self) -> Iterable[Definition]:
+        return (d for block in self.schedule.blocks for d in definitions_of(block))
+
+    def _stored(self, name: str, indices: tuple[Symbol, ...]) -> tuple[Symbol, ...]:
+        """The indices that an element is found by in memory: a row has those of one sample."""
+        row = self.places.storage.get(name) == "row"
+        return tuple(index for index in indices if not (row and index == SAMPLE))
+
+    def _extent(
+        self, index: Symbol, unrolled: int = cost_model.OPAQUE_FROM - 1
+    ) -> Number | Variable:
+        """How often a loop runs: a number where LLVM may unroll it, else a name."""
+        if index == SAMPLE or axis(index) == "n":
+            return Variable(self.samples, "whole")
+        extent = int(self.program.extent(index))
+        if extent <= unrolled:
+            return whole(extent)
+        name = f"units{axis(index)}"
+        self.extents[name] = extent
+        return Variable(name, "whole")
+
+    def _element(self, read: Indexed) -> Variable | Element:
+        name = name_of(read)
+        if self.places.storage.get(name) == "local":
+            return Variable(name, "real")
+        stored = self._stored(name, indices_of(read))
+        return Element(name, tuple(index(i.name) for i in stored), "real")
+
+    def _scalar_read(self, read: Symbol) -> Variable:
+        return Variable(read.name, "double" if read.name in self.doubles else "real")
+
+    def _target(self, definition: Definition) -> Variable | Element:
+        if definition.indices:
+            return self._element(definition.target)
+        return self._scalar_read(definition.target)
+
+    def _comment(self, definition: Definition) -> Comment:
+        """The equation, headed by its layer and direction where these change."""
+        here, self.section = self.section, section(definition)
+        head = f"{self.section}: " if self.section != here else ""
+        return Comment(head + equation(definition))
+
+    # Blocks
+
+    def _block(self, block: Block) -> Iterable[Statement]:
+        match block:
+            case Product():
+                yield from self._product(block)
+            case Nest(definition):
+                yield self._comment(definition)
+                yield from self._nest(definition)
+            case Rows(definitions):
+                yield from self._rows(definitions)
+
+    def _product(self, block: Product) -> Iterable[Statement]:
+        left, right = (
+            Matrix(name_of(matrix), transposed)
+            for matrix, transposed in zip((block.left, block.right), block.transposed, strict=True)
+        )
+        keeps = sums_over_samples(block.definition)
+        keep = Variable("keep", "real") if keeps else Number(0.0, "real")
+        yield self._comment(block.definition)
+        yield MatrixProduct(left, right, block.definition.name, keep, index("at_once"))
+
+    def _nest(self, definition: Definition) -> Iterable[Statement]:
+        if definition.indices:
+            yield from self._around(definition.indices, self._assign(definition))
+        else:
+            yield from self._scalar(definition)
+
+    def _rows(self, definitions: tuple[Definition, ...]) -> Iterable[Statement]:
+        """One loop over samples."""
+        body: list[Statement] = []
+        for group in loops(definitions):
+            body += self._group(group)
+        yield Loop("n", index(self.samples), tuple(body))
+
+    def _group(self, group: list[Definition]) -> Iterable[Statement]:
+        units = [tuple(i for i in d.indices if i != SAMPLE) for d in group]
+        inner: list[Statement] = []
+        for definition in group:
+            inner += [self._comment(definition)]
+            inner += (
+                self._assign(definition) if SAMPLE in definition.indices else self._add(definition)
+            )
+        yield from self._around(units[0], inner)
+
+    def _around(
+        self,
+        indices: tuple[Symbol, ...],
+        body: Iterable[Statement],
+        unrolled: int = cost_model.OPAQUE_FROM - 1,
+    ) -> list[Statement]:
+        """`body` in a loop for each index; comments that open it move out to the outermost loop."""
+        body = list(body)
+        if not indices:
+            return body
+        comments = [s for s in body if isinstance(s, Comment)]
+        inner = tuple(s for s in body if not isinstance(s, Comment))
+        for each in reversed(indices):
+            inner = (Loop(each.name, self._extent(each, unrolled), inner),)
+        return [*comments, *inner]
+
+    # Definitions
+
+    def _assign(self, definition: Definition) -> Iterable[Statement]:
+        """One element: its sums in loops, the first of them on top of what is no sum."""
+        target = self._target(definition)
+        value = definition.value
+        if isinstance(value, Peak):
+            yield from self._peak(definition)
+            return
+        sums, rest = _sums_and_rest(value)
+        if not sums:
+            yield Assign(target, self.lowering.value(value))
+            return
+        local = self.places.storage[definition.name] == "local"
+        total = Variable(definition.name if local else "total", "real")
+        yield Assign(total, self.lowering.value(rest))
+        nested = any(index != SAMPLE for index in definition.indices)
+        for factor, reduction in sums:
+            body = product([factor, reduction.function])
+            yield from self._accumulate(total, body, reduction, nested)
+        if total != target:
+            yield Assign(target, total)
+
+    def _accumulate(
+        self,
+        total: Variable | Element,
+        body: Expr,
+        reduction: SymPySum,
+        nested: bool = False,
+        double: bool = False,
+    ) -> Iterable[Statement]:
+        """A sum, term by term: what is multiplied in single precision for a total in double is
+        multiplied first, and only samples are sure to be added in their order."""
+        indices = tuple(index for index in reversed(bounds(reduction)) if index != SAMPLE)
+        unrolled = cost_model.UNROLLED if nested else cost_model.OPAQUE_FROM - 1
+        *first, last = factors_of(body)
+        whole = double or not first or (isinstance(last, Pow) and last.exp.is_negative)
+        value = self.lowering.value(body if whole else product(first))
+        times = None if whole else self.lowering.value(last)
+        add = Accumulate(total, value, "+", times, in_order=whole and not indices)
+        yield from self._around(indices, [add], unrolled)
+
+    def _peak(self, definition: Definition) -> Iterable[Statement]:
+        """The largest value; a NaN is left to what the peak is subtracted from."""
+        element = self.lowering.value(definition.value.function)
+        target = self._target(definition)
+        yield Assign(target, Number(-inf, "real"))
+        larger = Choice(Compare((">",), (element, target)), element, target)
+        yield from self._around(tuple(bounds(definition.value)), [Assign(target, larger)])
+
+    # Sums over samples
+
+    def _begun(self, sums: list[Definition]) -> Iterable[Statement]:
+        """Sums begin at 0 in the first block; products begin by themselves."""
+        in_products = {b.definition.name for b in self.schedule.blocks if isinstance(b, Product)}
+        names = [d.name for d in sums if d.indices and d.name not in in_products]
+        k = index("k")
+        zero = (Assign(Element("gradient", (k,), "real"), Number(0.0, "real")),)
+        loops = tuple(
+            Loop("k", whole(end), zero, start=whole(start)) for start, end in self._spans(names)
+        )
+        if loops and self.places.size:
+            yield Branch(equal(index("start"), WHOLE_ZERO), loops)
+        else:
+            yield from loops
+
+    def _spans(self, names: list[str]) -> list[tuple[int, int]]:
+        """Where arrays lie in the gradient, those beside each other as one: starts and ends."""
+        places = [self.layout[self.places.place(name).removeprefix("d_")] for name in names]
+        spans: list[tuple[int, int]] = []
+        for offset, shape in sorted(places):
+            start = spans.pop()[0] if spans and spans[-1][1] == offset else offset
+            spans.append((start, offset + prod(shape)))
+        return spans
+
+    def _add(self, definition: Definition) -> Iterable[Statement]:
+        """A sample's part in a sum over samples."""
+        sums, _ = _sums_and_rest(definition.value)
+        for factor, reduction in sums:
+            if SAMPLE in bounds(reduction):
+                if definition.indices:
+                    body = product([factor, reduction.function])
+                    yield from self._accumulate(self._target(definition), body, reduction)
+                else:
+                    total = Variable(f"{definition.name}_sum", "double")
+                    yield from self._accumulate(total, reduction.function, reduction, double=True)
+
+    def _total(self, definition: Definition) -> Iterable[Statement]:
+        """A sum over all samples that is needed before the first is computed."""
+        yield self._comment(definition)
+        yield Assign(Variable(f"{definition.name}_sum", "double"), Number(0.0, "double"))
+        yield Loop("n", index(self.samples), tuple(self._add(definition)))
+        yield from self._end(definition)
+
+    def _end(self, definition: Definition) -> Iterable[Statement]:
+        """A scalar, summed in double precision, takes its factor and what else is in it."""
+        sums, rest = _sums_and_rest(definition.value)
+        ((factor, _),) = [pair for pair in sums if SAMPLE in bounds(pair[1])]
+        yield self._narrowed(definition, factor * self._sum_of(definition) + rest)
+
+    def _scalar(self, definition: Definition) -> Iterable[Statement]:
+        """A scalar that is a sum over weights, in double precision as well."""
+        sums, rest = _sums_and_rest(definition.value)
+        total = self._sum_of(definition)
+        target = self._scalar_read(total)
+        yield Assign(target, Number(0.0, "double"))
+        for factor, reduction in sums:
+            body = product([factor, reduction.function])
+            yield from self._accumulate(target, body, reduction, double=True)
+        yield self._narrowed(definition, total + rest)
+
+    def _sum_of(self, definition: Definition) -> Symbol:
+        total = Symbol(f"{definition.name}_sum", real=True)
+        self.doubles.add(total.name)
+        return total
+
+    def _narrowed(self, definition: Definition, value: Expr) -> Assign:
+        """Losses stay double; what a float32 computation goes on with is made float32."""
+        if definition.name == "E" or definition.name.startswith("R"):
+            self.doubles.add(definition.name)
+            return Assign(Variable(definition.name, "double"), self.lowering.value(value))
+        narrow = Convert(self.lowering.value(value), "real")
+        return Assign(Variable(definition.name, "real"), narrow)
+
+
+def section(definition: Definition) -> str:
+    """Where in the network a definition belongs: "layer 2, backward"."""
+    layers = [int(axis(index)) for index in definition.indices if index != SAMPLE]
+    backward = definition.name.startswith("d_") or "_d_" in definition.name
+    place = f"layer {max(layers)}" if layers else "loss"
+    return f"{place}, {'backward' if backward else 'forward'}" if layers or backward else place
+
+
+def _sums_and_rest(value: Expr) -> tuple[list[tuple[Expr, SymPySum]], Expr]:
+    """A value as Σ factor·reduction + rest."""
+    sums: list[tuple[Expr, SymPySum]] = []
+    rest: list[Expr] = []
+    for term in terms_of(value):
+        factors = factors_of(term)
+        reductions = [factor for factor in factors if isinstance(factor, ExprWithLimits)]
+        if reductions:
+            (reduction,) = reductions
+            sums.append((product(f for f in factors if f is not reduction), reduction))
+        else:
+            rest.append(term)
+    return sums, Add(*rest)

@@ -1,0 +1,1 @@
+"""What is done with programs of symbolic expressions: pure functions, one a file."""

@@ -1,0 +1,226 @@
+"""expand: a spec becomes the one loss expression, in shared form.
+
+    z1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1] + b1[i1]        layer 1
+    a1[n,i1] = tanh(z1[n,i1])
+    y[n,i2]  = Σ_i1 a1[n,i1]·W2[i1,i2] + b2[i2]       layer 2, the output
+    e[n]     = Σ_i2 ½(y[n,i2] - t[n,i2])²             loss of a sample
+    E        = 1/N Σ_n e[n]                           the loss
+
+This is the network as a textbook writes it: softmax is exp/Σexp, cross-entropy is -t·log y. Nothing
+is made stable, shared or differentiated here.
+"""
+
+from collections.abc import Callable
+from fractions import Fraction
+
+from sympy import Abs, Expr, I, Integer, Mul, Rational, Sum, cosh, exp, log, nan, oo, zoo
+
+from symgrad.errors import SpecError
+from symgrad.language.dtypes import Dtype, misfit, remedy
+from symgrad.language.functions import ACTIVATIONS, IN_FORMULAS, constant, huber, xlogy
+from symgrad.language.indices import (
+    SAMPLE,
+    SAMPLES,
+    fresh,
+    operands,
+    rebuild,
+    sum_over,
+    unit,
+)
+from symgrad.language.notation import as_it_stands, group, group_factors, undistributed
+from symgrad.language.program import Definition, Program, array, name_of, reads
+from symgrad.spec.formula import (
+    Binary,
+    Call,
+    Negate,
+    Number,
+    Tree,
+    Variable,
+    variables_outside_sums,
+)
+from symgrad.spec.spec import Spec
+
+LOSSES: dict[str, Callable[[Expr, Expr], Expr]] = {
+    # one output's part in the loss of a sample, y the output and t the target
+    "squared": lambda y, t: (y - t) ** 2 / 2,
+    "absolute": lambda y, t: as_it_stands(Abs)(y - t),
+    "huber": lambda y, t: huber(y - t),
+    "log_cosh": lambda y, t: log(as_it_stands(cosh)(y - t)),
+    "cross_entropy": lambda y, t: -xlogy(t, y),
+    "binary_cross_entropy": lambda y, t: -xlogy(t, y) - xlogy(1 - t, 1 - y),
+    "poisson": lambda y, t: y - xlogy(t, y),
+    "kl": lambda y, t: xlogy(t, t) - xlogy(t, y),
+}
+
+
+@undistributed
+def expand(spec: Spec) -> Program:
+    """The loss of `spec` as a program with the outputs y (samples, outputs) and E (a scalar)."""
+    widths = spec.widths
+    last = len(spec.layers)
+    extents = {"n": SAMPLES, **{str(layer): Integer(width) for layer, width in enumerate(widths)}}
+    definitions: list[Definition] = []
+    weights: list[Expr] = []
+
+    def define(name: str, indices: tuple[Expr, ...], value: Expr) -> Expr:
+        target = array(name, *indices)
+        definitions.append(Definition(target, value))
+        return target
+
+    previous = array("x", SAMPLE, unit(0))
+    for number, layer in enumerate(spec.layers, start=1):
+        below, here = unit(number - 1), unit(number)
+        weight = array(f"W{number}", below, here)
+        weights.append(weight)
+        z = Sum(previous * weight, (below, 0, widths[number - 1] - 1))
+        if layer.bias:
+            weights.append(array(f"b{number}", here))
+            z = z + weights[-1]
+        if layer.activation != "identity":
+            z = define(f"z{number}", (SAMPLE, here), z)
+        a = _activation(spec, layer.activation, z, widths[number])
+        if layer.residual:
+            a = a + previous.base[SAMPLE, here]
+        previous = define("y" if number == last else f"a{number}", (SAMPLE, here), a)
+
+    y, t = previous, array("t", SAMPLE, unit(last))
+    e = define("e", (SAMPLE,), _loss(spec, y, t))
+    inputs = [array("x", SAMPLE, unit(0)), t]
+    every_sample = (SAMPLE, 0, SAMPLES - 1)
+    if spec.loss.sample_weights:
+        w = array("w", SAMPLE)
+        inputs.append(w)
+        total = define("w_total", (), Sum(w, every_sample))
+        loss = Sum(w * e, every_sample) / total
+    else:
+        loss = Sum(e, every_sample) / SAMPLES
+    inputs += [array(name) for name in spec.loss.arguments]
+    for weight in weights:
+        if str(weight.base.label).startswith("W") and (spec.loss.l1 or spec.loss.l2):
+            number = int(str(weight.base.label)[1:])
+            loss = loss + define(f"R{number}", (), _penalty(spec, weight, widths, number))
+    define("E", (), loss)
+    return Program(
+        name=spec.name,
+        inputs=tuple(inputs),
+        weights=tuple(weights),
+        extents=extents,
+        definitions=tuple(definitions),
+        outputs=("y", "E"),
+    )
+
+
+def exact(value: float) -> Rational:
+    """The number that was written, not the nearest binary one: 0.1 is 1/10."""
+    return Rational(repr(value))
+
+
+def _activation(spec: Spec, name: str, z: Expr, width: int) -> Expr:
+    if name == "softmax":
+        here = z.indices[-1]
+        other = fresh(here, [here])
+        return exp(z) / Sum(exp(z.base[SAMPLE, other]), (other, 0, width - 1))
+    if name in ACTIVATIONS:
+        return ACTIVATIONS[name](z)
+    value = lower(spec.activations[name].tree, {"z": z}, width)
+    return _checked(value, z, spec.activations[name].formula, spec.dtype)
+
+
+def _loss(spec: Spec, y: Expr, t: Expr) -> Expr:
+    """The loss of a sample: summed over the outputs, unless the formula has done so itself."""
+    here, width = y.indices[-1], spec.outputs
+    if spec.loss.kind is not None:
+        return sum_over(LOSSES[spec.loss.kind](y, t), here, Integer(width))
+    tree = spec.loss.tree
+    assert tree is not None
+    value = lower(tree, {"y": y, "t": t}, width)
+    each = _checked(value, y, str(spec.loss.formula), spec.dtype)
+    return sum_over(each, here, Integer(width)) if variables_outside_sums(tree) else each
+
+
+def _checked(value: Expr, variable: Expr, formula: str, dtype: Dtype) -> Expr:
+    """What shows once a formula is an expression: 1/(sqrt(2)**2 - 2) is infinite, y - y is 0.
+
+    Numbers come together in it, exactly: z*1e-300*1e-300 has 1e-600, which no dtype holds.
+    """
+    name = name_of(variable)
+    factors = {product.as_coeff_Mul()[0] for product in value.atoms(Mul)}
+    for number in value.atoms(Rational):
+        if wrong := misfit(Fraction(number.p, number.q), dtype, number in factors):
+            raise SpecError(
+                f"formula {formula!r}: a number in it comes to {number.evalf(3)}, which is"
+                f" {wrong}{remedy(dtype)}"
+            )
+    if _settled(value).has(zoo, nan, oo, -oo, I) or not all(map(_is_real, _constants(value))):
+        raise SpecError(f"formula {formula!r}: it has no finite value, whatever {name} is")
+    if name not in map(name_of, reads(value)):
+        raise SpecError(f"formula {formula!r}: it is the same whatever {name} is; use {name} in it")
+    return value
+
+
+def _settled(value: Expr) -> Expr:
+    """`value` as SymPy has it once passes have built it anew: sqrt(-(z*z)) is I·|z| then."""
+    parts = operands(value)
+    return rebuild(value, map(_settled, parts)) if parts else value
+
+
+def _constants(value: Expr) -> list[Expr]:
+    """The largest parts of `value` in which nothing but numbers stands."""
+    if value.is_number:
+        return [value]
+    return [each for part in operands(value) for each in _constants(part)]
+
+
+def _is_real(number: Expr) -> bool:
+    """Whether a number is real: log(cos(2)) is not, which is seen when it is computed."""
+    return bool(number.is_Rational or number.evalf(20).is_real)
+
+
+def _penalty(spec: Spec, weight: Expr, widths: tuple[int, ...], number: int) -> Expr:
+    """λ₂/2 Σ W² + λ₁ Σ |W| of one layer."""
+    rows, columns = weight.indices
+    penalty = Integer(0)
+    for rate, each in ((_rate(spec, "l2") / 2, weight**2),
+                       (_rate(spec, "l1"), IN_FORMULAS["abs"](weight))):  # fmt: skip
+        total = Sum(Sum(each, (columns, 0, widths[number] - 1)), (rows, 0, widths[number - 1] - 1))
+        penalty = penalty + rate * total
+    return penalty
+
+
+def _rate(spec: Spec, penalty: str) -> Expr:
+    """λ: a number, or what stands for one that is given at run time."""
+    return array(penalty) if penalty in spec.loss.arguments else exact(getattr(spec.loss, penalty))
+
+
+def lower(tree: Tree, variables: dict[str, Expr], width: int) -> Expr:
+    """A formula's tree as an expression; the last index of each variable is over units."""
+    match tree:
+        case Number(value):
+            return Rational(value.numerator, value.denominator)
+        case Variable(name):
+            return variables[name]
+        case Negate(operand):
+            return -lower(operand, variables, width)
+        case Binary(operator, left, right):
+            return _OPERATORS[operator](
+                lower(left, variables, width), lower(right, variables, width)
+            )
+        case Call("sum", (body,)):
+            here = next(iter(variables.values())).indices[-1]
+            other = fresh(here, [here])
+            moved = {name: v.base[(*v.indices[:-1], other)] for name, v in variables.items()}
+            return sum_over(lower(body, moved, width), other, Integer(width))
+        case Call(function, arguments):
+            values = [lower(argument, variables, width) for argument in arguments]
+            call = as_it_stands(IN_FORMULAS[function])(*values)
+            return constant(call) if all(value.is_number for value in values) else call
+    raise AssertionError(tree)
+
+
+_OPERATORS: dict[str, Callable[[Expr, Expr], Expr]] = {
+    "+": lambda a, b: group(a) + group(b),
+    "-": lambda a, b: group(a) - group(b),
+    "*": lambda a, b: a * b,
+    "/": lambda a, b: a / b,
+    "**": lambda a, b: group_factors(a) ** b,
+}

@@ -1,0 +1,353 @@
+"""The spec of a network: file → `Spec`, with every mistake refused in words.
+
+    spec.toml or .json ──read_file──▶ plain data ──validate──▶ Spec
+
+The models say what a spec may hold: `Spec` below, its parts in `spec_parts.py`. pydantic checks the
+types, strictly, and the functions called `_check_…` what types cannot say. Whatever is wrong comes
+out as one `SpecError`, a line for each problem, with the place in the file.
+
+    spec.py            the whole, and what only the whole can check
+    spec_training.py   how it is trained
+    spec_parts.py      layers, activations, the loss
+    spec_file.py       path → text and plain data
+    spec_names.py      which names will do
+    spec_messages.py   problems → lines for the user
+    spec_place.py      key → line in the file
+
+Each imports only from those below it.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from itertools import chain
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
+
+from symgrad.errors import SpecError
+from symgrad.language.dtypes import Dtype, misfit, remedy
+from symgrad.spec import limits
+from symgrad.spec.file import read_file
+from symgrad.spec.formula import Binary, Call, Tree, has_sum, listed, quoted, suggestion
+from symgrad.spec.messages import Problem, cleaned, refusal, refuse, report, shown
+from symgrad.spec.names import IDENTIFIER, identifier_problem, module_problem
+from symgrad.spec.parts import (
+    ACTIVATIONS,
+    LOSSES,
+    Activation,
+    Layer,
+    Loss,
+    LossKind,
+    Model,
+    formula_problem,
+    without_null,
+)
+from symgrad.spec.training import Training
+
+__all__ = [
+    "ACTIVATIONS",
+    "LOSSES",
+    "Activation",
+    "Dtype",
+    "Layer",
+    "Loss",
+    "LossKind",
+    "Spec",
+    "Training",
+    "read",
+]
+
+# What validators are told of a spec that a run was trained with.
+_RECORDED = {"recorded": True}
+
+
+def _layers(value: object) -> object:
+    """Files hold lists, a frozen model a tuple; nothing else that can be iterated is meant.
+
+    Emptiness is refused here, for pydantic would also call a list empty whose items are wrong.
+    """
+    if value == [] or value == ():
+        raise refusal("must have at least one layer")
+    return tuple(value) if isinstance(value, list) else value
+
+
+class Spec(Model):
+    """A network and its loss, checked in all that can be known before compiling.
+
+    Made by `Spec.load` from a file, by `Spec.parse` from plain data, or by hand. Each raises
+    `SpecError`, whose message has a line for every problem. Two specs are equal if they say the
+    same, wherever they were read.
+    """
+
+    model_config = ConfigDict(
+        title="symgrad spec",
+        json_schema_extra={"description": "An MLP and its loss, for symgrad to compile"},
+    )
+
+    name: str = Field(
+        description="A Python identifier; also the name of the emitted module",
+        examples=["digits"],
+        json_schema_extra={"pattern": IDENTIFIER, "maxLength": limits.NAME_LENGTH},
+    )
+    dtype: Dtype = Field(default="float32", description="The type of all numbers at run time")
+    inputs: int = Field(
+        ge=1,
+        description="How many numbers one sample has",
+        examples=[64],
+        json_schema_extra={"maximum": limits.UNITS.default},
+    )
+    layers: Annotated[tuple[Layer, ...], BeforeValidator(_layers)] = Field(
+        description="The layers, from the inputs to the outputs",
+        json_schema_extra={"minItems": 1, "maxItems": limits.LAYERS.default},
+    )
+    loss: Loss = Field(
+        default_factory=lambda: Loss(kind="squared"),
+        description="What is minimised; squared where nothing is said",
+    )
+    activations: dict[str, Activation] = Field(
+        default={},
+        description="Activations of one's own, by name",
+        json_schema_extra={"propertyNames": {"pattern": IDENTIFIER}},
+    )
+    training: Training | None = Field(
+        default=None,
+        description="How it is trained; the emitted module then carries train_epoch",
+        json_schema_extra=without_null,
+    )
+
+    _file_name: str | None = PrivateAttr(default=None)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """Read a spec from a `.toml` or `.json` file."""
+        path = Path(path)
+        text, data = read_file(path)
+        try:
+            spec = cls.model_validate(data)
+        except ValidationError as error:
+            raise SpecError(report(error, cls, cleaned(str(path)), text)) from None
+        spec._file_name = path.name
+        return spec
+
+    @classmethod
+    def parse(cls, mapping: Mapping[str, Any]) -> Self:
+        """Read a spec from plain data, laid out like a file."""
+        try:
+            return cls.model_validate(dict(mapping) if isinstance(mapping, Mapping) else mapping)
+        except ValidationError as error:
+            raise SpecError(report(error, cls)) from None
+
+    @classmethod
+    def recorded(cls, mapping: Mapping[str, Any]) -> Self:
+        """Read the spec of a run as its files have it: also one that new runs must not have."""
+        try:
+            return cls.model_validate(mapping, context=_RECORDED)
+        except ValidationError as error:
+            raise SpecError(report(error, cls)) from None
+
+    @classmethod
+    def json_schema(cls) -> dict[str, Any]:
+        """The JSON Schema (draft 2020-12) of a spec, for completion in editors.
+
+        It holds the limits' defaults, whatever the environment says.
+        """
+        return {
+            "$schema": "https://json-schema.org/draft/2020-12/schema",
+            **cls.model_json_schema(),
+        }
+
+    @property
+    def file_name(self) -> str | None:
+        """The bare name of the file that the spec was read from, if it was."""
+        return self._file_name
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """The inputs, then each layer's units."""
+        return (self.inputs, *(layer.units for layer in self.layers))
+
+    @property
+    def outputs(self) -> int:
+        """The last layer's units."""
+        return self.layers[-1].units
+
+    @property
+    def weights(self) -> int:
+        """How many weights and biases there are."""
+        return sum(
+            (width + layer.bias) * layer.units
+            for width, layer in zip(self.widths, self.layers, strict=False)
+        )
+
+    def activation_tree(self, name: str) -> Tree | None:
+        """The parsed formula of a declared activation; None for a built-in one."""
+        return self.activations[name].tree if name in self.activations else None
+
+    def normalised(self) -> dict[str, Any]:
+        """The spec as plain data: defaults filled in, always in the same order.
+
+        `Spec.parse` makes an equal spec of it.
+        """
+        loss = self.loss
+        return {
+            "name": self.name,
+            "dtype": self.dtype,
+            "inputs": self.inputs,
+            "layers": [
+                {
+                    "units": layer.units,
+                    "activation": layer.activation,
+                    "bias": layer.bias,
+                    "residual": layer.residual,
+                }
+                for layer in self.layers
+            ],
+            "loss": {
+                **({"kind": loss.kind} if loss.formula is None else _formula_data(loss)),
+                "l1": loss.l1,
+                "l2": loss.l2,
+                "sample_weights": loss.sample_weights,
+            },
+            "activations": {
+                name: _formula_data(self.activations[name]) for name in sorted(self.activations)
+            },
+            **({} if self.training is None else {"training": self.training.normalised()}),
+        }
+
+    def digest(self) -> str:
+        """SHA-256 of the normalised spec in hexadecimal: equal specs, equal digests."""
+        canonical = json.dumps(self.normalised(), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Spec) and self.normalised() == other.normalised()
+
+    def __hash__(self) -> int:
+        return hash(self.digest())
+
+    @model_validator(mode="after")
+    def _check(self, info: ValidationInfo) -> Self:
+        refuse(chain(_check_names(self), _check_layers(self), _check_sizes(self)))
+        if info.context != _RECORDED:
+            refuse(chain(_check_output(self), _check_numbers(self)))
+        return self
+
+
+def read(source: str | os.PathLike[str] | Mapping[str, Any] | Spec) -> Spec:
+    """The spec in a file, in plain data, or as it is."""
+    if isinstance(source, Spec):
+        return source
+    if isinstance(source, Mapping):
+        return Spec.parse(source)
+    if isinstance(source, str | os.PathLike):
+        return Spec.load(source)
+    raise SpecError(f"a spec is a path, a mapping or a Spec, not {shown(source)}")
+
+
+def _formula_data(part: Activation | Loss) -> dict[str, Any]:
+    constants = {name: part.constants[name] for name in sorted(part.constants)}
+    return {"formula": part.formula, "constants": constants}
+
+
+# ---- What types cannot say -----------------------------------------------------------------------
+
+
+def _check_names(spec: Spec) -> Iterator[Problem]:
+    if wrong := module_problem(spec.name):
+        yield ("name",), f"{quoted(spec.name)} {wrong}"
+    for name in spec.activations:
+        if name in ACTIVATIONS:
+            yield ("activations", name), f"{name!r} is built in; choose another name"
+        elif wrong := identifier_problem(name):
+            yield ("activations", name), f"{quoted(name)} {wrong}"
+
+
+def _check_layers(spec: Spec) -> Iterator[Problem]:
+    if over := limits.LAYERS.refusal(len(spec.layers)):
+        yield ("layers",), over
+        return
+    known = dict.fromkeys((*ACTIVATIONS, *spec.activations))
+    last = len(spec.layers) - 1
+    for number, (layer, width) in enumerate(zip(spec.layers, spec.widths, strict=False)):
+        name = layer.activation
+        if name not in known:
+            yield (
+                ("layers", number, "activation"),
+                f"unknown activation {quoted(name)}{suggestion(name, known)};"
+                f" there are {listed(known)}, and others can be declared as [activations.NAME]",
+            )
+        elif number < last and _mixes_units(spec, name):
+            reason = "" if name == "softmax" else ", since its formula has a sum"
+            yield (
+                ("layers", number, "activation"),
+                f"{name!r} is for the last layer only{reason}; use another activation here",
+            )
+        if layer.residual and layer.units != width:
+            source = "the layer before it has" if number else "the inputs are"
+            yield (
+                ("layers", number, "residual"),
+                "a residual layer needs as many units as come in: it has"
+                f" {shown(layer.units)}, but {source} {shown(width)}",
+            )
+
+
+def _check_output(spec: Spec) -> Iterator[Problem]:
+    """The sum over one unit is the unit itself: a share of it is 1, whatever the weights."""
+    layer, number, always = spec.layers[-1], len(spec.layers) - 1, None
+    match spec.activation_tree(layer.activation):
+        case Binary("/" | "-" as operator, left, Call("sum", (right,))) if left == right:
+            always = 1 if operator == "/" else 0
+        case None if layer.activation == "softmax":
+            always = 1
+    if layer.units == 1 and always is not None:
+        yield (
+            ("layers", number, "activation"),
+            f"{layer.activation!r} of one unit is always {always}; use 'sigmoid' for the"
+            " probability of one of two classes, or give the layer a unit for each class",
+        )
+
+
+def _mixes_units(spec: Spec, activation: str) -> bool:
+    tree = spec.activation_tree(activation)
+    return activation == "softmax" or (tree is not None and has_sum(tree))
+
+
+def _check_sizes(spec: Spec) -> Iterator[Problem]:
+    too_wide = False
+    for number, width in enumerate(spec.widths):
+        if over := limits.UNITS.refusal(width):
+            too_wide = True
+            yield ("layers", number - 1, "units") if number else ("inputs",), over
+    # One slip, one message: a layer too wide nearly always has too many weights too.
+    if not too_wide and (over := limits.WEIGHTS.refusal(spec.weights)):
+        yield ("layers",), over
+
+
+def _check_numbers(spec: Spec) -> Iterator[Problem]:
+    """Whether the dtype holds what is computed with in it."""
+    for name, activation in spec.activations.items():
+        for problem in formula_problem(activation, spec.dtype):
+            yield ("activations", name, "formula"), problem
+    for problem in formula_problem(spec.loss, spec.dtype):
+        yield ("loss", "formula"), problem
+    numbers: dict[tuple[str, ...], float] = {
+        ("loss", name): getattr(spec.loss, name)
+        for name in ("l1", "l2")
+        if name not in spec.loss.arguments
+    }
+    if spec.training is not None:
+        numbers |= {("training", *path): value for path, value in spec.training.numbers().items()}
+    for where, value in numbers.items():
+        if wrong := misfit(value, spec.dtype):
+            yield where, f"{shown(value)} is {wrong}{remedy(spec.dtype)}"
