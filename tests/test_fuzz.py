@@ -213,11 +213,8 @@ def test_nan_that_vanishes_is_found():
     ]
 
 
-def test_a_number_that_the_dtype_has_not_is_no_excuse():
-    case = Case("log(z + 1e-60)", dtype="float32")
-    as_numpy = stub(lambda z: np.log(z), lambda z: 1 / z)
-    found = {each.kind: each for each in judge(case, Looking(as_numpy))}
-    assert "right is -138.15" in found["wrong: value of y"].detail
+def test_a_number_that_the_dtype_has_not_is_refused():
+    assert judge(Case("log(z + 1e-60)", dtype="float32")) == []
     assert judge(Case("log(z + 1e-60)"), Looking(stub(
         lambda z: np.log(z + 1e-60), lambda z: 1 / (z + 1e-60)))) == []  # fmt: skip
 

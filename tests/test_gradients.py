@@ -145,7 +145,7 @@ def test_sums_over_samples_do_not_overwrite_what_they_read(interpret, only_numbe
 
 @pytest.mark.parametrize("widths", [[1, 1], [1, 1, 1], [3, 1, 3], [1, 4, 1], [40, 1, 40]])
 def test_layers_of_one_unit(interpret, only_numbers, widths):
-    activations = ["tanh"] * (len(widths) - 2) + ["softmax"]
+    activations = ["tanh"] * (len(widths) - 2) + ["sigmoid" if widths[-1] == 1 else "softmax"]
     spec = net(widths, activations, l1=0.1, kind="squared")
     assert_gradient(spec, interpret(passes(spec).source))
 
