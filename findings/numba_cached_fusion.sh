@@ -1,5 +1,5 @@
 #!/bin/sh
-# numba 0.68.1, llvmlite 0.50.0, numpy 2.4.6; Python 3.11, x86-64 with FMA (an AVX-512 processor, and its AVX2 part alone).
+# numba 0.68.1, llvmlite 0.50.0, numpy 2.4.6; Python 3.11, x86-64 with FMA (AVX-512; AVX2 alone does the same).
 #
 # A cached function is expected to compute the same bits as when it was compiled, by the same program, on the same
 # machine. With fastmath={"contract"}, in a·v + b·(g·g) either product may be fused with the sum, and LLVM chooses.

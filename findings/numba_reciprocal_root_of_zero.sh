@@ -1,10 +1,10 @@
 #!/bin/sh
-# numba 0.68.1, llvmlite 0.50.0, numpy 2.4.6; Python 3.11, x86-64 (an AVX-512 processor, and its AVX2 part alone).
+# numba 0.68.1, llvmlite 0.50.0, numpy 2.4.6; Python 3.11, x86-64 (AVX-512; AVX2 alone does the same).
 #
 # fastmath={"arcp"} lets a/b become a·(1/b), and says nothing of infinities or NaN ("nnan" and "ninf" do that). One
 # would expect 1/sqrt(x) to differ in its last bits. In float32 LLVM takes more from it: the processor's estimate of
-# 1/sqrt(x) and a Newton step, which multiplies infinity by 0: 1/sqrt(0) and 1/sqrt(inf) are NaN. 1/x is left as it is, and so is
-# float64.
+# 1/sqrt(x) and a Newton step, which multiplies infinity by 0: 1/sqrt(0) and 1/sqrt(inf) are NaN. 1/x is left as it
+# is, and so is float64.
 #
 # Seen, and compared with what is printed now (x is 0, infinity, 4):
 #> float32 1/sqrt(x), no fastmath:   inf 0.0 0.5

@@ -4,8 +4,8 @@
 # torch.nn.utils.weight_norm splits a layer's weight into weight_g and weight_v, and layer.weight stays there to be
 # read. One would expect it to be their product, as with torch.nn.utils.parametrizations.weight_norm. It is what it was
 # at the last forward call: after a step of an optimizer or load_state_dict, whoever reads or exports layer.weight gets
-# the weights of before. A forward call, or remove_weight_norm, brings it up to date. (The FutureWarning that the hook is
-# deprecated says nothing of it.)
+# the weights of before. A forward call, or remove_weight_norm, brings it up to date. (The FutureWarning that the
+# hook is deprecated says nothing of it.)
 #
 # Seen, and compared with what is printed now: how far layer.weight is from g·v/|v|, at the largest
 #> hook:            after a step 0.3000, then a forward call 0.0000
