@@ -150,7 +150,10 @@ def _refused(case: Case, where: Sequence[Place], message: str) -> Iterator[Findi
         yield Finding("refused without a place", case, message)
     # What has several finite values is not without any, and not the same everywhere.
     if "no finite value" in message or "the same whatever" in message:
-        exact = Reading(case, [place for place in where if np.all(np.isfinite(place.z))], Exact())
+        finite = [place for place in where if np.all(np.isfinite(place.z))]
+        if not finite:
+            return
+        exact = Reading(case, finite, Exact())
         values = wide(exact.loss.value[:, 0])
         apart = {f"{v:.5e}" for v in values if abs(v) < 1e30}  # none of them NaN
         slopes = wide(exact.forward)

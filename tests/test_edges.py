@@ -58,6 +58,8 @@ KINKS = [
     ("min(0.5, -1) + z", 2, 1, 1),
     ("((1 + z)/z)**7", 1e10, 1, 0),
     ("z/max(z, -1)", 1e-41, 1, None),
+    ("atan(z/(z - 1))", 1e30, np.pi / 4, 0),
+    ("erf(z/(z - 1))", 1e30, 0.8427007929497149, 0),
 ]
 
 # Losses of an output y (an activation of z) with a target t: z, t, value, slope by z.

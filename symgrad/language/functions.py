@@ -46,7 +46,7 @@ from symgrad.language.exponentials import (
     share_of,
     total,
 )
-from symgrad.language.notation import as_it_stands, group, grouped
+from symgrad.language.notation import as_it_stands, group, group_factors, grouped
 
 
 class Peak(ExprWithLimits):
@@ -194,8 +194,8 @@ TABLE: dict[type[Expr], Rule] = {
     cosh:          _rule(cosh,                                    as_it_stands(sinh)),
     sech:          _rule(lambda u: 1 / cosh(u),                   lambda u: -sech(u) * as_it_stands(tanh)(u)),
     tanh:          _rule(tanh,                                    lambda u: 1 - as_it_stands(tanh)(u)**2),
-    atan:          _rule(atan,                                    lambda u: 1 / (1 + u**2)),
-    erf:           _rule(erf,                                     lambda u: 2 / sqrt(pi) * exp(-u**2)),
+    atan:          _rule(atan,                                    lambda u: 1 / (1 + group_factors(u)**2)),
+    erf:           _rule(erf,                                     lambda u: 2 / sqrt(pi) * exp(-group_factors(u)**2)),
     Abs:           _rule(lambda u: _where(u > 0, u, -u),          sign),
     sign:          _rule(lambda u: heaviside(u) - heaviside(-u),            lambda u: S.Zero),
     heaviside:     _rule(lambda u: _where(u > 0, 1, 0),           lambda u: S.Zero),
