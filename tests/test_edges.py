@@ -194,6 +194,15 @@ def test_what_used_to_crash_compiles(formula):
     assert passes(spec).source
 
 
+@pytest.mark.parametrize("order", ["loss-first", "weights-first"])
+@pytest.mark.parametrize("function", ["abs", "sin", "cos", "sinh", "cosh", "tanh", "atan", "erf"])
+def test_signs_are_not_taken_out_without_end(function, order):
+    """f(-(1 + z)) ↔ ∓f(1 + z): SymPy takes a sign out of what such functions are called with."""
+    for formula in (f"sum({function}(-1-z))*z", f"z/(2 + sum({function}(-(1+z))**2))"):
+        spec = nets.net([2, 3], ["mine"], own={"mine": formula}, formula="y")
+        assert passes(spec, order).source
+
+
 @pytest.mark.parametrize("formula", [
     "log(cos(2)/(z/z)) - z", "sqrt(-(z*z))", "sqrt(-exp(z)) + z", "exp(z/log(z/z))**2",
     "z + log(-relu(1))",

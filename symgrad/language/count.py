@@ -14,7 +14,7 @@ from sympy import Add, Expr, Function, Indexed, Mul, Pow, Symbol
 from sympy.concrete.expr_with_limits import ExprWithLimits
 
 from symgrad.language.functions import spelled
-from symgrad.language.indices import SAMPLES, bounds, operands
+from symgrad.language.indices import SAMPLES, bounds, of_samples, operands
 from symgrad.language.program import Definition, Program, name_of
 
 
@@ -60,11 +60,11 @@ def of_value(value: Expr, reads: Mapping[str, int] = MappingProxyType({})) -> in
         return inside + len(value.args) - 1
     if isinstance(value, Mul):
         # an inverse among other factors is a division, not an inverse and a multiplication
-        factors = [f for f in value.args if f not in (1, -1) and f.free_symbols != {SAMPLES}]
+        factors = [f for f in value.args if f not in (1, -1) and not of_samples(f)]
         inverses = sum(isinstance(f, Pow) and f.exp == -1 for f in factors)
         return inside - min(inverses, len(factors) - 1) + max(len(factors) - 1, 0)
     if isinstance(value, Pow):
-        if value.free_symbols == {SAMPLES}:
+        if of_samples(value):
             return 0
         power = value.exp
         return inside + (max(abs(int(power)) - 1, 1) if power.is_Integer else 1)

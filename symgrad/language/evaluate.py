@@ -26,6 +26,7 @@ from sympy import Add, Expr, Indexed, Mul, Piecewise, Pow, Rational, Sum, Symbol
 from symgrad.language import functions as f
 from symgrad.language.exponentials import inverse_sum_exp, log_sum_exp
 from symgrad.language.indices import SAMPLES, axis, bounds
+from symgrad.language.order import is_constant
 from symgrad.language.program import Program, indices_of, name_of
 
 PRIME = 2**61 - 1
@@ -259,7 +260,7 @@ def _value(expression: Expr, environment: Mapping[str, _Array], arithmetic: Arit
     def value(node: Expr) -> _Array:
         return _value(node, environment, arithmetic)
 
-    if expression.is_number:
+    if is_constant(expression):
         return _Array((), arithmetic.number(expression))
     if isinstance(expression, Indexed):
         held = environment[name_of(expression)]

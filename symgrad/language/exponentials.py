@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from sympy import Add, Expr, Function, Integer, Mul, cosh, exp
 
 from symgrad.language.notation import grouped
-from symgrad.language.order import text
+from symgrad.language.order import is_constant, text
 
 # A term c·exp(u), c a positive number.
 Term = tuple[Expr, Expr]
@@ -75,7 +75,7 @@ def gathered(terms: Iterable[Term]) -> tuple[Term, ...]:
     by_exponent: dict[Expr, Expr] = {}
     for coefficient, exponent in terms:
         exponent = difference(exponent, Integer(0))
-        number = Add(*(part for part in Add.make_args(exponent) if part.is_number))
+        number = Add(*(part for part in Add.make_args(exponent) if is_constant(part)))
         rest = exponent - number
         by_exponent[rest] = by_exponent.get(rest, Integer(0)) + coefficient * exp(number)
     ordered = sorted(by_exponent, key=lambda u: (u != 0, text(u)))
@@ -122,11 +122,11 @@ def terms_of(value: Expr) -> tuple[Term, ...] | None:
         elif isinstance(rest, cosh):
             (u,) = rest.args
             found += [(coefficient / 2, u), (coefficient / 2, difference(Integer(0), u))]
-        elif rest.is_number and rest.is_real:
+        elif is_constant(rest) and rest.is_real:
             found.append((coefficient * rest, Integer(0)))
         elif isinstance(rest, Mul):
-            numbers = [factor for factor in rest.args if factor.is_number]
-            others = [factor for factor in rest.args if not factor.is_number]
+            numbers = [factor for factor in rest.args if is_constant(factor)]
+            others = [factor for factor in rest.args if not is_constant(factor)]
             if len(others) != 1 or not isinstance(others[0], exp):
                 return None
             found.append((coefficient * Mul(*numbers), others[0].args[0]))

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import count
 from string import ascii_letters
 
-from sympy import Expr, Function, Indexed, Integer, Mul, Sum, Symbol
+from sympy import Expr, Function, Indexed, Integer, Mul, Pow, Sum, Symbol
 from sympy.concrete.expr_with_limits import ExprWithLimits
 
 from symgrad.language.notation import as_it_stands, group, group_factors, grouped
@@ -38,6 +38,11 @@ def axis(index: Symbol) -> str:
 
 def is_index(symbol: object) -> bool:
     return isinstance(symbol, Symbol) and symbol != SAMPLES and bool(symbol.is_integer)
+
+
+def of_samples(value: Expr) -> bool:
+    """Whether a value is made of N, the number of samples, alone: N, 1/N."""
+    return (value.base if isinstance(value, Pow) else value) == SAMPLES
 
 
 def fresh(index: Symbol, taken: Iterable[Symbol]) -> Symbol:

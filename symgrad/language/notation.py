@@ -7,6 +7,8 @@ from typing import ParamSpec, TypeVar
 from sympy import Add, Expr, Function, Mul
 from sympy.core.parameters import distribute
 
+from symgrad.language.order import is_constant
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -38,7 +40,7 @@ def group(value: Expr) -> Expr:
 
 def group_factors(value: Expr) -> Expr:
     """`value` as the base of a power: grouped, if it is a product."""
-    factors = [each for each in Mul.make_args(value) if not each.is_number]
+    factors = [each for each in Mul.make_args(value) if not is_constant(each)]
     return grouped(value, evaluate=False) if len(factors) > 1 else value
 
 

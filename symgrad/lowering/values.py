@@ -19,7 +19,7 @@ from symgrad.language.functions import (
 )
 from symgrad.language.indices import SAMPLES, operands
 from symgrad.language.notation import grouped
-from symgrad.language.order import arranged
+from symgrad.language.order import arranged, is_constant
 from symgrad.lowering.program import (
     Call,
     Kind,
@@ -51,7 +51,7 @@ class Lowering:
         self.kind, self.element, self.scalar, self.dtype = kind, element, scalar, dtype
 
     def value(self, value: Expr) -> Value:
-        if value.is_number:
+        if is_constant(value):
             return self.constant(value)
         if isinstance(value, Indexed):
             return self.element(value)
@@ -101,7 +101,7 @@ class Lowering:
         for factor in arranged(value):
             inverse = isinstance(factor, Pow) and _is_quotient(factor.exp)
             (below if inverse else above).append(1 / factor if inverse else factor)
-        if below and above and all(factor.is_number for factor in above):
+        if below and above and all(is_constant(factor) for factor in above):
             above = [Mul(*above)]
         divisors: list[Value] = []
         for factor in below:
@@ -118,7 +118,7 @@ class Lowering:
             return self._product(Mul(1, value, evaluate=False))
         if exponent == Rational(1, 2):
             return self._own("sqrt", base)
-        if not exponent.is_number:
+        if not is_constant(exponent):
             return Power(self.value(base), self.value(exponent))
         if not exponent.is_Integer:
             return Power(self.value(base), self.constant(exponent))

@@ -28,6 +28,7 @@ from symgrad.language.indices import (
     unit,
 )
 from symgrad.language.notation import as_it_stands, group, group_factors, undistributed
+from symgrad.language.order import is_constant
 from symgrad.language.program import Definition, Program, array, name_of, reads
 from symgrad.spec.formula import (
     Binary,
@@ -166,7 +167,7 @@ def _settled(value: Expr) -> Expr:
 
 def _constants(value: Expr) -> list[Expr]:
     """The largest parts of `value` in which nothing but numbers stands."""
-    if value.is_number:
+    if is_constant(value):
         return [value]
     return [each for part in operands(value) for each in _constants(part)]
 
@@ -212,10 +213,16 @@ def lower(tree: Tree, variables: dict[str, Expr], width: int) -> Expr:
             return sum_over(lower(body, moved, width), other, Integer(width))
         case Call(function, arguments):
             values = [lower(argument, variables, width) for argument in arguments]
+            if function in _OF_EITHER_SIGN:
+                values = [group(value) for value in values]
             call = as_it_stands(IN_FORMULAS[function])(*values)
-            return constant(call) if all(value.is_number for value in values) else call
+            return constant(call) if all(is_constant(value) for value in values) else call
     raise AssertionError(tree)
 
+
+# SymPy takes a sign out of what they are called with, wherever it builds an expression anew; of a
+# sum, where it does not distribute, it does so without end. Of what is grouped it does not.
+_OF_EITHER_SIGN = {"abs", "sin", "cos", "sinh", "cosh", "tanh", "atan", "erf"}
 
 _OPERATORS: dict[str, Callable[[Expr, Expr], Expr]] = {
     "+": lambda a, b: group(a) + group(b),

@@ -31,7 +31,7 @@ from sympy import (
 
 from symgrad.language import functions as f
 from symgrad.language.exponentials import difference, inverse_sum_exp, pairs
-from symgrad.language.indices import SAMPLES, operands, rebuild
+from symgrad.language.indices import of_samples, operands, rebuild
 from symgrad.language.notation import as_it_stands, grouped, undistributed
 from symgrad.language.order import factors, is_constant
 from symgrad.language.program import Program, name_of
@@ -131,7 +131,7 @@ def _is_step_of_backpropagation(value: Expr) -> bool:
 
 def _product(value: Mul, known: _Known) -> Expr:
     numbers = [
-        each for each in factors(value) if is_constant(each) or each.free_symbols == {SAMPLES}
+        each for each in factors(value) if is_constant(each) or of_samples(each)
     ]
     others = [each for each in factors(value) if each not in numbers]
     if len(others) < 2:

@@ -27,7 +27,7 @@ from symgrad.language.indices import (
     rename,
     walk,
 )
-from symgrad.language.notation import undistributed
+from symgrad.language.notation import grouped, undistributed
 from symgrad.language.order import arranged
 from symgrad.language.program import Definition, Program, array, name_of
 
@@ -64,6 +64,8 @@ class _Keys:
         return self.known[value]
 
     def _of(self, value: Expr) -> tuple[Key, tuple[Symbol, ...]]:
+        if isinstance(value, grouped):
+            return self.of(value.args[0])
         if isinstance(value, Indexed):
             order = tuple(dict.fromkeys(value.indices))
             places = tuple(order.index(index) for index in value.indices)
@@ -246,6 +248,8 @@ class _Sharing:
         if form in self.coming:
             self._bring_forward(form)
             return
+        if isinstance(value, grouped):
+            (value,) = value.args
         by_axis = sorted(
             order, key=lambda i: (axis(i) != "n", int("0" + axis(i).strip("nk")), i.name)
         )

@@ -11,6 +11,7 @@ from symgrad.language import functions as f
 from symgrad.language.exponentials import inverse_sum_exp
 from symgrad.language.indices import operands, rebuild, walk
 from symgrad.language.notation import as_it_stands
+from symgrad.language.order import is_constant
 from symgrad.passes.stabilize.names import Names, Rule
 from symgrad.passes.stabilize.smooth import kinks_cancel
 
@@ -52,7 +53,7 @@ def _with_even_slopes(value: Expr) -> Expr:
 
 def not_negative(u: Expr) -> bool:
     """Whether u >= 0 whatever the values of its arrays, as far as can be seen."""
-    if u.is_number:
+    if is_constant(u):
         return bool(u.is_nonnegative)
     if isinstance(u, Pow):
         even = u.exp.is_Integer and u.exp % 2 == 0

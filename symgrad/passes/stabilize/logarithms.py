@@ -40,7 +40,7 @@ from symgrad.language.functions import (
     xlogy,
 )
 from symgrad.language.notation import as_it_stands
-from symgrad.language.order import factors
+from symgrad.language.order import factors, is_constant
 from symgrad.language.program import array, name_of
 from symgrad.passes.stabilize.names import Names, Rule
 from symgrad.passes.stabilize.quotients import exponent_of, inverted
@@ -67,7 +67,7 @@ def _xlogy(value: Expr, names: Names) -> Expr | None:
     if (
         logarithm is None
         or logarithm.has(log1p)
-        or any(not u.is_number for u in logarithm.atoms(log))
+        or any(not is_constant(u) for u in logarithm.atoms(log))
     ):
         return None
     return t * logarithm
@@ -180,12 +180,12 @@ def _log_of_sum(u: Add, names: Names) -> Expr | None:
     if (of_difference := _log_of_difference(u)) is not None:
         return of_difference
     if len(u.args) == 2:
-        one, other = u.args if u.args[0].is_number else reversed(u.args)
+        one, other = u.args if is_constant(u.args[0]) else reversed(u.args)
         complement = _complement(names.meaning(-other)) if one == 1 else None
         if complement is not None:
             return log_of(complement, names)
     rest = u - 1
-    if any(term == 1 for term in u.args) and not rest.is_number:
+    if any(term == 1 for term in u.args) and not is_constant(rest):
         return log1p(rest)
     return None
 
@@ -214,7 +214,7 @@ def _log_of_difference(u: Add) -> Expr | None:
 
 def _log_of_product(u: Mul, names: Names) -> Expr | None:
     """Σ log of the factors: sound when all of them but one are known to be positive."""
-    if any(factor.is_number and not factor.is_positive for factor in u.args):
+    if any(is_constant(factor) and not factor.is_positive for factor in u.args):
         return None  # NaN, as it stands
     doubtful = [factor for factor in u.args if not _positive_through(factor, names)]
     logs = [log_of(factor, names) for factor in u.args]
@@ -241,7 +241,7 @@ def _positive(u: Expr) -> bool:
     """Whether u > 0 whatever the values of its arrays."""
     if isinstance(u, exp | sigmoid | softplus | cosh | sech | inverse_sum_exp):
         return True
-    if u.is_number:
+    if is_constant(u):
         return bool(u.is_positive)
     if isinstance(u, Add | Mul):
         return all(map(_positive, u.args))

@@ -29,7 +29,7 @@ from symgrad.language.exponentials import (
 from symgrad.language.functions import Peak, expm1, integer_power, sech, sigmoid
 from symgrad.language.indices import bounds, free_indices, product, rename
 from symgrad.language.notation import as_it_stands
-from symgrad.language.order import factors, text
+from symgrad.language.order import factors, is_constant, text
 from symgrad.passes.stabilize.names import Names, Rule
 
 # A power of a sum is written as so many factors at the most.
@@ -257,7 +257,7 @@ def _without_cancelling(value: Expr, names: Names) -> Expr | None:
     sign."""
     if not isinstance(value, Add):
         return None
-    numbers = [term for term in value.args if term.is_number]
+    numbers = [term for term in value.args if is_constant(term)]
     if not numbers:
         return None
     number = Add(*numbers)
