@@ -12,7 +12,7 @@ from symgrad.language.count import of_definition, operations
 from symgrad.language.program import Definition, Program, array, name_of, reads
 from symgrad.language.summary import counts, network, summary
 from symgrad.showing.graph import Edge, graph
-from symgrad.showing.place import backward, rows
+from symgrad.showing.placement import assign_rows, backward_nodes
 
 ROOT = Path(__file__).resolve().parent.parent
 SPECS = sorted(ROOT.joinpath("specs").glob("*.toml"))
@@ -99,7 +99,7 @@ def test_every_node_stands_in_one_place(compiled):
         drawn = graph(stage)
         names = [
             name
-            for row in rows(drawn)
+            for row in assign_rows(drawn)
             for name in (row.forward, *(each for pair in row.pairs for each in pair), *row.backward)
             if name is not None
         ]
@@ -107,7 +107,7 @@ def test_every_node_stands_in_one_place(compiled):
 
 
 def test_derivatives_stand_opposite(compiled):
-    placed = rows(graph(compiled.program))
+    placed = assign_rows(graph(compiled.program))
     given = set(compiled.program.given)
     for row in placed:
         assert all(name == f"d_{row.forward}" for name in row.backward)
@@ -119,14 +119,14 @@ def test_derivatives_stand_opposite(compiled):
 
 def test_the_loss_is_the_turning_point(compiled):
     for stage in stages(compiled).values():
-        placed = rows(graph(stage))
+        placed = assign_rows(graph(stage))
         if "E" in {row.forward for row in placed}:
             assert placed[-1].forward == "E"
             assert all(row.forward != "E" for row in placed[:-1])
 
 
 def test_rows_belong_to_layers():
-    placed = rows(graph(symgrad.compile(ROOT / "specs" / "digits.toml").program))
+    placed = assign_rows(graph(symgrad.compile(ROOT / "specs" / "digits.toml").program))
     bands = {row.forward: row.band for row in placed}
     assert bands["x"] == "inputs"
     assert bands["z1"] == bands["a1"] == "layer 1"
@@ -142,23 +142,25 @@ def test_what_the_derivatives_alone_need_is_computed_backward():
     program = Program(
         "net", (x,), (W1,), {}, tuple(Definition(*each) for each in definitions), ("E", "d_W1")
     )
-    assert backward(graph(program)) == {"part", "d_W1"}
+    assert backward_nodes(graph(program)) == {"part", "d_W1"}
 
 
 def test_other_orders_are_drawn_too(xor):
     for order in ("weights-first", "cheapest"):
         for path in SPECS:
             drawn = graph(symgrad.compile(path, order=order).program)
-            placed = [name for row in rows(drawn) for name in row.backward]
-            beside = [gradient for row in rows(drawn) for _, gradient in row.pairs if gradient]
-            assert sorted([*placed, *beside]) == sorted(backward(drawn))
+            placed = [name for row in assign_rows(drawn) for name in row.backward]
+            beside = [
+                gradient for row in assign_rows(drawn) for _, gradient in row.pairs if gradient
+            ]
+            assert sorted([*placed, *beside]) == sorted(backward_nodes(drawn))
 
 
 def test_a_penalty_that_is_given_at_each_call_stands_with_the_weights():
     spec = symgrad.Spec.load(ROOT / "specs" / "xor.toml").normalised()
     spec["loss"]["l2"] = "argument"
     drawn = graph(symgrad.compile(spec).program)
-    where = {name: row.forward for row in rows(drawn) for name, _ in row.pairs}
+    where = {name: row.forward for row in assign_rows(drawn) for name, _ in row.pairs}
     assert where["R1"] == where["W1"] == where["l2"] == "z1"
 
 

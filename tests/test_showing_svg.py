@@ -16,7 +16,7 @@ import symgrad
 from symgrad.language.program import Definition, Program, array
 from symgrad.showing import dot, svg
 from symgrad.showing.graph import graph
-from symgrad.showing.place import backward
+from symgrad.showing.placement import backward_nodes
 
 SVG = "{http://www.w3.org/2000/svg}"
 HOSTILE = """</title><script>alert(1)</script>&amp;"'\\N\\"]}; a -> b"""
@@ -68,7 +68,7 @@ def titles_of_edges(text):
 
 def test_what_backward_uses_again_is_told_apart(compiled):
     drawn, text = graph(compiled.program), svg(compiled.program)
-    behind = backward(drawn)
+    behind = backward_nodes(drawn)
     kinds = {node.name: node.kind for node in drawn.nodes}
     expected = {
         "ahead": [e for e in drawn.edges if e.target not in behind],

@@ -5,7 +5,14 @@
     symgrad.showing.svg(compiled.stages.differentiate)      the local partials along the edges
 
 A picture is made of a program's language alone; the compiler knows nothing of it, and it nothing
-of the compiler.
+of the compiler. On the way from one to the other:
+
+    graph.py        a program as nodes and edges
+    placement.py    the row and the column of each node
+    layout.py       both to the pixel; routing.py: edges around the boxes
+    svg.py          the drawing; paths.py: routes as the data of SVG paths
+    dot.py          the same rows for Graphviz
+    notebook.py     what a notebook shows; mathml.py: its equations
 """
 
 from symgrad.showing.dot import dot

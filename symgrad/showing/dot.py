@@ -7,7 +7,7 @@ together from top to bottom, so that backward runs up again beside forward.
 
 from symgrad.language.program import Program
 from symgrad.showing.graph import Derivatives, Graph, Node, graph, short
-from symgrad.showing.place import Row, backward, direction, rows
+from symgrad.showing.placement import Row, assign_rows, backward_nodes, direction
 
 _LETTERS = 60
 
@@ -31,8 +31,8 @@ def dot(shown: Program | Derivatives) -> str:
     """A program, or the local partial derivatives between its arrays, as a directed graph in
     Graphviz's language; the same bytes for the same program."""
     drawn = graph(shown)
-    placed = rows(drawn)
-    behind = backward(drawn)
+    placed = assign_rows(drawn)
+    behind = backward_nodes(drawn)
     nodes = {node.name: node for node in drawn.nodes}
     title = f"{drawn.name}: {drawn.summary}"
     lines = [

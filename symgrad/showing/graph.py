@@ -19,6 +19,7 @@ from symgrad.language.summary import network, several, summary
 
 Kind = Literal["input", "weight", "definition"]
 
+
 @dataclass(frozen=True)
 class Node:
     """An array or a scalar. `axes` are those of its indices: "n" samples, "1" units of layer 1."""

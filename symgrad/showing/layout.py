@@ -1,6 +1,6 @@
 """Where boxes stand in the picture, to the pixel, and how edges run around them.
 
-Heights come first, of rows and boxes; then every edge chooses its way (`ways`); then the room
+Heights come first, of rows and boxes; then every edge takes its route (`routing`); then the room
 between columns is known, and with it what lies from left to right.
 """
 
@@ -8,15 +8,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from symgrad.showing.graph import Graph, Node, short
-from symgrad.showing.place import LOSS, Column, Row, is_derivative, rows, sources_of
-from symgrad.showing.ways import (
+from symgrad.showing.placement import LOSS, Column, Row, assign_rows, is_derivative, sources_of
+from symgrad.showing.routing import (
     BOX,
     GUTTERS,
     Box,
-    Floor,
     Link,
-    Way,
-    ways,
+    Route,
+    RowOccupancy,
+    route_edges,
 )
 
 # Lengths in pixels. A letter of a monospaced font takes six tenths of the font's size.
@@ -51,7 +51,7 @@ class Layout:
 
     boxes: Mapping[str, Box]
     texts: Mapping[str, tuple[str, str]]
-    ways: tuple[Way, ...]
+    routes: tuple[Route, ...]
     columns: Mapping[Column, tuple[float, float]]
     gutters: Mapping[int, tuple[float, float]]
     bands: tuple[Band, ...]
@@ -66,11 +66,11 @@ class Layout:
 
 def layout(graph: Graph) -> Layout:
     """All places in the picture of a graph, from (0, 0) on."""
-    placed = rows(graph)
+    placed = assign_rows(graph)
     labelled = any(edge.label for edge in graph.edges)
-    boxes, floors, bands, height = _heights(placed, labelled)
+    boxes, occupancy, bands, height = _heights(placed, labelled)
     links = [Link(edge.source, edge.target, edge.label) for edge in graph.edges]
-    found, tracks = ways([*links, *_turns(graph, boxes)], boxes, floors)
+    found, tracks = route_edges([*links, *_turns(graph, boxes)], boxes, occupancy)
     nodes = {node.name: node for node in graph.nodes}
     texts = {name: lines(nodes[name], box) for name, box in boxes.items()}
     columns: dict[Column, tuple[float, float]] = {}
@@ -112,16 +112,19 @@ def _width(texts: tuple[str, str]) -> float:
     )
 
 
-def _has_labels(found: list[Way], column: int) -> bool:
-    return any(way.link.label and any(leg.gutter == column for leg in way.legs) for way in found)
+def _has_labels(found: list[Route], column: int) -> bool:
+    return any(
+        route.link.label and any(segment.gutter == column for segment in route.segments)
+        for route in found
+    )
 
 
 def _heights(
     placed: tuple[Row, ...], labelled: bool
-) -> tuple[dict[str, Box], list[Floor], tuple[Band, ...], float]:
+) -> tuple[dict[str, Box], list[RowOccupancy], tuple[Band, ...], float]:
     """Boxes, the heights of rows, bands, and how high all of it is."""
     boxes: dict[str, Box] = {}
-    floors: list[Floor] = []
+    occupancy: list[RowOccupancy] = []
     bands: list[Band] = []
     gap = _LABELLED_GAP if labelled else _GAP
     between = _LABELLED_BETWEEN if labelled else _BETWEEN
@@ -146,10 +149,10 @@ def _heights(
         for place, name in enumerate(row.backward):
             at = centre - stack[1] / 2 + place * (BOX + between)
             boxes[name] = Box(name, Column.BACKWARD, number, at)
-        floors.append(Floor(above, bool(row.pairs), any(g for _, g in row.pairs)))
+        occupancy.append(RowOccupancy(above, bool(row.pairs), any(g for _, g in row.pairs)))
         below = top + height
         bands[-1] = replace(bands[-1], bottom=below + gap / 2)
-    return boxes, floors, tuple(bands), below + gap / 2
+    return boxes, occupancy, tuple(bands), below + gap / 2
 
 
 def _turns(graph: Graph, boxes: Mapping[str, Box]) -> list[Link]:

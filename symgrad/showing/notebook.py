@@ -12,7 +12,7 @@ from symgrad.language.program import Definition, Program
 from symgrad.language.summary import counts, network
 from symgrad.showing.graph import Graph, graph
 from symgrad.showing.mathml import math
-from symgrad.showing.place import backward, rows
+from symgrad.showing.placement import assign_rows, backward_nodes
 from symgrad.showing.svg import picture
 
 # A notebook keeps what it shows: of a large program not all.
@@ -89,8 +89,8 @@ def _equations(root: Element, program: Program, drawn: Graph) -> None:
 
 def _grouped(drawn: Graph, shown: Iterable[Definition]) -> list[tuple[str, list[Definition]]]:
     """Definitions by what they are for, in the program's order."""
-    behind = backward(drawn)
-    placed = rows(drawn)
+    behind = backward_nodes(drawn)
+    placed = assign_rows(drawn)
     loss = {row.forward for row in placed if row.band == "loss"}
     loss |= {name for row in placed for name, _ in row.pairs if name is not None}  # penalties
     groups: dict[str, list[Definition]] = {"Forward": [], "Loss": [], "Backward": []}

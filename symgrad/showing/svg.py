@@ -17,8 +17,8 @@ from symgrad.showing.layout import (
     layout,
 )
 from symgrad.showing.paths import head, number, path, port, track_at
-from symgrad.showing.place import LOSS, Column, backward, direction
-from symgrad.showing.ways import BOX, Box, Way
+from symgrad.showing.placement import LOSS, Column, backward_nodes, direction
+from symgrad.showing.routing import BOX, Box, Route
 
 _LEGEND_LINE = 20.0
 
@@ -90,14 +90,14 @@ def svg(shown: Program | Derivatives) -> str:
 
 def picture(drawn: Graph) -> Element:
     """The picture of a graph as a tree of elements."""
-    behind = backward(drawn)
+    behind = backward_nodes(drawn)
     plan = layout(drawn)
     nodes = {node.name: node for node in drawn.nodes}
     root = Element("svg", {"class": _CLASS, "xmlns": "http://www.w3.org/2000/svg", "role": "img"})
     SubElement(root, "title").text = f"{drawn.name}: {drawn.summary}"
     SubElement(root, "desc").text = _description(drawn, behind)
     SubElement(root, "style").text = _style()
-    kinds = [_kind(way, nodes, behind) for way in plan.ways]
+    kinds = [_kind(route, nodes, behind) for route in plan.routes]
     width = max(plan.width, 2 * MARGIN + LETTER * 1.2 * len(drawn.summary))
     lanes = any(box.column == Column.BACKWARD for box in plan.boxes.values())
     legend = _legend([kind for kind in _KINDS if kind in kinds], width) if lanes else {}
@@ -112,13 +112,13 @@ def picture(drawn: Graph) -> Element:
     body = _add(root, "g", "body")
     body.set("transform", f"translate(0,{number(top)})")
     _bands(body, plan, lanes)
-    for way, kind in zip(plan.ways, kinds, strict=True):
-        _edge(body, way, plan, kind)
+    for route, kind in zip(plan.routes, kinds, strict=True):
+        _edge(body, route, plan, kind)
     for box in plan.boxes.values():
         _box(body, nodes[box.name], box, plan, behind)
-    for way in plan.ways:
-        if way.link.label:
-            _label(body, way, plan)
+    for route in plan.routes:
+        if route.link.label:
+            _label(body, route, plan)
     return root
 
 
@@ -138,8 +138,8 @@ def _description(drawn: Graph, behind: frozenset[str]) -> str:
     return f"Forward: {ahead}." + (f" Backward: {back}." if back else "")
 
 
-def _kind(way: Way, nodes: dict[str, Node], behind: frozenset[str]) -> str:
-    link = way.link
+def _kind(route: Route, nodes: dict[str, Node], behind: frozenset[str]) -> str:
+    link = route.link
     return "turn" if link.turn else direction(link.source, link.target, nodes, behind)
 
 
@@ -220,30 +220,30 @@ def _kind_of_box(node: Node, box: Box, behind: frozenset[str]) -> str:
 # Edges
 
 
-def _edge(body: Element, way: Way, plan: Layout, kind: str) -> None:
+def _edge(body: Element, route: Route, plan: Layout, kind: str) -> None:
     group = _add(body, "g", f"edge {kind}")
-    link = way.link
+    link = route.link
     SubElement(group, "title").text = link.label or f"{link.source} → {link.target}: {_KINDS[kind]}"
-    data, (x, y) = path(way, plan)
+    data, (x, y) = path(route, plan)
     _add(group, "path", "way", d=data)
-    _add(group, "path", "head", d=head(x, y, way.into))
+    _add(group, "path", "head", d=head(x, y, route.into))
 
 
-def _label(body: Element, way: Way, plan: Layout) -> None:
+def _label(body: Element, route: Route, plan: Layout) -> None:
     """Beside the middle of an edge."""
-    source, target = plan.boxes[way.link.source], plan.boxes[way.link.target]
-    text = short(way.link.label, LABEL_LETTERS)
-    x, y = port(way, source, way.out, way.start, plan)
-    end = port(way, target, way.into, way.end, plan)
-    if not way.legs:
+    source, target = plan.boxes[route.link.source], plan.boxes[route.link.target]
+    text = short(route.link.label, LABEL_LETTERS)
+    x, y = port(route, source, route.out, route.start, plan)
+    end = port(route, target, route.into, route.end, plan)
+    if not route.segments:
         _text(body, x + 8, (y + end[1]) / 2 + 4, text, "label", "start")
         return
-    leg = way.legs[0]
-    left, right = plan.gutters[leg.gutter]
-    if leg.gutter == 0:
-        _text(body, track_at(leg, plan) - 6, (y + leg.height) / 2, text, "label", "end")
-    elif leg.track is None:
-        _text(body, (left + right) / 2, (y + leg.height) / 2 - 4, text, "label", "middle")
+    segment = route.segments[0]
+    left, right = plan.gutters[segment.gutter]
+    if segment.gutter == 0:
+        _text(body, track_at(segment, plan) - 6, (y + segment.height) / 2, text, "label", "end")
+    elif segment.track is None:
+        _text(body, (left + right) / 2, (y + segment.height) / 2 - 4, text, "label", "middle")
     else:
         _text(body, right - 8, y - 4, text, "label", "end")
 

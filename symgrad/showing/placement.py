@@ -46,7 +46,7 @@ class Row:
     backward: tuple[str, ...]
 
 
-def backward(graph: Graph) -> frozenset[str]:
+def backward_nodes(graph: Graph) -> frozenset[str]:
     """What is computed for the sake of the derivatives alone: they, and their parts."""
     readers = readers_of(graph)
     found: set[str] = set()
@@ -95,10 +95,10 @@ def sources_of(graph: Graph) -> dict[str, list[str]]:
     return sources
 
 
-def rows(graph: Graph) -> tuple[Row, ...]:
+def assign_rows(graph: Graph) -> tuple[Row, ...]:
     """The picture from top to bottom, every node in it once."""
     nodes = {node.name: node for node in graph.nodes}
-    behind = backward(graph)
+    behind = backward_nodes(graph)
     beside = _of_weights(graph, behind)
     lane = [
         node.name

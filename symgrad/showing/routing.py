@@ -2,7 +2,7 @@
 
 An edge leaves a box and enters another at a port on one of its sides. On its way it changes its
 height only in the gutters between columns, and crosses columns only where nothing stands, so that
-it meets no box. Long ways up or down lie on tracks, and those of one source share a track.
+it meets no box. Long segments lie on tracks, and those of one source share a track.
 """
 
 from collections import defaultdict
@@ -10,12 +10,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from symgrad.showing.place import Column
+from symgrad.showing.placement import Column
 
 BOX = 42.0  # how high a box is
 GUTTERS = 4  # the number of the last one, at the right of all columns
-_STEEP = 120.0  # a longer way up or down takes a track
-_SLOTS, _SLOT = 5, 5.0  # ways that cross between two rows, beside one another
+_STEEP = 120.0  # a longer segment takes a track
+_SLOTS, _SLOT = 5, 5.0  # routes that cross between two rows, beside one another
 _APART = 6.0
 
 Side = Literal["left", "right", "top", "bottom"]
@@ -37,7 +37,7 @@ class Box:
 
 
 @dataclass(frozen=True)
-class Floor:
+class RowOccupancy:
     """A row: the height between it and the one above, and which of the columns between the lanes
     it has something in."""
 
@@ -57,7 +57,7 @@ class Link:
 
 
 @dataclass(frozen=True)
-class Leg:
+class Segment:
     """A change of height within a gutter; on a track of it, if it is a long one."""
 
     gutter: int
@@ -66,9 +66,9 @@ class Leg:
 
 
 @dataclass(frozen=True)
-class Way:
-    """From a side of the source, along legs, to a side of the target. A way without legs is a line
-    between boxes above one another, or one that turns a corner.
+class Route:
+    """From a side of the source, along segments, to a side of the target. A route without
+    segments is a line between boxes above one another, or one that turns a corner.
 
     `start` and `end` are ports: a height at the left or right of a box, a share of its width above
     or below it.
@@ -77,71 +77,71 @@ class Way:
     link: Link
     out: Side
     into: Side
-    legs: tuple[Leg, ...] = ()
+    segments: tuple[Segment, ...] = ()
     start: float = 0.5
     end: float = 0.5
 
 
-def ways(
-    links: Sequence[Link], boxes: Mapping[str, Box], floors: Sequence[Floor]
-) -> tuple[list[Way], dict[int, int]]:
-    """A way for every link; and how many tracks there are in each gutter."""
-    planner = _Planner(boxes, floors)
-    return _on_tracks(_at_ports([planner.way(link) for link in links], boxes))
+def route_edges(
+    links: Sequence[Link], boxes: Mapping[str, Box], occupancy: Sequence[RowOccupancy]
+) -> tuple[list[Route], dict[int, int]]:
+    """A route for every link, and how many tracks there are in each gutter."""
+    router = _Router(boxes, occupancy)
+    return _with_tracks(_with_ports([router.route(link) for link in links], boxes))
 
 
-class _Planner:
+class _Router:
     """Chooses by which sides and gutters each edge goes."""
 
-    def __init__(self, boxes: Mapping[str, Box], floors: Sequence[Floor]) -> None:
+    def __init__(self, boxes: Mapping[str, Box], occupancy: Sequence[RowOccupancy]) -> None:
         self.boxes = boxes
-        self.floors = floors
+        self.occupancy = occupancy
         self.above = _neighbours(boxes.values())
         self.slots: dict[int, dict[str, int]] = defaultdict(dict)
 
-    def way(self, link: Link) -> Way:
+    def route(self, link: Link) -> Route:
         source, target = self.boxes[link.source], self.boxes[link.target]
         if link.turn and target.name not in self.above.values():  # nothing stands below it
-            return Way(link, "top", "bottom")
+            return Route(link, "top", "bottom")
         if target.wide and source.column == Column.GIVEN:
-            return Way(link, "left", "top", (Leg(Column.GIVEN, target.top, 0),))
+            return Route(link, "left", "top", (Segment(Column.GIVEN, target.top, 0),))
         if source.wide or (target.wide and source.column != Column.FORWARD):
-            return Way(link, "right", "right", (Leg(GUTTERS, target.middle, 0),))
+            return Route(link, "right", "right", (Segment(GUTTERS, target.middle, 0),))
         if source.column == target.column:
-            return self._along(link, source, target)
-        return self._across(link, source, target)
+            return self._within_column(link, source, target)
+        return self._between_columns(link, source, target)
 
-    def _along(self, link: Link, source: Box, target: Box) -> Way:
+    def _within_column(self, link: Link, source: Box, target: Box) -> Route:
         """Within a column: straight to the next box, around the others."""
         if self.above.get(target.name) == source.name:
-            return Way(link, "bottom", "top")
+            return Route(link, "bottom", "top")
         if self.above.get(source.name) == target.name:
-            return Way(link, "top", "bottom")
+            return Route(link, "top", "bottom")
         if source.column in (Column.FORWARD, Column.GIVEN):
-            return Way(link, "left", "left", (Leg(source.column, target.middle, 0),))
-        return Way(link, "right", "right", (Leg(source.column + 1, target.middle, 0),))
+            return Route(link, "left", "left", (Segment(source.column, target.middle, 0),))
+        return Route(link, "right", "right", (Segment(source.column + 1, target.middle, 0),))
 
-    def _across(self, link: Link, source: Box, target: Box) -> Way:
+    def _between_columns(self, link: Link, source: Box, target: Box) -> Route:
         """From column to column: around a corner where the way to it is open; else in the row of
         one of both where nothing stands between them; else between two rows."""
         right = source.column < target.column
         out: Side = "right" if right else "left"
         into: Side = "left" if right else "right"
         if right and target.column == Column.GRADIENT and self._open(source, target):
-            return Way(link, out, "top")
+            return Route(link, out, "top")
         if (source.column, target.column) == (Column.GIVEN, Column.BACKWARD):
             if self._open(target, source):
-                return Way(link, "top", into)
+                return Route(link, "top", into)
         low, high = sorted((source.column, target.column))
         between = [column for column in Column if low < column < high]
         first, last = (low + 1, high) if right else (high, low + 1)
         if self._empty(source.row, between):
-            return Way(link, out, into, (Leg(last, target.middle),))
+            return Route(link, out, into, (Segment(last, target.middle),))
         if self._empty(target.row, between):
-            return Way(link, out, into, (Leg(first, target.middle),))
+            return Route(link, out, into, (Segment(first, target.middle),))
         row = max(source.row, target.row)
-        height = self.floors[row].above + self._slot(row, source.name)
-        return Way(link, out, into, (Leg(first, height), Leg(last, target.middle)))
+        height = self.occupancy[row].above + self._slot(row, source.name)
+        return Route(link, out, into, (Segment(first, height), Segment(last, target.middle)))
 
     def _open(self, high: Box, low: Box) -> bool:
         """Whether nothing stands between the lanes from the row of one box down to another, which
@@ -158,8 +158,8 @@ class _Planner:
         )
 
     def _empty(self, row: int, columns: Iterable[Column]) -> bool:
-        floor = self.floors[row]
-        taken = {Column.GIVEN: floor.given, Column.GRADIENT: floor.gradient}
+        there = self.occupancy[row]
+        taken = {Column.GIVEN: there.given, Column.GRADIENT: there.gradient}
         return not any(taken.get(column, True) for column in columns)
 
     def _slot(self, row: int, name: str) -> float:
@@ -179,23 +179,23 @@ def _neighbours(boxes: Iterable[Box]) -> dict[str, str]:
     return found
 
 
-def _at_ports(found: list[Way], boxes: Mapping[str, Box]) -> list[Way]:
-    """Each side of a box shared out among the ends of ways there, in the order of the other ends;
+def _with_ports(found: list[Route], boxes: Mapping[str, Box]) -> list[Route]:
+    """Each side of a box shared out among the ends of routes there, in the order of the other ends;
     what comes around a corner comes first."""
     ends: dict[tuple[str, Side], list[tuple[bool, float, int, bool]]] = defaultdict(list)
-    for number, way in enumerate(found):
-        source, target = boxes[way.link.source], boxes[way.link.target]
-        by = way.legs[0].height if way.legs else target.middle
-        ends[source.name, way.out].append((False, by, number, True))
-        corner = target.column == Column.BACKWARD and way.out == "top"
-        ends[target.name, way.into].append((not corner, source.middle, number, False))
+    for number, route in enumerate(found):
+        source, target = boxes[route.link.source], boxes[route.link.target]
+        by = route.segments[0].height if route.segments else target.middle
+        ends[source.name, route.out].append((False, by, number, True))
+        corner = target.column == Column.BACKWARD and route.out == "top"
+        ends[target.name, route.into].append((not corner, source.middle, number, False))
     result = list(found)
     for (name, side), there in ends.items():
         ports = _ports(boxes[name], side, len(there))
         for port, (_, _, number, leaves) in zip(ports, sorted(there), strict=True):
-            way = result[number]
-            result[number] = replace(way, start=port) if leaves else replace(way, end=port)
-    return [_to_port(way) for way in result]
+            route = result[number]
+            result[number] = replace(route, start=port) if leaves else replace(route, end=port)
+    return [_to_port(route) for route in result]
 
 
 def _ports(box: Box, side: Side, number: int) -> list[float]:
@@ -214,50 +214,55 @@ def _shared(low: float, high: float, number: int) -> list[float]:
     return [low + (high - low) * place / (number + 1) for place in range(1, number + 1)]
 
 
-def _to_port(way: Way) -> Way:
-    """The last leg ends where the port is."""
-    if not way.legs or way.into == "top":
-        return way
-    return replace(way, legs=(*way.legs[:-1], replace(way.legs[-1], height=way.end)))
+def _to_port(route: Route) -> Route:
+    """The last segment ends where the port is."""
+    if not route.segments or route.into == "top":
+        return route
+    return replace(
+        route, segments=(*route.segments[:-1], replace(route.segments[-1], height=route.end))
+    )
 
 
-def _on_tracks(found: list[Way]) -> tuple[list[Way], dict[int, int]]:
-    """Tracks for legs that need one: short ones nearest to the boxes, none upon another."""
+def _with_tracks(found: list[Route]) -> tuple[list[Route], dict[int, int]]:
+    """Tracks for segments that need one: short ones nearest to the boxes, none upon another."""
     spans: dict[int, dict[str, tuple[float, float]]] = defaultdict(dict)
-    for way in found:
-        for gutter, low, high in _long(way):
-            key = _track_of(way)
+    for route in found:
+        for gutter, low, high in _long(route):
+            key = _track_of(route)
             known = spans[gutter].get(key, (low, high))
             spans[gutter][key] = (min(low, known[0]), max(high, known[1]))
     tracks: dict[int, dict[str, int]] = {}
     for gutter, by_key in spans.items():
-        tracks[gutter] = _coloured(by_key)
+        tracks[gutter] = _assign_tracks(by_key)
     result = []
-    for way in found:
-        long = {gutter for gutter, _, _ in _long(way)}
-        legs = (
-            replace(leg, track=tracks[leg.gutter][_track_of(way)] if leg.gutter in long else None)
-            for leg in way.legs
+    for route in found:
+        long = {gutter for gutter, _, _ in _long(route)}
+        segments = (
+            replace(
+                segment,
+                track=tracks[segment.gutter][_track_of(route)] if segment.gutter in long else None,
+            )
+            for segment in route.segments
         )
-        result.append(replace(way, legs=tuple(legs)))
+        result.append(replace(route, segments=tuple(segments)))
     return result, {gutter: max(by_key.values()) + 1 for gutter, by_key in tracks.items()}
 
 
-def _track_of(way: Way) -> str:
-    """Whose track a way lies on: penalties run together to the loss, others part from a source."""
-    return f"to {way.link.target}" if way.into == "top" else f"from {way.link.source}"
+def _track_of(route: Route) -> str:
+    """Whose track a route takes: penalties run together to the loss, others part from a source."""
+    return f"to {route.link.target}" if route.into == "top" else f"from {route.link.source}"
 
 
-def _long(way: Way) -> Iterable[tuple[int, float, float]]:
-    height = way.start
-    for leg in way.legs:
-        low, high = sorted((height, leg.height))
-        if leg.track is not None or high - low > _STEEP:
-            yield leg.gutter, low, high
-        height = leg.height
+def _long(route: Route) -> Iterable[tuple[int, float, float]]:
+    height = route.start
+    for segment in route.segments:
+        low, high = sorted((height, segment.height))
+        if segment.track is not None or high - low > _STEEP:
+            yield segment.gutter, low, high
+        height = segment.height
 
 
-def _coloured(spans: Mapping[str, tuple[float, float]]) -> dict[str, int]:
+def _assign_tracks(spans: Mapping[str, tuple[float, float]]) -> dict[str, int]:
     """The first track for each span that it has no other span's company on."""
     tracks: list[list[tuple[float, float]]] = []
     found: dict[str, int] = {}
