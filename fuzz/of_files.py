@@ -28,7 +28,7 @@ from symgrad.interop.onnx import read as read_onnx
 from symgrad.interop.onnx import write as write_onnx
 from symgrad.spec.spec import Spec
 from symgrad.training import data
-from symgrad.training.sound import load as load_weights
+from symgrad.training.consistency import load_weights
 
 SECONDS = 60
 

@@ -20,9 +20,9 @@ import symgrad
 from symgrad.errors import DataError, SpecError, SymgradError
 from symgrad.spec.spec import Spec
 from symgrad.training import checkpoint
-from symgrad.training.job import Options, identity, new_job
+from symgrad.training.experiment import Options, new_experiment, run_id
 from symgrad.training.npz import read_npy, read_npz
-from symgrad.training.run import Run, trained_by
+from symgrad.training.run import Run, load_trained
 
 SEED, FLIPS = 13, 400
 
@@ -61,7 +61,7 @@ def flips(whole: bytes, count: int) -> Iterator[bytes]:
 @pytest.mark.filterwarnings("ignore:Reading `.npy`")
 def test_a_flipped_bit_is_noticed_or_changes_nothing(mine, name):
     path = mine / name
-    read = trained_by if name == "weights.npz" else lambda _: checkpoint.load(path)
+    read = load_trained if name == "weights.npz" else lambda _: checkpoint.load(path)
     whole, right, refused = path.read_bytes(), content(path), 0
     for damaged in flips(whole, FLIPS):
         path.write_bytes(damaged)
@@ -123,7 +123,7 @@ def test_a_record_with_anything_wrong_in_it_ends_in_no_traceback(mine, status):
             if status == "interrupted" and place[:2] == ("spec", "layers"):
                 continue  # another network, which would be compiled
             path.write_text(json.dumps(changed))
-            for read in (Run.load, symgrad.resume, trained_by):
+            for read in (Run.load, symgrad.resume, load_trained):
                 if read is symgrad.resume and status == "interrupted" and place[0] != "data":
                     continue
                 try:
@@ -152,7 +152,7 @@ def test_a_record_with_anything_wrong_in_it_ends_in_no_traceback(mine, status):
 def test_what_is_wrong_in_a_record_is_said(mine, change, message):
     record = json.loads((mine / "run.json").read_bytes()) | change
     text(mine / "run.json", json.dumps(record))
-    for read in (Run.load, symgrad.resume, trained_by):
+    for read in (Run.load, symgrad.resume, load_trained):
         with pytest.raises(SymgradError) as caught:
             read(mine)
         assert str(caught.value).startswith(f"{mine / 'run.json'}: the run's record cannot be read")
@@ -198,7 +198,7 @@ def test_a_header_is_not_believed(name, mine):
             for each, inside in (members | {f"{array}.npy": HARMFUL[name]}).items():
                 archive.writestr(each, inside)
         with pytest.raises(DataError) as caught:
-            Run.load(mine) if file == "checkpoint.npz" else trained_by(mine)
+            Run.load(mine) if file == "checkpoint.npz" else load_trained(mine)
         assert str(mine / file) in str(caught.value)
         with zipfile.ZipFile(mine / file, "w") as archive:
             for each, inside in members.items():
@@ -300,7 +300,7 @@ def test_weights_put_together_wrongly_are_refused_with_their_name(name, mine):
     edit(arrays)
     np.savez(mine / "weights.npz", **arrays)
     with pytest.raises(DataError) as caught:
-        trained_by(mine)
+        load_trained(mine)
     assert str(caught.value).startswith(f"{mine / 'weights.npz'}: ")
     assert message in str(caught.value)
 
@@ -382,15 +382,15 @@ def test_all_files_of_a_run_have_its_id_and_the_same_run_has_the_same(mine, othe
 def test_weights_of_another_run_are_refused(mine, other):
     shutil.copy(other / "weights.npz", mine / "weights.npz")
     wanted = f"{mine / 'weights.npz'} is of run {id_of(other)}, and this is run {id_of(mine)}: "
-    for read in (Run.load, symgrad.resume, trained_by):
+    for read in (Run.load, symgrad.resume, load_trained):
         with pytest.raises(DataError) as caught:
             read(mine)
         assert str(caught.value).startswith(wanted) and "name the file itself" in str(caught.value)
-    assert trained_by(mine / "weights.npz").run == id_of(other)
+    assert load_trained(mine / "weights.npz").run == id_of(other)
     done = execute("predict", mine, mine.parent / "x.csv", cwd=mine.parent)
     assert done.code == 2 and wanted in done.err
     (mine / "run.json").unlink()  # nothing then says whose folder it is
-    assert trained_by(mine).run == id_of(other)
+    assert load_trained(mine).run == id_of(other)
 
 
 def test_a_checkpoint_of_another_run_is_refused(mine, other, tmp_path):
@@ -416,7 +416,7 @@ def test_a_checkpoint_from_beyond_the_end_is_refused(mine, tmp_path):
 
 def test_runs_of_versions_without_ids_are_what_they_were(mine, other, tmp_path):
     without_id(mine)
-    assert Run.load(mine).trained.run is None and trained_by(mine).run is None
+    assert Run.load(mine).trained.run is None and load_trained(mine).run is None
     made = symgrad.resume(mine, plane_csv(tmp_path), epochs=5)
     assert len(made.history) == 5 and Run.load(mine).trained.run is None
     shutil.copy(other / "weights.npz", mine / "weights.npz")
@@ -435,9 +435,9 @@ def test_each_fold_has_an_id_of_its_own(tmp_path):
 
 
 def test_the_id_depends_on_the_number_of_epochs_only_with_the_schedule():
-    jobs = [
-        new_job(PLANE, plane(30), Options(), {"epochs": epochs, "schedule": schedule})
+    experiments = [
+        new_experiment(PLANE, plane(30), Options(), {"epochs": epochs, "schedule": schedule})
         for schedule, epochs in [("constant", 2), ("constant", 3), ("cosine", 2), ("cosine", 3)]
     ]
-    ids = list(map(identity, jobs))
+    ids = list(map(run_id, experiments))
     assert ids[0] == ids[1] and len(set(ids)) == 3

@@ -8,7 +8,7 @@ import pytest
 
 from symgrad.spec.training import Training
 from symgrad.training.checkpoint import Checkpoint
-from symgrad.training.fit import Ending, fit, kept, over
+from symgrad.training.fit import Ending, ending_of, fit, select_weights
 
 
 def stub(losses=None, ruins=None) -> SimpleNamespace:
@@ -63,7 +63,7 @@ def test_every_epoch_is_recorded_and_reported():
         judge=lambda theta: (float(theta @ theta) + 1, 0.5),
         go_on=lambda checkpoint: seen.append(checkpoint.epoch) or True,
     )
-    assert ended.how is Ending.FINISHED and seen == [1, 2, 3]
+    assert ended.ending is Ending.FINISHED and seen == [1, 2, 3]
     assert checkpoint.history[0].loss == 20.0
     assert checkpoint.history[-1].validation_loss == float(checkpoint.theta @ checkpoint.theta) + 1
     assert checkpoint.history[-1].metric == 0.5
@@ -82,9 +82,9 @@ def test_a_fit_in_two_pieces_is_the_fit_in_one():
 
 def test_an_interrupt_at_the_last_epoch_changes_nothing():
     ended, _ = run(stub(), Training(epochs=3), go_on=lambda checkpoint: checkpoint.epoch < 3)
-    assert ended.how is Ending.FINISHED
+    assert ended.ending is Ending.FINISHED
     ended, _ = run(stub(), Training(epochs=3), go_on=lambda checkpoint: checkpoint.epoch < 2)
-    assert ended.how is Ending.INTERRUPTED
+    assert ended.ending is Ending.INTERRUPTED
 
 
 def test_patience_ends_the_fit_and_keeps_the_best():
@@ -97,17 +97,17 @@ def test_patience_ends_the_fit_and_keeps_the_best():
         return next(verdicts), 0.0
 
     ended, checkpoint = run(module, training, judge=judge)
-    assert ended.how is Ending.STOPPED_EARLY and checkpoint.epoch == 5
-    theta, epoch = kept(module, training, ARRAYS, checkpoint)
+    assert ended.ending is Ending.STOPPED_EARLY and checkpoint.epoch == 5
+    theta, epoch = select_weights(module, training, ARRAYS, checkpoint)
     assert epoch == 2 and theta.tobytes() == thetas[1].tobytes()
     # gone on with, it has still ended
     ended, again = run(module, Training(epochs=90, patience=3), checkpoint)
-    assert ended.how is Ending.STOPPED_EARLY and again.epoch == 5
+    assert ended.ending is Ending.STOPPED_EARLY and again.epoch == 5
 
 
 def test_a_loss_that_is_never_finite_does_not_wear_out_patience_later():
     checkpoint = begin(stub())
-    assert over(checkpoint, Training(epochs=5, patience=2)) is None
+    assert ending_of(checkpoint, Training(epochs=5, patience=2)) is None
     _, checkpoint = run(stub(), Training(epochs=5, patience=2))
     assert checkpoint.epoch == 2 and checkpoint.best_epoch == 0
 
@@ -117,16 +117,16 @@ def test_a_loss_that_is_not_finite_keeps_the_weights_before_the_epoch(loss):
     module, training = stub(losses=[1.0, 1.0, loss]), Training(epochs=9)
     ended, checkpoint = run(module, training)
     _, good = run(stub(), Training(epochs=2))
-    assert ended.how is Ending.DIVERGED and checkpoint.epoch == 2
-    theta, epoch = kept(module, training, ARRAYS, checkpoint)
+    assert ended.ending is Ending.DIVERGED and checkpoint.epoch == 2
+    theta, epoch = select_weights(module, training, ARRAYS, checkpoint)
     assert epoch == 2 and theta.tobytes() == good.theta.tobytes()
 
 
 def test_weights_that_are_not_finite_are_noticed_in_their_epoch():
     module, training = stub(ruins=3), Training(epochs=9)
     ended, checkpoint = run(module, training)
-    assert ended.how is Ending.DIVERGED and checkpoint.epoch == 2
-    assert np.isfinite(kept(module, training, ARRAYS, checkpoint)[0]).all()
+    assert ended.ending is Ending.DIVERGED and checkpoint.epoch == 2
+    assert np.isfinite(select_weights(module, training, ARRAYS, checkpoint)[0]).all()
 
 
 def test_kept_weights_have_a_finite_loss_on_the_training_part():
@@ -135,10 +135,10 @@ def test_kept_weights_have_a_finite_loss_on_the_training_part():
     _, checkpoint = run(module, training)
     bad = [checkpoint.theta.tobytes()]
     module.loss = lambda theta, x, t: math.nan if theta.tobytes() in bad else 0.0
-    theta, epoch = kept(module, training, ARRAYS, checkpoint)
+    theta, epoch = select_weights(module, training, ARRAYS, checkpoint)
     assert epoch == 2 and theta.tobytes() == checkpoint.previous.tobytes()
     bad.append(checkpoint.previous.tobytes())
-    theta, epoch = kept(module, training, ARRAYS, checkpoint)
+    theta, epoch = select_weights(module, training, ARRAYS, checkpoint)
     assert epoch == 0 and theta.tolist() == [4.0, -2.0]
 
 

@@ -15,8 +15,8 @@ from symgrad.errors import DataError, SpecError, SymgradError
 from symgrad.spec.training import Training
 from symgrad.training.fit import Ending
 from symgrad.training.folder import Folder, InUse, RunError, read_record
-from symgrad.training.perform import Interrupted
-from symgrad.training.warm import warm
+from symgrad.training.precompile import precompile_training
+from symgrad.training.runner import Interrupted
 from symgrad.training.watch import Watch
 
 # Long enough for a process to be killed in the middle several times.
@@ -100,7 +100,7 @@ def test_killed_before_there_is_anything_the_command_can_be_repeated(here):
     assert wait_for(process, run.exists)
     kill(process)
     # With its record it can be resumed; without, nothing has begun, and the place is free.
-    with Folder.again(run) if (run / "run.json").exists() else Folder.new(run) as folder:
+    with Folder.open(run) if (run / "run.json").exists() else Folder.new(run) as folder:
         assert folder.record() is None or folder.record()["status"] == "running"
 
 
@@ -130,7 +130,7 @@ def test_two_processes_do_not_work_in_one_folder(here):
     try:
         assert wait_for(process, lambda: has_checkpoint(run))
         process.send_signal(signal.SIGSTOP)  # so that it does not end before the other has begun
-        for attempt in (Folder.again, Folder.new):
+        for attempt in (Folder.open, Folder.new):
             with pytest.raises(RunError, match=r"another process is training there|holds a run"):
                 attempt(run)
         done = execute("train", "--resume", run.name, cwd=here)
@@ -138,7 +138,7 @@ def test_two_processes_do_not_work_in_one_folder(here):
         assert process.poll() is None
     finally:
         kill(process)
-    with Folder.again(run):  # the lock is gone with the process
+    with Folder.open(run):  # the lock is gone with the process
         pass
 
 
@@ -382,13 +382,15 @@ def test_a_module_is_compiled_apart_once_for_each_way_of_calling(tmp_path, monke
     monkeypatch.setattr(subprocess, "run", run)
     for _ in range(2):
         for samples in ([50, 10], [40, 12], [40]):
-            warm(module, samples, training)
-    assert [command[1:4] for command in commands] == [["-P", "-m", "symgrad.training.warm"]] * 2
+            precompile_training(module, samples, training)
+    program = ["-P", "-m", "symgrad.training.precompile"]
+    assert [command[1:4] for command in commands] == [program] * 2
     assert [command[5:] for command in commands] == [["0", "32", "50", "10"], ["0", "32", "40"]]
     for _ in range(2):
-        warm(module, [many, 10], training)  # 30 epochs: on threads from the twentieth on
-        warm(module, [many, 10], Training(epochs=3))
+        # 30 epochs: on threads from the twentieth on
+        precompile_training(module, [many, 10], training)
+        precompile_training(module, [many, 10], Training(epochs=3))
     assert [command[5] for command in commands[2:]] == ["1", "0"]
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "elsewhere"))
-    warm(module, [50, 10], training)
+    precompile_training(module, [50, 10], training)
     assert len(commands) == 5

@@ -11,11 +11,11 @@ import symgrad
 from symgrad.errors import DataError, SpecError
 from symgrad.spec.spec import Spec
 from symgrad.training import atomic
+from symgrad.training.experiment import with_training
 from symgrad.training.fit import Ending
 from symgrad.training.folder import Folder, Taken, read_record
-from symgrad.training.job import with_training
-from symgrad.training.perform import BrokenOff
 from symgrad.training.run import Run, RunError, advice
+from symgrad.training.runner import BrokenOff
 from symgrad.training.trained import Trained
 from symgrad.training.watch import Watch
 

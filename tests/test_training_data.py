@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from symgrad.errors import DataError
-from symgrad.training.data import Samples, read, read_again
+from symgrad.training.data import Samples, read, read_to_predict
 from symgrad.training.data.from_csv import ROWS_OF_A_BLOCK
 from symgrad.training.data.quotes import without_blanks
 from symgrad.training.trained import Columns, Scaling, Trained
@@ -955,7 +955,7 @@ def trained_on(data: Samples, spec: dict, fill: bool = False) -> Trained:
 
 def refusal_again(source, trained: Trained) -> str:
     with pytest.raises(DataError) as caught:
-        read_again(source, trained)
+        read_to_predict(source, trained)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -969,7 +969,7 @@ def fruit(
 
 def test_columns_are_found_by_name_in_any_order(tmp_path):
     trained = fruit(tmp_path)
-    data = read_again(write(tmp_path, "kind,extra,b,a\nw,?,20,10\nu,yes,40,30\n"), trained)
+    data = read_to_predict(write(tmp_path, "kind,extra,b,a\nw,?,20,10\nu,yes,40,30\n"), trained)
     assert data.x.tolist() == [[10, 20], [30, 40]]
     assert data.t.tolist() == [[0, 0, 1], [1, 0, 0]]
     assert data.columns == trained.columns and data.w is None and data.notes == ()
@@ -987,7 +987,7 @@ def test_a_file_with_the_inputs_alone(tmp_path):
         np.array([[1, 2]]),
     ]
     for source in sources:
-        data = read_again(source, trained)
+        data = read_to_predict(source, trained)
         assert data.x.tolist() == [[1, 2]] and data.t is None and data.classes is None
 
 
@@ -1001,7 +1001,7 @@ def test_targets_that_are_there_are_read_from_every_source(tmp_path):
         save(tmp_path, fields),
     ]
     for source in sources:
-        assert read_again(source, trained).t.tolist() == [[0, 1, 0]]
+        assert read_to_predict(source, trained).t.tolist() == [[0, 1, 0]]
 
 
 @pytest.mark.parametrize(
@@ -1018,7 +1018,7 @@ def test_targets_that_are_there_are_read_from_every_source(tmp_path):
 def test_labels_are_those_of_training(tmp_path, training, again, classes):
     spec = spec_of(1, 3)
     trained = trained_on(read(write(tmp_path, training), spec), spec)
-    data = read_again(write(tmp_path, again), trained)
+    data = read_to_predict(write(tmp_path, again), trained)
     assert data.classes is None if classes is None else data.classes.tolist() == classes
 
 
@@ -1026,15 +1026,15 @@ def test_labels_are_those_of_training(tmp_path, training, again, classes):
 def test_booleans_are_those_of_training(tmp_path, spelled):
     spec = spec_of(1, 1)
     trained = trained_on(read(write(tmp_path, "a,t\n1,true\n2,false\n"), spec), spec)
-    assert read_again(write(tmp_path, f"a,t\n1,{spelled}\n"), trained).t.tolist() == [[1]]
+    assert read_to_predict(write(tmp_path, f"a,t\n1,{spelled}\n"), trained).t.tolist() == [[1]]
 
 
 def test_numbers_and_one_hot_targets_of_training(tmp_path):
     spec = spec_of(1, 2)
     trained = trained_on(read(write(tmp_path, "a,t,u\n1,0.5,3\n"), spec), spec)
-    assert read_again(write(tmp_path, "u,t,a\n0,1,7\n"), trained).t.tolist() == [[1, 0]]
+    assert read_to_predict(write(tmp_path, "u,t,a\n0,1,7\n"), trained).t.tolist() == [[1, 0]]
     trained = trained_on(read(write(tmp_path, "a,t,u\n1,0,1\n"), spec), spec)
-    assert read_again(write(tmp_path, "u,t,a\n0,1,7\n"), trained).classes.tolist() == [0]
+    assert read_to_predict(write(tmp_path, "u,t,a\n0,1,7\n"), trained).classes.tolist() == [0]
     message = refusal_again(write(tmp_path, "u,t,a\n0,1,7\n1,1,2\n"), trained)
     assert "line 3: the targets are no class: one of t, u must be 1 and the others 0" in message
 
@@ -1069,30 +1069,30 @@ def test_columns_without_names_count(tmp_path):
     table = np.array([[1, 2, 0.5], [3, 4, 1.5]])
     trained = trained_on(read(table, spec), spec)
     for source in (table, write(tmp_path, "p,q,r\n1,2,0.5\n3,4,1.5\n")):
-        data = read_again(source, trained)
+        data = read_to_predict(source, trained)
         assert data.x.tolist() == [[1, 2], [3, 4]] and data.t.tolist() == [[0.5], [1.5]]
-    assert read_again(table[:, :2], trained).t is None
+    assert read_to_predict(table[:, :2], trained).t is None
     # The target first, as named in training; without it, what is left are the inputs.
     trained = trained_on(read(table, spec, targets=["column 0"]), spec)
-    assert read_again(table, trained).x.tolist() == [[2, 0.5], [4, 1.5]]
-    assert read_again(table[:, 1:], trained).x.tolist() == [[2, 0.5], [4, 1.5]]
+    assert read_to_predict(table, trained).x.tolist() == [[2, 0.5], [4, 1.5]]
+    assert read_to_predict(table[:, 1:], trained).x.tolist() == [[2, 0.5], [4, 1.5]]
 
 
 def test_missing_inputs_are_kept_if_training_filled_them(tmp_path):
     path = write(tmp_path, "a,b\n1,2\n,4\n")
-    data = read_again(path, fruit(tmp_path, fill=True))
+    data = read_to_predict(path, fruit(tmp_path, fill=True))
     assert np.array_equal(data.x, [[1, 2], [np.nan, 4]], equal_nan=True)
     message = refusal_again(path, fruit(tmp_path))
     assert "missing values: 1 in column 'a' (first in line 3); the network was trained" in message
 
 
 def test_targets_that_are_not_all_there_are_not_used(tmp_path):
-    data = read_again(write(tmp_path, "a,b,kind\n1,2,u\n3,4,\n"), fruit(tmp_path))
+    data = read_to_predict(write(tmp_path, "a,b,kind\n1,2,u\n3,4,\n"), fruit(tmp_path))
     assert data.t is None and len(data) == 2
     assert data.notes == ("targets not used, for some are missing: 1 in column 'kind'",)
     spec = spec_of(1, 2)
     trained = trained_on(read(write(tmp_path, "a,t,u\n1,0.5,3\n"), spec), spec)
-    data = read_again(write(tmp_path, "a,u\n1,2\n"), trained)
+    data = read_to_predict(write(tmp_path, "a,u\n1,2\n"), trained)
     assert data.t is None
     assert data.notes == ("1 target of 2 (training had t, u): not used",)
 
@@ -1101,8 +1101,8 @@ def test_weights_again(tmp_path):
     spec = spec_of(1, 1, weighted=True)
     path = write(tmp_path, "a,v,t\n1,2,3\n4,5,6\n")
     trained = trained_on(read(path, spec, weight="v"), spec)
-    assert read_again(path, trained).w.tolist() == [2, 5]
-    assert read_again(write(tmp_path, "a,t\n1,2\n"), trained).w.tolist() == [1]
+    assert read_to_predict(path, trained).w.tolist() == [2, 5]
+    assert read_to_predict(write(tmp_path, "a,t\n1,2\n"), trained).w.tolist() == [1]
     message = refusal_again(write(tmp_path, "a,v,t\n1,,3\n"), trained)
     assert "1 in column 'v' (first in line 2); each sample needs a weight" in message
-    assert read_again(store(tmp_path, x=[[1]], t=[2.5], v=[3]), trained).w.tolist() == [3]
+    assert read_to_predict(store(tmp_path, x=[[1]], t=[2.5], v=[3]), trained).w.tolist() == [3]

@@ -11,7 +11,7 @@ import symgrad
 from symgrad.spec.training import WHOLE_BATCH, Training
 from symgrad.training.checkpoint import Checkpoint, load
 from symgrad.training.fit import Ending
-from symgrad.training.perform import Interrupted
+from symgrad.training.runner import Interrupted
 from symgrad.training.watch import Watch
 from symgrad.training.whole_batch import fit_whole
 
@@ -53,7 +53,7 @@ def run(method, module, epochs=200, start=(-1.0, 0.5, 2.0), dtype=np.float64, go
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_every_method_finds_the_minimum(method, dtype):
     ended, checkpoint = run(method, bowl(), dtype=dtype)
-    assert ended.how is Ending.FINISHED and checkpoint.theta.dtype == dtype
+    assert ended.ending is Ending.FINISHED and checkpoint.theta.dtype == dtype
     assert checkpoint.theta == pytest.approx([1, 1, 1], abs=2e-2)
     assert checkpoint.history[-1].loss < 1e-3 < checkpoint.history[0].loss
     assert f"ended by itself after {checkpoint.epoch} iterations" in ended.detail
@@ -65,19 +65,19 @@ def test_an_epoch_is_an_iteration_and_there_are_no_more_than_wanted(method):
     ended, checkpoint = run(
         method, bowl(), epochs=2, go_on=lambda checkpoint: seen.append(checkpoint.epoch) or True
     )
-    assert ended.how is Ending.FINISHED and checkpoint.epoch == 2 and seen == [1, 2]
+    assert ended.ending is Ending.FINISHED and checkpoint.epoch == 2 and seen == [1, 2]
 
 
 @pytest.mark.parametrize("method", WHOLE_BATCH)
 def test_an_interrupt_leaves_the_method(method):
     ended, checkpoint = run(method, bowl(), go_on=lambda checkpoint: False)
-    assert ended.how is Ending.INTERRUPTED and checkpoint.epoch == 1
+    assert ended.ending is Ending.INTERRUPTED and checkpoint.epoch == 1
 
 
 @pytest.mark.parametrize("method", WHOLE_BATCH)
 def test_a_loss_that_is_never_finite_ends_the_method(method):
     ended, checkpoint = run(method, bowl(limit=0.1))
-    assert ended.how in (Ending.DIVERGED, Ending.FINISHED) and checkpoint.epoch == 0
+    assert ended.ending in (Ending.DIVERGED, Ending.FINISHED) and checkpoint.epoch == 0
     assert np.isfinite(checkpoint.theta).all()
 
 
@@ -92,7 +92,8 @@ def test_patience_counts_iterations():
         checkpoint,
         lambda checkpoint: True,
     )
-    assert ended.how is Ending.STOPPED_EARLY and (checkpoint.epoch, checkpoint.best_epoch) == (4, 2)
+    assert ended.ending is Ending.STOPPED_EARLY
+    assert (checkpoint.epoch, checkpoint.best_epoch) == (4, 2)
 
 
 # ---------------------------------------------------------------------------- on a compiled network

@@ -30,9 +30,9 @@ def export_command(
     from symgrad.interop.errors import InteropError
     from symgrad.interop.onnx import is_own, write
     from symgrad.spec.spec import Spec
-    from symgrad.training.run import trained_by
+    from symgrad.training.run import load_trained
 
-    trained = trained_by(run)
+    trained = load_trained(run)
     path = output or Path(f"{Spec.recorded(trained.spec).name}.onnx")
     if os.path.lexists(path) and not is_own(path):
         raise InteropError(

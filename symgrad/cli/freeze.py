@@ -29,9 +29,9 @@ def freeze_command(
     to functions under Numba's njit. Only a frozen module is ever overwritten.
     """
     from symgrad.training.freeze import module_name, source, write_frozen
-    from symgrad.training.run import trained_by, weights_file
+    from symgrad.training.run import load_trained, weights_file
 
-    trained = trained_by(run)
+    trained = load_trained(run)
     name = module_name(trained, name)
     path = write_frozen(source(trained, name, weights_file(run).name), name, output)
     typer.echo(f"wrote {path}; to use it:")

@@ -43,9 +43,9 @@ def predict_command(
     from symgrad.cli.results import show_confusion, show_figures
     from symgrad.training import atomic
     from symgrad.training.predict import predict
-    from symgrad.training.run import trained_by
+    from symgrad.training.run import load_trained
 
-    trained = trained_by(run)
+    trained = load_trained(run)
     predictions = predict(trained, data)
     for note in predictions.notes:
         typer.echo(note, err=True)

@@ -48,7 +48,8 @@ def show_run(run: "Run", seconds: float | None, shown: tuple[str, ...]) -> None:
 
 def show_folds(folds: "Folds") -> None:
     """The figures of what was held out, fold by fold, then mean and standard deviation."""
-    from symgrad.training.run import VALIDATION, numbers_of
+    from symgrad.training.dataset import VALIDATION
+    from symgrad.training.run import numbers_of
 
     rows = [numbers_of(run.figures[VALIDATION]) for run in folds.runs]
     summary = folds.table()

@@ -204,7 +204,7 @@ def train_command(
 
     from symgrad.training import train as training
     from symgrad.training.fit import Ending
-    from symgrad.training.perform import BrokenOff, Interrupted
+    from symgrad.training.runner import BrokenOff, Interrupted
 
     with _Bar() as bar:
         how: dict[str, Any] = {"checkpoint": checkpoint, "plot": plot, "watch": bar}

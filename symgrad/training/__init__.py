@@ -9,10 +9,12 @@ What trains is the emitted module; it is known here by its contract alone (`modu
 file stand those that it imports from.
 
     train.py        what a user calls: train, cross_validate, resume
-    perform.py      one fit with its checkpoints, its picture, and what it leaves
+    runner.py       one fit with all around it; monitor.py: its checkpoints and pictures
     fit.py          the epochs, in compiled code; whole_batch.py: the iterations, in SciPy
-    job.py          what is trained on what; parts.py: samples as the network takes them
+    fit_task.py     one fit, prepared; precompile.py: what it will call, in a process of its own
+    experiment.py   what is trained on what; dataset.py: samples as the network takes them
     run.py          what comes out; predict.py: what it says of new data; plot.py: how it looks
     folder.py       a run's folder; checkpoint.py: where a fit stands; atomic.py: files, or none
-    data/           tables into samples; metrics.py: figures; trained.py: weights with all they need
+    data/           tables into samples; metrics.py: figures; evaluate.py: of weights
+    trained.py      weights with all they need; consistency.py: whether that fits together
 """

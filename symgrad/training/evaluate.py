@@ -5,39 +5,39 @@ from typing import Any
 
 import numpy as np
 
+from symgrad.training.dataset import Dataset
 from symgrad.training.metrics import Figures, figures, predicted_classes
 from symgrad.training.module import Array, Module, gives_probabilities
-from symgrad.training.parts import Part
 from symgrad.training.trained import Scaling
 
 
-class Judge:
-    """Judges weights by the samples held out; by none, every verdict is NaN."""
+class ValidationScorer:
+    """Scores weights by the samples held out; without any, every score is NaN."""
 
-    def __init__(self, module: Module, part: Part | None, scaling: Scaling) -> None:
-        self.module, self.part, self.scaling = module, part, scaling
-        self.classes = None if part is None else part.samples.classes
+    def __init__(self, module: Module, dataset: Dataset | None, scaling: Scaling) -> None:
+        self.module, self.dataset, self.scaling = module, dataset, scaling
+        self.classes = None if dataset is None else dataset.samples.classes
 
     def __call__(self, theta: Array) -> tuple[float, float]:
         """The loss of theta, of shape (weights,), and its metric: the accuracy for classes, else
         the root of the mean squared error in the targets' own units."""
-        if self.part is None:
+        if self.dataset is None:
             return math.nan, math.nan
-        loss = float(self.module.loss(theta, *self.part.arrays))
-        y = self.module.predict(theta, self.part.arrays[0])
+        loss = float(self.module.loss(theta, *self.dataset.arrays))
+        y = self.module.predict(theta, self.dataset.arrays[0])
         if self.classes is not None:
             return loss, float(np.mean(predicted_classes(y) == self.classes))
-        error = (y - self.part.arrays[1]) * self.scaling.target_scale
+        error = (y - self.dataset.arrays[1]) * self.scaling.target_scale
         return loss, math.sqrt(np.mean(error * error))
 
 
-def evaluate(module: Module, theta: Array, part: Part, scaling: Scaling) -> Figures:
-    """All figures of a part, in the targets' own units but for the loss."""
-    t, labels = part.samples.t, part.samples.columns.labels
+def evaluate(module: Module, theta: Array, dataset: Dataset, scaling: Scaling) -> Figures:
+    """All figures of a data set, in the targets' own units but for the loss."""
+    t, labels = dataset.samples.t, dataset.samples.columns.labels
     assert t is not None
-    y = module.predict(theta, part.arrays[0])
+    y = module.predict(theta, dataset.arrays[0])
     return figures(
-        float(module.loss(theta, *part.arrays)),
+        float(module.loss(theta, *dataset.arrays)),
         scaling.outputs(y) if labels is None else y,
         t,
         labels,

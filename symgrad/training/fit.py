@@ -16,9 +16,9 @@ from symgrad.training.checkpoint import Checkpoint, Epoch
 from symgrad.training.module import Array, Module
 
 # theta → the loss and the metric of samples held out.
-Judgement = Callable[[Array], tuple[float, float]]
+Scorer = Callable[[Array], tuple[float, float]]
 # Called after every epoch; says whether to go on.
-GoOn = Callable[[Checkpoint], bool]
+AfterEpoch = Callable[[Checkpoint], bool]
 
 
 class Ending(StrEnum):
@@ -31,10 +31,10 @@ class Ending(StrEnum):
 
 
 @dataclass(frozen=True)
-class Ended:
+class FitResult:
     """How a fit ended, and what there is to say about it."""
 
-    how: Ending
+    ending: Ending
     detail: str = ""
 
 
@@ -42,10 +42,10 @@ def fit(
     module: Module,
     training: Training,
     arrays: tuple[Array, ...],
-    judge: Judgement,
+    score: Scorer,
     checkpoint: Checkpoint,
-    go_on: GoOn,
-) -> Ended:
+    after_epoch: AfterEpoch,
+) -> FitResult:
     """Trains by the emitted `train_epoch`, changing `checkpoint` in place.
 
     `arrays` are x, t, and perhaps w of the training part, in the module's dtype. When the loss of
@@ -54,7 +54,7 @@ def fit(
     """
     settings = module.train_settings(**training.settings())
     begun = np.empty_like(checkpoint.theta)
-    while (ending := over(checkpoint, training)) is None:
+    while (ending := ending_of(checkpoint, training)) is None:
         np.copyto(begun, checkpoint.theta)
         loss = float(
             module.train_epoch(
@@ -63,15 +63,15 @@ def fit(
         )
         if not (math.isfinite(loss) and np.isfinite(checkpoint.theta).all()):
             np.copyto(checkpoint.theta, begun)
-            return Ended(Ending.DIVERGED)
+            return FitResult(Ending.DIVERGED)
         checkpoint.previous, begun = begun, checkpoint.previous
-        checkpoint.record(Epoch(loss, *judge(checkpoint.theta)))
-        if not go_on(checkpoint):
-            return Ended(over(checkpoint, training) or Ending.INTERRUPTED)
-    return Ended(ending)
+        checkpoint.record(Epoch(loss, *score(checkpoint.theta)))
+        if not after_epoch(checkpoint):
+            return FitResult(ending_of(checkpoint, training) or Ending.INTERRUPTED)
+    return FitResult(ending)
 
 
-def over(checkpoint: Checkpoint, training: Training) -> Ending | None:
+def ending_of(checkpoint: Checkpoint, training: Training) -> Ending | None:
     """How the fit has ended, if there is nothing left to do."""
     patience = training.patience
     if patience is not None and checkpoint.epoch - checkpoint.best_epoch >= patience:
@@ -79,7 +79,7 @@ def over(checkpoint: Checkpoint, training: Training) -> Ending | None:
     return Ending.FINISHED if checkpoint.epoch >= training.epochs else None
 
 
-def kept(
+def select_weights(
     module: Module, training: Training, arrays: tuple[Array, ...], checkpoint: Checkpoint
 ) -> tuple[Array, int]:
     """The weights that a fit leaves, of shape (weights,), and the number of their epoch.

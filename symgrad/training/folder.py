@@ -80,7 +80,7 @@ class Folder:
                 number += 1
 
     @classmethod
-    def again(cls, path: Path) -> Self:
+    def open(cls, path: Path) -> Self:
         """Opens the folder of a run that has begun; RunError if it is none, or in use."""
         if not (path / RECORD).is_file():
             there = "holds no run" if path.is_dir() else "is not there"
@@ -106,10 +106,10 @@ class Folder:
     ) -> None:
         self.close()
 
-    def inner(self, name: str) -> "Folder":
+    def subfolder(self, name: str) -> "Folder":
         """The folder of a part of this run, begun or not."""
         path = self.path / name
-        return Folder.again(path) if (path / RECORD).is_file() else Folder.new(path)
+        return Folder.open(path) if (path / RECORD).is_file() else Folder.new(path)
 
     def record(self) -> Record | None:
         """What run.json says; None if there is none yet."""

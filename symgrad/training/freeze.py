@@ -36,10 +36,10 @@ from symgrad.targets.elementary import numbers, with_callees
 from symgrad.targets.numba import source as print_numba
 from symgrad.targets.numba.emit import in_docstring, in_text, parameters, plain, render
 from symgrad.targets.write import write
+from symgrad.training.consistency import check_consistency
 from symgrad.training.folder import WEIGHTS
 from symgrad.training.labels import dtype_name, portable
 from symgrad.training.module import Array, gives_probabilities
-from symgrad.training.sound import check
 from symgrad.training.trained import Label, Trained
 
 # The header lists so many inputs, and so many outputs, with so many characters of their names.
@@ -62,7 +62,7 @@ def source(trained: Trained, name: str | None = None, file_name: str = WEIGHTS) 
     """
     spec = Spec.recorded(trained.spec)
     name = module_name(trained, name)
-    check(trained, spec)
+    check_consistency(trained, spec)
     program = prune(share(stabilize(expand(spec))), ("y",))
     layout = parameters(program)
     single = spec.dtype == "float32"

@@ -9,12 +9,12 @@ import numpy as np
 
 from symgrad.compiler import compile
 from symgrad.spec.spec import Spec
-from symgrad.training.data import read_again
+from symgrad.training.consistency import check_consistency
+from symgrad.training.data import read_to_predict
+from symgrad.training.dataset import build_dataset
 from symgrad.training.evaluate import evaluate
 from symgrad.training.metrics import Figures, predicted_classes
 from symgrad.training.module import Array, gives_probabilities
-from symgrad.training.parts import part
-from symgrad.training.sound import check
 from symgrad.training.trained import Label, Trained
 
 
@@ -55,16 +55,16 @@ class Predictions:
 
 
 def predict(trained: Trained, data: Any) -> Predictions:
-    """Predicts for data as `read_again` takes it; raises DataError for what does not fit."""
+    """Predicts for data as `read_to_predict` takes it; raises DataError for what does not fit."""
     spec = Spec.recorded(trained.spec).model_copy(update={"training": None})
-    check(trained, spec)
-    samples = read_again(data, trained)
+    check_consistency(trained, spec)
+    samples = read_to_predict(data, trained)
     module = compile(spec).module
-    made = part(samples, trained.scaling, trained.spec)
-    y = module.predict(trained.theta, made.arrays[0])
+    dataset = build_dataset(samples, trained.scaling, trained.spec)
+    y = module.predict(trained.theta, dataset.arrays[0])
     figures = None
     if samples.t is not None:
-        figures = evaluate(module, trained.theta, made, trained.scaling)
+        figures = evaluate(module, trained.theta, dataset, trained.scaling)
     targets, classes = trained.columns.targets, trained.columns.labels
     if classes is None:
         outputs = trained.scaling.outputs(y)

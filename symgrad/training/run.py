@@ -12,6 +12,8 @@ import numpy as np
 
 from symgrad.spec.spec import Spec
 from symgrad.training.checkpoint import Epoch
+from symgrad.training.consistency import load_weights
+from symgrad.training.dataset import VALIDATION
 from symgrad.training.fit import Ending
 from symgrad.training.folder import (
     CHECKPOINT,
@@ -25,10 +27,7 @@ from symgrad.training.folder import (
 from symgrad.training.metrics import Figures
 from symgrad.training.predict import Predictions, predict
 from symgrad.training.record import Record
-from symgrad.training.sound import load
 from symgrad.training.trained import Trained
-
-TRAINING, VALIDATION = "training", "validation"
 
 
 @dataclass(frozen=True)
@@ -147,9 +146,9 @@ def weights_file(run: Path) -> Path:
     return run / WEIGHTS if run.is_dir() else run
 
 
-def trained_by(run: Path) -> Trained:
+def load_trained(run: Path) -> Trained:
     """The weights of a run, named as in `weights_file`; DataError if they are another run's."""
-    trained = load(weights_file(run))
+    trained = load_weights(weights_file(run))
     # A folder without a record is one that someone has put weights into.
     if run.is_dir() and (run / RECORD).is_file():
         refuse_foreign(run / WEIGHTS, trained.run, read_record(run), _NAME_THEM)
@@ -174,7 +173,7 @@ def _refuse_unended(path: Path, record: Record) -> None:
 
 def _loaded(path: Path, record: Record) -> Run:
     _refuse_unended(path, record)
-    checkpoint, trained = read_checkpoint(path), load(path / WEIGHTS)
+    checkpoint, trained = read_checkpoint(path), load_weights(path / WEIGHTS)
     refuse_foreign(path / WEIGHTS, trained.run, record, _NAME_THEM)
     if checkpoint is not None:
         refuse_foreign(path / CHECKPOINT, checkpoint.run, record, "bring this run's own back")

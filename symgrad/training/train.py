@@ -1,6 +1,6 @@
 """Training from Python: a network once, or once a fold; and going on with a run that was cut off.
 
-spec, data ──new_job──▶ Job ──prepare──▶ Task ──perform──▶ Run
+spec, data ──new_experiment──▶ Experiment ──prepare_fit──▶ FitTask ──run_fit──▶ Run
 """
 
 from collections.abc import Iterator
@@ -14,32 +14,26 @@ import numpy as np
 from symgrad.errors import SymgradError
 from symgrad.training import atomic
 from symgrad.training import plot as pictures
-from symgrad.training.fit import Ending
-from symgrad.training.folder import Folder, refuse_taken
-from symgrad.training.job import (
-    Job,
+from symgrad.training.dataset import VALIDATION
+from symgrad.training.experiment import (
+    Experiment,
     Missing,
     Options,
     SpecSource,
-    described,
-    identity,
-    job_again,
-    module_of,
-    new_job,
+    compile_module,
+    describe,
+    new_experiment,
+    recorded_experiment,
+    run_id,
 )
-from symgrad.training.perform import (
-    BrokenOff,
-    Interrupted,
-    Keeping,
-    Task,
-    compare,
-    now,
-    perform,
-    prepare,
-)
+from symgrad.training.fit import Ending
+from symgrad.training.fit_task import FitTask, prepare_fit
+from symgrad.training.folder import Folder, refuse_taken
+from symgrad.training.monitor import MonitorOptions, compare
 from symgrad.training.plot import Compared
 from symgrad.training.record import Record
-from symgrad.training.run import VALIDATION, Folds, Run, is_over, numbers_of
+from symgrad.training.run import Folds, Run, is_over, numbers_of
+from symgrad.training.runner import BrokenOff, Interrupted, now, run_fit
 from symgrad.training.watch import Watch
 
 Place = str | PathLike[str]
@@ -77,13 +71,13 @@ def train(
     Raises SymgradError for what is wrong with any of these, and Interrupted, a KeyboardInterrupt,
     at the end of the epoch that Ctrl-C fell into.
     """
-    keeping = _keeping(checkpoint, plot, watch)
+    options = _monitor_options(checkpoint, plot, watch)
     if into is not None:
         refuse_taken(Path(into))
-    job = new_job(spec, data, Options(tuple(targets), weight, missing), training)
-    task = prepare(job, module_of(job))
-    with _made(into, runs, job) as folder:
-        return perform(task, folder, keeping)
+    experiment = new_experiment(spec, data, Options(tuple(targets), weight, missing), training)
+    task = prepare_fit(experiment, compile_module(experiment))
+    with _made(into, runs, experiment) as folder:
+        return run_fit(task, folder, options)
 
 
 def cross_validate(
@@ -106,16 +100,19 @@ def cross_validate(
 
     The arguments are those of `train`; each fold's run has a folder fold-1, fold-2, … of its own.
     """
-    keeping = _keeping(checkpoint, plot, watch)
+    options = _monitor_options(checkpoint, plot, watch)
     if into is not None:
         refuse_taken(Path(into))
     if "validation" in training:
         raise TrainingError("each fold is held out: a share for validation means nothing here")
-    job = new_job(spec, data, Options(tuple(targets), weight, missing, folds), training)
-    module = module_of(job)
-    first = prepare(job, module, 1)  # refuses what can be refused before there is a folder
-    with _made(into, runs, job) as folder:
-        return _each_fold(first, folder, keeping)
+    experiment = new_experiment(
+        spec, data, Options(tuple(targets), weight, missing, folds), training
+    )
+    module = compile_module(experiment)
+    # Refuses what can be refused before there is a folder.
+    first = prepare_fit(experiment, module, 1)
+    with _made(into, runs, experiment) as folder:
+        return _each_fold(first, folder, options)
 
 
 def resume(
@@ -134,17 +131,17 @@ def resume(
     more `epochs` than before a finished run is continued; without, it is read and returned. (A
     schedule that depends on the number of epochs is then another one.)
     """
-    keeping = _keeping(checkpoint, plot, watch)
-    with Folder.again(Path(run)) as folder:
+    options = _monitor_options(checkpoint, plot, watch)
+    with Folder.open(Path(run)) as folder:
         record = folder.record()
         assert record is not None
         if is_over(record) and not _continued(record, epochs):
             return _ended(folder, record)
-        job = job_again(record, data, spec, epochs)
-        module, fold = module_of(job), record.get("fold")
-        if fold is None and job.options.folds is not None:
-            return _each_fold(prepare(job, module, 1), folder, keeping)
-        return perform(prepare(job, module, fold), folder, keeping)
+        experiment = recorded_experiment(record, data, spec, epochs)
+        module, fold = compile_module(experiment), record.get("fold")
+        if fold is None and experiment.options.folds is not None:
+            return _each_fold(prepare_fit(experiment, module, 1), folder, options)
+        return run_fit(prepare_fit(experiment, module, fold), folder, options)
 
 
 def _continued(record: Record, epochs: int | None) -> bool:
@@ -160,42 +157,44 @@ def _ended(folder: Folder, record: Record) -> Run | Folds:
     return Run.load(folder.path)
 
 
-def _each_fold(first: Task, folder: Folder | None, keeping: Keeping) -> Folds:
+def _each_fold(first: FitTask, folder: Folder | None, options: MonitorOptions) -> Folds:
     """Goes through the folds that have not ended, and puts all of them into one record."""
-    job, module = first.job, first.module
-    assert job.options.folds is not None
+    experiment, module = first.experiment, first.module
+    assert experiment.options.folds is not None
     before = None if folder is None else folder.record()
     started = now() if before is None else before["started"]
     record = {
-        "id": identity(job) if before is None else before.get("id"),
+        "id": run_id(experiment) if before is None else before.get("id"),
         "status": "running",
         "started": started,
         "finished": None,
-        **described(job),
+        **describe(experiment),
     }
     try:
         if folder is not None:
             folder.write_record(record)
         runs, compared = [], []
-        for fold in range(1, job.options.folds + 1):
-            task = first if fold == 1 else prepare(job, module, fold)
-            runs.append(_one_fold(task, folder, Keeping(keeping.seconds, None, keeping.watch)))
-            assert task.parts.validation is not None
+        for fold in range(1, experiment.options.folds + 1):
+            task = first if fold == 1 else prepare_fit(experiment, module, fold)
+            runs.append(
+                _one_fold(task, folder, MonitorOptions(options.seconds, None, options.watch))
+            )
+            assert task.datasets.validation is not None
             theta = runs[-1].trained.theta
-            compared.append(compare(module, theta, task.parts.validation, task.parts.scaling))
+            compared.append(compare(module, theta, task.datasets.validation, task.datasets.scaling))
         made = Folds(tuple(runs), None if folder is None else folder.path)
-        if keeping.plot is not None:
+        if options.plot is not None:
             held_out = Compared(
                 np.concatenate([each.t for each in compared]),
                 np.concatenate([each.y for each in compared]),
             )
             pictures.plot(
-                keeping.plot,
-                job.spec.name if folder is None else str(folder.path),
+                options.plot,
+                experiment.spec.name if folder is None else str(folder.path),
                 [run.history for run in runs],
                 {VALIDATION: held_out},
-                job.samples.columns.labels,
-                job.samples.columns.targets,
+                experiment.samples.columns.labels,
+                experiment.samples.columns.targets,
             )
         if folder is not None:
             folder.write_record(record | _summary(made))
@@ -213,14 +212,14 @@ def _each_fold(first: Task, folder: Folder | None, keeping: Keeping) -> Folds:
     return made
 
 
-def _one_fold(task: Task, folder: Folder | None, keeping: Keeping) -> Run:
+def _one_fold(task: FitTask, folder: Folder | None, options: MonitorOptions) -> Run:
     if folder is None:
-        return perform(task, None, keeping)
-    with folder.inner(f"fold-{task.fold}") as inner:
+        return run_fit(task, None, options)
+    with folder.subfolder(f"fold-{task.fold}") as inner:
         record = inner.record()
-        if record and is_over(record) and not _continued(record, task.job.training.epochs):
+        if record and is_over(record) and not _continued(record, task.experiment.training.epochs):
             return Run.load(inner.path)
-        return perform(task, inner, keeping)
+        return run_fit(task, inner, options)
 
 
 def _summary(made: Folds) -> Record:
@@ -239,20 +238,22 @@ def _summary(made: Folds) -> Record:
 
 
 @contextmanager
-def _made(into: Place | None, runs: Place | None, job: Job) -> Iterator[Folder | None]:
+def _made(
+    into: Place | None, runs: Place | None, experiment: Experiment
+) -> Iterator[Folder | None]:
     """The folder for a new run, if one is wanted."""
     if into is None and runs is None:
         yield None
         return
-    place = Folder.new(Path(into)) if into else Folder.next(Path(runs or "."), job.spec.name)
+    place = Folder.new(Path(into)) if into else Folder.next(Path(runs or "."), experiment.spec.name)
     with place as folder:
         yield folder
 
 
-def _keeping(seconds: float, plot: Place | None, watch: Watch | None) -> Keeping:
+def _monitor_options(seconds: float, plot: Place | None, watch: Watch | None) -> MonitorOptions:
     if not 0 <= seconds < float("inf"):
         raise TrainingError(f"checkpoints are a number of seconds apart, not {seconds}")
     path = None if plot is None else Path(plot)
     if path is not None:
         pictures.check(path)
-    return Keeping(seconds, path, watch or Watch())
+    return MonitorOptions(seconds, path, watch or Watch())

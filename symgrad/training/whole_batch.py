@@ -15,7 +15,7 @@ from scipy.optimize import minimize
 
 from symgrad.spec.training import WHOLE_BATCH, Training
 from symgrad.training.checkpoint import Checkpoint, Epoch
-from symgrad.training.fit import Ended, Ending, GoOn, Judgement, over
+from symgrad.training.fit import AfterEpoch, Ending, FitResult, Scorer, ending_of
 from symgrad.training.module import Array, Module
 
 # A line search may try a point where the loss is not finite, and step back; not so often in a row.
@@ -26,18 +26,18 @@ _ENDLESS = 10**9
 class _Stop(Exception):
     """Leaves SciPy's loop."""
 
-    def __init__(self, how: Ending) -> None:
-        self.how = how
+    def __init__(self, ending: Ending) -> None:
+        self.ending = ending
 
 
 def fit_whole(
     module: Module,
     training: Training,
     arrays: tuple[Array, ...],
-    judge: Judgement,
+    score: Scorer,
     checkpoint: Checkpoint,
-    go_on: GoOn,
-) -> Ended:
+    after_epoch: AfterEpoch,
+) -> FitResult:
     """Trains by a method of SciPy's, changing `checkpoint`, which must be at its start.
 
     The arguments are those of `fit`; the loss that is recorded is the one after the step.
@@ -59,9 +59,9 @@ def fit_whole(
         if not math.isfinite(loss):
             raise _Stop(Ending.DIVERGED)
         checkpoint.previous, checkpoint.theta = checkpoint.theta, stepped
-        checkpoint.record(Epoch(loss, *judge(stepped)))
-        wanted = go_on(checkpoint)
-        if ending := over(checkpoint, training) or (None if wanted else Ending.INTERRUPTED):
+        checkpoint.record(Epoch(loss, *score(stepped)))
+        wanted = after_epoch(checkpoint)
+        if ending := ending_of(checkpoint, training) or (None if wanted else Ending.INTERRUPTED):
             raise _Stop(ending)
 
     try:
@@ -76,9 +76,9 @@ def fit_whole(
                 options=_options(training, dtype),
             )
     except _Stop as stop:
-        return Ended(stop.how)
+        return FitResult(stop.ending)
     message = " ".join(str(result.message).split())
-    return Ended(
+    return FitResult(
         Ending.FINISHED,
         f"{WHOLE_BATCH[training.optimizer]} ended by itself after {checkpoint.epoch:,} "
         f"iterations: {message}",

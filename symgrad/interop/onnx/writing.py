@@ -74,10 +74,10 @@ def model_of(network: Network | Run | Trained) -> "ModelProto":
     if isinstance(network, Run):
         network = network.trained
     if isinstance(network, Trained):
-        from symgrad.training.sound import check
+        from symgrad.training.consistency import check_consistency
 
         trained, spec = network, Spec.recorded(network.spec)
-        check(trained, spec)
+        check_consistency(trained, spec)
         network = Network(spec, trained.theta.astype(spec.dtype, copy=False))
         graph = Graph(np.dtype(spec.dtype))
         typed = around(graph, trained, lambda x, y: _layers(graph, network, x, y))

@@ -99,7 +99,7 @@ def read(
     )
 
 
-def read_again(source: Any, trained: Trained) -> Samples:
+def read_to_predict(source: Any, trained: Trained) -> Samples:
     """Samples for a network that is trained, in the columns that training had.
 
     `source` is as for `read`. Columns are found by name where there are names, and others ignored;

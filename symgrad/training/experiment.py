@@ -41,7 +41,7 @@ class Options:
 
 
 @dataclass(frozen=True)
-class Job:
+class Experiment:
     """All that decides what comes out."""
 
     spec: Spec
@@ -53,7 +53,9 @@ class Job:
     sha256: str  # of that file's bytes; otherwise of the samples
 
 
-def new_job(spec: SpecSource, data: Any, options: Options, changes: Mapping[str, Any]) -> Job:
+def new_experiment(
+    spec: SpecSource, data: Any, options: Options, changes: Mapping[str, Any]
+) -> Experiment:
     """Reads spec and data; `changes` go over what the spec's [training] says.
 
     Raises SpecError and DataError for what is wrong with either.
@@ -69,7 +71,7 @@ def new_job(spec: SpecSource, data: Any, options: Options, changes: Mapping[str,
     source = _path(data)
     sha256 = None if source is None else _digest_of_file(source)
     samples = read(data, complete.normalised(), options.targets, options.weight, options.missing)
-    return Job(
+    return Experiment(
         complete,
         complete.training,
         samples,
@@ -80,10 +82,10 @@ def new_job(spec: SpecSource, data: Any, options: Options, changes: Mapping[str,
     )
 
 
-def job_again(
+def recorded_experiment(
     record: Record, data: Any = None, spec: SpecSource | None = None, epochs: int | None = None
-) -> Job:
-    """The job of a run's record, the data read from where it lay, or from `data` if given.
+) -> Experiment:
+    """The experiment of a run's record, the data read from where it lay, or from `data` if given.
 
     `spec` must be that of the record, if given; `epochs` may be more than there. Raises DataError
     where the data is not what it was.
@@ -111,14 +113,16 @@ def job_again(
         )
     options = _options(record)
     changes = {} if epochs is None else {"epochs": epochs}
-    job = replace(new_job(recorded, given, options, changes), spec_file=record["spec_file"])
-    if job.sha256 != record["data"]["sha256"]:
+    experiment = replace(
+        new_experiment(recorded, given, options, changes), spec_file=record["spec_file"]
+    )
+    if experiment.sha256 != record["data"]["sha256"]:
         raise DataError(
             f"{given if path else 'the data'}: not what the run began with (its SHA-256 is "
-            f"{job.sha256[:12]}…, that of the run {record['data']['sha256'][:12]}…); "
+            f"{experiment.sha256[:12]}…, that of the run {record['data']['sha256'][:12]}…); "
             "bring the old data back, or train anew in another folder"
         )
-    return job
+    return experiment
 
 
 def with_training(spec: Spec, changes: Mapping[str, Any]) -> Spec:
@@ -135,46 +139,46 @@ def with_training(spec: Spec, changes: Mapping[str, Any]) -> Spec:
     return Spec.parse({**spec.normalised(), "training": {**given, **changes}})
 
 
-def module_of(job: Job) -> ModuleType:
+def compile_module(experiment: Experiment) -> ModuleType:
     """The network's module, with as much of training in it as its code depends on."""
-    training = None if job.training.whole_batch else job.training.structure()
-    return compile(job.spec.model_copy(update={"training": training})).module
+    training = None if experiment.training.whole_batch else experiment.training.structure()
+    return compile(experiment.spec.model_copy(update={"training": training})).module
 
 
-def described(job: Job) -> Record:
+def describe(experiment: Experiment) -> Record:
     """The part of a run's record that says what is trained on what."""
-    samples = job.samples
+    samples = experiment.samples
     return {
         "symgrad": symgrad.__version__,
         "python": platform.python_version(),
         **{name: version(name) for name in ("numpy", "numba", "scipy")},
         "platform": platform.platform(),
-        "spec": job.spec.normalised(),
-        "spec_file": job.spec_file,
-        "seed": job.training.seed,
-        "options": asdict(job.options),
+        "spec": experiment.spec.normalised(),
+        "spec_file": experiment.spec_file,
+        "seed": experiment.training.seed,
+        "options": asdict(experiment.options),
         "data": {
-            "path": job.source,
-            "sha256": job.sha256,
+            "path": experiment.source,
+            "sha256": experiment.sha256,
             "samples": len(samples),
             "columns": asdict(samples.columns),
         },
     }
 
 
-def identity(job: Job, fold: int | None = None) -> str:
-    """The id of a run of this job: the same whenever the same comes out, on the same machine.
+def run_id(experiment: Experiment, fold: int | None = None) -> str:
+    """The id of a run of this experiment: the same whenever the same comes out, on one machine.
 
     It is made when a run begins, and then stays. More epochs are the same run gone on with, but
     where the rate depends on how many there are.
     """
-    training = job.training.normalised()
-    if "epochs" not in job.training.settings():
+    training = experiment.training.normalised()
+    if "epochs" not in experiment.training.settings():
         del training["epochs"]
     decides = {
-        "spec": {**job.spec.normalised(), "training": training},
-        "options": asdict(job.options),
-        "data": job.sha256,
+        "spec": {**experiment.spec.normalised(), "training": training},
+        "options": asdict(experiment.options),
+        "data": experiment.sha256,
         "fold": fold,
     }
     content = json.dumps(decides, sort_keys=True)

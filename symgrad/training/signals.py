@@ -1,4 +1,5 @@
-"""Ctrl-C and SIGTERM, turned into a wish that is looked at where stopping loses nothing."""
+"""The signals of Ctrl-C and SIGTERM, turned into an event that is looked at where stopping loses
+nothing."""
 
 import signal
 import threading
@@ -9,11 +10,11 @@ from types import FrameType
 
 
 @contextmanager
-def stopping(told: Callable[[], None]) -> Iterator[Event]:
-    """The event is set by the first signal, and `told` called; the second ends at once.
+def catch_interrupts(on_interrupt: Callable[[], None]) -> Iterator[Event]:
+    """The event is set by the first signal, and `on_interrupt` called; the second ends at once.
 
-    `told` runs inside the signal's handler. In a thread that is not the main one signals are
-    someone else's, and the event stays as it is.
+    `on_interrupt` runs inside the signal's handler. In a thread that is not the main one signals
+    are someone else's, and the event stays as it is.
     """
     stop = Event()
 
@@ -21,7 +22,7 @@ def stopping(told: Callable[[], None]) -> Iterator[Event]:
         if stop.is_set():
             raise KeyboardInterrupt
         stop.set()
-        told()
+        on_interrupt()
 
     if threading.current_thread() is not threading.main_thread():
         yield stop

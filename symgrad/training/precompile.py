@@ -1,4 +1,4 @@
-"""warm: has compiled, in a process of its own, what training will call.
+"""precompile: has compiled, in a process of its own, what training will call.
 
 A run and its resumption must have the same bits, and so both take all they run from Numba's cache.
 """
@@ -16,9 +16,9 @@ from symgrad.targets.numba.precompile import precompile
 _ENDLESS = 1 << 60
 
 
-def warm(module: ModuleType, samples: Sequence[int], training: Training) -> None:
-    """Has compiled what training will call for parts of so many samples, first that it learns from.
-    """
+def precompile_training(module: ModuleType, samples: Sequence[int], training: Training) -> None:
+    """Has compiled what training will call for data sets of so many samples, the first of which it
+    learns from."""
     rows = samples[0] if training.batch == "all" else min(training.batch, samples[0])
     steps = training.epochs * -(-samples[0] // rows)
     works = (module.predict.work, module.loss.work, module.loss_and_gradient_into.work)
@@ -28,7 +28,7 @@ def warm(module: ModuleType, samples: Sequence[int], training: Training) -> None
     threads = any(any(each) and n >= works[0].patience for each, n in zip(many, calls, strict=True))
 
     numbers = [str(number) for number in (int(threads), rows, *samples)]
-    precompile(module, "symgrad.training.warm", numbers, (many, threads))
+    precompile(module, "symgrad.training.precompile", numbers, (many, threads))
 
 
 def main(path: str, threads: int, rows: int, *samples: int) -> None:

@@ -1,4 +1,4 @@
-"""Whether weights and what belongs to them fit together: a file may be put together by hand."""
+"""Whether weights and what belongs to them are consistent: a file may be put together by hand."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,17 +11,17 @@ from symgrad.training.labels import problem
 from symgrad.training.trained import Label, Trained
 
 
-def load(path: Path) -> Trained:
-    """Reads a weights file; DataError, with its name, if it is none or does not fit together."""
+def load_weights(path: Path) -> Trained:
+    """Reads a weights file; DataError, with its name, if it is none or is not consistent."""
     trained = Trained.load(path)
     try:
-        check(trained, Spec.recorded(trained.spec))
+        check_consistency(trained, Spec.recorded(trained.spec))
     except (SpecError, DataError) as error:
         raise DataError(f"{path}: {error}") from error
     return trained
 
 
-def check(trained: Trained, spec: Spec) -> None:
+def check_consistency(trained: Trained, spec: Spec) -> None:
     """Raises DataError where weights, scaling or names are not those of a network of `spec`."""
     for wrong in (*_wrong_numbers(trained, spec), *_wrong_names(trained, spec)):
         raise DataError(f"these weights cannot be used: {wrong}")

@@ -1,4 +1,4 @@
-"""Samples as the network takes them: a training part, a part held out, and their scaling."""
+"""Samples as the network takes them: a training set, a validation set, and their scaling."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,12 +11,14 @@ from symgrad.training.data import Samples, fit_scaling
 from symgrad.training.module import Array
 from symgrad.training.trained import Scaling
 
+TRAINING, VALIDATION = "training", "validation"
+
 # Losses by the distance of output and target: these mean the same in other units.
 _DISTANCES = {"squared", "absolute", "huber", "log_cosh"}
 
 
 @dataclass(frozen=True)
-class Part:
+class Dataset:
     """Samples in raw units, and x, t, and perhaps w, in the dtype and layout of the module."""
 
     samples: Samples
@@ -27,24 +29,29 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Parts:
+class Datasets:
     """What is trained on, what is held out (None if nothing is), and the scaling of both."""
 
-    training: Part
-    validation: Part | None
+    training: Dataset
+    validation: Dataset | None
     scaling: Scaling
     notes: tuple[str, ...]
 
+    def by_name(self) -> dict[str, Dataset]:
+        """Those that are there, as figures and pictures name them."""
+        both = {TRAINING: self.training, VALIDATION: self.validation}
+        return {name: dataset for name, dataset in both.items() if dataset is not None}
 
-def parts(
+
+def build_datasets(
     samples: Samples,
     rows: Array,
     held_out: Array,
     spec: Mapping[str, Any],
     standardize: bool,
     fill: bool,
-) -> Parts:
-    """Takes the rows of each part and scales them by what the training part shows.
+) -> Datasets:
+    """Takes the rows of each set and scales them by what the training set shows.
 
     `rows` and `held_out` are row numbers; `spec` a normalised spec; `fill` puts means in for
     missing inputs. Raises DataError for samples that the network's numbers cannot hold.
@@ -56,11 +63,11 @@ def parts(
         raise DataError("the sample weights of the training part are all 0")
     scale_targets = standardize and _has_units(spec) and samples.columns.labels is None
     scaling, notes = fit_scaling(training, standardize, scale_targets, fill)
-    held_part = part(validation, scaling, spec) if len(held_out) else None
-    return Parts(part(training, scaling, spec), held_part, scaling, notes)
+    held_out_set = build_dataset(validation, scaling, spec) if len(held_out) else None
+    return Datasets(build_dataset(training, scaling, spec), held_out_set, scaling, notes)
 
 
-def part(samples: Samples, scaling: Scaling, spec: Mapping[str, Any]) -> Part:
+def build_dataset(samples: Samples, scaling: Scaling, spec: Mapping[str, Any]) -> Dataset:
     """Samples scaled and converted for the network of `spec`, targets and weights if there."""
     arrays = [scaling.inputs(samples.x)]
     if samples.t is not None:
@@ -73,7 +80,7 @@ def part(samples: Samples, scaling: Scaling, spec: Mapping[str, Any]) -> Part:
     for name, array in zip(("inputs", "targets", "weights"), converted, strict=False):
         if not np.isfinite(array).all():
             raise DataError(f"the {name} hold numbers that are too large for {dtype}")
-    return Part(samples, converted)
+    return Dataset(samples, converted)
 
 
 def _has_units(spec: Mapping[str, Any]) -> bool:

@@ -1,0 +1,74 @@
+"""fit_task: one fit to be done, its samples split, scaled and found fit to be trained on.
+
+Experiment ──prepare_fit──▶ FitTask ──run_fit──▶ Run
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from symgrad.errors import DataError
+from symgrad.training.checkpoint import Checkpoint
+from symgrad.training.data import folds, holdout
+from symgrad.training.dataset import Datasets, build_datasets
+from symgrad.training.experiment import Experiment
+from symgrad.training.module import Array, Module
+from symgrad.training.precompile import precompile_training
+
+
+@dataclass(frozen=True)
+class FitTask:
+    """What a fit is of, on which samples, and the number of the fold held out, from 1 on."""
+
+    experiment: Experiment
+    module: Module
+    datasets: Datasets
+    fold: int | None = None
+
+    @property
+    def arrays(self) -> tuple[Array, ...]:
+        return self.datasets.training.arrays
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Lines for the user, on the data."""
+        return (*self.experiment.samples.notes, *self.datasets.notes)
+
+    def start(self) -> Checkpoint:
+        """Where the fit stands before its first epoch."""
+        module, training = self.module, self.experiment.training
+        theta = module.init(training.seed)
+        if training.whole_batch:
+            nothing = np.empty(0, theta.dtype), np.empty(0, np.uint64)
+            return Checkpoint.start(theta, *nothing)
+        return Checkpoint.start(theta, *module.train_state(training.seed))
+
+
+def prepare_fit(experiment: Experiment, module: Any, fold: int | None = None) -> FitTask:
+    """Splits and scales the samples; raises DataError where there is nothing that could be trained
+    on, or the loss is not finite before the first step."""
+    training, samples = experiment.training, experiment.samples
+    if fold is None:
+        rows, held_out = holdout(samples, training.validation, training.seed)
+    else:
+        assert experiment.options.folds is not None
+        held_out = folds(samples, experiment.options.folds, training.seed)[fold - 1]
+        rows = np.setdiff1d(np.arange(len(samples)), held_out)
+    if training.patience is not None and not len(held_out):
+        raise DataError(
+            f"to end early, samples must be held out: a share of {training.validation:g} holds out "
+            f"none of {len(samples)}"
+        )
+    fill = experiment.options.missing == "mean"
+    datasets = build_datasets(samples, rows, held_out, module.SPEC, training.standardize, fill)
+    sizes = [len(each) for each in (datasets.training, datasets.validation) if each is not None]
+    precompile_training(module, sizes, training)
+    loss = module.loss(module.init(training.seed), *datasets.training.arrays)
+    if not math.isfinite(loss):
+        raise DataError(
+            f"the loss is {loss} before the first step: do the targets suit the loss (positive for "
+            "poisson, between 0 and 1 for binary_cross_entropy)?"
+        )
+    return FitTask(experiment, module, datasets, fold)

@@ -1,0 +1,100 @@
+"""monitor: what is done between the epochs of a fit, which itself knows no files.
+
+Checkpoints and pictures are written when it is time for one, and who watches is told.
+"""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event
+
+from symgrad.training.checkpoint import Checkpoint
+from symgrad.training.dataset import Dataset
+from symgrad.training.evaluate import metric_name
+from symgrad.training.fit_task import FitTask
+from symgrad.training.folder import Folder
+from symgrad.training.module import Array, Module
+from symgrad.training.plot import Compared, plot
+from symgrad.training.trained import Scaling
+from symgrad.training.watch import Watch
+
+# Of the time, what checkpoints may take, and seconds between two pictures.
+_SHARE_FOR_CHECKPOINTS = 0.05
+_BETWEEN_PICTURES = 10.0
+
+
+@dataclass(frozen=True)
+class MonitorOptions:
+    """How often checkpoints are written (seconds between two, at least), what picture, and who
+    watches."""
+
+    seconds: float
+    plot: Path | None
+    watch: Watch
+
+
+class Monitor:
+    """Called after every epoch; says whether to go on."""
+
+    def __init__(
+        self, task: FitTask, folder: Folder | None, options: MonitorOptions, stored: int
+    ) -> None:
+        self.task, self.folder, self.options = task, folder, options
+        self.stop = Event()
+        self.stored = stored  # the epoch of the checkpoint that is in the folder
+        self.metric = metric_name(task.experiment.samples.columns.labels)
+        self.due = time.monotonic() + options.seconds
+        self.picture_due = time.monotonic() + _BETWEEN_PICTURES
+        name = task.experiment.spec.name if folder is None else str(folder.path)
+        self.title = name if task.fold is None or folder else f"{name}, fold {task.fold}"
+
+    def __call__(self, checkpoint: Checkpoint) -> bool:
+        self.options.watch.epoch(checkpoint.epoch, checkpoint.history[-1])
+        begun = time.monotonic()
+        if begun >= self.due:
+            self.save(checkpoint)
+            if begun >= self.picture_due:
+                self.draw(checkpoint.theta, checkpoint)
+                self.picture_due = time.monotonic() + _BETWEEN_PICTURES
+            ended = time.monotonic()
+            pause = (ended - begun) / _SHARE_FOR_CHECKPOINTS
+            self.due = ended + max(self.options.seconds, pause)
+        return not self.stop.is_set()
+
+    def save(self, checkpoint: Checkpoint) -> None:
+        # A whole-batch method that takes its steps again does not undo what is stored already.
+        if self.folder is not None and checkpoint.epoch >= self.stored:
+            self.folder.write_checkpoint(checkpoint)
+            self.stored = checkpoint.epoch
+            self.folder.write_history(checkpoint, self.metric)
+
+    def draw(self, theta: Array, checkpoint: Checkpoint) -> None:
+        if self.options.plot is not None:
+            datasets, columns = self.task.datasets, self.task.experiment.samples.columns
+            compared = {
+                name: compare(self.task.module, theta, dataset, datasets.scaling)
+                for name, dataset in datasets.by_name().items()
+            }
+            plot(
+                self.options.plot,
+                self.title,
+                [checkpoint.history],
+                compared,
+                columns.labels,
+                columns.targets,
+            )
+
+    def how_to_resume(self) -> str:
+        """What there is to go on from, and how."""
+        if self.folder is None:
+            return ""
+        kept = {0: "no epoch is", 1: "the first epoch is"}
+        what = kept.get(self.stored, f"the first {self.stored:,} epochs are")
+        place = self.folder.path
+        return f" In {place} {what} kept; go on by: symgrad train --resume {place}"
+
+
+def compare(module: Module, theta: Array, dataset: Dataset, scaling: Scaling) -> Compared:
+    """Targets and outputs of a data set."""
+    assert dataset.samples.t is not None
+    return Compared(dataset.samples.t, scaling.outputs(module.predict(theta, dataset.arrays[0])))
