@@ -126,7 +126,7 @@ def test_labels_come_back_from_everywhere(name, tmp_path):
     make, labels = SOURCES[name]
     data, run = make(tmp_path), tmp_path / "run"
     with pytest.raises(KeyboardInterrupt):
-        symgrad.train(THREE, data, run, watch=InterruptAfter(2))
+        symgrad.train(THREE, data, run, callback=InterruptAfter(2))
     made = symgrad.resume(run, data)
     assert repr(made.trained.columns.labels) == repr(labels)
     assert made.figures["training"].accuracy == 1

@@ -13,11 +13,11 @@ from trainings import PLANE, RINGS, execute, plane, plane_csv, rings_csv, same, 
 import symgrad
 from symgrad.errors import DataError, SpecError, SymgradError
 from symgrad.spec.training import Training
+from symgrad.training.callback import Callback
 from symgrad.training.fit import Ending
 from symgrad.training.folder import Folder, InUse, RunError, read_record
 from symgrad.training.precompile import precompile_training
 from symgrad.training.runner import Interrupted
-from symgrad.training.watch import Watch
 
 # Long enough for a process to be killed in the middle several times.
 EPOCHS = 12_000
@@ -145,23 +145,23 @@ def test_two_processes_do_not_work_in_one_folder(here):
 # ------------------------------------------------------------------------------- without processes
 
 
-class InterruptAfter(Watch):
+class InterruptAfter(Callback):
     """What a user is that presses Ctrl-C in an epoch."""
 
     def __init__(self, epoch: int, number: int = signal.SIGINT) -> None:
         self.wanted, self.signal, self.told = epoch, number, 0
 
-    def epoch(self, number, epoch) -> None:
+    def on_epoch_end(self, number, epoch) -> None:
         if number == self.wanted:
             signal.raise_signal(self.signal)
 
-    def stopping(self) -> None:
+    def on_interrupt(self) -> None:
         self.told += 1
 
 
 def interrupted(into: Path, data, after: int, **options) -> Interrupted:
     with pytest.raises(Interrupted) as caught:
-        symgrad.train(PLANE, data, into, watch=InterruptAfter(after), **options)
+        symgrad.train(PLANE, data, into, callback=InterruptAfter(after), **options)
     return caught.value
 
 
@@ -176,22 +176,22 @@ def test_going_on_in_python(tmp_path):
 
 
 def test_sigterm_does_as_ctrl_c_does(tmp_path):
-    watch = InterruptAfter(2, signal.SIGTERM)
+    callback = InterruptAfter(2, signal.SIGTERM)
     before = signal.getsignal(signal.SIGTERM)
     with pytest.raises(Interrupted, match="interrupted after epoch 2"):
-        symgrad.train(PLANE, plane_csv(tmp_path), tmp_path / "cut", watch=watch)
-    assert watch.told == 1 and signal.getsignal(signal.SIGTERM) is before
+        symgrad.train(PLANE, plane_csv(tmp_path), tmp_path / "cut", callback=callback)
+    assert callback.told == 1 and signal.getsignal(signal.SIGTERM) is before
 
 
 def test_a_second_ctrl_c_ends_at_once_and_loses_nothing_either(tmp_path):
     class Impatient(InterruptAfter):
-        def stopping(self) -> None:
+        def on_interrupt(self) -> None:
             signal.raise_signal(signal.SIGINT)
 
     data = plane_csv(tmp_path)
     whole = symgrad.train(PLANE, data, epochs=9)
     with pytest.raises(KeyboardInterrupt) as caught:
-        symgrad.train(PLANE, data, tmp_path / "cut", epochs=9, watch=Impatient(4), checkpoint=0)
+        symgrad.train(PLANE, data, tmp_path / "cut", epochs=9, callback=Impatient(4), checkpoint=0)
     assert not isinstance(caught.value, Interrupted)
     assert symgrad.resume(tmp_path / "cut").history == whole.history
 
@@ -328,13 +328,13 @@ def test_folds_go_on_where_they_were(tmp_path):
     class InSecondFold(InterruptAfter):
         begun = 0
 
-        def begins(self, *arguments) -> None:
+        def on_fit_begin(self, *arguments) -> None:
             self.begun += 1
             self.wanted = 3 if self.begun == 2 else -1
 
     cut = tmp_path / "cut"
     with pytest.raises(Interrupted, match="All folds go on by: symgrad train --resume"):
-        symgrad.cross_validate(PLANE, data, 3, cut, epochs=6, watch=InSecondFold(-1))
+        symgrad.cross_validate(PLANE, data, 3, cut, epochs=6, callback=InSecondFold(-1))
     assert read_record(cut)["status"] == "interrupted"
     assert [read_record(cut / f"fold-{k}")["status"] for k in (1, 2)] == ["finished", "interrupted"]
     stamp = (cut / "fold-1" / "run.json").stat().st_mtime_ns

@@ -11,13 +11,13 @@ import symgrad
 from symgrad.errors import DataError, SpecError
 from symgrad.spec.spec import Spec
 from symgrad.training import atomic
+from symgrad.training.callback import Callback
 from symgrad.training.experiment import with_training
 from symgrad.training.fit import Ending
 from symgrad.training.folder import Folder, Taken, read_record
 from symgrad.training.run import Run, RunError, advice
 from symgrad.training.runner import BrokenOff
 from symgrad.training.trained import Trained
-from symgrad.training.watch import Watch
 
 
 @pytest.fixture(scope="module")
@@ -242,8 +242,8 @@ def test_a_full_disk_breaks_off_and_says_how_to_go_on(tmp_path, monkeypatch):
     whole = symgrad.train(PLANE, data, epochs=9)
     write = atomic.write
 
-    class FillsUp(Watch):
-        def epoch(self, number, epoch) -> None:
+    class FillsUp(Callback):
+        def on_epoch_end(self, number, epoch) -> None:
             if number == 5:
                 monkeypatch.setattr(atomic, "write", full)
 
@@ -252,7 +252,7 @@ def test_a_full_disk_breaks_off_and_says_how_to_go_on(tmp_path, monkeypatch):
 
     run = tmp_path / "run"
     with pytest.raises(BrokenOff) as caught:
-        symgrad.train(PLANE, data, run, epochs=9, checkpoint=0, watch=FillsUp())
+        symgrad.train(PLANE, data, run, epochs=9, checkpoint=0, callback=FillsUp())
     monkeypatch.setattr(atomic, "write", write)
     message = str(caught.value)
     assert "the disk is full" in message and f"symgrad train --resume {run}" in message

@@ -9,10 +9,10 @@ from trainings import PLANE, plane_csv, same, weights
 
 import symgrad
 from symgrad.spec.training import WHOLE_BATCH, Training
+from symgrad.training.callback import Callback
 from symgrad.training.checkpoint import Checkpoint, load
 from symgrad.training.fit import Ending
 from symgrad.training.runner import Interrupted
-from symgrad.training.watch import Watch
 from symgrad.training.whole_batch import fit_whole
 
 ARRAYS = (np.zeros((1, 1)), np.zeros((1, 1)))
@@ -99,11 +99,11 @@ def test_patience_counts_iterations():
 # ---------------------------------------------------------------------------- on a compiled network
 
 
-class InterruptAt(Watch):
+class InterruptAt(Callback):
     def __init__(self, epoch: int) -> None:
         self.wanted = epoch
 
-    def epoch(self, number, epoch) -> None:
+    def on_epoch_end(self, number, epoch) -> None:
         if number == self.wanted:
             import signal
 
@@ -116,10 +116,10 @@ def test_a_resumed_run_takes_its_steps_again_and_loses_nothing_meanwhile(tmp_pat
     whole = symgrad.train(PLANE, data, tmp_path / "whole", **options)
     assert whole.figures["validation"].r2 > 0.999
     with pytest.raises(Interrupted):
-        symgrad.train(PLANE, data, cut, watch=InterruptAt(8), **options)
+        symgrad.train(PLANE, data, cut, callback=InterruptAt(8), **options)
     # cut off earlier than before: the checkpoint keeps what it has
     with pytest.raises(Interrupted):
-        symgrad.resume(cut, watch=InterruptAt(3), checkpoint=0)
+        symgrad.resume(cut, callback=InterruptAt(3), checkpoint=0)
     assert load(cut / "checkpoint.npz").epoch == 8
     again = symgrad.resume(cut)
     assert again.history == whole.history

@@ -207,7 +207,7 @@ def train_command(
     from symgrad.training.runner import BrokenOff, Interrupted
 
     with _Bar() as bar:
-        how: dict[str, Any] = {"checkpoint": checkpoint, "plot": plot, "watch": bar}
+        how: dict[str, Any] = {"checkpoint": checkpoint, "plot": plot, "callback": bar}
         try:
             if resume is not None:
                 result = training.resume(resume, data, spec=spec, epochs=epochs, **how)
@@ -304,7 +304,7 @@ class _Bar:
     def seconds(self) -> float:
         return time.monotonic() - self.start
 
-    def begins(
+    def on_fit_begin(
         self, training: "Training", title: str, notes: tuple[str, ...], samples: int, done: int
     ) -> None:
         self.hide()
@@ -319,7 +319,7 @@ class _Bar:
         self.bar.reset(self.task, total=self.epochs, completed=done, description="")
         self.bar.start()
 
-    def epoch(self, number: int, epoch: "Epoch") -> None:
+    def on_epoch_end(self, number: int, epoch: "Epoch") -> None:
         now = time.monotonic()
         if not self.done:  # the first has been compiled, which says nothing of the next
             self.first, self.done = now, number
@@ -334,7 +334,7 @@ class _Bar:
             description += f", {_short(rate)} samples/s"
         self.bar.update(self.task, completed=number, description=description)
 
-    def stopping(self) -> None:
+    def on_interrupt(self) -> None:
         # Straight to the terminal: the handler may have come in the middle of a buffered write.
         os.write(2, b"\nstopping at the end of this epoch; once more to leave at once\n")
 

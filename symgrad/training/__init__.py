@@ -8,7 +8,7 @@
 What trains is the emitted module; it is known here by its contract alone (`module.py`). Below each
 file stand those that it imports from.
 
-    train.py        what a user calls: train, cross_validate, resume
+    train.py        what a user calls: train, cross_validate, resume; callback.py: told how it goes
     runner.py       one fit with all around it; monitor.py: its checkpoints and pictures
     fit.py          the epochs, in compiled code; whole_batch.py: the iterations, in SciPy
     fit_task.py     one fit, prepared; precompile.py: what it will call, in a process of its own

@@ -1,6 +1,6 @@
 """monitor: what is done between the epochs of a fit, which itself knows no files.
 
-Checkpoints and pictures are written when it is time for one, and who watches is told.
+Checkpoints and pictures are written when it is time for one, and the callback is told.
 """
 
 import time
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 
+from symgrad.training.callback import Callback
 from symgrad.training.checkpoint import Checkpoint
 from symgrad.training.dataset import Dataset
 from symgrad.training.evaluate import metric_name
@@ -16,7 +17,6 @@ from symgrad.training.folder import Folder
 from symgrad.training.module import Array, Module
 from symgrad.training.plot import Compared, plot
 from symgrad.training.trained import Scaling
-from symgrad.training.watch import Watch
 
 # Of the time, what checkpoints may take, and seconds between two pictures.
 _SHARE_FOR_CHECKPOINTS = 0.05
@@ -25,12 +25,12 @@ _BETWEEN_PICTURES = 10.0
 
 @dataclass(frozen=True)
 class MonitorOptions:
-    """How often checkpoints are written (seconds between two, at least), what picture, and who
-    watches."""
+    """How often checkpoints are written (seconds between two, at least), what picture, and which
+    callback is told."""
 
     seconds: float
     plot: Path | None
-    watch: Watch
+    callback: Callback
 
 
 class Monitor:
@@ -49,7 +49,7 @@ class Monitor:
         self.title = name if task.fold is None or folder else f"{name}, fold {task.fold}"
 
     def __call__(self, checkpoint: Checkpoint) -> bool:
-        self.options.watch.epoch(checkpoint.epoch, checkpoint.history[-1])
+        self.options.callback.on_epoch_end(checkpoint.epoch, checkpoint.history[-1])
         begun = time.monotonic()
         if begun >= self.due:
             self.save(checkpoint)

@@ -46,9 +46,9 @@ def run_fit(task: FitTask, folder: Folder | None, options: MonitorOptions) -> Ru
     else:
         checkpoint = stored
     checkpoint.run = record["id"]
-    samples = len(task.datasets.training)
-    options.watch.begins(task.experiment.training, monitor.title, notes, samples, checkpoint.epoch)
-    with catch_interrupts(options.watch.stopping) as monitor.stop:
+    training, samples = task.experiment.training, len(task.datasets.training)
+    options.callback.on_fit_begin(training, monitor.title, notes, samples, checkpoint.epoch)
+    with catch_interrupts(options.callback.on_interrupt) as monitor.stop:
         try:
             run = _fit(task, checkpoint, monitor, folder, notes)
             _finish(run, record, folder, task, monitor, checkpoint)

@@ -14,6 +14,7 @@ import numpy as np
 from symgrad.errors import SymgradError
 from symgrad.training import atomic
 from symgrad.training import plot as pictures
+from symgrad.training.callback import Callback
 from symgrad.training.dataset import VALIDATION
 from symgrad.training.experiment import (
     Experiment,
@@ -34,7 +35,6 @@ from symgrad.training.plot import Compared
 from symgrad.training.record import Record
 from symgrad.training.run import Folds, Run, is_over, numbers_of
 from symgrad.training.runner import BrokenOff, Interrupted, now, run_fit
-from symgrad.training.watch import Watch
 
 Place = str | PathLike[str]
 
@@ -54,7 +54,7 @@ def train(
     missing: Missing = "refuse",
     checkpoint: float = 2.0,
     plot: Place | None = None,
-    watch: Watch | None = None,
+    callback: Callback | None = None,
     **training: Any,
 ) -> Run:
     """Trains a network.
@@ -66,12 +66,13 @@ def train(
 
     `into` names a new folder for the run; `runs` one in which a folder named after the spec is
     made. In it are checkpoints, at least `checkpoint` seconds apart, from which `resume` goes on.
-    Without a folder nothing is stored. `plot` names a picture to draw, .png, .svg or .pdf.
+    Without a folder nothing is stored. `plot` names a picture to draw, .png, .svg or .pdf;
+    `callback`, a `symgrad.training.callback.Callback`, is told how it goes.
 
     Raises SymgradError for what is wrong with any of these, and Interrupted, a KeyboardInterrupt,
     at the end of the epoch that Ctrl-C fell into.
     """
-    options = _monitor_options(checkpoint, plot, watch)
+    options = _monitor_options(checkpoint, plot, callback)
     if into is not None:
         refuse_taken(Path(into))
     experiment = new_experiment(spec, data, Options(tuple(targets), weight, missing), training)
@@ -92,7 +93,7 @@ def cross_validate(
     missing: Missing = "refuse",
     checkpoint: float = 2.0,
     plot: Place | None = None,
-    watch: Watch | None = None,
+    callback: Callback | None = None,
     **training: Any,
 ) -> Folds:
     """Trains a network once a fold of the samples, which is then held out: an estimate of how well
@@ -100,7 +101,7 @@ def cross_validate(
 
     The arguments are those of `train`; each fold's run has a folder fold-1, fold-2, … of its own.
     """
-    options = _monitor_options(checkpoint, plot, watch)
+    options = _monitor_options(checkpoint, plot, callback)
     if into is not None:
         refuse_taken(Path(into))
     if "validation" in training:
@@ -123,7 +124,7 @@ def resume(
     epochs: int | None = None,
     checkpoint: float = 2.0,
     plot: Place | None = None,
-    watch: Watch | None = None,
+    callback: Callback | None = None,
 ) -> Run | Folds:
     """Goes on with the run in a folder, and ends with the very weights that it would have had.
 
@@ -131,7 +132,7 @@ def resume(
     more `epochs` than before a finished run is continued; without, it is read and returned. (A
     schedule that depends on the number of epochs is then another one.)
     """
-    options = _monitor_options(checkpoint, plot, watch)
+    options = _monitor_options(checkpoint, plot, callback)
     with Folder.open(Path(run)) as folder:
         record = folder.record()
         assert record is not None
@@ -177,7 +178,7 @@ def _each_fold(first: FitTask, folder: Folder | None, options: MonitorOptions) -
         for fold in range(1, experiment.options.folds + 1):
             task = first if fold == 1 else prepare_fit(experiment, module, fold)
             runs.append(
-                _one_fold(task, folder, MonitorOptions(options.seconds, None, options.watch))
+                _one_fold(task, folder, MonitorOptions(options.seconds, None, options.callback))
             )
             assert task.datasets.validation is not None
             theta = runs[-1].trained.theta
@@ -250,10 +251,12 @@ def _made(
         yield folder
 
 
-def _monitor_options(seconds: float, plot: Place | None, watch: Watch | None) -> MonitorOptions:
+def _monitor_options(
+    seconds: float, plot: Place | None, callback: Callback | None
+) -> MonitorOptions:
     if not 0 <= seconds < float("inf"):
         raise TrainingError(f"checkpoints are a number of seconds apart, not {seconds}")
     path = None if plot is None else Path(plot)
     if path is not None:
         pictures.check(path)
-    return MonitorOptions(seconds, path, watch or Watch())
+    return MonitorOptions(seconds, path, callback or Callback())

@@ -1,13 +1,13 @@
-"""Watching a training: what the command's bar does, and what a notebook may do in its own way."""
+"""callback: told how a training goes, as the command's bar is, and what a notebook may show."""
 
 from symgrad.spec.training import Training
 from symgrad.training.checkpoint import Epoch
 
 
-class Watch:
+class Callback:
     """Is told what happens; each of its methods does nothing, until a subclass has it do."""
 
-    def begins(
+    def on_fit_begin(
         self, training: Training, title: str, notes: tuple[str, ...], samples: int, done: int
     ) -> None:
         """A fit begins on so many training samples, after `done` epochs of an earlier process.
@@ -16,9 +16,9 @@ class Watch:
         user on the data.
         """
 
-    def epoch(self, number: int, epoch: Epoch) -> None:
+    def on_epoch_end(self, number: int, epoch: Epoch) -> None:
         """An epoch is over, the first of all being number 1."""
 
-    def stopping(self) -> None:
+    def on_interrupt(self) -> None:
         """Ctrl-C was pressed; the epoch that runs is finished first. Called by a signal's handler:
         print nothing here through buffered streams."""
