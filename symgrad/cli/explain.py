@@ -64,8 +64,8 @@ def explain_command(
     _check_places(spec, html, json_file)
 
     done: list[Section] = []
-    bar = _Bar()
-    with _stopping(bar) as stop:
+    bar = _ProgressBar()
+    with _catch_interrupts(bar) as stop:
         import symgrad
         from symgrad.explain.clock import Clock
         from symgrad.explain.drawing.terminal import new_console, show, show_head
@@ -142,7 +142,7 @@ def _check_places(spec: Path, *places: Path | None) -> None:
 
 
 @contextmanager
-def _stopping(bar: "_Bar") -> Iterator[Event]:
+def _catch_interrupts(bar: "_ProgressBar") -> Iterator[Event]:
     """Ctrl-C sets the event, so that what is done is kept; a second one ends the process."""
     stop = Event()
 
@@ -160,7 +160,7 @@ def _stopping(bar: "_Bar") -> Iterator[Event]:
         signal.signal(signal.SIGINT, before)
 
 
-class _Bar:
+class _ProgressBar:
     """A bar on stderr, if that is a terminal; hidden while a section is shown."""
 
     def __init__(self) -> None:

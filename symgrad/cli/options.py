@@ -1,8 +1,10 @@
-"""Arguments and options that several commands share."""
+"""Arguments and options that several commands share, and how a command has them as one value."""
 
+import inspect
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 
 import typer
 
@@ -37,3 +39,22 @@ OrderOption = Annotated[
 SeedOption = Annotated[
     int, typer.Option("--seed", min=0, help="Everything random comes from this number.")
 ]
+
+Options = TypeVar("Options")
+
+
+def with_options(
+    options: type[Options],
+) -> Callable[[Callable[[Options], None]], Callable[..., None]]:
+    """Makes a command, which Typer calls with its options one by one, of a function of one value:
+    of the dataclass `options`, whose fields are the options."""
+
+    def decorated(function: Callable[[Options], None]) -> Callable[..., None]:
+        def command(**given: Any) -> None:
+            function(options(**given))
+
+        command.__doc__ = function.__doc__
+        command.__signature__ = inspect.signature(options)  # type: ignore[attr-defined]
+        return command
+
+    return decorated
