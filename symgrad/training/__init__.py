@@ -9,12 +9,13 @@ What trains is the emitted module; it is known here by its contract alone (`modu
 file stand those that it imports from.
 
     train.py        what a user calls: train, cross_validate, resume; callback.py: told how it goes
+    cross_validation.py   a fit a fold, and one record of all
     runner.py       one fit with all around it; monitor.py: its checkpoints and pictures
-    fit.py          the epochs, in compiled code; whole_batch.py: the iterations, in SciPy
     fit_task.py     one fit, prepared; precompile.py: what it will call, in a process of its own
-    experiment.py   what is trained on what; dataset.py: samples as the network takes them
     run.py          what comes out; predict.py: what it says of new data; plot.py: how it looks
+    experiment.py   what is trained on what; dataset.py: samples as the network takes them
+    fit.py          the epochs, in compiled code; whole_batch.py: the iterations, in SciPy
     folder.py       a run's folder; checkpoint.py: where a fit stands; atomic.py: files, or none
-    data/           tables into samples; metrics.py: figures; evaluate.py: of weights
-    trained.py      weights with all they need; consistency.py: whether that fits together
+    data/           tables into samples; evaluate.py: weights on them; metrics.py: by which figures
+    consistency.py  whether weights fit together with all they need; trained.py: these
 """

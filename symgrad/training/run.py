@@ -122,6 +122,13 @@ def is_over(record: Record) -> bool:
     return record["status"] in (Ending.FINISHED, Ending.STOPPED_EARLY, Ending.DIVERGED)
 
 
+def is_continued(record: Record, epochs: int | None) -> bool:
+    """Whether more epochs change what came of a recorded run: not where patience or a NaN ended
+    it."""
+    finished = record["status"] == Ending.FINISHED
+    return finished and epochs is not None and epochs != record["spec"]["training"]["epochs"]
+
+
 def result_of(run: Run) -> Record:
     """The part of a run's record that says what came of it."""
     return {

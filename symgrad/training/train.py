@@ -9,32 +9,25 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from symgrad.errors import SymgradError
-from symgrad.training import atomic
 from symgrad.training import plot as pictures
 from symgrad.training.callback import Callback
-from symgrad.training.dataset import VALIDATION
+from symgrad.training.cross_validation import run_folds
 from symgrad.training.experiment import (
     Experiment,
     Missing,
     Options,
     SpecSource,
     compile_module,
-    describe,
     new_experiment,
     recorded_experiment,
-    run_id,
 )
-from symgrad.training.fit import Ending
-from symgrad.training.fit_task import FitTask, prepare_fit
+from symgrad.training.fit_task import prepare_fit
 from symgrad.training.folder import Folder, refuse_taken
-from symgrad.training.monitor import MonitorOptions, compare
-from symgrad.training.plot import Compared
+from symgrad.training.monitor import MonitorOptions
 from symgrad.training.record import Record
-from symgrad.training.run import Folds, Run, is_over, numbers_of
-from symgrad.training.runner import BrokenOff, Interrupted, now, run_fit
+from symgrad.training.run import Folds, Run, is_continued, is_over
+from symgrad.training.runner import run_fit
 
 Place = str | PathLike[str]
 
@@ -113,7 +106,7 @@ def cross_validate(
     # Refuses what can be refused before there is a folder.
     first = prepare_fit(experiment, module, 1)
     with _made(into, runs, experiment) as folder:
-        return _each_fold(first, folder, options)
+        return run_folds(first, folder, options)
 
 
 def resume(
@@ -136,19 +129,13 @@ def resume(
     with Folder.open(Path(run)) as folder:
         record = folder.record()
         assert record is not None
-        if is_over(record) and not _continued(record, epochs):
+        if is_over(record) and not is_continued(record, epochs):
             return _ended(folder, record)
         experiment = recorded_experiment(record, data, spec, epochs)
         module, fold = compile_module(experiment), record.get("fold")
         if fold is None and experiment.options.folds is not None:
-            return _each_fold(prepare_fit(experiment, module, 1), folder, options)
+            return run_folds(prepare_fit(experiment, module, 1), folder, options)
         return run_fit(prepare_fit(experiment, module, fold), folder, options)
-
-
-def _continued(record: Record, epochs: int | None) -> bool:
-    """Whether more epochs change what has come out: not where patience or a NaN has ended it."""
-    finished = record["status"] == Ending.FINISHED
-    return finished and epochs is not None and epochs != record["spec"]["training"]["epochs"]
 
 
 def _ended(folder: Folder, record: Record) -> Run | Folds:
@@ -156,86 +143,6 @@ def _ended(folder: Folder, record: Record) -> Run | Folds:
         runs = (Run.load(folder.path / f"fold-{fold}") for fold in range(1, count + 1))
         return Folds(tuple(runs), folder.path)
     return Run.load(folder.path)
-
-
-def _each_fold(first: FitTask, folder: Folder | None, options: MonitorOptions) -> Folds:
-    """Goes through the folds that have not ended, and puts all of them into one record."""
-    experiment, module = first.experiment, first.module
-    assert experiment.options.folds is not None
-    before = None if folder is None else folder.record()
-    started = now() if before is None else before["started"]
-    record = {
-        "id": run_id(experiment) if before is None else before.get("id"),
-        "status": "running",
-        "started": started,
-        "finished": None,
-        **describe(experiment),
-    }
-    try:
-        if folder is not None:
-            folder.write_record(record)
-        runs, compared = [], []
-        for fold in range(1, experiment.options.folds + 1):
-            task = first if fold == 1 else prepare_fit(experiment, module, fold)
-            runs.append(
-                _one_fold(task, folder, MonitorOptions(options.seconds, None, options.callback))
-            )
-            assert task.datasets.validation is not None
-            theta = runs[-1].trained.theta
-            compared.append(compare(module, theta, task.datasets.validation, task.datasets.scaling))
-        made = Folds(tuple(runs), None if folder is None else folder.path)
-        if options.plot is not None:
-            held_out = Compared(
-                np.concatenate([each.t for each in compared]),
-                np.concatenate([each.y for each in compared]),
-            )
-            pictures.plot(
-                options.plot,
-                experiment.spec.name if folder is None else str(folder.path),
-                [run.history for run in runs],
-                {VALIDATION: held_out},
-                experiment.samples.columns.labels,
-                experiment.samples.columns.targets,
-            )
-        if folder is not None:
-            folder.write_record(record | _summary(made))
-    except atomic.Unwritable as error:
-        again = "" if folder is None else f". Go on by: symgrad train --resume {folder.path}"
-        raise BrokenOff(f"{error}{again}") from error
-    except Interrupted as interrupted:
-        if folder is not None:
-            folder.write_record(record | {"status": str(Ending.INTERRUPTED)})
-            raise Interrupted(
-                f"{interrupted}\nAll folds go on by: symgrad train --resume {folder.path}",
-                interrupted.run,
-            ) from interrupted
-        raise
-    return made
-
-
-def _one_fold(task: FitTask, folder: Folder | None, options: MonitorOptions) -> Run:
-    if folder is None:
-        return run_fit(task, None, options)
-    with folder.subfolder(f"fold-{task.fold}") as inner:
-        record = inner.record()
-        if record and is_over(record) and not _continued(record, task.experiment.training.epochs):
-            return Run.load(inner.path)
-        return run_fit(task, inner, options)
-
-
-def _summary(made: Folds) -> Record:
-    """What came of the folds, for the record."""
-    table = made.table()
-    return {
-        "status": str(made.ending),
-        "finished": now(),
-        "folds": [
-            {"fold": number, "status": str(run.ending), **numbers_of(run.figures[VALIDATION])}
-            for number, run in enumerate(made.runs, 1)
-        ],
-        "mean": {name: mean for name, (mean, _) in table.items()},
-        "standard_deviation": {name: deviation for name, (_, deviation) in table.items()},
-    }
 
 
 @contextmanager
