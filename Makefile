@@ -77,7 +77,7 @@ bench: $(BENCH)/.installed  ## measure against the peers; a part of it: make ben
 # PyTorch is too large to install for every run of the tests; it is there to be measured against.
 torch: $(BENCH)/.installed  ## the tests that need PyTorch
 	"$(BENCH)/bin/python" -m pip install --quiet --disable-pip-version-check --editable '.[test]'
-	"$(BENCH)/bin/python" -m pytest tests/test_interop_torch.py tests/test_interop_docs.py
+	"$(BENCH)/bin/python" -m pytest tests/interop/test_torch.py tests/interop/test_docs.py
 
 clean:  ## remove the environment, caches and builds
 	rm -rf "$(VENV)" "$(BENCH)" build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

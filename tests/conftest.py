@@ -40,7 +40,7 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Spec], ModuleTy
 @pytest.fixture(scope="session")
 def chains(build: Callable[[Spec], ModuleType]) -> list[tuple[Spec, ModuleType]]:
     """Compiled networks that have every activation, in float32: each layer has another."""
-    from nets import net
+    from tests.nets import net
 
     activations = [
         ["relu", "gelu", "tanh", "selu", "softsign", "silu", "leaky_relu", "softmax"],

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parent.parent / "symgrad"
+from tests.paths import ROOT
+
+PACKAGE = ROOT / "symgrad"
 
 # The rooms along the way, and what each may import from besides itself, and `errors`.
 WAY = {
@@ -48,9 +50,17 @@ def imported(file: Path) -> set[str]:
     return {part[1] for part in parts if part[0] == "symgrad" and len(part) > 1} & set(MAY)
 
 
+def folders(place: Path) -> set[str]:
+    return {path.parent.name for path in place.glob("*/__init__.py")}
+
+
 def test_all_rooms_are_known():
-    rooms = {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").is_file()}
-    assert rooms | {"compiler", "inspect"} == set(MAY)
+    assert folders(PACKAGE) | {"compiler", "inspect"} == set(MAY)
+
+
+def test_tests_lie_in_a_folder_named_after_the_room_they_are_of():
+    lain = {path.parent.relative_to(ROOT / "tests") for path in (ROOT / "tests").rglob("*.py")}
+    assert lain == {Path(), *map(Path, folders(PACKAGE))}
 
 
 def test_nothing_imports_the_face():

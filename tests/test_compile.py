@@ -7,7 +7,6 @@ import mpmath
 import numpy as np
 import pytest
 import sympy
-from nets import net
 
 import symgrad
 from symgrad.checking import reference
@@ -15,8 +14,9 @@ from symgrad.errors import SpecError, SymgradError
 from symgrad.language.program import Program
 from symgrad.language.verify import verify
 from symgrad.targets.cache import _temporary
+from tests.nets import net
+from tests.paths import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 XOR = ROOT / "specs" / "xor.toml"
 ORDERS = ["loss-first", "weights-first", "cheapest"]
 

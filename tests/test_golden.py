@@ -9,8 +9,8 @@ import pytest
 
 import symgrad
 from symgrad.targets.write import write
+from tests.paths import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 HOW = "run `pytest --update` or `make generated`, and read the difference before committing it"
 
 
@@ -64,7 +64,7 @@ def checkout(tmp_path):
     """This test with one spec, whose module is out of date, and a module that no spec is for."""
     for folder in ("tests", "specs", "generated"):
         (tmp_path / folder).mkdir()
-    for name in ("conftest.py", "test_golden.py", "nets.py"):
+    for name in ("__init__.py", "conftest.py", "nets.py", "paths.py", "test_golden.py"):
         shutil.copy(ROOT / "tests" / name, tmp_path / "tests")
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     shutil.copy(ROOT / "specs" / "xor.toml", tmp_path / "specs")

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from nets import net
 
 from symgrad.checking import scalars
 from symgrad.checking.check import check
 from symgrad.compiler import passes
 from symgrad.spec.spec import ACTIVATIONS, LOSSES, Spec
 from symgrad.targets.numba.emit import emit
+from tests.nets import net
 
 HIDDEN = [name for name in ACTIVATIONS if name != "softmax"]
 DTYPES = ["float64", "float32"]

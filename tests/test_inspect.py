@@ -2,12 +2,10 @@
 
 import json
 
-import nets
 import numpy as np
 import pytest
 import sympy
 from sympy.core.function import AppliedUndef
-from test_latex import faults
 
 import symgrad
 from symgrad.errors import SymgradError
@@ -16,6 +14,8 @@ from symgrad.language import functions
 from symgrad.language.program import array, name_of
 from symgrad.language.unicode import equation
 from symgrad.lowering.buffers import buffers
+from tests import nets
+from tests.language.test_latex import faults
 
 NETS = {
     "plain": nets.net([2, 2, 1], ["tanh", "identity"]),

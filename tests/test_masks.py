@@ -1,6 +1,5 @@
 """Masked arrays: what a mask hides is missing, and never computed with."""
 
-import nets
 import numpy as np
 import pytest
 from sklearn.exceptions import ConvergenceWarning
@@ -8,6 +7,7 @@ from sklearn.exceptions import ConvergenceWarning
 import symgrad
 from symgrad.interop import InteropError, Network, torch
 from symgrad.sklearn import MLPClassifier, MLPRegressor
+from tests import nets
 
 SAMPLES = {"few": 5, "many": 20_000}
 TRAINING = {"optimizer": "adam", "batch": 2}

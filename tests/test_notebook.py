@@ -3,11 +3,12 @@ runs it again and commits what it shows now."""
 
 import os
 import sys
-from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import canonicalize
 
 import pytest
+
+from tests.paths import ROOT
 
 nbformat = pytest.importorskip("nbformat")
 nbclient = pytest.importorskip("nbclient")
@@ -16,7 +17,7 @@ pytest.importorskip("ipykernel")
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager  # noqa: E402
 from jupyter_client.manager import AsyncKernelManager  # noqa: E402
 
-PATH = Path(__file__).resolve().parent.parent / "docs" / "notebook.ipynb"
+PATH = ROOT / "docs" / "notebook.ipynb"
 HOW = "run `pytest tests/test_notebook.py --update`, and read the difference before committing it"
 LARGEST = 300_000
 
@@ -106,5 +107,5 @@ def test_it_is_small_and_names_no_machine():
     committed = nbformat.read(PATH, as_version=4)
     nbformat.validate(committed)
     assert all("execution" not in cell.metadata for cell in committed.cells)
-    for word in ("/home/", "/tmp/", "/root/", "site-packages", str(PATH.parent.parent)):
+    for word in ("/home/", "/tmp/", "/root/", "site-packages", str(ROOT)):
         assert word not in text

@@ -2,7 +2,6 @@
 
 import json
 import re
-from pathlib import Path
 
 import numpy as np
 
@@ -11,8 +10,8 @@ from benchmarks.gradients import summary
 from benchmarks.nets import ROWS
 from benchmarks.peers import BY_KEY
 from benchmarks.table import digits, duration
+from tests.paths import ROOT
 
-ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 MARK = "<!-- emitted: generated/xor.py, _gradient_of_chunk -->\n"
 

@@ -1,0 +1,368 @@
+"""Emitted source: always the same bytes, valid Python whatever a user writes, and functions that
+compute what they are called."""
+
+import ast
+import builtins
+import os
+import re
+import shlex
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+from jinja2 import Environment, FileSystemLoader, meta
+
+import symgrad
+from symgrad.compiler import passes
+from symgrad.language.unicode import equation
+from symgrad.spec.spec import Spec
+from symgrad.targets.numba import emit
+from tests.nets import net
+from tests.paths import ROOT, SPECS
+
+ORDERS = ["loss-first", "weights-first"]
+
+
+def small(tmp_path, file_name):
+    """The source of a small spec in a file of that name."""
+    path = tmp_path / file_name
+    path.write_text('name = "net"\ninputs = 2\n[[layers]]\nunits = 2\n')
+    return symgrad.compile(path).source
+
+
+def valid(source):
+    """The tree of a source that Python takes without a warning."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        compile(source, "net.py", "exec")
+    return ast.parse(source)
+
+
+# ------------------------------------------------------------------------------- the same bytes
+
+DIGESTS = f"""
+import hashlib, sys
+import symgrad
+for path in sys.argv[1:]:
+    for order in {ORDERS}:
+        print(hashlib.sha256(symgrad.compile(path, order=order).source.encode()).hexdigest())
+"""
+
+
+def test_the_same_bytes_under_any_hash_seed_and_in_any_folder(tmp_path):
+    def digests(seed, cwd, paths):
+        return subprocess.run(
+            [sys.executable, "-c", DIGESTS, *paths],
+            cwd=cwd,
+            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            encoding="utf-8",
+            check=True,
+        ).stdout.split()
+
+    first = digests("0", ROOT, [f"specs/{path.name}" for path in SPECS])
+    assert len(set(first)) == len(SPECS) * len(ORDERS)
+    assert digests("4711", tmp_path, map(str, SPECS)) == first
+
+
+@pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
+def test_no_paths_and_no_dates(path):
+    source = symgrad.compile(path).source
+    for folder in {str(ROOT), str(Path.home()), str(path.parent), os.getcwd()} - {"/"}:
+        assert folder not in source
+    assert not re.search(r"\b20\d\d-\d\d?-\d\d?\b|\b\d\d?:\d\d:\d\d\b", source)
+    assert f"Emitted by symgrad {symgrad.__version__} from {path.name}." in source
+
+
+def test_equal_specs_give_equal_sources():
+    plain = net([2, 3, 1], ["tanh", "identity"]).normalised()
+    shuffled = dict(reversed(plain.items()))
+    assert passes(Spec.parse(plain)).source == passes(Spec.parse(shuffled)).source
+
+
+# -------------------------------------------------------------------------------- users' text
+
+FILE_NAMES = [
+    "plain.toml",
+    "a'''b{{7*7}}.toml",
+    'a"""b.toml',
+    '"""\nimport os\n"""x.toml',
+    "{% raw %}{{ spec }}{# no #}.toml",
+    'ends in a quote".toml',
+    r"back\slash\x.toml",
+    r"back\N{DASH}\u12.toml",
+    "new\nline.toml",
+    "return\rform\ffeed.toml",
+    "escape\x1b[31m.toml",
+    "line\u2028separator.toml",
+    "schön.toml",
+    "$(touch x); 'a b'.toml",
+]
+
+
+def without_docstring(tree):
+    return ast.dump(ast.Module(tree.body[1:], []))
+
+
+@pytest.mark.parametrize("file_name", FILE_NAMES)
+def test_a_file_name_is_only_text(tmp_path, file_name):
+    source = small(tmp_path, file_name)
+    tree = valid(source)
+    assert without_docstring(tree) == without_docstring(valid(small(tmp_path, "net.toml")))
+    header = ast.get_docstring(tree, clean=False)
+    assert "49" not in header.split("Spec, sha256")[0]
+    # one line for the file, one for the command, and nothing that moves a terminal's cursor
+    assert len(header.splitlines()) == len(valid_header(tmp_path).splitlines())
+    assert all(character.isprintable() or character == "\n" for character in header)
+
+
+def valid_header(tmp_path):
+    return ast.get_docstring(valid(small(tmp_path, "net.toml")), clean=False)
+
+
+@pytest.mark.parametrize(
+    "file_name", ["net.toml", "my net.toml", "$(touch x); a'b.toml", "-o.toml"]
+)
+def test_the_command_can_be_pasted_into_a_shell(tmp_path, file_name):
+    header = ast.get_docstring(valid(small(tmp_path, file_name)), clean=False)
+    (command,) = [line for line in header.splitlines() if line.startswith("    symgrad compile ")]
+    *_, last = shlex.split(command)
+    assert last in (file_name, f"./{file_name}")
+    assert set(shlex.split(command)[:-1]) <= {"symgrad", "compile", "--"}
+
+
+def test_a_file_name_that_is_no_text_can_be_written(tmp_path):
+    """Names of files are bytes, and not always UTF-8."""
+    source = small(tmp_path, os.fsdecode(b"net\xff.toml"))
+    valid(source)
+    source.encode("utf-8")
+
+
+def test_the_command_names_the_order(tmp_path):
+    path = tmp_path / "net.toml"
+    path.write_text('name = "net"\ninputs = 2\n[[layers]]\nunits = 2\n')
+    source = symgrad.compile(path, order="weights-first").source
+    assert "    symgrad compile net.toml --order weights-first\n" in source
+    assert "Options: order = weights-first, dtype = float32\n" in source
+
+
+def test_names_of_ones_own_are_only_data():
+    """Names that the emitted code uses itself, and Python's, mean nothing there."""
+    names = ["np", "F", "theta", "samples", "loss", "E", "print", "_cached", "Compiled", "z1", "y"]
+    for name in names:
+        plain = net([2, 2], ["tanh"], own={name: "tanh(z)"}, formula="(y - t)**2").normalised()
+        plain["layers"][0]["activation"] = name
+        plain["loss"] = {"formula": "a*(y - t)**2", "constants": {"a": 2.0, "lambda": 1.0}}
+        tree = valid(passes(Spec.parse(plain)).source)
+        plain["activations"]["other"] = plain["activations"].pop(name)
+        plain["layers"][0]["activation"] = "other"
+        other = valid(passes(Spec.parse(plain)).source)
+        functions = [
+            [
+                ast.dump(node)
+                for node in each.body
+                if isinstance(node, ast.FunctionDef | ast.ClassDef)
+            ]
+            for each in (tree, other)
+        ]
+        assert functions[0] == functions[1]
+
+
+BOTH = [1e-40, 3e38, 1.5, -0.0, 0.1, 1e16, 123456789.125]
+
+
+@pytest.mark.parametrize(
+    "dtype, constant",
+    [
+        *(("float64", constant) for constant in (1e-320, 5e-324, 1e39, 1e300, -1e300, *BOTH)),
+        *(("float32", constant) for constant in BOTH),
+    ],
+)
+def test_any_constant_can_be_written(interpret, constant, dtype):
+    plain = net([1, 1], ["mine"], own={"mine": "z"}, dtype=dtype).normalised()
+    plain["activations"]["mine"] = {"formula": "z + c", "constants": {"c": constant}}
+    source = passes(Spec.parse(plain)).source
+    valid(source)
+    module = interpret(source)
+    with np.errstate(over="ignore", under="ignore"):
+        y = module.predict(np.zeros(2, dtype), np.zeros((1, 1), dtype))
+        assert y[0, 0] == np.dtype(dtype).type(constant)
+
+
+@pytest.mark.parametrize("formula", ["z * 1e300 * 1e300", "z * 1e-300 * 1e-300", "z**2 * 1e300**2"])
+def test_constants_beyond_all_floats_are_refused_or_written(interpret, formula):
+    try:
+        source = passes(net([1, 1], ["mine"], own={"mine": formula})).source
+    except symgrad.errors.SymgradError:
+        return
+    y = interpret(source).predict(np.zeros(2), np.ones((1, 1)))
+    assert y[0, 0] == 0 or np.isnan(y[0, 0])
+
+
+# ---------------------------------------------------------------------------------- how it reads
+
+
+@pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("order", ORDERS)
+def test_examples_are_valid_python(path, order):
+    valid(symgrad.compile(path, order=order).source)
+
+
+def statements_in(source):
+    return sum(isinstance(node, ast.stmt) for node in ast.walk(ast.parse(source)))
+
+
+@pytest.mark.parametrize("widths", [([2, 3, 4, 2], [3, 4, 5, 3]), ([40] * 4, [4000] * 4)])
+def test_code_does_not_grow_with_widths(widths):
+    """Loops and products, not a statement for each unit."""
+    few, many = (
+        statements_in(passes(net(each, ["tanh", "silu", "softmax"], l1=0.1)).source)
+        for each in widths
+    )
+    assert few == many
+
+
+def test_code_grows_linearly_with_depth():
+    sizes = [
+        statements_in(passes(net([3] * (depth + 1), ["tanh"] * depth)).source)
+        for depth in (2, 4, 6, 8)
+    ]
+    assert len(set(np.diff(sizes))) == 1
+
+
+PARTS = {
+    "predict": ("_prediction_of_chunk", "_prediction_in_turn"),
+    "loss": ("_totals", "_loss_of_chunk", "_loss_at_the_end"),
+    "gradient": ("_totals", "_gradient_of_chunk", "_gradient_at_the_end"),
+}
+
+
+def bodies(source):
+    """For each schedule, the lines of the functions that run it."""
+    lines = source.splitlines()
+    functions = {
+        node.name: lines[node.lineno : node.end_lineno]
+        for node in ast.parse(source).body
+        if isinstance(node, ast.FunctionDef)
+    }
+    for schedule, names in PARTS.items():
+        # what is short at the end stands where it is needed
+        yield schedule, [line for name in names for line in functions.get(name, [])]
+
+
+EXAMPLES = [
+    *(Spec.load(path) for path in SPECS),
+    net([2, 3, 2], ["tanh", "softmax"], l1=0.1, l2=0.1, sample_weights=True, residual=[]),
+    net([2, 3], ["mine"], own={"mine": "z * sum(z) / sum(z**2)"}, formula="sum(y*t)/sum(y**2)"),
+]
+
+
+@pytest.mark.parametrize("spec", EXAMPLES, ids=lambda spec: spec.name)
+def test_every_definition_stands_under_its_equation(spec):
+    stages = passes(spec)
+    for name, lines in bodies(stages.source):
+        comments = [line.strip() for line in lines if line.strip().startswith("# ")]
+        for definition in stages.schedule[name].program.definitions:
+            written = [line for line in comments if line.endswith(equation(definition))]
+            assert len(written) == 1, equation(definition)
+
+
+def steps_of(lines):
+    """The lines of a function in groups: comments, and the code under them."""
+    comments, code = [], []
+    for line in lines:
+        if line.strip().startswith("# "):
+            if code:
+                yield comments, code
+                comments, code = [], []
+            comments.append(line.strip())
+        elif comments:
+            code.append(line.strip())
+    yield comments, code
+
+
+@pytest.mark.parametrize("spec", EXAMPLES, ids=lambda spec: spec.name)
+def test_code_computes_what_the_equation_above_it_says(spec):
+    for _, lines in bodies(passes(spec).source):
+        for comments, code in steps_of(lines):
+            for comment in comments:
+                (name,) = re.search(r"(\w+)(?:\[[^\]]*\])? = ", comment).groups()
+                written = rf"^{name}(_sum)?(\[.*?\])? [-+]?= |^_product\(.*, {name}, .*\)$"
+                assert any(re.match(written, line) for line in code), comment
+
+
+@pytest.mark.parametrize("spec", EXAMPLES, ids=lambda spec: spec.name)
+def test_single_precision_constants_are_typed(spec):
+    """A bare 0.5 would make a float32 expression float64; only sums of losses are double."""
+    tree = ast.parse(passes(Spec.parse(spec.normalised() | {"dtype": "float32"})).source)
+    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
+    # the last two in part, see there; what is called _ says how Numba compiles something, and
+    # what Python enters by hands a loss over as Python's floats have it
+    # a step of an optimizer computes what it needs once in double, and in single in its loop
+    in_double = {"init", "_",  "quarter_turns", "normal_tail", "_update"}
+    in_double |= {"_check", "_check_training", "_batches", "_steps"}
+    steps = [node for node in functions if node.name == "_update"]
+    functions = [
+        node
+        for node in functions
+        if node.name not in in_double and not node.name.startswith("_enter_")
+    ]
+    functions += [loop for step in steps for loop in step.body if isinstance(loop, ast.For)]
+    typed = set()
+    for node in (each for function in functions for each in ast.walk(function)):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "F":
+            typed |= {id(each) for each in ast.walk(node)}
+        elif isinstance(node, ast.Assign) and re.fullmatch(r"\w+_sum = 0\.0", ast.unparse(node)):
+            typed.add(id(node.value))
+        elif isinstance(node, ast.Constant) and isinstance(node.value, float):
+            assert id(node) in typed, f"{ast.unparse(node)} in line {node.lineno}"
+    assert typed
+
+
+def test_keys_and_templates_agree():
+    with pytest.raises(AssertionError, match=r"keys and templates differ: .*digest"):
+        emit.render({})
+
+
+@pytest.mark.parametrize("spec", EXAMPLES, ids=lambda spec: spec.name)
+def test_a_module_has_the_functions_that_it_calls_and_no_others(spec):
+    tree = ast.parse(passes(spec).source)
+    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
+    elementary = {
+        node.name for node in functions if "_elementary" in map(ast.unparse, node.decorator_list)
+    }
+    called = {
+        node.func.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    }
+    known = {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    inner = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+    imports = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
+    imported = {alias.name for node in imports for alias in node.names}
+    assert elementary <= called
+    assigned = {
+        node.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    }
+    assigned |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
+    assert called <= known | inner | imported | assigned | set(dir(builtins))
+    # and none hides behind an array of the same name
+    names = {name for stage in passes(spec).schedule.values() for name in stage.program.by_name}
+    assert not names & known
+
+
+def test_every_template_is_a_part_of_some_module():
+    environment = Environment(loader=FileSystemLoader(emit.templates()))
+    used, waiting = set(), ["module.py.jinja", "frozen.py.jinja"]
+    while waiting:
+        name = waiting.pop()
+        if name not in used:
+            used.add(name)
+            tree = environment.parse((emit.templates() / name).read_text("utf-8"))
+            waiting += meta.find_referenced_templates(tree)
+    assert used == set(environment.list_templates())

@@ -1,0 +1,186 @@
+"""Blocks, chunks and threads: the same bits for any number of threads, in memory for one block."""
+
+import os
+import re
+import subprocess
+import sys
+from itertools import pairwise
+
+import numba
+import numpy as np
+import pytest
+
+from symgrad.compiler import passes
+from symgrad.lowering import cost_model
+from tests import nets
+
+SPECS = {
+    "loops": nets.net([3, 4, 2], ["tanh", "identity"], sample_weights=True, l2=0.1),
+    "products": nets.net([12, 20, 20, 3], ["relu", "silu", "softmax"], kind="cross_entropy"),
+}
+
+
+@pytest.fixture(scope="module", params=SPECS, ids=SPECS.keys())
+def case(request, build):
+    """A module, and data of so many samples that they are computed in four chunks."""
+    spec = SPECS[request.param]
+    module = build(spec)
+    samples = passes(spec).schedule["gradient"].chunks[1]
+    random = np.random.default_rng(0)
+    shapes = (samples, spec.inputs), (samples, spec.outputs)
+    data = [random.normal(size=shapes[0]), random.uniform(size=shapes[1])]
+    data += [random.uniform(0.5, 1.5, samples)] if spec.loss.sample_weights else []
+    return module, data
+
+
+@pytest.fixture
+def threads():
+    """Sets the number of Numba's threads, and sets it back."""
+    before = numba.get_num_threads()
+    yield numba.set_num_threads
+    numba.set_num_threads(before)
+
+
+def from_njit(module, theta, data, gradient):
+    function = module.loss_and_gradient_into
+    if len(data) == 3:
+        return numba.njit(lambda a, x, t, w, g: function(a, x, t, w, g))(theta, *data, gradient)
+    return numba.njit(lambda a, x, t, g: function(a, x, t, g))(theta, *data, gradient)
+
+
+def test_any_number_of_threads_gives_the_same_bits(case, threads):
+    module, data = case
+    theta = module.init(1)
+    expected = np.empty_like(theta)
+    loss = from_njit(module, theta, data, expected)  # on one thread, chunk by chunk
+    for function in (module.loss_and_gradient_into, module.step):
+        function.work.patience = 1  # the first call that may use threads does
+    for number in range(1, numba.config.NUMBA_NUM_THREADS + 1):
+        threads(number)
+        gradient = np.full_like(theta, np.nan)
+        assert module.loss_and_gradient_into(theta, *data, gradient) == loss
+        np.testing.assert_array_equal(gradient, expected)
+        stepped = theta.copy()
+        assert module.step(stepped, *data, 0.5) == loss
+        np.testing.assert_array_equal(stepped, theta - 0.5 * expected)
+    several = numba.config.NUMBA_NUM_THREADS > 1 and numba.threading_layer() in ("omp", "tbb")
+    assert (module.loss_and_gradient_into.work.threaded is not None) == several
+
+
+def test_many_samples_are_the_mean_of_few(case):
+    """Samples of a half alone and of the whole: chunks must neither drop nor repeat one."""
+    module, data = case
+    theta = module.init(1)
+    weights = data[2] if len(data) == 3 else np.ones(len(data[0]))
+    place = len(data[0]) // 3
+    parts = [slice(0, place), slice(place, None)]
+    penalty = module.loss(theta, *[d[:1] for d in data]) - module.loss(
+        theta, *[np.repeat(d[:1], 2, 0) for d in data]
+    )
+    assert penalty == pytest.approx(0, abs=1e-12)
+    shares = [weights[part].sum() / weights.sum() for part in parts]
+    results = [module.loss_and_gradient(theta, *[d[part] for d in data]) for part in parts]
+    loss, gradient = module.loss_and_gradient(theta, *data)
+    assert loss == pytest.approx(sum(s * r[0] for s, r in zip(shares, results, strict=True)))
+    mean = sum(s * r[1] for s, r in zip(shares, results, strict=True))
+    np.testing.assert_allclose(gradient, mean, rtol=1e-8, atol=1e-12)
+    outputs = [module.predict(theta, data[0][part]) for part in parts]
+    np.testing.assert_allclose(module.predict(theta, data[0]), np.vstack(outputs), rtol=1e-12)
+
+
+def test_a_forked_process_computes_on_one_thread(tmp_path):
+    """OpenMP's threads do not survive a fork: the child must not wait for them, or be ended."""
+    if not hasattr(os, "fork"):
+        pytest.skip("no fork here")
+    program = """
+import os, sys, numpy as np, symgrad
+module = symgrad.compile({"name": "forked", "dtype": "float64", "inputs": 3,
+    "layers": [{"units": 20, "activation": "tanh"}, {"units": 2}],
+    "loss": {"kind": "squared"}}).module
+x, t = np.ones((20000, 3)), np.zeros((20000, 2))
+theta = module.init(0)
+module.loss.work.patience = 0
+before = module.loss(theta, x, t)
+child = os.fork()
+if child == 0:
+    os._exit(0 if module.loss(theta, x, t) == before else 1)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300)
+    assert done.stdout.strip() == "0", done.stderr
+
+
+def test_mkl_is_used_only_where_it_is_installed_and_wanted(build, monkeypatch, tmp_path):
+    module = build(SPECS["products"])
+    missing = module.importlib.metadata.PackageNotFoundError
+
+    def files(package, found):
+        assert package == "mkl"
+        if found is None:
+            raise missing
+        return found
+
+    class File:
+        name = "libmkl_rt.so.2"
+
+        def locate(self):
+            return tmp_path / self.name
+
+    for found in (None, [], [File()]):  # not installed; without its library; one that is none
+        monkeypatch.setattr(
+            module.importlib.metadata, "files", lambda package, found=found: files(package, found)
+        )
+        (tmp_path / File.name).write_bytes(b"no library")
+        assert module._of_mkl() is None
+    monkeypatch.setenv("SYMGRAD_MKL", "0")
+    monkeypatch.setattr(module.importlib.metadata, "files", None)  # not even asked
+    assert module._of_mkl() is None
+
+
+@pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS.keys())
+@pytest.mark.parametrize("what", ["predict", "loss", "gradient"])
+def test_more_chunks_for_more_samples(spec, what):
+    least = passes(spec).schedule[what].chunks
+    assert 2 ** len(least) == cost_model.MOST_CHUNKS
+    assert all(few < many for few, many in pairwise((1, *least)))
+
+
+def test_a_block_is_as_large_as_the_cache_allows():
+    program = passes(SPECS["loops"]).gradient
+    numbers = (1, 64, 256, 1024, 4096, 10**6)
+    rows = [cost_model.block_rows(program, number, 4) for number in numbers]
+    assert rows == sorted(rows, reverse=True)
+    assert rows[0] == cost_model.ROWS[1] and rows[-1] == cost_model.ROWS[0]
+    for number, block in zip(numbers, rows, strict=True):
+        assert block == cost_model.ROWS[0] or block * number * 4 <= cost_model.CACHE_BYTES
+
+
+def test_large_products_are_left_to_the_threads_of_blas():
+    plan = passes(nets.net([600, 600, 2], ["relu", "identity"])).schedule["gradient"]
+    assert plan.chunks == (cost_model.NEVER,)
+
+
+def test_layers_of_a_kind_share_their_loops():
+    spec = nets.net([16] * 9, ["tanh"] * 8)
+    lines = [line.strip() for line in passes(spec).source.splitlines()]
+    computed = [line for line in lines if re.search(r"= tanh\(\w+\)$", line)]
+    equations = [line for line in lines if re.search(r"^# .*= tanh\(", line)]
+    # once in each of predict, loss and gradient, and once more for the last layer in the latter
+    # two, which goes on with its output; but each layer has its equation
+    assert len(computed) == 5 and len(equations) >= 3 * 8
+
+
+def test_layers_that_share_loops_compute_what_they_do_alone(interpret, monkeypatch):
+    spec = nets.net([5] * 7, ["tanh"] * 5 + ["identity"], residual=[2, 3, 4, 5])
+    random = np.random.default_rng(0)
+    x, t = random.normal(size=(4, 5)), random.normal(size=(4, 5))
+    results = []
+    for least in (2, 100):
+        monkeypatch.setattr(cost_model, "ALIKE_FROM", least)
+        monkeypatch.setattr(cost_model, "PRODUCT_FROM", 1)
+        module = interpret(passes(spec).source)
+        results.append(module.loss_and_gradient(module.init(0), x, t))
+    assert results[0][0] == results[1][0]
+    np.testing.assert_array_equal(results[0][1], results[1][1])

@@ -1,0 +1,607 @@
+"""Frozen modules: they predict what the weights' own module does, to the bit, and need nothing."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numba
+import numpy as np
+import pytest
+from numba.core.errors import TypingError
+from typer.testing import CliRunner
+
+from symgrad.cli.main import app
+from symgrad.errors import DataError, SymgradError
+from symgrad.spec.spec import Spec
+from symgrad.targets.numba.load import load
+from symgrad.training import freeze
+from symgrad.training.trained import Columns, Scaling, Trained
+from tests import nets
+
+# Text that would break out of a docstring, a string, a template or a terminal, were it let.
+HOSTILE = (
+    '"""',
+    "\\",
+    "a\nb",
+    "{{ 1 }}{% x %}",
+    "\u202egnp.exe",
+    "'; import os #",
+    "z" * 5000,
+    " ",
+)
+
+PYTHON = [sys.executable, "-B"]
+
+
+def trained(
+    spec: Spec,
+    theta: np.ndarray | None = None,
+    labels: tuple[Any, ...] | None = None,
+    fill: bool = False,
+    inputs: tuple[str, ...] | None = None,
+    seed: int = 0,
+) -> Trained:
+    """Weights as training might leave them, with a scaling as odd as one can be."""
+    random = np.random.default_rng(seed)
+    if theta is None:
+        theta = random.normal(size=spec.weights).astype(spec.dtype)
+    outputs = spec.outputs
+    targets = np.zeros(outputs), np.ones(outputs)
+    if labels is None:
+        targets = random.normal(size=outputs), random.uniform(0.5, 2, outputs)
+    names = tuple(f"y{number}" for number in range(outputs))
+    return Trained(
+        spec.normalised(),
+        theta,
+        Columns(
+            inputs or tuple(f"x{number}" for number in range(spec.inputs)),
+            names if labels is None else ("kind",),
+            None,
+            labels,
+        ),
+        Scaling(
+            random.normal(size=spec.inputs),
+            random.uniform(0.5, 2, spec.inputs),
+            *targets,
+            random.normal(size=spec.inputs) if fill else None,
+        ),
+    )
+
+
+def started(module: ModuleType, spec: Spec, **options: Any) -> Trained:
+    """The first weights of a module, with noise."""
+    random = np.random.default_rng(1)
+    theta = module.init(0) + 0.1 * random.normal(size=spec.weights)
+    return trained(spec, theta.astype(spec.dtype), **options)
+
+
+def inputs(spec: Spec, samples: int) -> np.ndarray:
+    return np.random.default_rng(2).normal(size=(samples, spec.inputs))
+
+
+@pytest.fixture(scope="module")
+def frozen(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., ModuleType]:
+    """Makes a frozen module; each lies in a folder of its own."""
+
+    def made(weights: Trained, name: str | None = None) -> ModuleType:
+        name = freeze.module_name(weights, name)
+        folder = tmp_path_factory.mktemp("frozen")
+        return load(freeze.write_frozen(freeze.source(weights, name), name, folder))
+
+    return made
+
+
+# ---- Agreement -----------------------------------------------------------------------------------
+
+NETWORKS = {
+    "loops": (nets.net([3, 4, 2], ["tanh", "identity"]), {"fill": True}),
+    "residual": (nets.net([4, 4, 4, 1], ["selu", "gelu", "softplus"], residual=[1, 2]), {}),
+    "own": (nets.net([3, 5, 2], ["mine", "sin"], own={"mine": "z/(1 + abs(z))"}), {}),
+    "classes": (
+        nets.net([4, 8, 3], ["tanh", "softmax"], kind="cross_entropy"),
+        {"labels": ("setosa", "versicolor", "virginica")},
+    ),
+    "products": (
+        nets.net([20, 64, 24, 10], ["relu", "silu", "softmax"], kind="cross_entropy"),
+        {"labels": tuple(range(10)), "fill": True},
+    ),
+    "two": (
+        nets.net([3, 4, 1], ["mish", "sigmoid"], kind="binary_cross_entropy"),
+        {"labels": (False, True)},
+    ),
+    "scores": (nets.net([3, 4, 2], ["elu", "identity"]), {"labels": (-0.5, 2.5)}),
+    "wide": (nets.net([1100, 6, 1030], ["relu", "identity"]), {}),
+    "alike": (nets.net([24] * 7, ["tanh"] * 6, residual=[2, 3, 4, 5, 6]), {}),
+}
+CASES = [(name, dtype) for name in NETWORKS for dtype in ("float64", "float32")]
+# Each takes seconds to compile, as frozen and as it is: one precision each, the other in the sweep.
+QUICK = CASES[0:6:2] + CASES[7:16:2] + CASES[16:17]
+
+
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(each, marks=[] if each in QUICK else pytest.mark.slow) for each in CASES],
+    ids=map("-".join, CASES),
+)
+def case(request, build, frozen):
+    """A spec, its module, its weights, and their frozen module."""
+    name, dtype = request.param
+    spec, options = NETWORKS[name]
+    spec = Spec.parse(spec.normalised() | {"dtype": dtype, "name": f"{name}_{dtype}"})
+    module = build(spec)
+    weights = started(module, spec, **options)
+    return spec, module, weights, frozen(weights)
+
+
+def expected(module: ModuleType, weights: Trained, x: np.ndarray) -> np.ndarray:
+    """The outputs in raw units, by the ordinary module and NumPy."""
+    scaling = weights.scaling
+    return scaling.outputs(module.predict(weights.theta, scaling.inputs(x)))
+
+
+def classes_of(outputs: np.ndarray) -> np.ndarray:
+    return (outputs[:, 0] >= 0.5) * 1 if outputs.shape[1] == 1 else outputs.argmax(axis=1)
+
+
+def outputs_by(module: ModuleType) -> Callable[[Any], np.ndarray]:
+    """The function of a frozen module that gives numbers."""
+    return next(
+        getattr(module, name)
+        for name in ("probabilities", "outputs", "predict")
+        if hasattr(module, name)
+    )
+
+
+@pytest.mark.parametrize("samples", [1, 2, 7, 65, 700, 5000])
+def test_the_same_bits_as_the_module_of_the_spec(case, samples):
+    spec, module, weights, frozen = case
+    x = inputs(spec, samples)
+    if weights.scaling.fill is not None:
+        x[:: max(1, samples // 3), 1] = np.nan
+    wanted = expected(module, weights, x)
+    found = outputs_by(frozen)(x)
+    assert found.dtype == np.float64
+    if found.shape != wanted.shape:  # the second class, and the first
+        np.testing.assert_array_equal(found[:, 0], 1 - found[:, 1])
+        found = np.ascontiguousarray(found[:, 1:])
+    assert found.tobytes() == wanted.tobytes()
+    labels = weights.columns.labels
+    if labels is not None:
+        np.testing.assert_array_equal(frozen.classes(x), classes_of(wanted))
+        predicted = frozen.predict(x)
+        assert predicted.tolist() == [labels[number] for number in classes_of(wanted)]
+        assert {type(label) for label in predicted.tolist()} == {type(labels[0])}
+
+
+def test_the_same_from_compiled_code(case):
+    spec, _, _, frozen = case
+    predict, outputs = frozen.predict, outputs_by(frozen)
+
+    @numba.njit
+    def both(x):
+        return predict(x), outputs(x)
+
+    for samples in (1, 40):
+        x = inputs(spec, samples)
+        for found, wanted in zip(both(x), (predict(x), outputs(x)), strict=True):
+            assert found.dtype == wanted.dtype
+            np.testing.assert_array_equal(found, wanted)
+
+
+def test_one_sample_gives_what_belongs_to_it(case):
+    spec, _, weights, frozen = case
+    x = inputs(spec, 3)
+    # BLAS may sum one row in another order than three
+    close = {"rtol": 1e-10, "atol": 1e-13} if spec.dtype == "float64" else {"rtol": 1e-4}
+    np.testing.assert_allclose(outputs_by(frozen)(x[1]), outputs_by(frozen)(x)[1], **close)
+    one = frozen.predict(x[1])
+    if weights.columns.labels is None:
+        assert one.shape == (spec.outputs,)
+    else:
+        assert one == weights.columns.labels[frozen.classes(x[1])]
+        assert type(one) is type(weights.columns.labels[0])
+
+
+@pytest.mark.slow
+def test_every_activation_in_float32(chains, frozen):
+    for spec, module in chains:
+        weights = started(module, spec)
+        x = inputs(spec, 9)
+        assert frozen(weights).predict(x).tobytes() == expected(module, weights, x).tobytes()
+
+
+def test_large_inputs_are_scaled_in_float64(frozen):
+    """Seconds since 1970 differ by less than a float32 can tell."""
+    spec = nets.net([1, 1], ["identity"], bias=False, dtype="float32")
+    weights = trained(spec, np.ones(1, np.float32))
+    moment = 1_700_000_000.0
+    scaling = Scaling(np.array([moment]), np.array([0.5]), np.zeros(1), np.ones(1))
+    module = frozen(replace(weights, scaling=scaling))
+    x = moment + np.array([[0.0], [0.25], [1.0]])
+    np.testing.assert_array_equal(module.predict(x)[:, 0], [0, 0.5, 2])
+    compiled = numba.njit(lambda x: module.predict(x))
+    np.testing.assert_array_equal(compiled(x)[:, 0], [0, 0.5, 2])
+
+
+# ---- What x may be -------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def iris(frozen) -> ModuleType:
+    spec = nets.net([4, 5, 3], ["tanh", "softmax"], kind="cross_entropy", dtype="float32")
+    return frozen(trained(spec, labels=("setosa", "versicolor", "virginica")), "iris_frozen")
+
+
+def test_any_array_like_will_do(iris):
+    x = np.arange(8.0).reshape(2, 4)
+    read_only = x.copy()
+    read_only.flags.writeable = False
+    wanted = iris.probabilities(x)
+    alike = [
+        x.tolist(),
+        x.astype(np.float32),
+        x.astype(np.int8),
+        x.astype(">f8"),
+        np.asfortranarray(x),
+        np.repeat(x, 2, axis=1)[:, ::2],
+        read_only,
+        np.frombuffer(b"\0" + x.tobytes(), np.uint8)[1:].view(np.float64).reshape(2, 4),
+    ]
+    for each in alike:
+        np.testing.assert_array_equal(iris.probabilities(each), wanted)
+
+
+def test_compiled_code_takes_every_real_type_and_layout(iris):
+    compiled = numba.njit(lambda x: iris.probabilities(x))
+    x = np.arange(8.0).reshape(2, 4)
+    wanted = iris.probabilities(x)
+    strided = np.repeat(x, 2, axis=1)[:, ::2]
+    for each in (x.astype(np.float32), x.astype(np.int64), np.asfortranarray(x), strided):
+        np.testing.assert_array_equal(compiled(each), wanted)
+
+
+@pytest.mark.parametrize(
+    ("x", "error", "message"),
+    [
+        (
+            np.zeros((2, 3)),
+            ValueError,
+            r"shape \(samples, 4\) or \(4,\), came \(2, 3\)",
+        ),
+        (np.zeros(3), ValueError, r"or \(4,\), came \(3,\)"),
+        (1.0, ValueError, r"came \(\)"),
+        (np.zeros((1, 2, 4)), ValueError, r"came \(1, 2, 4\)"),
+        (np.zeros((0, 4)), ValueError, "x must hold at least one sample, came 0"),
+        ([[1, 2], [3]], ValueError, r"x must be of shape \(samples, 4\): "),
+        (np.zeros((1, 4), complex), TypeError, "x must hold real numbers, came complex128"),
+        ([["a", "b", "c", "d"]], TypeError, "x must hold real numbers, came <U1"),
+        ([[1, 2, 3, None]], TypeError, "x must hold real numbers, came object"),
+        (np.ma.masked_equal(np.eye(4), 1), ValueError, "x has masked values: give numbers for"),
+        ([np.ma.masked_equal(np.ones(4), 1)], ValueError, "x has masked values"),
+    ],
+)
+def test_what_does_not_fit_is_refused(iris, x, error, message):
+    for function in (iris.predict, iris.classes, iris.probabilities):
+        with pytest.raises(error, match=message):
+            function(x)
+
+
+def test_what_does_not_fit_is_refused_in_compiled_code(iris):
+    for name in ("predict", "classes", "probabilities"):
+        compiled = numba.njit(calling(getattr(iris, name)))
+        with pytest.raises(ValueError, match="came one of width"):
+            compiled(np.zeros((2, 3)))
+        with pytest.raises(ValueError, match="at least one sample"):
+            compiled(np.zeros((0, 4)))
+        for wrong in (np.zeros(4), np.zeros((1, 4), complex), 1.0):
+            with pytest.raises(TypingError, match="array of real numbers of shape"):
+                compiled(wrong)
+
+
+def calling(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda x: function(x)
+
+
+def test_no_label_is_given_to_nan(iris):
+    x = np.ones((5, 4))
+    x[3, 0] = np.nan
+    message = "the output is NaN, and so of no class, for sample 3"
+    for function in (iris.predict, iris.classes):
+        with pytest.raises(ValueError, match=message):
+            function(x)
+    with pytest.raises(ValueError, match="the output is NaN"):
+        numba.njit(lambda x: iris.predict(x))(x)
+    probabilities = iris.probabilities(x)
+    assert np.isnan(probabilities).any(axis=1).tolist() == [False, False, False, True, False]
+
+
+def test_nan_goes_through_a_regression_and_through_one_output(frozen):
+    spec = nets.net([2, 3, 2], ["relu", "identity"])
+    found = frozen(trained(spec)).predict([[1, 2], [np.nan, 2]])
+    assert np.isnan(found).tolist() == [[False, False], [True, True]]
+    spec = nets.net([2, 1], ["sigmoid"], kind="binary_cross_entropy")
+    module = frozen(trained(spec, labels=("no", "yes")))
+    with pytest.raises(ValueError, match="of no class, for sample 1"):
+        module.predict([[1, 2], [np.nan, 2]])
+
+
+def test_missing_inputs_are_filled(frozen):
+    weights = trained(nets.net([2, 3, 2], ["relu", "identity"]), fill=True)
+    module = frozen(weights)
+    fill = weights.scaling.fill
+    np.testing.assert_array_equal(module.predict([[np.nan, 2]]), module.predict([[fill[0], 2]]))
+    source = Path(module.__file__).read_text(encoding="utf-8")
+    assert "given[n,i0]" in source and "fill[i0] where raw[n,i0] is NaN, else raw[n,i0]" in source
+
+
+# ---- The text ------------------------------------------------------------------------------------
+
+
+def test_what_a_module_says_of_itself(iris):
+    assert iris.INPUTS == ("x0", "x1", "x2", "x3")
+    assert iris.LABELS == ("setosa", "versicolor", "virginica")
+    assert not hasattr(iris, "OUTPUTS") and not hasattr(iris, "outputs")
+    assert Spec.parse(iris.SPEC).normalised() == iris.SPEC
+    assert iris.__doc__.startswith("iris_frozen: predictions by net, a 4-5-3 network")
+    for part in (
+        "    symgrad freeze weights.npz --name iris_frozen\n",
+        Spec.parse(iris.SPEC).digest(),
+        "    x[n,i0]                = (raw[n,i0] - mean[i0])/scale[i0]\n",
+        "= exp_centered_z2[n,i2]/sum_exp_centered_z2[n]\n",
+        "= the i2 with the largest y[n,i2], the first of equals\n",
+        "    raw[n,3]  'x3'\n",
+        "Classes, of 'kind':\n",
+        "    class 2  'virginica'\n",
+    ):
+        assert part in iris.__doc__, part
+
+
+def test_a_regression_says_how_its_outputs_are_scaled():
+    source = freeze.source(trained(nets.net([2, 3, 2], ["relu", "identity"])))
+    assert "output[n,i2] = y[n,i2]·target_scale[i2] + target_mean[i2]" in source
+    assert "OUTPUTS = ('y0', 'y1')" in source
+    assert "symgrad freeze weights.npz\n" in source
+
+
+def test_one_output_of_two_classes_is_compared_with_a_half():
+    spec = nets.net([2, 1], ["sigmoid"], kind="binary_cross_entropy")
+    source = freeze.source(trained(spec, labels=(0, 1)))
+    assert "class[n] = 1 where y[n,0] ≥ ½, else 0" in " ".join(source.split())
+
+
+def test_a_residual_softmax_gives_no_probabilities(frozen):
+    """a = softmax(z) + x: it sums to anything."""
+    spec = nets.net([2, 2], ["softmax"], residual=[1], kind="cross_entropy")
+    module = frozen(trained(spec, labels=("a", "b")))
+    assert module.outputs([1, 2]).sum() != pytest.approx(1)
+    assert not hasattr(module, "probabilities")
+
+
+def test_many_inputs_and_classes_are_not_all_listed():
+    source = freeze.source(trained(nets.net([100, 70], ["softmax"]), labels=tuple(range(70))))
+    docstring = source.split('"""')[1]
+    assert "    raw[n,63]  'x63'\n    … and 36 more: see INPUTS\n" in docstring
+    assert "    class 63  63\n    … and 6 more: see LABELS\n" in docstring
+
+
+def test_text_of_the_users_is_data_and_nothing_else(frozen):
+    """Names and labels come back as they were, and the source shows them escaped."""
+    spec = nets.net([8, 8], ["softmax"], kind="cross_entropy")
+    weights = trained(spec, labels=HOSTILE, inputs=HOSTILE)
+    weights = replace(weights, columns=replace(weights.columns, targets=('"""\n\u202e{{ 1 }}',)))
+    module = frozen(weights)
+    assert module.LABELS == module.INPUTS == HOSTILE
+    x = inputs(spec, 40)
+    assert set(module.predict(x).tolist()) <= set(HOSTILE)
+    np.testing.assert_array_equal(numba.njit(lambda x: module.predict(x))(x), module.predict(x))
+    hostile_file = '"""\n\u202e-x {{ 1 }}\\.npz'
+    source = freeze.source(weights, "hostile", hostile_file)
+    compile(source, "hostile.py", "exec")
+    assert "\u202e" not in source and "z" * 1000 not in source.split("import numba")[0]
+    assert all(line.isprintable() for line in source.splitlines())
+
+
+def test_the_same_weights_give_the_same_bytes(tmp_path):
+    """Whatever the hash seed, and whatever the order of bytes in the file."""
+    weights = trained(nets.net([3, 4, 2], ["tanh", "softmax"]), labels=("b", "a"), fill=True)
+    np.savez(tmp_path / "weights.npz", **weights.arrays({}))
+    swapped = weights.arrays({})
+    for name in ("theta", "mean", "scale", "fill"):
+        swapped[name] = swapped[name].astype(">f8")
+    (tmp_path / "swapped").mkdir()
+    np.savez_compressed(tmp_path / "swapped" / "weights.npz", **swapped)
+    wanted = freeze.source(weights)
+    for seed, run in enumerate((tmp_path, tmp_path / "swapped" / "weights.npz")):
+        command = [*PYTHON, "-m", "symgrad.cli.main", "freeze", run, "-o", tmp_path / str(seed)]
+        environment = os.environ | {"PYTHONHASHSEED": str(seed)}
+        subprocess.run(command, check=True, env=environment, capture_output=True)
+        written = (tmp_path / str(seed) / "net_frozen.py").read_bytes()
+        assert written == wanted.encode()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_numbers_are_read_back_to_the_bit(dtype):
+    random = np.random.default_rng(0)
+    kind = np.uint32 if dtype == np.float32 else np.uint64
+    vector = random.integers(0, np.iinfo(kind).max, 20_000, kind).view(dtype)
+    edges = [0.0, -0.0, 0.1, 1 / 3, np.finfo(dtype).max, np.finfo(dtype).tiny]
+    edges.append(np.finfo(dtype).smallest_subnormal)
+    vector = np.concatenate([vector[np.isfinite(vector)], np.array(edges, dtype)])
+    texts = freeze.shortest(vector)
+    read = np.array([float(text) for text in texts], dtype)
+    assert read.tobytes() == vector.tobytes()
+    assert texts[-5] == "0.1"
+
+
+def test_a_decimal_that_is_rounded_twice_is_written_in_full(monkeypatch):
+    vector = np.array([0.1, 0.5], np.float32)
+    number = f"{float(vector[0])!r}"
+    monkeypatch.setattr(freeze, "str", lambda value: "0.11", raising=False)
+    assert freeze.shortest(vector) == [number, "0.5"]
+
+
+def test_each_row_of_a_matrix_begins_a_line():
+    lines = freeze.lines(np.arange(60.0).reshape(2, 30) / 7)
+    assert all(len(line) <= 110 for line in lines)
+    assert lines[0].startswith("0.0 ") and lines[len(lines) // 2].startswith("4.285714285714286 ")
+
+
+# ---- Anywhere ------------------------------------------------------------------------------------
+
+ALONE = """
+import sys
+import numpy as np
+import {name} as frozen
+assert not any(name.split(".")[0] in ("symgrad", "sympy", "jinja2") for name in sys.modules)
+import numba
+
+@numba.njit(cache={cache})
+def compiled(x):
+    return frozen.predict(x)
+
+x = np.load("x.npy")
+for found in (frozen.predict(x), compiled(x)):
+    print(found.dtype, found.tolist())
+"""
+
+
+@pytest.mark.parametrize("jit", [True, False], ids=["compiled", "by Python"])
+@pytest.mark.parametrize("name", ["loops", "products"])
+def test_a_copy_works_alone(frozen, tmp_path, name, jit):
+    """In another folder, without symgrad; from Numba's cache the second time; and in a debugger."""
+    spec, options = NETWORKS[name]
+    module = frozen(trained(spec, **options))
+    shutil.copy(module.__file__, tmp_path / "copied.py")
+    x = inputs(spec, 5)
+    np.save(tmp_path / "x.npy", x)
+    (tmp_path / "alone.py").write_text(ALONE.format(name="copied", cache=jit))
+    environment = os.environ | {"PYTHONPATH": "", "NUMBA_DISABLE_JIT": str(int(not jit))}
+    wanted = module.predict(x)
+    for _ in range(2):
+        run = subprocess.run(
+            [*PYTHON, "alone.py"], cwd=tmp_path, env=environment, capture_output=True, text=True
+        )
+        assert run.returncode == 0, run.stderr
+        assert "Warning" not in run.stderr
+        for line in run.stdout.splitlines():
+            dtype, values = line.split(" ", 1)
+            assert dtype == str(wanted.dtype)
+            np.testing.assert_allclose(json.loads(values), wanted, rtol=1e-13)
+
+
+# ---- What cannot be frozen -----------------------------------------------------------------------
+
+TWO = nets.net([2, 3, 2], ["tanh", "softmax"], kind="cross_entropy")
+
+
+def scaled(**arrays: np.ndarray) -> Trained:
+    weights = trained(TWO, labels=("a", "b"), fill=True)
+    return replace(weights, scaling=replace(weights.scaling, **arrays))
+
+
+def labelled(*labels: Any) -> Trained:
+    return trained(TWO, labels=labels)
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        (trained(TWO, np.zeros(16)), r"theta must be float64 of shape \(17,\), but is float64 of"),
+        (trained(TWO, np.zeros(17, np.float32)), "but is float32"),
+        (trained(TWO, np.full(17, np.nan)), "some of them are not finite"),
+        (scaled(mean=np.zeros(3)), r"mean must be float64 of shape \(2,\), but is .*\(3,\)"),
+        (scaled(scale=np.array([1.0, 0.0])), "scale holds 0"),
+        (scaled(fill=np.array([1.0, np.inf])), "fill holds numbers that are not finite"),
+        (scaled(target_mean=np.array(["a", "b"])), "target_mean must be float64"),
+        (trained(TWO, inputs=("a",)), "1 inputs have names, and the network has 2"),
+        (trained(TWO, inputs=("a", 1)), "a column's name must be text"),  # type: ignore[arg-type]
+        (labelled("a", "b", "c"), "there are 3 labels, and 2 classes"),
+        (labelled("a", 1), "labels must all be of one type"),
+        (labelled(True, 0), "labels must all be of one type"),
+        (labelled(["a"], ["b"]), "labels must all be of one type"),
+        (labelled("a", "a"), "two labels are equal"),
+        (labelled("a", "a\0"), "ends with NUL"),
+        (labelled(1, 10**4300), "more than 4,300 digits"),
+        (labelled(1.0, float("nan")), "the label nan is no finite number"),
+    ],
+)
+def test_weights_that_do_not_fit_are_refused(weights, message):
+    with pytest.raises(DataError, match=f"these weights cannot be used: .*{message}"):
+        freeze.source(weights)
+
+
+def test_outputs_need_names():
+    weights = trained(TWO)
+    columns = replace(weights.columns, targets=("y",))
+    with pytest.raises(DataError, match="1 outputs have names, and the network has 2"):
+        freeze.source(replace(weights, columns=columns))
+
+
+@pytest.mark.parametrize("name", ["../net", "1net", "class", "numpy", "", "x" * 65])
+def test_a_module_is_named_as_a_spec_is(name):
+    with pytest.raises(SymgradError, match="the module's name"):
+        freeze.source(trained(TWO), name)
+
+
+# ---- The command ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def run(tmp_path) -> Path:
+    """A run's folder with weights of three inputs."""
+    weights = trained(nets.net([3, 2], ["identity"]))
+    folder = tmp_path / "runs" / "first"
+    folder.mkdir(parents=True)
+    np.savez(folder / "weights.npz", **weights.arrays({}))
+    return folder
+
+
+def command(*arguments: object):
+    return CliRunner().invoke(app, ["freeze", *map(str, arguments)])
+
+
+def test_a_run_is_frozen_and_how_to_use_it_is_said(run, tmp_path):
+    result = command(run, "-o", tmp_path)
+    assert result.exit_code == 0, result.output
+    path = tmp_path / "net_frozen.py"
+    assert result.output == (
+        f"wrote {path}; to use it:\n"
+        "    from net_frozen import predict\n"
+        "    predict(x)  # x of shape (samples, 3)\n"
+    )
+    weights = Trained.load(run / "weights.npz")
+    assert path.read_text(encoding="utf-8") == freeze.source(weights)
+
+
+def test_a_frozen_module_is_overwritten_and_nothing_else(run, tmp_path):
+    assert command(run / "weights.npz", "-o", tmp_path, "--name", "net").exit_code == 0
+    path = tmp_path / "net.py"
+    before = path.read_bytes()
+    path.write_bytes(before + b"# edited\n")
+    assert command(run, "-o", tmp_path, "--name", "net").exit_code == 0
+    assert path.read_bytes() == before
+    for content in (b"", b"print(1)\n", b'"""Frozen by symgrad 1"""\n', b"\xff\xfe\0"):
+        path.write_bytes(content)
+        result = command(run, "-o", tmp_path, "--name", "net")
+        assert result.exit_code == 2
+        assert f"{path} is there already and is no frozen module" in result.output
+        assert path.read_bytes() == content
+    path.unlink()
+    path.mkdir()
+    assert "is no frozen module" in command(run, "-o", tmp_path, "--name", "net").output
+
+
+def test_what_the_command_refuses(run, tmp_path):
+    assert "the module's name 'a-b' is no identifier" in command(run, "--name", "a-b").output
+    assert "run.json: No such file" in command(tmp_path).output
+    (tmp_path / "text.npz").write_text("no weights")
+    result = command(tmp_path / "text.npz")
+    assert result.exit_code == 2 and "no weights file of symgrad's" in result.output
+    assert not list(tmp_path.glob("*.py"))
