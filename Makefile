@@ -10,10 +10,10 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint sweep fuzz torch generated coefficients explained bench clean
+.PHONY: help demo test lint sweep fuzz torch generated architecture lines coefficients explained bench clean
 
 help:  ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 define NEEDS_PYTHON
 	@command -v "$(PYTHON)" >/dev/null || { \
@@ -54,6 +54,12 @@ fuzz: $(STAMP)  ## random inputs for some minutes: make fuzz MINUTES=10 SEED=7
 
 generated: $(STAMP)  ## emit the modules of all example specs again
 	"$(BIN)/symgrad" compile specs/*.toml -o generated/
+
+architecture: $(STAMP)  ## write docs/architecture.md again
+	"$(BIN)/python" docs/architecture.py
+
+lines: $(STAMP)  ## how long the modules in generated/ are, and how much of them is mathematics
+	"$(BIN)/python" docs/lines.py
 
 coefficients: $(STAMP)  ## derive the coefficients of the elementary functions again: minutes
 	"$(BIN)/python" coefficients/derive.py

@@ -53,7 +53,8 @@ def line(row: dict) -> str:
 def summary(row: dict) -> dict:
     """What a row comes to: the fastest peer, and how many times as long it takes."""
     times = {key: timing["median"] for key, timing in row["timings"].items() if timing["median"]}
-    peers = {key: time for key, time in times.items() if BY_KEY[key].kind == "peer"}
+    known = {key: time for key, time in times.items() if key in BY_KEY}  # results may be older
+    peers = {key: time for key, time in known.items() if BY_KEY[key].kind == "peer"}
     fastest = min(peers, key=peers.__getitem__, default=None)
     ours = times.get("symgrad")
     ratio = peers[fastest] / ours if ours and fastest else None

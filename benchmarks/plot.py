@@ -21,7 +21,7 @@ def plot(result: dict, file: Path) -> None:
     rows = [row for row in rows if summary(row)["ours"]]
     figure, axes = pyplot.subplots(figsize=(9, 0.55 * len(rows) + 2.2), layout="constrained")
     shown = ("peer", "expert")
-    keys = [peer.key for peer in PEERS if peer.kind in shown or peer.key == "symgrad-mkl"]
+    keys = [peer.key for peer in PEERS if peer.kind in shown]
     for number, key in enumerate(keys):
         points = []
         for height, row in enumerate(rows):

@@ -17,7 +17,7 @@ import numpy as np
 from mpmath import mpf
 
 DIGITS = 50
-TARGET = Path(__file__).resolve().parent.parent / "symgrad" / "compiler" / "coefficients.py"
+TARGET = Path(__file__).resolve().parent.parent / "symgrad" / "targets" / "coefficients.py"
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,7 @@ def interpreted(source: str) -> ModuleType:
     module = ModuleType("interpreted")
     with mock.patch.dict(sys.modules, {"numba": WithoutCompiling("numba")}):
         exec(compile(source, "interpreted.py", "exec"), module.__dict__)
-    module._KNOWN = False  # type: ignore[attr-defined]  # no functions of C
+    module._LAYOUT_KNOWN = False  # type: ignore[attr-defined]  # no functions of C
     return module
 
 

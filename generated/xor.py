@@ -3,7 +3,7 @@
 Emitted by symgrad 0.1.0 from xor.toml. Do not edit: change the spec, and
     symgrad compile xor.toml
 Spec, sha256: d6468bb4b0ff4c4413cc4af3a17a02d08ac4071c5cbcbb675a7d4f021445b444
-Options: order = loss-first, dtype = float64
+Options: order = loss-first, dtype = float64; arithmetic version 1
 
 The one expression, its shared parts named:
 
@@ -14,42 +14,31 @@ The one expression, its shared parts named:
     e[n]            = ½·Σ_i2 y_minus_t[n,i2]²
     E               = Σ_n e[n]/N
 
-and its derivative by all 9 weights at once is `_gradient_of_chunk`: read it first.
+and its derivative by all the weights at once is `_gradient_of_chunk`: read it first.
 Operations for one sample: the loss 16, loss and gradient 30.
 
 x is of shape (samples, 2), t of shape (samples, 1), theta holds all weights, see PARAMETERS.
-Samples are computed in blocks, and many samples in several chunks of blocks, each of which sums
-apart; how many depends on their number alone, so that results do not depend on threads.
-A function of your own under @njit(cache=True) keeps the code it was compiled with: after emitting
-this file anew, touch yours.
+Samples are computed in chunks, each of which sums apart; how many depends on the number of
+samples alone, so that results do not depend on threads. A function of your own under
+@njit(cache=True) keeps the code it was compiled with: after emitting this file anew, touch yours.
 """
 
-import contextlib
-import ctypes
-import functools
-import hashlib
-import inspect
-import os
-import pickle
-import secrets
-import stat
-import sys
-import threading
-from pathlib import Path
-
-import llvmlite
-import numba as nb
 import numpy as np
-from llvmlite import binding, ir
-from numba.core import cgutils, sigutils
-from numba.core.caching import NullCache
-from numba.core.ccallback import CFunc
-from numba.core.compiler import CompileResult
-from numba.core.serialize import dumps
-from numba.extending import get_cython_function_address, intrinsic, lower_builtin, type_callable
-from numba.misc.appdirs import AppDirs
-from numba.np.arrayobj import make_array, populate_array
-from numba.np.ufunc import parallel as numba_threads
+
+try:
+    if __package__:
+        from ._symgrad_d8f0f3dc01a90709 import build, fma, local, noinline
+    else:
+        from _symgrad_d8f0f3dc01a90709 import build, fma, local, noinline
+except ModuleNotFoundError as error:
+    if error.name not in ("_symgrad_d8f0f3dc01a90709", f"{__package__}._symgrad_d8f0f3dc01a90709"):
+        raise
+    raise ImportError("_symgrad_d8f0f3dc01a90709.py is missing: copy it along with this file, beside it") from None
+
+__all__ = [
+    "PARAMETERS", "SIZE", "SPEC", "init", "loss", "loss_and_gradient", "loss_and_gradient_into",
+    "pack", "predict", "step", "unpack",
+]
 
 SPEC = {'name': 'xor',
  'dtype': 'float64',
@@ -59,156 +48,15 @@ SPEC = {'name': 'xor',
  'loss': {'kind': 'squared', 'l1': 0.0, 'l2': 0.0, 'sample_weights': False},
  'activations': {}}
 
+# How many weights there are, and {name: (offset in theta, shape)}; the units of the inputs and of each layer.
 SIZE = 9
-
-# name: (offset in theta, shape)
 PARAMETERS = {'W1': (0, (2, 2)), 'b1': (4, (2,)), 'W2': (6, (2, 1)), 'b2': (8, (1,))}
+I0, I1, I2 = SPEC["inputs"], *(layer["units"] for layer in SPEC["layers"])
 
-_DTYPE = np.float64
-_NATIVE = np.dtype(_DTYPE)
-_SHAPES = {
-    "theta": "(9,)",
-    "x": "(samples, 2)",
-    "t": "(samples, 1)",
-    "gradient": "(9,)",
-}
-_AXES = {'theta': 1, 'x': 2, 't': 2, 'gradient': 1}
-_NUMBERS = ['rate']
-
-_EMITTED = "b30670d4f84ddebe"  # a hash of what follows the docstring
+# Polynomials are minimax approximations on their interval, derived by symgrad's coefficients/derive.py and
+# rounded to float64. Errors are bounds on what was measured over all exponents, at random numbers.
 
 
-def _content():
-    """A hash of what this file was emitted as, and of what it is now, should somebody have changed it."""
-    try:
-        return hashlib.sha256(_EMITTED.encode() + Path(__file__).read_bytes()).hexdigest()[:16]
-    except (OSError, NameError):  # in a ZIP file, or a text that was handed to `exec`
-        return _EMITTED
-
-
-# In the names of compiled code: two modules in one process would otherwise share functions of one name.
-_CONTENT = _content()
-
-
-def _safe(folder):
-    """Whether only this user and the system can put files into a folder: what lies there will run."""
-    if not hasattr(os, "getuid"):  # Windows, where the user's folder is the user's
-        return True
-    trusted = {os.getuid(), 0, os.stat("/").st_uid}
-    for path in (folder, *folder.parents):
-        about = path.stat()
-        private = about.st_gid == about.st_uid  # by convention a group of this user alone
-        others = stat.S_IWOTH | (0 if private else stat.S_IWGRP)
-        sticky = path != folder and about.st_mode & stat.S_ISVTX  # there nobody can move what is another's
-        if about.st_uid not in trusted or (about.st_mode & others and not sticky):
-            return False
-    return True
-
-
-def _folders(make):
-    """Where compiled code is kept: where NUMBA_CACHE_DIR says, beside this file, in the user's folder.
-
-    Each that is there, or can be made.
-    """
-    file = Path(__file__).absolute()
-    apart = f"{file.stem}_{_CONTENT}"
-    user = Path(AppDirs("numba", False).user_cache_dir, apart)
-    places = [Path(nb.config.CACHE_DIR, apart)] if nb.config.CACHE_DIR else []
-    places += [file.parent / "__pycache__"]
-    places += [user] if user.is_absolute() else []  # which it is not where there is no home
-    for place in places:
-        with contextlib.suppress(OSError):
-            if make:
-                place.mkdir(parents=True, exist_ok=True)
-            folder = Path(os.path.realpath(place, strict=True))
-            if place != user or _safe(folder):
-                yield folder
-
-
-class _Cache(NullCache):
-    """A function's compiled code, in files.
-
-    Each begins with a hash of what it holds and is for; one that does not is as none. Nor does
-    anything fail for want of a file, or of room for one: the function is compiled in this process.
-    """
-
-    def __init__(self, function):
-        self.name = function.__name__
-
-    def files(self, signature, codegen, make):
-        """The file for a signature, in each of the folders."""
-        if "__file__" in globals():  # which a text handed to `exec` has not
-            python = sys.implementation.cache_tag, getattr(sys, "abiflags", "")
-            key = hashlib.sha256(repr((str(signature), codegen.magic_tuple(), python)).encode()).hexdigest()
-            for folder in _folders(make):
-                yield folder / f"{Path(__file__).stem}.{self.name}-{key[:16]}.nbc"
-
-    def seal(self, file, code):
-        versions = nb.__version__, llvmlite.__version__, np.__version__
-        return hashlib.sha256(repr((file.name, _CONTENT, versions)).encode() + code).digest()
-
-    def load_overload(self, signature, target_context):
-        target_context.refresh()
-        for file in self.files(signature, target_context.codegen(), make=False):
-            with contextlib.suppress(OSError):
-                content = file.read_bytes()
-                if content[:32] == self.seal(file, content[32:]):
-                    return CompileResult._rebuild(target_context, *pickle.loads(content[32:]))
-        return None
-
-    def save_overload(self, signature, result):
-        if result.library.has_dynamic_globals:  # addresses, good for this process only
-            return
-        code = dumps(result._reduce())
-        for file in self.files(signature, result.codegen, make=True):
-            aside = file.with_name(f".{secrets.token_hex(8)}.part")
-            with contextlib.suppress(OSError):
-                try:
-                    aside.write_bytes(self.seal(file, code) + code)
-                    os.replace(aside, file)
-                    return
-                finally:
-                    aside.unlink(missing_ok=True)
-
-
-def _named(function, name=None):
-    """A function under the name that its compiled code has: of what this file holds, not of where it is.
-
-    Numba imports the module that a function says it is of, to load its code: this one may be called
-    something else by then, and Numba may not.
-    """
-    function.__module__, function.__qualname__ = "numba", f"{name or function.__name__}_{_CONTENT}"
-    return function
-
-
-def _cached(compiler, function, *signature, **options):
-    """A function compiled by Numba, from a file where there is a good one."""
-    compiled = compiler(*signature, error_model="numpy", **options)(_named(function))
-    compiled._cache = _Cache(function)
-    return compiled
-
-
-def _elementary(function):
-    """A function of numbers, which is inlined."""
-    return _cached(nb.njit, function, forceinline=True)
-
-
-def _inner(function):
-    """A part of the functions below, compiled with the first that calls it."""
-    return _cached(nb.njit, function, nogil=True)
-
-
-def _threaded(function):
-    """The same, with its prange on as many threads as Numba has."""
-    return _cached(nb.njit, function, nogil=True, parallel=True)
-
-
-@_elementary
-def square(u):
-    return u * u
-
-
-@_elementary
 def tanh(u):
     """(exp 2u - 1)/(exp 2u + 1), exp 2u - 1 as q·2^k + (2^k - 1) where q = exp(2r) - 1. Within 3 ulp."""
     u = min(max(u, -19.1), 19.1)
@@ -231,1134 +79,135 @@ def tanh(u):
     return np.copysign(e / (e + 2.0), u)  # -0 stays -0
 
 
-@_inner
+# Samples are in one chunk, from each of these numbers on in twice as many; what scratch memory a chunk has.
+PREDICTION_CHUNKS, PREDICTION_SCRATCH = (10000, 58000, 120000, 230000), 0
+
+
 def _prediction_of_chunk(theta, x, y):
     """Writes the output of a chunk of samples."""
-    _apart()
-    W1 = _view(theta, 0, (2, 2))
-    b1 = _view(theta, 4, (2,))
-    W2 = _view(theta, 6, (2, 1))
-    b2 = _view(theta, 8, (1,))
+    noinline()
+    W1, b1, W2, b2 = parameters(theta)
     rows = x.shape[0]
-    a1 = _local(2)
+    a1 = local(I1, np.float64)
     for n in range(rows):
         # layer 1, forward: z1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1] + b1[i1]
         # a1[n,i1] = tanh(z1[n,i1])
-        for i1 in range(2):
+        for i1 in range(I1):
             z1 = b1[i1]
-            for i0 in range(2):
-                z1 = plus(z1, x[n, i0], W1[i0, i1])
+            for i0 in range(I0):
+                z1 = fma(x[n, i0], W1[i0, i1], z1)
             a1[i1] = tanh(z1)
         # layer 2, forward: y[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2] + b2[i2]
-        for i2 in range(1):
+        for i2 in range(I2):
             total = b2[i2]
-            for i1 in range(2):
-                total = plus(total, a1[i1], W2[i1, i2])
+            for i1 in range(I1):
+                total = fma(a1[i1], W2[i1, i2], total)
             y[n, i2] = total
 
 
-@_threaded
-def _prediction_on_threads(theta, x, y):
-    """Writes the output y: each thread takes some chunks."""
-    _check(theta, x, y)
-    chunks = _chunks(x.shape[0], (10000, 58000, 120000, 230000))
-    for chunk in nb.prange(chunks):
-        start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
-        _prediction_of_chunk(theta, x[start:end], y[start:end])
+# The same for the loss and its gradient. Where `gradient` is None, the loss is all that is computed.
+GRADIENT_CHUNKS, GRADIENT_SCRATCH = (4700, 27000, 54000, 110000), 0
 
 
-@_inner
-def _loss_of_chunk(theta, x, t, N):
-    """The sum of the losses of a chunk of samples."""
-    _apart()
-    W1 = _view(theta, 0, (2, 2))
-    b1 = _view(theta, 4, (2,))
-    W2 = _view(theta, 6, (2, 1))
-    b2 = _view(theta, 8, (1,))
-    E_sum = 0.0
-    rows = x.shape[0]
-    a1 = _local(2)
-    y = _local(1)
-    for n in range(rows):
-        # layer 1, forward: z1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1] + b1[i1]
-        # a1[n,i1] = tanh(z1[n,i1])
-        for i1 in range(2):
-            z1 = b1[i1]
-            for i0 in range(2):
-                z1 = plus(z1, x[n, i0], W1[i0, i1])
-            a1[i1] = tanh(z1)
-        # layer 2, forward: y[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2] + b2[i2]
-        for i2 in range(1):
-            total = b2[i2]
-            for i1 in range(2):
-                total = plus(total, a1[i1], W2[i1, i2])
-            y[i2] = total
-        # loss: e[n] = ½·Σ_i2 (y[n,i2] - t[n,i2])²
-        e = 0.0
-        for i2 in range(1):
-            e = plus(e, 0.5, square(y[i2] - t[n, i2]))
-        # E = Σ_n e[n]/N
-        E_sum += e
-    return E_sum
-
-
-@_elementary
-def _loss_at_the_end(N, E_sum):
-    """The loss E from the sum over samples."""
-    E = E_sum / N
-    return E
-
-
-@_threaded
-def _loss_on_threads(theta, x, t):
-    """The loss E: each thread takes some chunks, and their sums are added in order."""
-    _check(theta, x, t)
-    N = float(x.shape[0])
-    chunks = _chunks(x.shape[0], (8800, 50000, 100000, 200000))
-    sums = np.empty(chunks)
-    for chunk in nb.prange(chunks):
-        start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
-        sums[chunk] = _loss_of_chunk(theta, x[start:end], t[start:end], N)
-    E_sum = 0.0
-    for chunk in range(chunks):
-        E_sum += sums[chunk]
-    E = _loss_at_the_end(N, E_sum)
-    return E
-
-
-@_inner
 def _gradient_of_chunk(theta, x, t, N, gradient):
-    """The gradient of a chunk of samples; returns the sum of their losses."""
-    _apart()
-    W1 = _view(theta, 0, (2, 2))
-    b1 = _view(theta, 4, (2,))
-    W2 = _view(theta, 6, (2, 1))
-    b2 = _view(theta, 8, (1,))
-    d_W1 = _view(gradient, 0, (2, 2))
-    d_b1 = _view(gradient, 4, (2,))
-    d_W2 = _view(gradient, 6, (2, 1))
-    d_b2 = _view(gradient, 8, (1,))
+    """The sum of the losses of a chunk of samples, and its gradient if that is wanted."""
+    noinline()
+    W1, b1, W2, b2 = parameters(theta)
+    d_W1, d_b1, d_W2, d_b2 = parameters(gradient)
     E_sum = 0.0
+    if gradient is not None:
+        for k in range(SIZE):
+            gradient[k] = 0.0
     rows = x.shape[0]
-    a1 = _local(2)
-    y_minus_t = _local(1)
-    d_y = _local(1)
-    d_z1 = _local(2)
-    for k in range(9):
-        gradient[k] = 0.0
+    a1 = local(I1, np.float64)
+    y_minus_t = local(I2, np.float64)
+    d_y = local(I2, np.float64)
+    d_z1 = local(I1, np.float64)
     for n in range(rows):
         # layer 1, forward: z1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1] + b1[i1]
         # a1[n,i1] = tanh(z1[n,i1])
-        for i1 in range(2):
+        for i1 in range(I1):
             z1 = b1[i1]
-            for i0 in range(2):
-                z1 = plus(z1, x[n, i0], W1[i0, i1])
+            for i0 in range(I0):
+                z1 = fma(x[n, i0], W1[i0, i1], z1)
             a1[i1] = tanh(z1)
         # layer 2, forward: y[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2] + b2[i2]
         # y_minus_t[n,i2] = y[n,i2] - t[n,i2]
-        for i2 in range(1):
+        for i2 in range(I2):
             y = b2[i2]
-            for i1 in range(2):
-                y = plus(y, a1[i1], W2[i1, i2])
+            for i1 in range(I1):
+                y = fma(a1[i1], W2[i1, i2], y)
             y_minus_t[i2] = y - t[n, i2]
         # loss: e[n] = ½·Σ_i2 y_minus_t[n,i2]²
         e = 0.0
-        for i2 in range(1):
-            e = plus(e, 0.5, y_minus_t[i2] * y_minus_t[i2])
-        # E = Σ_n e[n]/N
+        for i2 in range(I2):
+            e = fma(0.5, y_minus_t[i2] * y_minus_t[i2], e)
+        # E = Σ_n e[n]/N: the sum over n here, the rest when it is complete
         E_sum += e
+        if gradient is None:
+            continue  # the loss is known
         # layer 2, backward: d_y[n,i2] = y_minus_t[n,i2]/N
-        for i2 in range(1):
+        for i2 in range(I2):
             d_y[i2] = y_minus_t[i2] / N
         # d_W2[i1,i2] = Σ_n a1[n,i1]·d_y[n,i2]
-        for i1 in range(2):
-            for i2 in range(1):
-                d_W2[i1, i2] = plus(d_W2[i1, i2], a1[i1], d_y[i2])
+        for i1 in range(I1):
+            for i2 in range(I2):
+                d_W2[i1, i2] = fma(a1[i1], d_y[i2], d_W2[i1, i2])
         # d_b2[i2] = Σ_n d_y[n,i2]
-        for i2 in range(1):
+        for i2 in range(I2):
             d_b2[i2] += d_y[i2]
         # layer 1, backward: d_a1[n,i1] = Σ_i2 d_y[n,i2]·W2[i1,i2]
         # d_z1[n,i1] = d_a1[n,i1]·(1 - a1[n,i1]²)
-        for i1 in range(2):
+        for i1 in range(I1):
             d_a1 = 0.0
-            for i2 in range(1):
-                d_a1 = plus(d_a1, d_y[i2], W2[i1, i2])
+            for i2 in range(I2):
+                d_a1 = fma(d_y[i2], W2[i1, i2], d_a1)
             d_z1[i1] = d_a1 * (1.0 - a1[i1] * a1[i1])
         # d_W1[i0,i1] = Σ_n x[n,i0]·d_z1[n,i1]
-        for i0 in range(2):
-            for i1 in range(2):
-                d_W1[i0, i1] = plus(d_W1[i0, i1], x[n, i0], d_z1[i1])
+        for i0 in range(I0):
+            for i1 in range(I1):
+                d_W1[i0, i1] = fma(x[n, i0], d_z1[i1], d_W1[i0, i1])
         # d_b1[i1] = Σ_n d_z1[n,i1]
-        for i1 in range(2):
+        for i1 in range(I1):
             d_b1[i1] += d_z1[i1]
     return E_sum
 
 
-@_elementary
 def _gradient_at_the_end(N, E_sum):
     """The loss E from the sum over samples."""
     E = E_sum / N
     return E
 
 
-@_threaded
-def _gradient_on_threads(theta, x, t, gradient):
-    """The loss E and its gradient: each thread takes some chunks, and their sums are added in order."""
-    _check(theta, x, t, gradient)
-    N = float(x.shape[0])
-    chunks = _chunks(x.shape[0], (4700, 27000, 54000, 110000))
-    parts = np.empty((chunks, 9), _DTYPE)
-    sums = np.empty(chunks)
-    for chunk in nb.prange(chunks):
-        start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
-        into = parts[chunk] if chunk else gradient
-        sums[chunk] = _gradient_of_chunk(theta, x[start:end], t[start:end], N, into)
-    for chunk in range(1, chunks):
-        for k in range(9):
-            gradient[k] += parts[chunk, k]
-    E_sum = 0.0
-    for chunk in range(chunks):
-        E_sum += sums[chunk]
-    E = _gradient_at_the_end(N, E_sum)
-    return E
-
-
-@_inner
-def _chunks(samples, least):
-    """In how many chunks so many samples are computed: 1, and twice as many from each of `least` on."""
-    chunks = 1
-    for few in least:
-        if samples >= few:
-            chunks *= 2
-    return chunks
-
-
-@_inner
-def _check(theta, x, t=None, gradient=None):
-    """The shapes of what is given: compiled code would read and write beyond other ones."""
-    if theta.shape[0] != 9:
-        raise ValueError("theta must be of shape (9,), came one of length", theta.shape[0])
-    if x.shape[1] != 2:
-        raise ValueError("x must be of shape (samples, 2), came one of width", x.shape[1])
-    if x.shape[0] == 0:
-        raise ValueError("x must hold at least one sample, came", x.shape[0])
-    if t is not None:
-        if t.shape[1] != 1:
-            raise ValueError("t must be of shape (samples, 1), came one of width", t.shape[1])
-        if t.shape[0] != x.shape[0]:
-            raise ValueError("t must have as many samples as x, came", t.shape[0], "and", x.shape[0])
-    if gradient is not None:
-        if gradient.shape[0] != 9:
-            raise ValueError("gradient must be of shape (9,), came one of length", gradient.shape[0])
-        if _overlap(gradient, theta):
-            raise ValueError("gradient must not overlap theta in memory")
-        if _overlap(gradient, x):
-            raise ValueError("gradient must not overlap x in memory")
-        if _overlap(gradient, t):
-            raise ValueError("gradient must not overlap t in memory")
-
-
 def predict(theta, x):
     """The network's output y, of shape (samples, 1), for x of shape (samples, 2)."""
-    y = np.empty((x.shape[0], 1), _DTYPE)
-    _prediction_in_turn(theta, x, y)
-    return y
-
-
-@_inner
-def _prediction_in_turn(theta, x, y):
-    """The same into y, one chunk after the other."""
-    _check(theta, x, y)
-    chunks = _chunks(x.shape[0], (10000, 58000, 120000, 230000))
-    for chunk in range(chunks):
-        start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
-        _prediction_of_chunk(theta, x[start:end], y[start:end])
+    return _predict(theta, x)
 
 
 def loss(theta, x, t):
     """The loss E, a float, for x of shape (samples, 2) and t of shape (samples, 1)."""
-    _check(theta, x, t)
-    N = float(x.shape[0])
-    chunks = _chunks(x.shape[0], (8800, 50000, 100000, 200000))
-    E_sum = 0.0
-    for chunk in range(chunks):
-        start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
-        E_sum += _loss_of_chunk(theta, x[start:end], t[start:end], N)
-    E = _loss_at_the_end(N, E_sum)
-    return E
-
-
-def loss_and_gradient_into(theta, x, t, gradient):
-    """The loss E; its derivative by every weight is written into `gradient`, laid out like theta."""
-    _check(theta, x, t, gradient)
-    N = float(x.shape[0])
-    chunks = _chunks(x.shape[0], (4700, 27000, 54000, 110000))
-    part = gradient if chunks == 1 else np.empty(9, _DTYPE)
-    E_sum = 0.0
-    for chunk in range(chunks):
-        start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
-        into = part if chunk else gradient
-        E_sum += _gradient_of_chunk(theta, x[start:end], t[start:end], N, into)
-        if chunk:
-            for k in range(9):
-                gradient[k] += part[k]
-    E = _gradient_at_the_end(N, E_sum)
-    return E
+    return _loss(theta, x, t)
 
 
 def loss_and_gradient(theta, x, t):
     """The loss E and its derivative by every weight, an array like theta."""
-    gradient = np.empty(9, _DTYPE)
-    return loss_and_gradient_into(theta, x, t, gradient), gradient
+    return _loss_and_gradient(theta, x, t)
 
 
-@_inner
-def _descend(theta, rate, gradient):
-    """The weights go down the gradient, all at once."""
-    for k in range(9):
-        theta[k] -= rate * gradient[k]
+def loss_and_gradient_into(theta, x, t, gradient):
+    """The loss E; its derivative by every weight is written into `gradient`, laid out like theta."""
+    return _loss_and_gradient_into(theta, x, t, gradient)
 
 
 def step(theta, x, t, rate):
     """One step of gradient descent: theta -= rate·gradient, in place. Returns the loss before it."""
-    gradient = np.empty(9, _DTYPE)
-    E = loss_and_gradient_into(theta, x, t, gradient)
-    _descend(theta, rate, gradient)
-    return E
-
-
-@_inner
-def _step_on_threads(theta, x, t, rate):
-    """The same, many samples on several threads."""
-    gradient = np.empty(9, _DTYPE)
-    E = _gradient_on_threads(theta, x, t, gradient)
-    _descend(theta, rate, gradient)
-    return E
-
-
-def init(seed=0):
-    """Random weights: He for relu-like layers, Glorot for others, both uniform; biases are zero.
-
-    He et al. 2015, arXiv:1502.01852; Glorot and Bengio 2010.
-    """
-    random = np.random.default_rng(seed)
-    weights = {name: np.zeros(shape) for name, (_, shape) in PARAMETERS.items()}
-    weights["W1"] = random.uniform(-1.0, 1.0, PARAMETERS["W1"][1]) * 1.224744871391589
-    weights["W2"] = random.uniform(-1.0, 1.0, PARAMETERS["W2"][1]) * 1.4142135623730951
-    return pack(weights)
-
-
-def pack(weights):
-    """The flat vector theta from arrays by name, of the shapes in PARAMETERS."""
-    if set(weights) != set(PARAMETERS):
-        raise ValueError(f"the arrays {', '.join(PARAMETERS)} are needed, came {', '.join(weights)}")
-    theta = np.empty(SIZE, _DTYPE)
-    for name, array in unpack(theta).items():
-        given = _real(name, weights[name], array.shape)
-        if given.shape != array.shape:
-            raise ValueError(f"{name} must be of shape {array.shape}, came {given.shape}")
-        array[...] = given
-    return theta
-
-
-def unpack(theta):
-    """Views into the flat vector theta, by name."""
-    if np.shape(theta) != (SIZE,):
-        raise ValueError(f"theta must be of shape {(SIZE,)}, came {np.shape(theta)}")
-    views = {}
-    for name, (offset, shape) in PARAMETERS.items():
-        views[name] = theta[offset : offset + int(np.prod(shape))].reshape(shape)
-    return views
-
-
-_number = nb.from_dtype(_NATIVE)
-_vector = nb.types.Array(_number, 1, "C", readonly=True)
-_matrix = nb.types.Array(_number, 2, "C", readonly=True)
-_written = nb.types.Array(_number, 1, "C")
-_output = nb.types.Array(_number, 2, "C")
-
-
-def fma(a, b, c):
-    """a·b + c: in one operation, rounded once, where the processor has it; else in two."""
-    return a * b + c
-
-
-def plus(total, a, b=1):
-    """total + a·b, where a sum is formed: like `fma`, and the terms of a sum are added in any order."""
-    return total + a * b
-
-
-def _widest(*kinds):
-    return max(kinds, key=lambda kind: kind.bitwidth)
-
-
-def _multiply_add(context, builder, signature, arguments, **flags):
-    """LLVM's name for it; the numbers as those of the widest type among them."""
-    kind = signature.return_type
-    numbers = [context.cast(builder, *each, kind) for each in zip(arguments, signature.args)]
-    llvm = context.get_data_type(kind)
-    return builder.call(
-        builder.module.declare_intrinsic("llvm.fmuladd", [llvm], ir.FunctionType(llvm, [llvm] * 3)), numbers, **flags
-    )
-
-
-@type_callable(fma)
-def _(context):
-    return lambda a, b, c: _widest(a, b, c)
-
-
-@lower_builtin(fma, nb.types.Float, nb.types.Float, nb.types.Float)
-def _(context, builder, signature, arguments):
-    return _multiply_add(context, builder, signature, arguments)
-
-
-@type_callable(plus)
-def _(context):
-    return lambda total, a, b=None: _widest(total, a) if b is None else _widest(total, a, b)
-
-
-@lower_builtin(plus, nb.types.Float, nb.types.Float)
-def _(context, builder, signature, arguments):
-    total, a = (context.cast(builder, *each, signature.return_type) for each in zip(arguments, signature.args))
-    return builder.fadd(total, a, flags=("reassoc",))
-
-
-@lower_builtin(plus, nb.types.Float, nb.types.Float, nb.types.Float)
-def _(context, builder, signature, arguments):
-    total, a, b = arguments
-    kinds = signature.args[1], signature.args[2], signature.args[0]
-    return _multiply_add(context, builder, signature.return_type(*kinds), [a, b, total], fastmath=("reassoc",))
-
-
-def _view(vector, start, shape):
-    """The numbers of `vector` from `start` on as an array of this shape, row by row; no copy."""
-    return vector[start : start + int(np.prod(shape))].reshape(shape)
-
-
-def _extent(number):
-    """`number`, unknown to LLVM: a loop that runs so often is vectorised, and not unrolled before."""
-    return number
-
-
-def _apart():
-    """Keeps the function it stands in from being merged into its callers: it has the same bits for all."""
-
-
-def _local(size):
-    """A small array on the stack: it costs no allocation, and LLVM knows that nothing else is there."""
-    return np.empty(size, _DTYPE)
-
-
-def _overlap(one, other):
-    """Whether two arrays have bytes in common."""
-    return np.may_share_memory(one, other)
-
-
-@type_callable(_view)
-def _(context):
-    def typer(vector, start, shape):
-        return nb.types.Array(vector.dtype, len(shape), "C", readonly=not vector.mutable)
-
-    return typer
-
-
-@lower_builtin(_view, nb.types.Array, nb.types.Integer, nb.types.BaseTuple)
-def _(context, builder, signature, arguments):
-    vector = make_array(signature.args[0])(context, builder, arguments[0])
-    start = context.cast(builder, arguments[1], signature.args[1], nb.intp)
-    extents = cgutils.unpack_tuple(builder, arguments[2])
-    return _array(context, builder, signature, builder.gep(vector.data, [start]), extents)
-
-
-@type_callable(_extent)
-def _(context):
-    return lambda number: nb.intp
-
-
-@lower_builtin(_extent, nb.types.Integer)
-def _(context, builder, signature, arguments):
-    number = context.cast(builder, arguments[0], signature.args[0], nb.intp)
-    return builder.asm(ir.FunctionType(number.type, [number.type]), "", "=r,0", [number], True)
-
-
-@type_callable(_apart)
-def _(context):
-    return lambda: nb.void
-
-
-@lower_builtin(_apart)
-def _(context, builder, signature, arguments):
-    builder.function.attributes.add("noinline")
-    return context.get_dummy_value()
-
-
-@type_callable(_local)
-def _(context):
-    def typer(size):
-        return nb.types.Array(_number, 1, "C") if isinstance(size, nb.types.IntegerLiteral) else None
-
-    return typer
-
-
-@lower_builtin(_local, nb.types.IntegerLiteral)
-def _(context, builder, signature, arguments):
-    size, number = signature.args[0].literal_value, context.get_data_type(_number)
-    memory = cgutils.alloca_once(builder, ir.ArrayType(number, size))
-    memory.align = 64
-    data = builder.bitcast(memory, number.as_pointer())
-    return _array(context, builder, signature, data, [context.get_constant(nb.intp, size)])
-
-
-@type_callable(_overlap)
-def _(context):
-    return lambda one, other: nb.boolean
-
-
-@lower_builtin(_overlap, nb.types.Array, nb.types.Array)
-def _(context, builder, signature, arguments):
-    def ends(place):
-        array = make_array(signature.args[place])(context, builder, arguments[place])
-        start = builder.ptrtoint(array.data, array.nitems.type)
-        return start, builder.add(start, builder.mul(array.nitems, array.itemsize))
-
-    (start, end), (other_start, other_end) = ends(0), ends(1)
-    before = builder.icmp_unsigned("<", start, other_end)
-    return builder.and_(before, builder.icmp_unsigned("<", other_start, end))
-
-
-def _array(context, builder, signature, data, extents):
-    """An array of this data and these extents, row by row."""
-    array = make_array(signature.return_type)(context, builder)
-    size = context.get_constant(nb.intp, context.get_abi_sizeof(context.get_data_type(_number)))
-    strides = [size]
-    for extent in reversed(extents[1:]):
-        strides.insert(0, builder.mul(strides[0], extent))
-    populate_array(array, data, extents, strides, size, None)
-    return array._getvalue()
-
-
-class _Array(ctypes.Structure):
-    """An array in memory, as NumPy's public C headers have it: PyArrayObject_fields."""
-
-    _fields_ = [
-        ("head", ctypes.c_byte * object.__basicsize__),
-        ("data", ctypes.c_void_p),
-        ("axes", ctypes.c_int),
-        ("shape", ctypes.c_void_p),
-        ("strides", ctypes.c_void_p),
-        ("base", ctypes.c_void_p),
-        ("dtype", ctypes.c_void_p),
-        ("flags", ctypes.c_int),
-    ]
-
-
-_KIND = object.__basicsize__ - ctypes.sizeof(ctypes.c_void_p)  # where an object has its type
-_READABLE, _WRITABLE = 0x0101, 0x0501  # flags: in C order and aligned; and writable
-_FASTCALL = 0x0080 | 0x0002  # of functions that take arguments as a C array, and names of some
-
-
-def _as_expected():
-    """Whether this NumPy lays arrays out as `_Array` says. Else Numba's dispatcher does the calls."""
-    array = np.empty((2, 3), _DTYPE)
-    seen = _Array.from_address(id(array))
-    kind = ctypes.c_void_p.from_address(id(array) + _KIND).value
-    found = kind, seen.data, seen.axes, seen.dtype, seen.flags & _WRITABLE
-    return found == (id(np.ndarray), array.ctypes.data, 2, id(_NATIVE), _WRITABLE)
-
-
-_KNOWN = sys.implementation.name == "cpython" and not nb.config.DISABLE_JIT and _as_expected()
-
-# Python's C interface. Objects are addresses here.
-_release = nb.types.ExternalFunction("PyEval_SaveThread", nb.intp())
-_resume = nb.types.ExternalFunction("PyEval_RestoreThread", nb.void(nb.intp))
-_float = nb.types.ExternalFunction("PyFloat_FromDouble", nb.intp(nb.float64))
-_item = nb.types.ExternalFunction("PyTuple_GetItem", nb.intp(nb.intp, nb.intp))
-_call = nb.types.ExternalFunction("PyObject_Vectorcall", nb.intp(nb.intp, nb.intp, nb.intp, nb.intp))
-
-_NDARRAY, _DTYPE_OF_ARRAYS, _FLOAT = "symgrad_ndarray", "symgrad_float64", "symgrad_float"
-binding.add_symbol(_NDARRAY, id(np.ndarray))
-binding.add_symbol(_DTYPE_OF_ARRAYS, id(_NATIVE))
-binding.add_symbol(_FLOAT, id(float))
-
-
-_ADDRESS = ir.IntType(8 * ctypes.sizeof(ctypes.c_void_p))
-
-
-def _at(builder, address, offset, kind=_ADDRESS):
-    """What lies at an address."""
-    return builder.load(builder.inttoptr(builder.add(address, address.type(offset)), kind.as_pointer()))
-
-
-def _argument(builder, arguments, place):
-    return _at(builder, arguments, place.literal_value * ctypes.sizeof(ctypes.c_void_p))
-
-
-def _is(builder, address, name):
-    """Whether an address is that of the object called `name`."""
-    symbol = cgutils.get_or_insert_function(builder.module, ir.FunctionType(ir.VoidType(), []), name)
-    return builder.icmp_unsigned("==", address, builder.ptrtoint(symbol, address.type))
-
-
-@intrinsic(prefer_literal=True)
-def _is_array(typing, arguments, place, axes, flags):
-    """Whether an argument is an array of this module's dtype, with so many axes and these flags."""
-
-    def generate(context, builder, signature, values):
-        thing = _argument(builder, values[0], place)
-        fits = cgutils.alloca_once_value(builder, cgutils.false_bit)
-        with builder.if_then(_is(builder, _at(builder, thing, _KIND), _NDARRAY)):
-            short = ir.IntType(32)
-            wanted = short(flags.literal_value)
-            found = builder.and_(_at(builder, thing, _Array.flags.offset, short), wanted)
-            axes_found = _at(builder, thing, _Array.axes.offset, short)
-            right = [
-                _is(builder, _at(builder, thing, _Array.dtype.offset), _DTYPE_OF_ARRAYS),
-                builder.icmp_unsigned("==", axes_found, short(axes.literal_value)),
-                builder.icmp_unsigned("==", found, wanted),
-            ]
-            builder.store(functools.reduce(builder.and_, right), fits)
-        return builder.load(fits)
-
-    return nb.boolean(arguments, place, axes, flags), generate
-
-
-@intrinsic(prefer_literal=True)
-def _array_of(typing, arguments, place, axes, flags):
-    """The argument, for which this was found to be so."""
-    kind = nb.types.Array(_number, axes.literal_value, "C", readonly=flags.literal_value == _READABLE)
-
-    def generate(context, builder, signature, values):
-        thing = _argument(builder, values[0], place)
-        data = _at(builder, thing, _Array.data.offset, context.get_data_type(_number).as_pointer())
-        shape = _at(builder, thing, _Array.shape.offset)
-        extents = [_at(builder, shape, axis * ctypes.sizeof(ctypes.c_ssize_t)) for axis in range(kind.ndim)]
-        return _array(context, builder, signature, data, extents)
-
-    return kind(arguments, place, axes, flags), generate
-
-
-@intrinsic(prefer_literal=True)
-def _is_float(typing, arguments, place):
-    """Whether an argument is one of Python's floats."""
-
-    def generate(context, builder, signature, values):
-        return _is(builder, _at(builder, _argument(builder, values[0], place), _KIND), _FLOAT)
-
-    return nb.boolean(arguments, place), generate
-
-
-@intrinsic(prefer_literal=True)
-def _float_of(typing, arguments, place):
-    """The number in it."""
-
-    def generate(context, builder, signature, values):
-        thing = _argument(builder, values[0], place)
-        return _at(builder, thing, object.__basicsize__, ir.DoubleType())
-
-    return nb.float64(arguments, place), generate
-
-
-def _enter_predict(python, arguments, count, names):
-    """`predict`, called from Python, which has made y.
-
-    `python` are two functions there: for arguments that do not fit, and for many samples.
-    """
-    fits = count == 3 and names == 0
-    fits = fits and _is_array(arguments, 0, 1, _READABLE)
-    fits = fits and _is_array(arguments, 1, 2, _READABLE)
-    fits = fits and _is_array(arguments, 2, 2, _WRITABLE)
-    if not fits:
-        return _call(_item(python, 0), arguments, count, names)
-    theta = _array_of(arguments, 0, 1, _READABLE)
-    x = _array_of(arguments, 1, 2, _READABLE)
-    y = _array_of(arguments, 2, 2, _WRITABLE)
-    fits = theta.shape[0] == 9 and x.shape[1] == 2 and x.shape[0] > 0
-    fits = fits and y.shape[0] == x.shape[0] and y.shape[1] == 1
-    if not fits:
-        return _call(_item(python, 0), arguments, count, names)
-    if x.shape[0] >= 10000:
-        return _call(_item(python, 1), arguments, count, names)
-    thread = _release()
-    _prediction_of_chunk(theta, x, y)
-    _resume(thread)
-    return _float(0.0)
-
-
-def _enter_loss(python, arguments, count, names):
-    """`loss`, called from Python.
-
-    `python` are two functions there: for arguments that do not fit, and for many samples.
-    """
-    fits = count == 3 and names == 0
-    fits = fits and _is_array(arguments, 0, 1, _READABLE)
-    fits = fits and _is_array(arguments, 1, 2, _READABLE)
-    fits = fits and _is_array(arguments, 2, 2, _READABLE)
-    if not fits:
-        return _call(_item(python, 0), arguments, count, names)
-    theta = _array_of(arguments, 0, 1, _READABLE)
-    x = _array_of(arguments, 1, 2, _READABLE)
-    t = _array_of(arguments, 2, 2, _READABLE)
-    fits = theta.shape[0] == 9 and x.shape[1] == 2 and x.shape[0] > 0
-    fits = fits and t.shape[0] == x.shape[0] and t.shape[1] == 1
-    if not fits:
-        return _call(_item(python, 0), arguments, count, names)
-    if x.shape[0] >= 8800:
-        return _call(_item(python, 1), arguments, count, names)
-    thread = _release()
-    N = float(x.shape[0])
-    E_sum = _loss_of_chunk(theta, x, t, N)
-    E = _loss_at_the_end(N, E_sum)
-    _resume(thread)
-    return _float(E)
-
-
-def _enter_loss_and_gradient_into(python, arguments, count, names):
-    """`loss_and_gradient_into`, called from Python.
-
-    `python` are two functions there: for arguments that do not fit, and for many samples.
-    """
-    fits = count == 4 and names == 0
-    fits = fits and _is_array(arguments, 0, 1, _READABLE)
-    fits = fits and _is_array(arguments, 1, 2, _READABLE)
-    fits = fits and _is_array(arguments, 2, 2, _READABLE)
-    fits = fits and _is_array(arguments, 3, 1, _WRITABLE)
-    if not fits:
-        return _call(_item(python, 0), arguments, count, names)
-    theta = _array_of(arguments, 0, 1, _READABLE)
-    x = _array_of(arguments, 1, 2, _READABLE)
-    t = _array_of(arguments, 2, 2, _READABLE)
-    gradient = _array_of(arguments, 3, 1, _WRITABLE)
-    fits = theta.shape[0] == 9 and x.shape[1] == 2 and x.shape[0] > 0
-    fits = fits and t.shape[0] == x.shape[0] and t.shape[1] == 1
-    fits = fits and gradient.shape[0] == 9
-    fits = fits and not _overlap(gradient, theta)
-    fits = fits and not _overlap(gradient, x)
-    fits = fits and not _overlap(gradient, t)
-    if not fits:
-        return _call(_item(python, 0), arguments, count, names)
-    if x.shape[0] >= 4700:
-        return _call(_item(python, 1), arguments, count, names)
-    thread = _release()
-    N = float(x.shape[0])
-    E_sum = _gradient_of_chunk(theta, x, t, N, gradient)
-    E = _gradient_at_the_end(N, E_sum)
-    _resume(thread)
-    return _float(E)
-
-
-def _enter_step(python, arguments, count, names):
-    """`step`, called from Python.
-
-    `python` are two functions there: for arguments that do not fit, and for many samples.
-    """
-    fits = count == 4 and names == 0
-    fits = fits and _is_array(arguments, 0, 1, _WRITABLE)
-    fits = fits and _is_array(arguments, 1, 2, _READABLE)
-    fits = fits and _is_array(arguments, 2, 2, _READABLE)
-    fits = fits and _is_float(arguments, 3)
-    if not fits:
-        return _call(_item(python, 0), arguments, count, names)
-    theta = _array_of(arguments, 0, 1, _WRITABLE)
-    x = _array_of(arguments, 1, 2, _READABLE)
-    t = _array_of(arguments, 2, 2, _READABLE)
-    rate = _float_of(arguments, 3)
-    fits = theta.shape[0] == 9 and x.shape[1] == 2 and x.shape[0] > 0
-    fits = fits and t.shape[0] == x.shape[0] and t.shape[1] == 1
-    if not fits:
-        return _call(_item(python, 0), arguments, count, names)
-    if x.shape[0] >= 4700:
-        return _call(_item(python, 1), arguments, count, names)
-    thread = _release()
-    done, E = False, 0.0
-    try:
-        gradient = np.empty(9, _DTYPE)
-        N = float(x.shape[0])
-        E_sum = _gradient_of_chunk(theta, x, t, N, gradient)
-        E = _gradient_at_the_end(N, E_sum)
-        _descend(theta, rate, gradient)
-        done = True
-    except Exception:  # out of memory, which is for Python to say
-        pass
-    _resume(thread)
-    return _float(E) if done else _call(_item(python, 0), arguments, count, names)
-
-
-def _masked(value):
-    """Whether a mask says that some of it is missing. Code that takes arrays sees what lies under it."""
-    if isinstance(value, (list, tuple)):
-        return any(map(_masked, value))
-    return isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value)
-
-
-def _whole(name, value):
-    """The value, unless some of it is masked; then there is no number that would be right."""
-    if _masked(value):
-        raise ValueError(f"{name} has masked values: give numbers for them, as {name}.filled(…), or leave them out")
-    return value
-
-
-def _real(name, value, shape):
-    """An array-like as an array; refused where it holds no numbers, or some of them are masked."""
-    try:
-        array = np.asanyarray(value)  # what makes a masked array of itself keeps its mask
-    except ValueError as error:
-        raise ValueError(f"{name} must be of shape {shape}: {error}") from None
-    if array.dtype.kind not in "biuf":
-        raise TypeError(f"{name} must hold real numbers, came {array.dtype}")
-    _whole(name, value)
-    return np.asarray(_whole(name, array))
-
-
-def _threads_of_a_parent():
-    """Whether this may be the child of a process that has started Numba's threads before the fork."""
-    parent = getattr(sys.modules.get("multiprocessing"), "parent_process", lambda: None)()
-    return parent is not None and getattr(numba_threads, "_is_initialized", True)
-
-
-_forked = _threads_of_a_parent()
-
-
-def _in_child():
-    """A process that was forked cannot go on with the threads of the one before it."""
-    global _forked
-    _forked = True
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_in_child)
-
-
-def _several_threads():
-    """Whether Numba has several threads, of a kind that several threads may use at once."""
-    return nb.get_num_threads() > 1 and nb.threading_layer() in ("omp", "tbb")
-
-
-def _compiled(dispatcher, signature):
-    """A function that is compiled for arguments of just these types, now."""
-    if nb.config.DISABLE_JIT:  # as debuggers like it: Python runs all of it
-        return np.errstate(over="ignore")(dispatcher)
-    dispatcher.compile(signature)
-    dispatcher.disable_compile()
-    return dispatcher
-
-
-def _callback(signature, **options):
-    """A compiler of functions that C can call; unlike Numba's decorator it waits to be told to begin."""
-    return lambda function: CFunc(function, sigutils.normalize_signature(signature), {}, options)
-
-
-class _MethodDef(ctypes.Structure):
-    """How Python describes a function of C: PyMethodDef."""
-
-    _fields_ = [
-        ("name", ctypes.c_char_p),
-        ("function", ctypes.c_void_p),
-        ("flags", ctypes.c_int),
-        ("doc", ctypes.c_char_p),
-    ]
-
-
-_new_function = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p)(
-    ("PyCFunction_NewEx", ctypes.pythonapi)
+    return _step(theta, x, t, rate)
+
+
+# All above is compiled when it is called, and `init`, `pack` and `unpack` are added.
+build(
+    globals(),
+    emitted="e91c94d760a989aa",
+    inlined=['tanh', '_gradient_at_the_end'],
+    compiled=['_prediction_of_chunk', '_gradient_of_chunk'],
 )
-
-
-class Work:
-    """What is done for arguments that fit: compiled when first needed, each way of doing it apart.
-
-    From `many` samples on it is done on several threads, with the same result to the bit: after a
-    few such calls, because code for threads takes seconds to compile.
-    """
-
-    patience = 20
-
-    def __init__(self, entry, in_turn, on_threads, many, *signature):
-        self.entry, self.in_turn, self.on_threads = entry, in_turn, on_threads
-        self.many, self.signature = many, signature
-        self.lock, self.kept = threading.RLock(), []  # several threads may make the first call
-        self.method = self.few = self.whole = self.threaded = None
-
-    def __call__(self, *arguments):
-        if len(arguments[1]) >= self.many or not _KNOWN:
-            return self.of_many(*arguments)
-        if self.few is None:
-            self.few = self.from_python(_out_of_memory)
-        return self.few(*arguments)
-
-    def from_python(self, otherwise):
-        """A function of C that does it; what does not fit goes to `otherwise`."""
-        with self.lock:  # Python keeps the address of the method, so that there must be but one
-            if self.method is None:
-                kind = nb.intp(nb.intp, nb.intp, nb.intp, nb.intp)
-                self.compiled = _cached(_callback, self.entry, kind)
-                self.compiled.compile()
-                name = self.entry.__name__.encode()
-                self.method = _MethodDef(name, self.compiled.address, _FASTCALL, None)
-        python = otherwise, self.of_many
-        self.kept.append(python)  # C code reads it until its call ends
-        return _new_function(ctypes.addressof(self.method), python, None)
-
-    def of_many(self, *arguments):
-        """On several threads, where there are many samples and several threads."""
-        if len(arguments[1]) >= self.many and not _forked and _several_threads():
-            with self.lock:
-                if self.threaded is None:
-                    self.patience -= 1
-                    if self.patience <= 0:
-                        self.threaded = _compiled(self.on_threads, self.signature)
-            if self.threaded is not None:
-                return self.threaded(*arguments)
-        return self.compile()(*arguments)
-
-    def compile(self):
-        """On one thread, however many samples."""
-        with self.lock:
-            if self.whole is None:
-                self.whole = _compiled(self.in_turn, self.signature)
-        return self.whole
-
-
-def _out_of_memory(*arguments):
-    raise MemoryError("no memory for what is computed on the way")
-
-
-class _DoesNotFit(Exception):
-    """Arguments are other than compiled code takes them."""
-
-
-def _does_not_fit(*arguments):
-    raise _DoesNotFit
-
-
-class Compiled(functools.partial):
-    """A function for arrays of exactly the types in its signature, compiled at its first call.
-
-    Call it from Python; or from a function of your own under @njit, or hand it to one as an
-    argument: there it is compiled in and runs without Python, on one thread.
-
-    Python calls a partial object's function without a detour. That function is replaced when the
-    first call has shown what is needed.
-    """
-
-    def __new__(cls, body, work):
-        self = super().__new__(cls, body)
-        self.body, self.work, self.dispatcher = body, work, None
-        self.parameters = inspect.signature(body)
-        self.signature = work.signature[: len(self.parameters.parameters)]
-        self.arrays = [place for place, kind in enumerate(self.signature) if isinstance(kind, nb.types.Array)]
-        self.check = _check
-        functools.update_wrapper(self, body)
-        self.__module__, self.__qualname__ = __name__, body.__name__
-        self.becomes(self.first)
-        return self
-
-    def becomes(self, function):
-        """Calls go to `function` from now on."""
-        self.__setstate__((function, (), {}, vars(self)))
-
-    def first(self, /, *arguments, **named):
-        """Calls until one has few samples: what is compiled for that one takes those that follow.
-
-        Numba's dispatcher may overlook another order of bytes, so that dtypes are compared before.
-        """
-        try:
-            many = len(arguments[1]) >= self.work.many and len(arguments) == len(self.signature)
-            given = [arguments[place] for place in self.arrays] if many else []
-            if many and all(type(array) is np.ndarray and array.dtype is _NATIVE for array in given):
-                complete = self.completed(arguments)
-                return self.answer(self.work.of_many(*complete), complete)
-        except ValueError as error:
-            raise _in_words(error) from None
-        except (TypeError, AttributeError, IndexError):  # other types than in the signature
-            pass
-        result = self.otherwise(*arguments, **named)
-        if self.work.method is not None:
-            self.becomes(self.fast())
-        return result
-
-    def fast(self):
-        """The function for arguments that fit."""
-        return self.work.from_python(self.otherwise)
-
-    def otherwise(self, /, *arguments, **named):
-        """A call whatever the arguments are."""
-        complete = self.completed(self.fitting(*arguments, **named))
-        return self.answer(self.work(*complete), complete)
-
-    def completed(self, arguments):
-        """With what is written into, where that is not given."""
-        return tuple(arguments)
-
-    def answer(self, result, complete):
-        """What a call gives."""
-        return result
-
-    def fitting(self, /, *arguments, **named):
-        """The arguments as compiled code takes them; an error says which cannot be taken, and why."""
-        given = self.parameters.bind(*arguments, **named).arguments
-        taken = dict(zip(given, self.taken(given), strict=True))
-        try:
-            _plainly(self.check)(**{name: array for name, array in taken.items() if name != "rate"})
-        except ValueError as error:
-            raise _in_words(error) from None
-        return taken.values()
-
-    def taken(self, given):
-        """What works in place does not convert: it says what is wrong."""
-        if wrong := [*filter(None, map(_mismatch, given, given.values(), self.signature))]:
-            raise TypeError("; ".join(wrong))
-        kinds = zip(given.items(), self.signature, strict=True)
-        return [float(value) if name in _NUMBERS else _plain(_whole(name, value), _native(kind)) for (name, value), kind in kinds]
-
-    def compile(self):
-        """The compiled function, a Numba dispatcher that takes this signature and no other."""
-        if self.signature == self.work.signature:
-            return self.work.compile()
-        if self.dispatcher is None:
-            self.dispatcher = _compiled(_inner(self.body), self.signature)
-        return self.dispatcher
-
-    @property
-    def _numba_type_(self):
-        return nb.types.Dispatcher(self.compile())
-
-    def __reduce__(self):
-        return self.__name__
-
-    def __repr__(self):
-        return f"<{__name__}.{self.__name__}{self.parameters}>"
-
-    def __get__(self, instance, owner=None):
-        """As an attribute of a class it is what it is everywhere, and no method."""
-        return self
-
-
-class Converting(Compiled):
-    """A compiled function that, called from Python, takes any array-like."""
-
-    def taken(self, given):
-        return [_converted(name, value) for name, value in given.items()]
-
-
-class Predict(Converting):
-    def completed(self, arguments):
-        theta, x = arguments
-        return theta, x, np.empty((len(x), 1), _NATIVE)
-
-    def answer(self, result, complete):
-        return complete[-1]
-
-    def fast(self):
-        run, empty = self.work.from_python(_does_not_fit), np.empty
-
-        def predict(theta, x):
-            try:
-                y = empty((len(x), 1), _NATIVE)
-                run(theta, x, y)
-            except (_DoesNotFit, TypeError):
-                return self.otherwise(theta, x)
-            return y
-
-        predict.__qualname__ = self.__name__
-        return predict
-
-
-class LossAndGradient(Converting):
-    def completed(self, arguments):
-        return *arguments, np.empty(9, _NATIVE)
-
-    def answer(self, result, complete):
-        return result, complete[-1]
-
-    def fast(self):
-        run, empty = self.work.from_python(_does_not_fit), np.empty
-
-        def loss_and_gradient(theta, x, t):
-            gradient = empty(9, _NATIVE)
-            try:
-                return run(theta, x, t, gradient), gradient
-            except _DoesNotFit:
-                return self.otherwise(theta, x, t)
-
-        loss_and_gradient.__qualname__ = self.__name__
-        return loss_and_gradient
-
-    def otherwise(self, /, theta, *rest, **named):
-        E, gradient = super().otherwise(theta, *rest, **named)
-        given = np.asarray(theta).dtype
-        if given.kind == "f" and given.itemsize == 8:
-            gradient = gradient.astype(np.float64, copy=False)  # as SciPy's minimisers want it
-        return E, gradient
-
-
-def _in_words(error):
-    """Compiled code hands over the parts of a message, not the text."""
-    return ValueError(" ".join(map(str, error.args)))
-
-
-def _converted(name, value):
-    """An array-like as the array that compiled code takes; refused where it holds no numbers."""
-    if name in _NUMBERS:
-        if wrong := _no_number(name, value):
-            raise TypeError(wrong)
-        return float(value)
-    array = _real(name, value, _SHAPES[name])
-    if array.ndim != _AXES[name]:
-        raise ValueError(f"{name} must be of shape {_SHAPES[name]}, came {array.shape}")
-    return _plain(np.require(array, _DTYPE, ["C", "A"]), _NATIVE)
-
-
-def _plain(array, native):
-    """The same memory as an array of no class but NumPy's, with NumPy's own object as its dtype."""
-    return np.asarray(array).view(native)
-
-
-def _native(kind):
-    """NumPy's dtype of an array that compiled code takes."""
-    return np.dtype(kind.dtype.name)
-
-
-def _plainly(function):
-    """A function of this file as Python runs it."""
-    return getattr(function, "py_func", function)
-
-
-def _no_number(name, value):
-    """What is wrong with an argument that must be a number; None if nothing is."""
-    if isinstance(value, (int, float, np.integer, np.floating)):
-        return None
-    return f"{name} must be a number, came {type(value).__name__}"
-
-
-def _mismatch(name, value, kind):
-    """What is wrong with an argument that must be used in place; None if nothing is."""
-    if name in _NUMBERS:
-        return _no_number(name, value)
-    native = _native(kind)
-    wanted = f"{name} must be a C-contiguous {native} array of shape {_SHAPES[name]}"
-    if not isinstance(value, np.ndarray):
-        return f"{wanted}, came {type(value).__name__}"
-    what = [str(value.dtype)]
-    what += [] if value.flags.c_contiguous else ["not C-contiguous"]
-    what += [] if value.flags.aligned else ["not aligned"]
-    what += [] if value.flags.writeable or not kind.mutable else ["read-only"]
-    if len(what) == 1 and value.dtype == native and value.ndim == _AXES[name]:
-        return None
-    return f"{wanted}, came one of shape {value.shape}: {', '.join(what)}"
-
-
-_predicting = Work(
-    _enter_predict, _prediction_in_turn, _prediction_on_threads, 10000, _vector, _matrix, _output
-)
-_losing = Work(_enter_loss, _inner(loss), _loss_on_threads, 8800, _vector, _matrix, _matrix)
-_differentiating = Work(
-    _enter_loss_and_gradient_into, _inner(loss_and_gradient_into), _gradient_on_threads, 4700,
-    _vector, _matrix, _matrix, _written,
-)  # fmt: skip
-_stepping = Work(_enter_step, _inner(step), _step_on_threads, 4700, _written, _matrix, _matrix, nb.float64)
-
-predict = Predict(predict, _predicting)
-loss = Converting(loss, _losing)
-loss_and_gradient_into = Compiled(loss_and_gradient_into, _differentiating)
-loss_and_gradient = LossAndGradient(loss_and_gradient, _differentiating)
-step = Compiled(step, _stepping)

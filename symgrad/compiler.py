@@ -30,7 +30,8 @@ from symgrad.passes.stabilize import stabilize
 from symgrad.passes.update import update
 from symgrad.spec.spec import Spec, read
 from symgrad.targets.cache import folders
-from symgrad.targets.numba.emit import emit, parameters
+from symgrad.targets.numba.beside import is_runtime, remove_strays
+from symgrad.targets.numba.emit import emit, parameters, runtime, runtime_name
 from symgrad.targets.numba.load import load, load_text
 from symgrad.targets.write import write
 
@@ -65,13 +66,12 @@ def passes(spec: Spec, order: Order = "loss-first") -> Stages:
     gradient = guard(share(factored))  # forward and backward share what they have in common
     schedules = {
         "predict": schedule(shared, ("y",)),
-        "loss": schedule(shared, ("E",)),
         "gradient": schedule(gradient, ("E", *derivatives(gradient))),
     }  # which definitions are products and which share loops, and where arrays live
     step = None
     if spec.training is not None and not spec.training.whole_batch:
         step = share(update(spec.training, spec.weights))  # what the optimizer does with it
-    source = emit(spec, gradient, schedules, order, step)  # a module's text
+    source = emit(spec, gradient, schedules, order, step)  # a module's text, with all it needs
     return Stages(expanded, stable, shared, graph, factored, gradient, schedules, step, source)
 
 
@@ -86,7 +86,7 @@ class Compiled:
         self.spec = spec
         self.order = order
         self.stages = passes(spec, order)
-        self._file = write({self._file_name: self.source}, into)[0] if into else None
+        self._file = self.write(into) if into else None
 
     @property
     def program(self) -> Program:
@@ -95,8 +95,18 @@ class Compiled:
 
     @property
     def source(self) -> str:
-        """The emitted module's text."""
+        """The emitted module's text, which needs no other file."""
         return self.stages.source
+
+    @cached_property
+    def files(self) -> dict[str, str]:
+        """The emitted module's text where it imports what all modules have in common, and the text
+        of that, by file name."""
+        stages, single_file = self.stages, False
+        text = emit(
+            self.spec, stages.gradient, stages.schedule, self.order, stages.update, single_file
+        )
+        return {self._file_name: text, f"{runtime_name()}.py": runtime()}
 
     @cached_property
     def loss(self) -> Expr:
@@ -116,9 +126,10 @@ class Compiled:
             self._file = self._kept()
         return load(self._file) if self._file else load_text(self.source, self.spec.name)
 
-    def write(self, folder: str | os.PathLike[str]) -> Path:
-        """Writes the module into a folder as NAME.py, whole or not at all; returns its path."""
-        return write({self._file_name: self.source}, folder)[0]
+    def write(self, folder: str | os.PathLike[str], single_file: bool = False) -> Path:
+        """Writes the module into a folder as NAME.py, and beside it the file that it imports, both
+        or neither; or all of it as one file. Returns the path of NAME.py."""
+        return write_all([self], folder, single_file)[0]
 
     def evaluate(
         self,
@@ -165,7 +176,7 @@ class Compiled:
         """The same with counts and a picture, for notebooks."""
         from symgrad.showing.notebook import html
 
-        return html(self.program, self.source)
+        return html(self.program, self.files[self._file_name])
 
     @property
     def _file_name(self) -> str:
@@ -213,8 +224,11 @@ def compile(
     return Compiled(read(spec), order, Path(into) if into is not None else None)
 
 
-def write_all(compiled: list[Compiled], folder: str | os.PathLike[str]) -> list[Path]:
-    """Writes several modules into a folder: all of them, or none.
+def write_all(
+    compiled: list[Compiled], folder: str | os.PathLike[str], single_file: bool = False
+) -> list[Path]:
+    """Writes several modules into a folder, with what they import: all of it, or nothing. Returns
+    the modules' paths. What no module in the folder imports any more is removed.
 
     Raises SymgradError if two have one name, or the folder can't be written.
     """
@@ -223,4 +237,9 @@ def write_all(compiled: list[Compiled], folder: str | os.PathLike[str]) -> list[
         raise SymgradError(
             f"{min(twice)}: two specs of this name; a module would overwrite another"
         )
-    return write({one._file_name: one.source for one in compiled}, folder)
+    texts: dict[str, str] = {}
+    for one in compiled:
+        texts |= {one._file_name: one.source} if single_file else one.files
+    written = write(texts, folder)
+    remove_strays(folder)
+    return [path for path in written if not is_runtime(path)]

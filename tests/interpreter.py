@@ -134,12 +134,14 @@ class Interpreter:
                 return self._loop(name, names[vector], inner, names)
             case Branch(condition, yes, no):
                 return self._body(yes if self.holds(condition, names) else no, names)
-            case MatrixProduct(left, right, into, keep, _):
+            case MatrixProduct(left, right, into, start):
                 matrices = (
                     names[m.array].T if m.transposed else names[m.array] for m in (left, right)
                 )
-                kept, array = value(keep), names[into]
-                array[...] = np.matmul(*matrices) + (kept * array if kept else 0)
+                begun, array = value(start), names[into]
+                if not isinstance(start, Array):
+                    begun = array if begun else 0
+                array[...] = np.matmul(*matrices) + begun
             case Run(call):
                 value(call)
             case Return(values):
@@ -153,6 +155,9 @@ class Interpreter:
                 names[name] = number
             case View(name, vector, start, extents):
                 shape = [value(extent) for extent in extents]
+                if names[vector] is None:
+                    names[name] = None
+                    return None
                 piece = names[vector][start : start + int(np.prod(shape))]
                 names[name] = piece.reshape(shape)
             case Local(buffer):
@@ -270,7 +275,9 @@ class Interpreter:
 
     def _called(self, name: str, arguments: list[Any], kind: str) -> Any:
         known = {"sqrt": np.sqrt, "abs": abs, "min": min, "max": max}
-        known |= {"cos": np.cos, "floor": np.floor, "minimum": min} if kind == "double" else {}
+        if kind == "double":
+            known |= {"cos": np.cos, "floor": np.floor, "minimum": min}
+            known |= {"power": np.power, "power_whole": np.power}
         return known[name](*arguments) if name in known else self.elementary(name, arguments)
 
     def holds(self, condition: Any, names: dict[str, Any]) -> bool:

@@ -75,14 +75,16 @@ typedef double real;
 #define max(a, b) ((a) > (b) ? (a) : (b))
 #define min(a, b) ((a) < (b) ? (a) : (b))
 #define minimum(a, b) min(a, b)
+#define power(a, b) pow(a, b)
+#define power_whole(a, b) pow(a, b)
 static int64_t quotient(int64_t a, int64_t b) { return a / b - (a % b && (a < 0) != (b < 0)); }
 static real total(const real *a, int64_t n) { real t = 0; while (n--) t += *a++; return t; }
 static void product(const real *a, int64_t ar, int64_t ac, const real *b, int64_t br, int64_t bc,
-                    real *c, int64_t m, int64_t k, int64_t n, real keep) {
+                    real *c, int64_t m, int64_t k, int64_t n, real begun, const real *row) {
     for (int64_t i = 0; i < m; i++) for (int64_t j = 0; j < n; j++) {
-        real t = 0;
-        for (int64_t l = 0; l < k; l++) t += a[i * ar + l * ac] * b[l * br + j * bc];
-        c[i * n + j] = t + (keep != 0 ? keep * c[i * n + j] : 0);
+        real t = row ? row[j] : begun != 0 ? c[i * n + j] : 0;
+        for (int64_t l = 0; l < k; l++) t = fma(a[i * ar + l * ac], b[l * br + j * bc], t);
+        c[i * n + j] = t;
     }
 }
 """
@@ -175,9 +177,10 @@ class _Printer:
                     yield f"{TYPES[target.kind]} taken{n} = {value(each)};"
                 yield from (f"{value(t)} = taken{n};" for n, t in enumerate(targets))
                 yield "}"
-            case Accumulate(target, operand, operator, factor):
-                by = "" if factor is None else f" * {value(factor)}"
-                yield f"{value(target)} {operator}= {value(operand)}{by};"
+            case Accumulate(target, operand, operator, None):
+                yield f"{value(target)} {operator}= {value(operand)};"
+            case Accumulate(target, operand, _, factor):
+                yield f"{value(target)} = fma({value(operand)}, {value(factor)}, {value(target)});"
             case Loop(i, end, inner, start, step):
                 compared = "<" if step > 0 else ">"
                 head = f"for ({i} = {value(start)}; {i} {compared} {value(end)}; {i} += {step})"
@@ -191,14 +194,16 @@ class _Printer:
                 yield from self.block(f"if ({self.condition(condition)})", yes)
                 if no:
                     yield from self.block("else", no)
-            case MatrixProduct(left, right, into, keep):
+            case MatrixProduct(left, right, into, start):
                 strides = [
                     f"{m.array}, {f'1, {m.array}_1' if m.transposed else f'{m.array}_1, 1'}"
                     for m in (left, right)
                 ]
                 inner = f"{left.array}_{0 if left.transposed else 1}"
                 sizes = f"{into}_0, {inner}, {into}_1"
-                yield f"product({', '.join(strides)}, {into}, {sizes}, {value(keep)});"
+                row = start.name if isinstance(start, Array) else "NULL"
+                begun = "0" if isinstance(start, Array) else value(start)
+                yield f"product({', '.join(strides)}, {into}, {sizes}, {begun}, {row});"
             case Run(call):
                 yield f"{value(call)};"
             case Return((returned,)):
@@ -210,7 +215,7 @@ class _Printer:
             case Opaque(name, number):
                 yield f"{name} = {number};"
             case View(name, vector, start, extents):
-                data = f"{vector} + {start}"
+                data = f"{vector} ? {vector} + {start} : NULL"
                 yield self.array(name, self.kinds[vector], data, [value(e) for e in extents])
             case Local(buffer):
                 yield self.array(buffer.name, buffer.kind, *self.made(buffer))

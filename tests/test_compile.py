@@ -181,10 +181,15 @@ def test_evaluate_refuses_other_shapes(xor, name):
 # ------------------------------------------------------------------------------------- modules
 
 
+def written(folder):
+    """What the files in a folder hold, by name."""
+    return {path.name: path.read_text("utf-8") for path in folder.iterdir() if path.is_file()}
+
+
 def test_written_into_a_folder_at_once(tmp_path):
     compiled = symgrad.compile(XOR, into=tmp_path / "new")
     path = tmp_path / "new" / "xor.py"
-    assert path.read_text("utf-8") == compiled.source
+    assert written(path.parent) == compiled.files
     assert Path(compiled.module.__file__) == path
     assert compiled.module is compiled.module
     theta, x, t = given(compiled.spec)
@@ -204,7 +209,56 @@ def test_nothing_is_written_without_being_asked_for(tmp_path, monkeypatch, cache
 def test_written_where_it_is_asked_for(tmp_path, xor):
     path = xor.write(tmp_path / "some" / "where")
     assert path == tmp_path / "some" / "where" / "xor.py"
-    assert path.read_text("utf-8") == xor.source
+    assert written(path.parent) == xor.files
+
+
+def test_written_as_one_file_if_that_is_asked_for(tmp_path, xor):
+    path = xor.write(tmp_path, single_file=True)
+    assert path == tmp_path / "xor.py"
+    assert written(tmp_path) == {"xor.py": xor.source}
+
+
+def test_two_files_are_the_mathematics_and_what_it_imports(xor):
+    module, runtime = xor.files
+    assert module == "xor.py" and f"from {runtime.removesuffix('.py')} import " in xor.files[module]
+    assert "def _gradient_of_chunk(" in xor.files[module]
+    assert "import numba" in xor.files[runtime] and "numba" not in xor.files[module]
+    assert "xor" not in xor.files[runtime]
+    assert symgrad.compile(XOR, order="cheapest").files[runtime] == xor.files[runtime]
+
+
+def test_what_no_module_imports_any_more_is_removed(tmp_path, xor):
+    """Whatever else lies in the folder: one's own files, links to nowhere, folders."""
+    (tmp_path / "folder.py").mkdir()
+    (tmp_path / "nowhere.py").symlink_to(tmp_path / "absent.py")
+    (tmp_path / "latin.py").write_bytes("# \xe9".encode("latin-1"))
+    older, other = "_symgrad_0123456789abcdef", "_symgrad_0000000000000000"
+    for name in (older, other, "_symgrad_notes"):
+        (tmp_path / f"{name}.py").touch()
+    (tmp_path / "old.py").write_text(f"if True:\n    from .{older} import build\n")
+    before = {path.name for path in tmp_path.iterdir()}
+    xor.write(tmp_path)
+    after = {path.name for path in tmp_path.iterdir()}
+    assert after == before - {f"{other}.py"} | set(xor.files)
+    xor.write(tmp_path, single_file=True)
+    assert {path.name for path in tmp_path.iterdir()} == before - {f"{other}.py"} | {"xor.py"}
+
+
+def test_a_module_that_cannot_be_read_keeps_what_it_may_import(tmp_path, xor):
+    older = tmp_path / "_symgrad_0123456789abcdef.py"
+    older.touch()
+    (tmp_path / "old.py").symlink_to("/proc/self/mem")  # a file that not even root can read
+    xor.write(tmp_path)
+    assert older.exists()
+
+
+def test_both_forms_compute_the_same(tmp_path, xor):
+    two, one = xor.write(tmp_path / "two"), xor.write(tmp_path / "one", single_file=True)
+    data = given(xor.spec)
+    value, gradient = symgrad.load(two).loss_and_gradient(*data)
+    other, same = symgrad.load(one).loss_and_gradient(*data)
+    assert value == other
+    np.testing.assert_array_equal(gradient, same)
 
 
 def test_a_folder_that_cannot_be_written(tmp_path, xor):

@@ -57,19 +57,9 @@ _ONE_THREAD = (
     ("MKL_NUM_THREADS", "1"),
 )
 
-_WITHOUT_MKL = (("SYMGRAD_MKL", "0"),)
-
 PEERS = [
-    Peer("symgrad", "symgrad", "emitted", ("numba", "scipy"), _WITHOUT_MKL, kind="ours"),
-    Peer(
-        "symgrad-1",
-        "symgrad, one thread",
-        "emitted",
-        ("numba", "scipy"),
-        _ONE_THREAD + _WITHOUT_MKL,
-        kind="ours",
-    ),
-    Peer("symgrad-mkl", "symgrad with MKL", "emitted_mkl", ("numba", "mkl"), kind="ours"),
+    Peer("symgrad", "symgrad", "emitted", ("numba",), kind="ours"),
+    Peer("symgrad-1", "symgrad, one thread", "emitted", ("numba",), _ONE_THREAD, kind="ours"),
     Peer("numpy", "NumPy by hand", "numpy_by_hand", ("numpy",)),
     Peer("numba", "Numba by hand", "numba_by_hand", ("numba", "scipy"), kind="expert"),
     Peer("jax", "JAX jit", "jax_jit", ("jax", "jaxlib"), (("JAX_ENABLE_X64", "1"),)),

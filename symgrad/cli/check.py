@@ -9,6 +9,7 @@ from symgrad.cli.options import Order, OrderOption, SeedOption, SpecArgument
 
 if TYPE_CHECKING:
     from symgrad.checking.check import Report
+    from symgrad.compiler import Compiled
 
 
 def check_command(
@@ -18,20 +19,40 @@ def check_command(
     ] = 3,
     seed: SeedOption = 0,
     order: OrderOption = Order.LOSS_FIRST,
+    bits: Annotated[
+        bool, typer.Option("--bits", help="Print hashes of results, to compare machines by.")
+    ] = False,
 ) -> None:
     """Check the gradient; exit with 1 if it is wrong.
 
     The emitted gradient, at random weights and samples, against oracles that share no code with the
-    compiler: SymPy on scalars for small networks, the complex step, and finite differences.
+    compiler: SymPy on scalars for small networks, the complex step, and finite differences. With
+    --bits, hashes instead: they are the same on every machine, whatever its processor and threads.
     """
     import symgrad
     from symgrad.checking.check import check
 
     compiled = symgrad.compile(spec, order=order.value)
+    if bits:
+        show_bits(compiled)
+        return
     report = check(compiled.spec.normalised(), compiled.module, samples, seed)
     show(report)
     if not report.passed:
         raise typer.Exit(1)
+
+
+def show_bits(compiled: "Compiled") -> None:
+    """The hashes, and the version of the arithmetic that they are of."""
+    from symgrad.checking.bits import bits
+    from symgrad.lowering.arithmetic import VERSION
+
+    found = bits(compiled.module)
+    typer.echo(f"{compiled.spec.name}, {compiled.spec.dtype}, arithmetic version {VERSION}")
+    typer.echo(f"prediction  {found.prediction}")
+    typer.echo(f"loss        {found.loss}")
+    typer.echo(f"gradient    {found.gradient}")
+    typer.echo(f"100 steps   {found.steps}")
 
 
 def show(report: "Report") -> None:

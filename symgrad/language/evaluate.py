@@ -105,7 +105,6 @@ _NUMPY: dict[type[Expr], Callable[..., Any]] = {
 }
 
 
-
 def _times(a: Any, b: Any) -> Any:
     """a·b, where 0·∞ is 0."""
     return a * b if a and b else 0 * a if b else 0 * b

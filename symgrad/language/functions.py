@@ -168,9 +168,7 @@ def _log_slopes(*arguments: Expr) -> tuple[Expr, ...]:
     terms = tuple(pairs(arguments))
     shares = [share_of(place, terms) for place in range(len(terms))]
     return tuple(
-        part
-        for (c, _), share in zip(terms, shares, strict=True)
-        for part in (share / c, share)
+        part for (c, _), share in zip(terms, shares, strict=True) for part in (share / c, share)
     )
 
 

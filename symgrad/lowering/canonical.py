@@ -1,8 +1,9 @@
 """canonical: every definition in a form that can be run: a product, a sum over samples, or loops.
 
-Matrix products get a name of their own (x_W1 = Σ x·W1, then z1 = x_W1 + b1), and so do sums that
-are needed once a sample but stand in something computed for every unit, and sums over samples
-that something is added to: the samples are gone through once, and the rest is added at the end.
+Matrix products are definitions of their own, with a row for each of their rows where one is added
+(z1 = Σ x·W1 + b1), and so are sums that are needed once a sample but stand in something computed
+for every unit, and sums over samples that something is added to: the samples are gone through once,
+and the rest is added at the end.
 """
 
 from collections.abc import Iterable
@@ -136,7 +137,8 @@ def matrices(
     program: Program, definition: Definition, least: int
 ) -> tuple[Indexed, Indexed] | None:
     """The two matrices whose product the definition is, if it is one and not a smaller one."""
-    value, target = definition.value, definition.target
+    target = definition.target
+    value, _ = sum_and_row(definition)
     if not isinstance(value, Sum) or len(bounds(value)) != 1 or len(indices_of(target)) != 2:
         return None
     ((index, _),) = bounds(value).items()
@@ -154,9 +156,21 @@ def matrices(
     return None
 
 
+def sum_and_row(definition: Definition) -> tuple[Expr, Indexed | None]:
+    """A value that is a sum and a row, the same for all rows of the target; else all of it, and
+    None."""
+    terms = terms_of(definition.value)
+    if len(terms) == 2 and len(definition.indices) == 2:
+        for row, total in (terms, terms[::-1]):
+            if isinstance(row, Indexed) and row.indices == definition.indices[1:]:
+                return total, row
+    return definition.value, None
+
+
 def multiplications(program: Program, definition: Definition) -> int:
     """Multiplications that a product of matrices takes for one sample."""
-    indices = {*definition.indices, *free_indices(definition.value.function)}
+    total, _ = sum_and_row(definition)
+    indices = {*definition.indices, *free_indices(total.function)}
     return size(program, indices)
 
 

@@ -16,10 +16,9 @@ from symgrad.lowering.canonical import (
     sums_over_samples,
 )
 
-# BLAS computes matrix products from this many multiplications a sample on. Below, calls cost more
-# than the work (30 to 40 ns each): a 2-8-1 network with 4 samples takes 0.15 µs in loops, and
-# 0.5 µs in products and passes over arrays. 16 inputs to 16 units are 0.04 µs in BLAS, 0.04 in a
-# loop over one sample and 0.7 in loops over sixteen.
+# Matrix products are computed as such from so many multiplications a sample on. Below, calls cost
+# more than the work: a 2-8-1 network with 4 samples takes 0.15 µs in loops, and 0.5 µs in products
+# and passes over arrays.
 PRODUCT_FROM = 96
 
 # The same for the other products of a network whose largest is worth it. Below, as at an output of
@@ -28,16 +27,6 @@ PRODUCT_FROM = 96
 # last layer of 4-32-16-4 has, 10,000 samples took 610 µs instead of 450.
 PRODUCT_WITHIN = 48
 
-# A product of at most this many multiplications stays on one thread in OpenBLAS; larger ones are
-# cut into pieces of this size where symgrad's own threads share the samples out.
-ONE_THREAD = 1 << 18
-
-# Pieces are no thinner than this; OpenBLAS needs 16 rows to be near its full speed.
-THINNEST = 16
-
-# Layers whose smaller side has more units than this are left to BLAS's threads: pieces of their
-# products would be too many and too thin.
-MOST_NARROW = 512
 NEVER = 1 << 60  # samples
 
 # Arrays that are computed together should stay in a core's cache.
@@ -59,8 +48,10 @@ THREAD_NS = 14_000
 MORE_NS = 40_000
 MORE_SUMS = 12
 
-# No more parts than this, however many samples: each has a gradient of its own.
+# No more parts than this, however many samples: each has a gradient of its own; and where there are
+# more than two, these hold no more numbers than that together.
 MOST_CHUNKS = 16
+MOST_NUMBERS = 1 << 26
 
 # A loop over so many units or more is left to run at run time; LLVM would otherwise unroll it
 # before it vectorises, and then not vectorise.
@@ -78,7 +69,7 @@ STACK = 1 << 10
 
 
 def least_product(program: Program) -> int:
-    """From how many multiplications a sample on products are computed by BLAS."""
+    """From how many multiplications a sample on products are computed as such."""
     whole = canonical(program, least=0)
     products = [d for d in whole.definitions if matrices(whole, d, 0)]
     largest = max((multiplications(whole, d) for d in products), default=0)
@@ -88,8 +79,6 @@ def least_product(program: Program) -> int:
 def block_rows(program: Program, numbers_a_sample: int, itemsize: int) -> int:
     """How many samples are computed together where each needs so many numbers in memory."""
     least, most = ROWS
-    if (narrow := narrowest(program)) <= MOST_NARROW:
-        most = min(most, 2 * ONE_THREAD // (THINNEST * narrow))
     weights = sum(size(program, d.indices) for d in program.definitions if sums_over_samples(d))
     rows = least
     while rows < most and (
@@ -100,30 +89,17 @@ def block_rows(program: Program, numbers_a_sample: int, itemsize: int) -> int:
     return rows
 
 
-def narrowest(program: Program) -> int:
-    """The smaller side of the weights whose smaller side is the largest: cut into pieces along the
-    longest side, all products then have pieces that are thick enough."""
-    sides = [
-        min(int(program.extent(i)) for i in weight.indices)
-        for weight in program.weights
-        if len(weight.indices) == 2
-    ]
-    return max(sides, default=1)
-
-
 def chunks_from(program: Program, least_product: int) -> tuple[int, ...]:
     """How many samples are computed in 2, 4, 8, … parts, each with a gradient of its own.
 
     Two where each is worth a thread, and more where those with two threads only would hardly lose
-    by it. One where products are so large that BLAS's own threads do better than pieces on ours.
+    by it.
     """
-    if narrowest(program) > MOST_NARROW:
-        return (NEVER,)
     sums = sum(size(program, d.indices) for d in program.definitions if sums_over_samples(d))
     a_sample = max(nanoseconds(program, least_product), LOOP_NS)  # a constant loss takes nothing
     thresholds = []
     chunks = 2
-    while chunks <= MOST_CHUNKS:
+    while chunks == 2 or (chunks <= MOST_CHUNKS and chunks * sums <= MOST_NUMBERS):
         if chunks == 2:
             least = max(2 * THREAD_NS, 4 * sums * ADD_NS)
         else:

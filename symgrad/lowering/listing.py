@@ -121,9 +121,9 @@ def _line(statement: Statement) -> str:
         case Accumulate(target, value, operator, factor):
             by = "" if factor is None else f" · {shown(factor)}"
             return f"{shown(target)} {operator}= {shown(value)}{by}"
-        case MatrixProduct(left, right, into, keep, at_once):
+        case MatrixProduct(left, right, into, start):
             product = f"{_matrix(left)} × {_matrix(right)}"
-            return f"{into} := {shown(keep)} · {into} + {product}, {shown(at_once)} at once"
+            return f"{into} := {product}, from {shown(start)}"
         case Run(call):
             return shown(call)
         case Return(values):
@@ -146,8 +146,8 @@ def _line(statement: Statement) -> str:
         case Alias(name, array, note):
             return f"{name} in {array}, {note}"
         case Pick(name, condition, yes, no):
-            other = _buffer(no) if isinstance(no, Buffer) else shown(no)
-            return f"{name} in {shown(yes)} if {shown(condition)}, else in {other}"
+            one, other = (_buffer(p) if isinstance(p, Buffer) else shown(p) for p in (yes, no))
+            return f"{name} in {one} if {shown(condition)}, else in {other}"
         case Counted(name, extent):
             return f"{name}: whole[{shown(extent)}] := 0, 1, 2, …"
     raise AssertionError(statement)

@@ -7,6 +7,7 @@ from math import inf, prod
 from sympy import Add, Expr, Indexed, Pow, Symbol
 from sympy import Sum as SymPySum
 from sympy.concrete.expr_with_limits import ExprWithLimits
+from sympy.core.function import Application
 
 from symgrad.language.dtypes import Dtype
 from symgrad.language.functions import Peak
@@ -14,16 +15,16 @@ from symgrad.language.indices import SAMPLE, SAMPLES, axis, bounds, product
 from symgrad.language.notation import undistributed
 from symgrad.language.order import factors as factors_of
 from symgrad.language.order import terms as terms_of
-from symgrad.language.program import Definition, indices_of, name_of, reads
+from symgrad.language.program import Definition, Program, indices_of, name_of, reads
 from symgrad.language.unicode import equation
 from symgrad.lowering import cost_model, outline
 from symgrad.lowering.buffers import Buffers
-from symgrad.lowering.canonical import sums_over_samples
+from symgrad.lowering.canonical import size, sums_over_samples
 from symgrad.lowering.program import (
-    WHOLE_ZERO,
     Accumulate,
     Alias,
     Allocate,
+    Array,
     Assign,
     Branch,
     Buffer,
@@ -33,16 +34,20 @@ from symgrad.lowering.program import (
     Convert,
     Element,
     Function,
+    Given,
     Local,
     Loop,
     Matrix,
     MatrixProduct,
+    Not,
     Number,
     Parameter,
+    Return,
+    Skip,
     Statement,
+    Value,
     Variable,
     calls,
-    equal,
     index,
     whole,
 )
@@ -52,7 +57,17 @@ from symgrad.lowering.values import Lowering
 # Where each weight array lies in the flat vector, and its shape.
 Layout = Mapping[str, tuple[int, tuple[int, ...]]]
 
+# Where the gradient is not wanted.
+LEFT_OUT = Not(Given("gradient"))
+
+# More units than a layer can have.
+UNITS_LIMIT = 1 << 30
+
 IN_TURN = "in the same memory, one after the other"
+IN_RESULT = "its sum over the samples; what else is in it is added at the end"
+
+# Slopes that are taken of an activation's value, not of what it is the activation of.
+_OF_THE_VALUE = {"heaviside": "positive", "leaky_step": "positive"}
 
 
 @dataclass(frozen=True)
@@ -71,10 +86,12 @@ class Part:
 @dataclass(frozen=True)
 class Body:
     """The parts of a schedule, by when they run, the functions of the module that they call, and
-    those for loops that are alike."""
+    those for loops that are alike. Where a gradient is left out, a block ends as soon as the loss
+    is known, and so does what comes after; `zeros` is done before the first block."""
 
     totals: Part
     before: Part
+    zeros: tuple[Statement, ...]
     block: Part
     after: Part
     functions: frozenset[str]
@@ -94,11 +111,15 @@ class _Writer:
     ) -> None:
         self.schedule, self.places, self.layout, self.family = schedule, places, layout, family
         self.program = schedule.program
+        self.size = sum(prod(shape) for _, shape in layout.values())
         self.doubles: set[str] = set()  # the scalars that are summed in double precision
         self.lowering = Lowering("real", self._element, self._scalar_read, dtype)
         self.section = ""
         self.samples = "rows"  # how many samples a loop goes through
         self.extents: dict[str, int] = {}
+        self.for_loss = _needed_for_loss(self.program)
+        gathers = any(output.startswith("d_") for output in self.program.outputs)
+        self.last_for_loss = self._last_for_loss() if gathers else None
 
     def run(self) -> Body:
         plan = self.schedule
@@ -112,9 +133,7 @@ class _Writer:
             [s for nest in plan.before for s in self._block(nest)],
             in_scratch=True,
         )
-        written = [
-            outline.Block(tuple(self._block(block)), self._purpose(block)) for block in plan.blocks
-        ]
+        written = [outline.Block(tuple(self._block(b)), self._purpose(b)) for b in plan.blocks]
         names = outline.Names(
             place=self.places.place,
             outside={*self.program.given, *self.program.by_name, *self.extents},
@@ -126,21 +145,29 @@ class _Writer:
         )
         block = self._part(
             [d for block in plan.blocks for d in definitions_of(block)],
-            [*self._local(), *self._begun(sums), *statements],
+            [*self._local(), *statements],
             in_scratch=True,
         )
         after = self._part(
-            [*(nest.definition for nest in plan.after), *scalars],
-            [
-                *self._own(plan.after),
-                *(s for nest in plan.after for s in self._block(nest)),
-                *(s for d in scalars for s in self._end(d)),
-            ],
+            [*(nest.definition for nest in plan.after), *scalars], [*self._after(scalars)]
         )
-        parts = (totals, before, block, after)
-        called = (calls(body) for body in (p.statements for p in parts))
+        called = (calls(part.statements) for part in (totals, before, block, after))
         shared = (calls(function.body) for function in alike)
-        return Body(*parts, frozenset().union(*called, *shared), alike)
+        functions = frozenset().union(*called, *shared)
+        zeros = tuple(self._zeros(sums))
+        return Body(totals, before, zeros, block, after, functions, alike)
+
+    def _after(self, scalars: list[Definition]) -> Iterable[Statement]:
+        """The loss first, with what it needs; then what is added to its gradient."""
+        nests = self.schedule.after
+        for_loss = [nest for nest in nests if nest.definition.name in self.for_loss]
+        rest = tuple(nest for nest in nests if nest not in for_loss)
+        yield from (s for nest in for_loss for s in self._block(nest))
+        yield from (s for d in scalars for s in self._end(d))
+        if rest:
+            yield Branch(LEFT_OUT, (Return((Variable("E", "double"),)),))
+        yield from self._own(rest)
+        yield from (s for nest in rest for s in self._block(nest))
 
     def _part(
         self, definitions: list[Definition], body: list[Statement], in_scratch: bool = False
@@ -154,6 +181,11 @@ class _Writer:
             any(d.value.has(SAMPLES) for d in definitions),
             in_scratch,
         )
+
+    def _last_for_loss(self) -> Definition | None:
+        """What is computed last of what the loss needs of a sample; None if that is nothing."""
+        computed = [d for block in self.schedule.blocks for d in definitions_of(block)]
+        return next((d for d in reversed(computed) if d.name in self.for_loss), None)
 
     # Loops that others are like
 
@@ -207,11 +239,14 @@ class _Writer:
 
     def _buffer(self, name: str, indices: tuple[Symbol, ...]) -> Buffer:
         stored = self._stored(name, indices)
-        return Buffer(name, "real", tuple(whole(int(self.program.extent(i))) for i in stored))
+        return Buffer(name, "real", tuple(units(self.program, i) for i in stored))
 
     def _handed_over(self, definition: Definition) -> Iterable[Statement]:
         if definition.name in self.places.takes_over:
-            yield Alias(definition.name, self.places.place(definition.name), IN_TURN)
+            place = self.places.place(definition.name)
+            yield Alias(
+                definition.name, place, IN_RESULT if place in self.program.outputs else IN_TURN
+            )
 
     def _in_blocks(self) -> Iterable[Definition]:
         return (d for block in self.schedule.blocks for d in definitions_of(block))
@@ -229,7 +264,7 @@ class _Writer:
             return Variable(self.samples, "whole")
         extent = int(self.program.extent(index))
         if extent <= unrolled:
-            return whole(extent)
+            return units(self.program, index)
         name = f"units{axis(index)}"
         self.extents[name] = extent
         return Variable(name, "whole")
@@ -253,7 +288,22 @@ class _Writer:
         """The equation, headed by its layer and direction where these change."""
         here, self.section = self.section, section(definition)
         head = f"{self.section}: " if self.section != here else ""
-        return Comment(head + equation(definition))
+        return Comment(head + equation(definition) + self._remark(definition))
+
+    def _remark(self, definition: Definition) -> str:
+        """Where the code does not do all that its equation says, or otherwise than books do."""
+        if sums_over_samples(definition) and not definition.indices:
+            sums, rest = _sums_and_rest(definition.value)
+            if rest or any(factor != 1 for factor, _ in sums):
+                return ": the sum over n here, the rest when it is complete"
+        for call in definition.value.atoms(Application):
+            name = call.func.__name__
+            if name in _OF_THE_VALUE and isinstance(call.args[0], Indexed):
+                value = name_of(call.args[0])
+                if value.startswith("a"):
+                    where = _OF_THE_VALUE[name]
+                    return f", which is that of z{value[1:]}: both are {where} at once"
+        return ""
 
     # Blocks
 
@@ -266,16 +316,22 @@ class _Writer:
                 yield from self._nest(definition)
             case Rows(definitions):
                 yield from self._rows(definitions)
+                if self.last_for_loss in definitions and block is not self.schedule.blocks[-1]:
+                    in_blocks = bool(self.places.size)
+                    ended = Skip() if in_blocks else Return((Variable("E_sum", "double"),))
+                    yield Branch(LEFT_OUT, (ended,))
 
     def _product(self, block: Product) -> Iterable[Statement]:
         left, right = (
             Matrix(name_of(matrix), transposed)
             for matrix, transposed in zip((block.left, block.right), block.transposed, strict=True)
         )
-        keeps = sums_over_samples(block.definition)
-        keep = Variable("keep", "real") if keeps else Number(0.0, "real")
+        accumulates = sums_over_samples(block.definition)
+        start: Value | Array = Variable("begun", "real") if accumulates else Number(0.0, "real")
+        if block.row is not None:
+            start = Array(name_of(block.row))
         yield self._comment(block.definition)
-        yield MatrixProduct(left, right, block.definition.name, keep, index("at_once"))
+        yield MatrixProduct(left, right, block.definition.name, start)
 
     def _nest(self, definition: Definition) -> Iterable[Statement]:
         if definition.indices:
@@ -288,6 +344,8 @@ class _Writer:
         body: list[Statement] = []
         for group in loops(definitions):
             body += self._group(group)
+            if self.last_for_loss in group and group[-1] is not definitions[-1]:
+                body.append(Branch(LEFT_OUT, (Skip("the loss is known"),)))
         yield Loop("n", index(self.samples), tuple(body))
 
     def _group(self, group: list[Definition]) -> Iterable[Statement]:
@@ -348,14 +406,14 @@ class _Writer:
         double: bool = False,
     ) -> Iterable[Statement]:
         """A sum, term by term: what is multiplied in single precision for a total in double is
-        multiplied first, and only samples are sure to be added in their order."""
+        multiplied first."""
         indices = tuple(index for index in reversed(bounds(reduction)) if index != SAMPLE)
         unrolled = cost_model.UNROLLED if nested else cost_model.OPAQUE_FROM - 1
         *first, last = factors_of(body)
         whole = double or not first or (isinstance(last, Pow) and last.exp.is_negative)
         value = self.lowering.value(body if whole else product(first))
         times = None if whole else self.lowering.value(last)
-        add = Accumulate(total, value, "+", times, in_order=whole and not indices)
+        add = Accumulate(total, value, "+", times)
         yield from self._around(indices, [add], unrolled)
 
     def _peak(self, definition: Definition) -> Iterable[Statement]:
@@ -368,28 +426,27 @@ class _Writer:
 
     # Sums over samples
 
-    def _begun(self, sums: list[Definition]) -> Iterable[Statement]:
-        """Sums begin at 0 in the first block; products begin by themselves."""
+    def _zeros(self, sums: list[Definition]) -> Iterable[Statement]:
+        """Sums over samples begin at 0; products begin by themselves."""
         in_products = {b.definition.name for b in self.schedule.blocks if isinstance(b, Product)}
-        names = [d.name for d in sums if d.indices and d.name not in in_products]
-        k = index("k")
-        zero = (Assign(Element("gradient", (k,), "real"), Number(0.0, "real")),)
-        loops = tuple(
-            Loop("k", whole(end), zero, start=whole(start)) for start, end in self._spans(names)
+        begun = [d for d in sums if d.indices and d.name not in in_products]
+        zero = Number(0.0, "real")
+        if sum(size(self.program, d.indices) for d in begun) == self.size:  # all of it at once
+            k = index("k")
+            each = (Assign(Element("gradient", (k,), "real"), zero),)
+            yield Branch(Given("gradient"), (Loop("k", whole(self.size, "SIZE"), each),))
+            return
+        loops = (
+            self._around(d.indices, [Assign(self._zeroed(d), zero)], unrolled=UNITS_LIMIT)
+            for d in begun
         )
-        if loops and self.places.size:
-            yield Branch(equal(index("start"), WHOLE_ZERO), loops)
-        else:
-            yield from loops
+        if zeroed := tuple(loop for each in loops for loop in each):
+            yield Branch(Given("gradient"), zeroed)
 
-    def _spans(self, names: list[str]) -> list[tuple[int, int]]:
-        """Where arrays lie in the gradient, those beside each other as one: starts and ends."""
-        places = [self.layout[self.places.place(name).removeprefix("d_")] for name in names]
-        spans: list[tuple[int, int]] = []
-        for offset, shape in sorted(places):
-            start = spans.pop()[0] if spans and spans[-1][1] == offset else offset
-            spans.append((start, offset + prod(shape)))
-        return spans
+    def _zeroed(self, definition: Definition) -> Element:
+        """A sum by the name of the memory it is in."""
+        indices = tuple(index(i.name) for i in definition.indices)
+        return Element(self.places.place(definition.name), indices, "real")
 
     def _add(self, definition: Definition) -> Iterable[Statement]:
         """A sample's part in a sum over samples."""
@@ -439,6 +496,20 @@ class _Writer:
             return Assign(Variable(definition.name, "double"), self.lowering.value(value))
         narrow = Convert(self.lowering.value(value), "real")
         return Assign(Variable(definition.name, "real"), narrow)
+
+
+def units(program: Program, index: Symbol) -> Number:
+    """How many units an index counts, by the name that this has in a module."""
+    return whole(int(program.extent(index)), f"I{axis(index)}")
+
+
+def _needed_for_loss(program: Program) -> set[str]:
+    """The loss, and all that it is computed from."""
+    needed = {"E"}
+    for definition in reversed(program.definitions):
+        if definition.name in needed:
+            needed |= {name_of(read) for read in reads(definition.value)}
+    return needed
 
 
 def section(definition: Definition) -> str:

@@ -4,53 +4,53 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from symgrad.language.program import Program
-from symgrad.lowering.drivers import lower_drivers
-from symgrad.lowering.kernels import Kernels, chunks, kernels
+from symgrad.lowering.drivers import KERNELS, PENALTIES, drivers
+from symgrad.lowering.kernels import Kernels, kernels
 from symgrad.lowering.lower import Layout
 from symgrad.lowering.program import Function, calls
 from symgrad.lowering.schedule import Schedule
-from symgrad.lowering.training import Shape, lower_training
+from symgrad.lowering.specialize import Network, specialize
+from symgrad.lowering.training import training
 from symgrad.lowering.update import Update, lower_update
 from symgrad.spec.spec import Spec
-from symgrad.spec.training import Training
 
-# The functions of a module: what each is called, and the schedule that it runs.
-KERNELS = {"prediction": "predict", "loss": "loss", "gradient": "gradient"}
+# The kernels of a module: what each is called, and the schedule that it runs.
+SCHEDULES = {"prediction": "predict", "gradient": "gradient"}
 
 
 @dataclass(frozen=True)
 class LoweredModule:
-    """The three families, the functions that others call, and those that train, if the spec has an
-    optimizer of which `step` is one step."""
+    """The kernels, a step of the optimizer if the spec has one, and what the functions that are the
+    same for all networks have to know of this one."""
 
     prediction: Kernels
-    loss: Kernels
     gradient: Kernels
-    drivers: tuple[Function, ...]
     step: Update | None
-    training: Mapping[str, Function]
+    network: Network
 
     @property
-    def families(self) -> tuple[Kernels, Kernels, Kernels]:
-        return self.prediction, self.loss, self.gradient
+    def kernels(self) -> tuple[Kernels, Kernels]:
+        return self.prediction, self.gradient
+
+    @property
+    def own(self) -> Iterator[Function]:
+        """The network's own functions, in the order that they stand in a module."""
+        for each in self.kernels:
+            yield from each.functions
+        if self.step is not None:
+            yield self.step.function
 
     @property
     def functions(self) -> Iterator[Function]:
-        """All of them in the order that they stand in a module."""
-        if self.gradient.total is not None:
-            yield self.gradient.total
-        for each in self.families:
-            yield from each.functions
-        yield chunks()
-        yield from self.drivers
-        if self.step is not None:
-            yield self.step.function
-        yield from self.training.values()
+        """These, and those that call them, for this network."""
+        yield from self.own
+        shared = (*drivers(), *(training() if self.step is not None else ()))
+        yield from specialize(shared, self.network)
 
     @property
     def elementary(self) -> frozenset[str]:
         """The elementary functions of reals that they call."""
-        return frozenset().union(*(calls(function.body) for function in self.functions))
+        return frozenset().union(*(calls(function.body) for function in self.own))
 
 
 def lower_module(
@@ -59,38 +59,59 @@ def lower_module(
     layout: Layout,
     update: Program | None,
 ) -> LoweredModule:
-    """`schedules` has "predict", "loss" and "gradient"; `update` is a step of the optimizer."""
+    """`schedules` has "predict" and "gradient"; `update` is a step of the optimizer."""
     single = spec.dtype == "float32"
-    prediction, loss, gradient = (
-        kernels(name, schedules[schedule], layout, single) for name, schedule in KERNELS.items()
+    prediction, gradient = (
+        kernels(name, schedules[schedule], layout, single) for name, schedule in SCHEDULES.items()
     )
-    # What the loss needs of all samples, the gradient does too: one function is for both.
-    assert loss.total in (None, gradient.total)
-    drivers = lower_drivers(
-        (prediction, loss, gradient),
-        spec.inputs,
-        spec.outputs,
-        spec.weights,
-        spec.loss.sample_weights,
-        tuple(spec.loss.arguments),
-    )
-    step, training = None, {}
+    step = None
     if update is not None and spec.training is not None:
         step = lower_update(update, spec.training, spec.weights)
-        training = lower_training(_shape(spec, spec.training, step))
-    return LoweredModule(prediction, loss, gradient, drivers, step, training)
-
-
-def _shape(spec: Spec, training: Training, step: Update) -> Shape:
-    settings = [*training.settings()]
-    return Shape(
-        inputs=spec.inputs,
-        outputs=spec.outputs,
-        layers=len(spec.layers),
-        weights=spec.weights,
-        weighted=spec.loss.sample_weights,
-        penalties=tuple(spec.loss.arguments),
-        state=len(step.remembered) * spec.weights,
-        settings=len(settings),
-        batch=settings.index("batch"),
+    network = Network(
+        numbers=_numbers(spec, prediction, gradient, step),
+        absent=_absent(spec),
+        taken={
+            f.name: known_names(f)
+            for each in (prediction, gradient)
+            for f in each.functions
+            if f.name in KERNELS
+        },
+        given=KERNELS,
     )
+    return LoweredModule(prediction, gradient, step, network)
+
+
+def _numbers(
+    spec: Spec, prediction: Kernels, gradient: Kernels, step: Update | None
+) -> dict[str, int | tuple[int, ...]]:
+    """The constants of `drivers` and `training`."""
+    numbers: dict[str, int | tuple[int, ...]] = {
+        "SIZE": spec.weights,
+        "INPUTS": spec.inputs,
+        "OUTPUTS": spec.outputs,
+        "WEIGHTED": int(spec.loss.sample_weights),
+        "PREDICTION_SCRATCH": prediction.scratch,
+        "GRADIENT_SCRATCH": gradient.scratch,
+        "PREDICTION_CHUNKS": prediction.chunks,
+        "GRADIENT_CHUNKS": gradient.chunks,
+    }
+    if step is not None and spec.training is not None:
+        settings = [*spec.training.settings()]
+        numbers |= {
+            "STATE": len(step.remembered) * spec.weights,
+            "SETTINGS": len(settings),
+            "BATCH": settings.index("batch"),
+        }
+    return numbers
+
+
+def _absent(spec: Spec) -> frozenset[str]:
+    weights = set() if spec.loss.sample_weights else {"w", "ws"}
+    return frozenset(weights | ({*PENALTIES} - {*spec.loss.arguments}))
+
+
+def known_names(function: Function) -> tuple[str, ...]:
+    """A kernel's parameters by the names that drivers know them by: `xs` are the x of a chunk."""
+    known = KERNELS.get(function.name, ())
+    names = (parameter.name for parameter in function.parameters)
+    return tuple(name if name in known else name.removesuffix("s") for name in names)

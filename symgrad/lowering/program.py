@@ -10,7 +10,7 @@
                  |  Loop index start end step statement*
                  |  Each name vector statement*
                  |  Branch condition statement* statement*
-                 |  MatrixProduct matrix matrix array keep     array = keep·array + matrix·matrix
+                 |  MatrixProduct matrix matrix array start    array = start + matrix·matrix
                  |  Run call | Return value* | Refuse part* | Skip
                  |  memory
     memory     ::=  Local name extent*                     of one call, small: on the stack
@@ -34,15 +34,17 @@
 
 Every value has one kind: `real` is the module's own precision, float32 or float64, `double` is
 float64, `whole` and `word` are integers of 64 bits with and without a sign. Nothing is converted
-unsaid but for this: where a real and a double meet, the real is widened, which is exact.
+unsaid but for this: where a real and a double meet, the real is widened, which is exact. A view, a
+part or a row of what was left out is left out.
 
 Sums and products are chains, computed from the left: a·b/c is (a·b)/c. Nothing is reordered, nor
-multiplied and added in one, but where an `Accumulate` says so. A name has one kind all through a
-function, and an array one shape; memory ends with the function that it is declared in.
+multiplied and added in one, but where an `Accumulate` or a product of matrices says so. A name has
+one kind all through a function, and an array one shape; memory ends with the function that it is
+declared in.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 Kind = Literal["real", "double", "whole", "word", "truth"]
@@ -54,8 +56,11 @@ Sign = Literal["+", "-"]
 
 @dataclass(frozen=True)
 class Number:
+    """`label` is a name for readers, of a number that follows from the network."""
+
     value: float | int
     kind: Kind
+    label: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)
@@ -322,14 +327,13 @@ class Together:
 
 @dataclass(frozen=True)
 class Accumulate:
-    """A term is added to a sum: a value, or a product of two, which a target may multiply and add
-    in one operation. What is not in order is part of a sum whose terms may be added in any."""
+    """A term is added to a sum, after those before it: a value, or a product of two, which is
+    multiplied and added in one operation that rounds once. Or it is subtracted, or multiplied."""
 
     target: Variable | Element
     value: Value
     operator: Literal["+", "-", "*"] = "+"
     times: Value | None = None
-    in_order: bool = True
 
 
 @dataclass(frozen=True)
@@ -369,14 +373,14 @@ class Matrix:
 
 @dataclass(frozen=True)
 class MatrixProduct:
-    """into = keep·into + left·right, in calls of BLAS of at most `at_once` multiplications. `keep`
-    is 0 or 1; where it is 0, what was there before is not read."""
+    """into = start + left·right: on top of 0, of what `into` holds where it is 1, or of a row for
+    each of its rows. Every number of it is one chain of fused multiply-adds, from its start along
+    the sum, in order."""
 
     left: Matrix
     right: Matrix
     into: str
-    keep: Value
-    at_once: Value
+    start: "Value | Array"
 
 
 @dataclass(frozen=True)
@@ -447,12 +451,12 @@ class Alias:
 
 @dataclass(frozen=True)
 class Pick:
-    """`no` may be memory that is made for it."""
+    """Each may be memory that is made for it, and that is left out if it is `Nothing`."""
 
     name: str
     condition: Condition
-    yes: Array | Part | Row
-    no: Array | Part | Row | Buffer
+    yes: Array | Part | Row | Buffer
+    no: Array | Part | Row | Buffer | Nothing
 
 
 @dataclass(frozen=True)
@@ -465,6 +469,7 @@ class Counted:
 class Opaque:
     name: str
     number: int
+    label: str = field(default="", compare=False)
 
 
 Memory = Local | Allocate | View | Windows | Alias | Pick | Counted | Opaque
@@ -491,7 +496,7 @@ class Parameter:
 
 # How a function is compiled. Threaded ones run their parallel loops on several threads;
 # `written_out` ones are a part of each caller.
-Role = Literal["public", "inner", "elementary", "threaded", "written_out"]
+Role = Literal["public", "inner", "inlined", "threaded", "written_out"]
 
 
 @dataclass(frozen=True)
@@ -554,8 +559,8 @@ def values(statement: Statement) -> tuple["Argument | Condition", ...]:
             return (Array(vector),)
         case Branch(condition):
             return (condition,)
-        case MatrixProduct(left, right, into, keep, at_once):
-            return Array(left.array), Array(right.array), Array(into), keep, at_once
+        case MatrixProduct(left, right, into, start):
+            return Array(left.array), Array(right.array), Array(into), start
         case Run(call):
             return (call,)
         case Return(returned):
@@ -573,7 +578,8 @@ def values(statement: Statement) -> tuple["Argument | Condition", ...]:
         case Alias(_, array):
             return (Array(array),)
         case Pick(_, condition, yes, no):
-            return condition, yes, *(no.extents if isinstance(no, Buffer) else (no,))
+            pieces = (p.extents if isinstance(p, Buffer) else (p,) for p in (yes, no))
+            return condition, *(value for piece in pieces for value in piece)
         case Counted(_, extent):
             return (extent,)
     return ()
@@ -620,8 +626,8 @@ BUILT_IN = frozenset({"sqrt", "abs", "min", "max"})
 WHOLE_ZERO = Number(0, "whole")
 
 
-def whole(number: int) -> Number:
-    return Number(number, "whole")
+def whole(number: int, label: str = "") -> Number:
+    return Number(number, "whole", label)
 
 
 def index(name: str) -> Variable:

@@ -2,7 +2,7 @@
 
     schedule   ::= totals before blocks after
     block      ::= Product | Rows | Nest
-    Product      one matrix product, by BLAS
+    Product      one matrix product
     Rows         one loop over samples, in which everything about a sample is done together
     Nest         loops over weights alone
 
@@ -29,17 +29,25 @@ from symgrad.language.order import factors as factors_of
 from symgrad.language.order import terms as terms_of
 from symgrad.language.program import Definition, Program, indices_of, name_of, prune, reads
 from symgrad.lowering import cost_model
-from symgrad.lowering.canonical import canonical, matrices, over_samples, sums_over_samples
+from symgrad.lowering.canonical import (
+    canonical,
+    matrices,
+    over_samples,
+    sum_and_row,
+    sums_over_samples,
+)
 
 
 @dataclass(frozen=True)
 class Product:
-    """target = left·right, two matrices as they are in memory or transposed."""
+    """target = left·right + row, two matrices as they are in memory or transposed, and a row for
+    each row of the target, if there is one."""
 
     definition: Definition
     left: Indexed
     right: Indexed
     transposed: tuple[bool, bool]
+    row: Indexed | None
 
 
 @dataclass(frozen=True)
@@ -164,7 +172,8 @@ def _blocks(program: Program, definitions: list[Definition], least: int) -> tupl
 
 def _product(definition: Definition, left: Indexed, right: Indexed) -> Product:
     rows, columns = definition.indices
-    return Product(definition, left, right, (left.indices[0] != rows, right.indices[1] != columns))
+    transposed = (left.indices[0] != rows, right.indices[1] != columns)
+    return Product(definition, left, right, transposed, sum_and_row(definition)[1])
 
 
 def loops(definitions: Iterable[Definition]) -> Iterator[list[Definition]]:

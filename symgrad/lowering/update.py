@@ -82,9 +82,10 @@ def _begun(
     """Names for what is given, and the step is counted."""
     needed = {name_of(read) for d in program.definitions for read in reads(d.value)}
     large = size >= cost_model.OPAQUE_FROM
-    yield Opaque(_WEIGHTS.name, size) if large else Assign(_WEIGHTS, whole(size))
+    known = whole(size, "SIZE")
+    yield Opaque(_WEIGHTS.name, size, "SIZE") if large else Assign(_WEIGHTS, known)
     for place, name in enumerate(remembered):
-        yield View(name, "state", place * size, (whole(size),))
+        yield View(name, "state", place * size, (known,))
     for place, name in enumerate(training.settings()):
         if name in needed:
             yield Assign(_double(name), Element("settings", (whole(place),), "double"))

@@ -33,6 +33,9 @@ from symgrad.lowering.program import (
     Variable,
 )
 
+# How many steps an optimizer has taken.
+STEPS = "s"
+
 
 class Lowering:
     """Lowers expressions that are computed in one kind, real or double.
@@ -119,7 +122,8 @@ class Lowering:
         if exponent == Rational(1, 2):
             return self._own("sqrt", base)
         if not is_constant(exponent):
-            return Power(self.value(base), self.value(exponent))
+            name = "power_whole" if _is_whole(exponent) else "power"
+            return Call(name, (self.value(base), self.value(exponent)), self.kind)
         if not exponent.is_Integer:
             return Power(self.value(base), self.constant(exponent))
         if exponent == 2 and isinstance(base, Indexed | Symbol):
@@ -159,3 +163,10 @@ def _is_quotient(exponent: Expr) -> bool:
     """Whether a power is written 1/u^k; others keep a negative exponent: u^k may overflow."""
     whole = exponent.is_Integer or exponent == Rational(-1, 2)
     return bool(whole and exponent.is_negative)
+
+
+def _is_whole(exponent: Expr) -> bool:
+    """Whether an exponent that is computed is a whole number: of steps, or rounded down."""
+    if isinstance(exponent, Symbol):
+        return exponent.name == STEPS
+    return exponent.func.__name__ == "floor"

@@ -197,8 +197,11 @@ class _Checker:
             raise self.fail(f"the product of {(m, k)} and {(other, n)} goes into {into}")
         if product.into in (product.left.array, product.right.array):
             raise self.fail("a product is written over one of its factors")
-        if product.keep.kind != "real":
-            raise self.fail("what is kept of a product is a real")
+        if isinstance(product.start, Array):
+            if self._array(product.start.name, scope).extents != (n,):
+                raise self.fail("a product starts from a row of its result")
+        elif product.start.kind != "real":
+            raise self.fail("what a product starts from is a real")
 
     def _matrix(self, matrix: Matrix, scope: _Scope) -> tuple[Known, Known]:
         extents = self._array(matrix.array, scope).extents
@@ -227,11 +230,7 @@ class _Checker:
             case Alias(name, array):
                 self._declare(name, self._array(array, scope), scope)
             case Pick(name, _, yes, no):
-                one = self._held(yes, scope)
-                if isinstance(no, Buffer):
-                    other = _Held(no.kind, tuple(self._known(e, scope) for e in no.extents))
-                else:
-                    other = self._held(no, scope)
+                one, other = self._held(yes, scope), self._held(no, scope)
                 if (one.kind, len(one.extents)) != (other.kind, len(other.extents)):
                     raise self.fail(f"{name} is one of two arrays that differ in kind or axes")
                 self._declare(name, one if one == other else other, scope)
@@ -270,9 +269,11 @@ class _Checker:
             raise self.fail(f"the array {name} is not declared before")
         return scope.arrays[name]
 
-    def _held(self, argument: Argument, scope: _Scope) -> _Held:
+    def _held(self, argument: Argument | Buffer, scope: _Scope) -> _Held:
         """The kind and the extents of an array, or of a part of one."""
         match argument:
+            case Buffer(_, kind, extents):
+                return _Held(kind, tuple(self._known(extent, scope) for extent in extents))
             case Array(name):
                 return self._array(name, scope)
             case Part(name, start, end):

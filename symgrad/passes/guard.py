@@ -130,9 +130,7 @@ def _is_step_of_backpropagation(value: Expr) -> bool:
 
 
 def _product(value: Mul, known: _Known) -> Expr:
-    numbers = [
-        each for each in factors(value) if is_constant(each) or of_samples(each)
-    ]
+    numbers = [each for each in factors(value) if is_constant(each) or of_samples(each)]
     others = [each for each in factors(value) if each not in numbers]
     if len(others) < 2:
         return value

@@ -35,7 +35,8 @@ _STYLE = """
 
 
 def html(program: Program, source: str = "") -> str:
-    """A program, and the source that was emitted of it, as a part of an HTML page."""
+    """A program, and the module that was emitted of it, its mathematics alone, as a part of an HTML
+    page."""
     root = Element("div", {"class": _CLASS})
     SubElement(root, "style").text = _STYLE.format(f".{_CLASS}")
     widths = network(program)
@@ -128,11 +129,10 @@ def _picture(root: Element, drawn: Graph, definitions: int) -> None:
 
 
 def _source(root: Element, source: str) -> None:
-    details = _folded(root, f"The emitted source, {source.count(chr(10)):,} lines")
+    details = _folded(root, f"The emitted module, {source.count(chr(10)):,} lines")
     if len(source) <= LETTERS:
         SubElement(SubElement(details, "pre"), "code").text = source
-    else:
-        SubElement(details, "p").text = "compiled.source is its text."
+    SubElement(details, "p").text = "compiled.source is its text with all that it imports."
 
 
 def _folded(root: Element, title: str) -> Element:

@@ -29,7 +29,7 @@ from symgrad.masks import refuse_masked
 from symgrad.sklearn.epochs import Data, Epochs, NotFinite, penalty, told
 from symgrad.sklearn.network import compiled, flat, views
 from symgrad.sklearn.optimizer import Optimizer, name_of
-from symgrad.sklearn.warm import warm
+from symgrad.sklearn.threads import decide_threads
 
 # Its attributes are scikit-learn's, whose class stands behind it in both estimators.
 _Mixin: Any = object
@@ -88,7 +88,7 @@ class _WithModule(_Mixin):
         data = Data.of(X, y, sample_weight, theta.dtype)
         blocks = list(data.blocks())
         l2, first = self.alpha / data.weight, data.chosen(blocks[0])
-        warm(module, len(first[1]), len(data), self.max_iter)
+        decide_threads(module, len(first[1]), len(data), self.max_iter)
 
         def loss_and_gradient(theta: np.ndarray) -> tuple[float, np.ndarray]:
             """A mean over blocks of samples, each with the same penalty."""
@@ -156,7 +156,7 @@ class _WithModule(_Mixin):
             constant=self._constants(data),
         )
         epochs_at_most = 1 if incremental else self.max_iter
-        warm(module, epochs.batch, len(data), epochs_at_most)
+        decide_threads(module, epochs.batch, len(data), epochs_at_most)
         order = np.arange(len(data))
         self.n_iter_ = 0
         try:

@@ -10,7 +10,7 @@ from symgrad.spec.formula import FUNCTIONS
 IDENTIFIER = "^[A-Za-z_][A-Za-z0-9_]*$"  # as a JSON Schema says it; the words below say it better
 
 # Other packages that an emitted module imports, or that a module of that name would hide.
-_TAKEN = frozenset({"numpy", "numba", "scipy", "symgrad"})
+_TAKEN = frozenset({"llvmlite", "numpy", "numba", "scipy", "symgrad"})
 
 
 def module_problem(name: str) -> str | None:
@@ -21,6 +21,8 @@ def module_problem(name: str) -> str | None:
         return wrong
     if name in _TAKEN or name in sys.stdlib_module_names:
         return "is the name of another module, which the emitted one would hide; choose another"
+    if name.startswith("_symgrad_"):
+        return "begins like the file that emitted modules import, _symgrad_….py; choose another"
     return None
 
 

@@ -64,6 +64,7 @@ def without_null(schema: dict[str, Any]) -> None:
 _Formula = Annotated[str, Field(json_schema_extra={"minLength": 1, "maxLength": MAX_LENGTH})]
 _Finite = Annotated[float, Field(allow_inf_nan=False)]
 
+
 def _number_or_argument(value: object, number: ValidatorFunctionWrapHandler) -> object:
     """A number's own refusals, and no list of all that might have been."""
     return ARGUMENT if value == ARGUMENT else number(value)
@@ -156,11 +157,11 @@ class Loss(Model):
     constants: Constants = {}
     l1: _Penalty = Field(
         default=0.0,
-        description="λ in λ·Σ|W|, biases excluded; \"argument\" leaves it to be given at run time",
+        description='λ in λ·Σ|W|, biases excluded; "argument" leaves it to be given at run time',
     )
     l2: _Penalty = Field(
         default=0.0,
-        description="λ in λ/2·ΣW², biases excluded; \"argument\" leaves it to be given at run time",
+        description='λ in λ/2·ΣW², biases excluded; "argument" leaves it to be given at run time',
     )
     sample_weights: bool = Field(
         default=False,

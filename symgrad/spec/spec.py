@@ -2,17 +2,17 @@
 
     spec.toml or .json ──read_file──▶ plain data ──validate──▶ Spec
 
-The models say what a spec may hold: `Spec` below, its parts in `spec_parts.py`. pydantic checks the
+The models say what a spec may hold: `Spec` below, its parts in `parts.py`. pydantic checks the
 types, strictly, and the functions called `_check_…` what types cannot say. Whatever is wrong comes
 out as one `SpecError`, a line for each problem, with the place in the file.
 
     spec.py            the whole, and what only the whole can check
-    spec_training.py   how it is trained
-    spec_parts.py      layers, activations, the loss
-    spec_file.py       path → text and plain data
-    spec_names.py      which names will do
-    spec_messages.py   problems → lines for the user
-    spec_place.py      key → line in the file
+    training.py        how it is trained
+    parts.py           layers, activations, the loss
+    file.py            path → text and plain data
+    names.py           which names will do
+    messages.py        problems → lines for the user
+    location.py        key → line in the file
 
 Each imports only from those below it.
 """

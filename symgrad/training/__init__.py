@@ -11,7 +11,7 @@ file stand those that it imports from.
     train.py        what a user calls: train, cross_validate, resume; callback.py: told how it goes
     cross_validation.py   a fit a fold, and one record of all
     runner.py       one fit with all around it; monitor.py: its checkpoints and pictures
-    fit_task.py     one fit, prepared; precompile.py: what it will call, in a process of its own
+    fit_task.py     one fit, prepared
     run.py          what comes out; predict.py: what it says of new data; plot.py: how it looks
     experiment.py   what is trained on what; dataset.py: samples as the network takes them
     fit.py          the epochs, in compiled code; whole_batch.py: the iterations, in SciPy

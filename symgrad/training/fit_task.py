@@ -15,7 +15,6 @@ from symgrad.training.data import folds, holdout
 from symgrad.training.dataset import Datasets, build_datasets
 from symgrad.training.experiment import Experiment
 from symgrad.training.module import Array, Module
-from symgrad.training.precompile import precompile_training
 
 
 @dataclass(frozen=True)
@@ -63,8 +62,6 @@ def prepare_fit(experiment: Experiment, module: Any, fold: int | None = None) ->
         )
     fill = experiment.options.missing == "mean"
     datasets = build_datasets(samples, rows, held_out, module.SPEC, training.standardize, fill)
-    sizes = [len(each) for each in (datasets.training, datasets.validation) if each is not None]
-    precompile_training(module, sizes, training)
     loss = module.loss(module.init(training.seed), *datasets.training.arrays)
     if not math.isfinite(loss):
         raise DataError(

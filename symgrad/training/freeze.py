@@ -24,7 +24,7 @@ from symgrad.language.functions import SELU_ALPHA, SELU_SCALE
 from symgrad.language.program import Program, prune
 from symgrad.language.unicode import listing
 from symgrad.lowering import cost_model
-from symgrad.lowering.kernels import chunks, kernels
+from symgrad.lowering.kernels import kernels
 from symgrad.lowering.schedule import schedule
 from symgrad.passes.expand import expand
 from symgrad.passes.share import share
@@ -32,9 +32,18 @@ from symgrad.passes.stabilize import stabilize
 from symgrad.spec.formula import quoted
 from symgrad.spec.names import module_problem
 from symgrad.spec.spec import Spec
-from symgrad.targets.elementary import numbers, with_callees
+from symgrad.targets.elementary import ULP, numbers, with_callees
 from symgrad.targets.numba import source as print_numba
-from symgrad.targets.numba.emit import in_docstring, in_text, parameters, plain, render
+from symgrad.targets.numba.emit import (
+    in_docstring,
+    in_lines,
+    parameters,
+    plain,
+    public_names,
+    render,
+    runtime,
+    with_constants,
+)
 from symgrad.targets.write import write
 from symgrad.training.consistency import check_consistency
 from symgrad.training.folder import WEIGHTS
@@ -48,6 +57,9 @@ NAME_SHOWN = 60
 
 # A line of numbers has about so many characters.
 LINE = 100
+
+# The constants of a module that gives outputs, and of one that gives labels.
+_CONSTANTS = (("INPUTS", "OUTPUTS", "SPEC"), ("INPUTS", "LABELS", "SPEC"))
 
 # How every frozen module begins.
 _HEAD = re.compile(r'"""[^\n]*\n\nFrozen by symgrad ')
@@ -69,6 +81,8 @@ def source(trained: Trained, name: str | None = None, file_name: str = WEIGHTS) 
     network = kernels("prediction", schedule(program, ("y",)), layout, single)
     labels = trained.columns.labels
     probabilities = labels is not None and gives_probabilities(trained.spec)
+    printed = {f.name: print_numba.source(f, single, [*layout]) for f in network.functions}
+    functions = with_callees(network.elementary)
     entries = _entries(classifies=labels is not None, probabilities=probabilities)
     keys = {
         "title": _title(name, spec),
@@ -79,12 +93,10 @@ def source(trained: Trained, name: str | None = None, file_name: str = WEIGHTS) 
         "weights_digest": digest(trained.theta),
         "dtype": spec.dtype,
         "single": single,
-        "letter": "s" if single else "d",  # of BLAS's functions
-        "itemsize": 4 if single else 8,
+        "number": "F" if single else "np.float64",
         "inputs": spec.inputs,
         "outputs": spec.outputs,
         "columns": max(spec.outputs, 2) if probabilities else spec.outputs,
-        "size": spec.weights,
         "expression": _equations(trained, spec, program),
         "operations": operations(program),
         "description": list(_description(trained)),
@@ -94,16 +106,19 @@ def source(trained: Trained, name: str | None = None, file_name: str = WEIGHTS) 
         "labels": None if labels is None else plain(portable(labels)),
         "label_dtype": None if labels is None else f"np.{dtype_name(labels)}",
         "probabilities": probabilities,
-        "entries": entries,
-        "functions": with_callees(network.elementary),
+        "entries": plain(entries),
+        "public": public_names([*_CONSTANTS[labels is not None], *(name for name, _ in entries)]),
+        "functions": functions,
+        "inlined": plain(functions),
+        "compiled": plain([*(f.name for f in network.functions), *_around(labels is not None)]),
+        "rounded": any(function in ULP for function in functions),
+        "below": runtime(below=True),
         "elementary": numbers(single),
         "selu_high": repr(float(SELU_SCALE)),
         "selu_low": repr(float(SELU_SCALE * SELU_ALPHA)),
-        "prediction": in_text(network, single),
-        "chunks": print_numba.source(chunks(), single),
-        "products": network.products,
-        "thinnest": cost_model.THINNEST,
-        "one_thread": cost_model.ONE_THREAD,
+        "units": ", ".join(f"I{k}" for k in range(len(spec.layers) + 1)),
+        "parameters": in_lines(layout),
+        "prediction": with_constants(network, printed, "PREDICTION"),
         "stack": cost_model.STACK,
         "i": _output_index(spec),
         "fill": trained.scaling.fill is not None,
@@ -115,6 +130,12 @@ def source(trained: Trained, name: str | None = None, file_name: str = WEIGHTS) 
         ],
     }
     return render(keys, "frozen.py.jinja")
+
+
+def _around(classifies: bool) -> list[str]:
+    """The functions of the template that are compiled."""
+    of_classes = ["_classes", "_labels"] if classifies else []
+    return ["_check", "_scale", "_network", "_output", *of_classes, "_outputs"]
 
 
 def module_name(trained: Trained, name: str | None = None) -> str:

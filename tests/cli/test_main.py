@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 import symgrad
 from symgrad.cli.main import app
 from symgrad.errors import SpecError
+from symgrad.targets.numba.emit import runtime_name
 from tests.paths import ROOT
 
 SPECS, DATA = ROOT / "specs", ROOT / "data"
@@ -50,8 +51,9 @@ def calls(monkeypatch):
         record.append(("compile", path.name, order))
         return Fake(path=path, order=order)
 
-    def write_all(compiled, folder):
-        record.append(("write", [fake.path.name for fake in compiled], folder))
+    def write_all(compiled, folder, single_file=False):
+        form = ["as one file"] * single_file
+        record.append(("write", [fake.path.name for fake in compiled], folder, *form))
         return [folder / fake.path.with_suffix(".py").name for fake in compiled]
 
     driver = ModuleType("symgrad.compiler")
@@ -171,7 +173,19 @@ def test_compile_writes_all_specs_at_once(calls, tmp_path):
         ("compile", "iris.toml", "loss-first"),
         ("write", ["xor.toml", "iris.toml"], tmp_path),
     ]
-    assert result.stdout == f"wrote {tmp_path}/xor.py\nwrote {tmp_path}/iris.py\n"
+    runtime = f"{runtime_name()}.py"
+    assert result.stdout.splitlines() == [
+        f"wrote {tmp_path}/xor.py",
+        f"wrote {tmp_path}/iris.py",
+        f"and beside them {runtime}, to be copied along",
+    ]
+
+
+def test_compile_writes_one_file_of_each_spec_if_asked(calls, tmp_path):
+    result = run("compile", SPECS / "xor.toml", "--single-file", "-o", tmp_path)
+    assert result.exit_code == 0, result.output
+    assert calls[-1] == ("write", ["xor.toml"], tmp_path, "as one file")
+    assert result.stdout == f"wrote {tmp_path}/xor.py\n"
 
 
 def test_compile_passes_the_order_on(calls):
@@ -362,8 +376,17 @@ def test_the_smallest_network_from_spec_to_weights(tmp_path):
     spec = SPECS / "xor.toml"
     compiled = execute("compile", spec, "-o", tmp_path)
     assert (compiled.returncode, compiled.stderr) == (0, "")
-    assert compiled.stdout == f"wrote {tmp_path / 'xor.py'}\n"
-    assert "def loss_and_gradient" in (tmp_path / "xor.py").read_text(encoding="utf-8")
+    (runtime,) = {path.name for path in tmp_path.iterdir()} - {"xor.py"}
+    assert compiled.stdout.splitlines() == [
+        f"wrote {tmp_path / 'xor.py'}",
+        f"and beside it {runtime}, to be copied along",
+    ]
+    text = (tmp_path / "xor.py").read_text(encoding="utf-8")
+    assert "def loss_and_gradient" in text and f"from {Path(runtime).stem} import " in text
+
+    alone = execute("compile", spec, "-o", tmp_path, "--single-file")
+    assert (alone.returncode, alone.stdout) == (0, f"wrote {tmp_path / 'xor.py'}\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["xor.py"]
 
     inspected = execute("inspect", spec)
     assert inspected.returncode == 0 and "d_W1" in inspected.stdout

@@ -6,7 +6,6 @@ import re
 import signal
 import subprocess
 import sys
-from pathlib import Path
 from threading import Event
 
 import pytest
@@ -21,6 +20,7 @@ from symgrad.explain.report import Equations, Section, Table, Words
 from symgrad.explain.sections.answer import answer
 from symgrad.explain.sections.expression import expression
 from tests import nets
+from tests.rooms import COMPILER, files, imported
 
 QUICK = "expression,counts,proof,answer"
 COMPILED = Compiled(nets.net([2, 2, 1], ["tanh", "identity"]))
@@ -323,9 +323,10 @@ def test_control_c_keeps_what_is_done(tmp_path):
 
 
 def test_nothing_of_the_compiler_imports_it():
-    for folder in ("compiler", "language", "training", "checking"):
-        for path in Path("symgrad", folder).glob("*.py"):
-            assert "symgrad.explain" not in path.read_text(encoding="utf-8"), path
+    for path in files(*COMPILER, "compiler.py", "training", "checking"):
+        assert "symgrad.explain" not in path.read_text(encoding="utf-8"), path
+    for file, name in imported(*COMPILER, "compiler.py", "training", "checking"):
+        assert not name.startswith("symgrad.explain"), (file, name)
 
 
 def test_words_are_all_that_an_answer_consists_of():

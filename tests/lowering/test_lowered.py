@@ -149,22 +149,23 @@ def test_lowered_programs_compute_what_their_programs_do(which):
         agree(slopes, gradient)
         found = np.full(y.shape, np.nan), np.full(gradient.shape, np.nan)
         machine.call("_prediction_on_threads", theta, x, found[0])
-        agree(machine.call("_loss_on_threads", theta, x, *targets), E)
+        agree(machine.call("_gradient_on_threads", theta, x, *targets, None), E)
         agree(machine.call("_gradient_on_threads", theta, x, *targets, found[1]), E)
         agree(found[0], y)
         agree(found[1], gradient)
 
 
 def test_where_one_chunk_is_all_the_same_is_computed():
-    for which in ("xor", "products", "weighted"):
+    for which in ("xor", "products", "weighted", "penalties"):
         arguments, y, E, gradient = expected_for(which, samples=5)
-        module = lowered(which)
-        names = arguments | {"y": np.full(y.shape, np.nan), "gradient": gradient * np.nan}
-        for family in module.families:
-            interpreter(module).run(family.of_few, names)
-        agree(names["E"], E)
-        agree(names["y"], y)
-        agree(names["gradient"], gradient)
+        theta, x, *targets = arguments.values()
+        machine, found = interpreter(lowered(which)), np.full(y.shape, np.nan)
+        machine.call("_prediction_in_one_chunk", theta, x, found)
+        agree(found, y)
+        agree(machine.call("_gradient_in_one_chunk", theta, x, *targets, None), E)
+        found = np.full(gradient.shape, np.nan)
+        agree(machine.call("_gradient_in_one_chunk", theta, x, *targets, found), E)
+        agree(found, gradient)
 
 
 def test_blocks_of_samples_compute_what_one_would():
@@ -313,11 +314,11 @@ UNSOUND = {
     "declared twice": [W, W],
     "ends behind theta": [View("W", "theta", 1, (whole(3), whole(2)))],
     "the product of": [
-        W, V, MatrixProduct(Matrix("W", False), Matrix("V", False), "x", REAL, ZERO)
+        W, V, MatrixProduct(Matrix("W", False), Matrix("V", False), "x", REAL)
     ],
     "over one of its factors": [
         View("S", "theta", 0, (whole(2), whole(2))),
-        MatrixProduct(Matrix("S", False), Matrix("S", True), "S", REAL, ZERO),
+        MatrixProduct(Matrix("S", False), Matrix("S", True), "S", REAL),
     ],
     "there is no function other": [Run(Invoke("other", ()))],
     "takes 2 arguments": [Run(Invoke("it", ()))],
@@ -336,7 +337,7 @@ def test_unsound_programs_are_found(rule):
 def test_products_whose_shapes_agree_are_sound():
     """The negative control: x·W, whose rows are those of x."""
     made = Allocate((Buffer("into", "real", (Extent("x", 0), whole(2))),))
-    product = MatrixProduct(Matrix("x", False), Matrix("W", False), "into", REAL, ZERO)
+    product = MatrixProduct(Matrix("x", False), Matrix("W", False), "into", REAL)
     verify([Function("it", (THETA, X), (W, made, product))])
 
 

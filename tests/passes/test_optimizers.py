@@ -13,7 +13,7 @@ import sympy
 from sympy import Sum, Symbol
 
 import symgrad
-from symgrad.compiler import passes
+from symgrad.compiler import Compiled, passes
 from symgrad.inspect import view
 from symgrad.language.functions import in_sympy
 from symgrad.language.program import name_of
@@ -331,8 +331,12 @@ def test_modules_of_one_structure_differ_in_numbers_only():
     assert source(first) != source(Training(optimizer="sgd", clip=1.0))
 
 
-def test_whole_batch_methods_leave_a_module_as_it_is():
+def test_whole_batch_methods_leave_a_module_as_it_is(interpret):
     """They are SciPy's; only SPEC tells of them."""
-    source = passes(trained({"optimizer": "lbfgs"})).source
-    assert "'optimizer': 'lbfgs'" in source and "train_epoch" not in source
-    assert "train_epoch" not in passes(NET).source
+    trains, plain = Compiled(trained({"optimizer": "lbfgs"})), Compiled(NET)
+    text = trains.files["net.py"]
+    assert "'optimizer': 'lbfgs'" in text and "train_epoch" not in text
+    assert "train_epoch" not in plain.files["net.py"]
+    assert "train_epoch" in Compiled(trained({"optimizer": "sgd"})).files["net.py"]
+    whole, without = (interpret(compiled.source) for compiled in (trains, plain))
+    assert dir(whole) == dir(without) and not hasattr(whole, "train_epoch")

@@ -13,6 +13,7 @@ from symgrad.showing.graph import Edge, graph
 from symgrad.showing.placement import assign_rows, backward_nodes
 from tests import nets
 from tests.paths import ROOT, SPECS
+from tests.rooms import COMPILER, files, imported
 
 STAGES = ["expand", "stabilize", "share", "differentiate", "factor", "gradient", "update"]
 
@@ -165,21 +166,19 @@ def test_a_penalty_that_is_given_at_each_call_stands_with_the_weights():
 # The arrows
 
 
-def imported(folder):
-    """What the files of a folder import, anywhere in them."""
-    for path in sorted(folder.rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Import):
-                yield from ((path.name, alias.name) for alias in node.names)
-            elif isinstance(node, ast.ImportFrom):
-                yield path.name, node.module
-                yield from ((path.name, f"{node.module}.{alias.name}") for alias in node.names)
-
-
 def test_pictures_know_the_language_and_the_compiler_knows_no_pictures():
-    for file, name in imported(ROOT / "symgrad" / "showing"):
+    for file, name in imported("showing"):
         if name.startswith("symgrad"):
             assert name.startswith(("symgrad.language", "symgrad.showing")), (file, name)
-    for folder in ("compiler", "language"):
-        for file, name in imported(ROOT / "symgrad" / folder):
-            assert not name.startswith("symgrad.showing"), (file, name)
+    for file, name in imported(*COMPILER):
+        assert not name.startswith("symgrad.showing"), (file, name)
+    # A notebook asks a compiled spec for its picture, and it knows whom to ask: then, not before.
+    known = {name for _, name in imported("compiler.py") if name.startswith("symgrad.showing")}
+    assert known == {"symgrad.showing.notebook", "symgrad.showing.notebook.html"}
+    (path,) = files("compiler.py")
+    at_once = [each for each in ast.parse(path.read_text("utf-8")).body if is_import(each)]
+    assert at_once and not any("symgrad.showing" in ast.unparse(each) for each in at_once)
+
+
+def is_import(statement):
+    return isinstance(statement, ast.Import | ast.ImportFrom)

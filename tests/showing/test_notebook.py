@@ -91,8 +91,12 @@ def test_picture_and_source_are_folded_away(compiled):
     first, second = root.iter("details")
     assert len(list(first.iter("{http://www.w3.org/2000/svg}svg"))) == 1
     assert "open" not in first.attrib and "open" not in second.attrib
-    assert texts(next(second.iter("code"))) == compiled.source
-    assert f"{compiled.source.count(chr(10)):,} lines" in second[0].text
+    module = compiled.files[f"{compiled.spec.name}.py"]
+    assert texts(next(second.iter("code"))) == module
+    assert f"{module.count(chr(10)):,} lines" in second[0].text
+    assert [each.text for each in second.iter("p")] == [
+        "compiled.source is its text with all that it imports."
+    ]
 
 
 def test_of_a_large_program_not_all_is_kept(deep):
@@ -103,7 +107,16 @@ def test_of_a_large_program_not_all_is_kept(deep):
     said = [each.text for each in root.iter("p")]
     assert f"These are the first {notebook.EQUATIONS} of {number} equations" in said[0]
     assert said[1].startswith(f"Of {number} definitions the picture is long")
+    assert len(said) == 3 and said[2].startswith("compiled.source is its text")
     assert len(text) < 1_000_000
+
+
+def test_a_long_source_is_told_of_and_not_shown():
+    program = symgrad.compile(ROOT / "specs" / "xor.toml").program
+    for length, times in ((notebook.LETTERS, 1), (notebook.LETTERS + 1, 0)):
+        root = ElementTree.fromstring(notebook.html(program, "x" * length))
+        assert len(list(root.iter("pre"))) == times
+        assert any((each.text or "").startswith("compiled.source is") for each in root.iter("p"))
 
 
 def test_nothing_in_a_name_is_markup():

@@ -9,7 +9,6 @@ import pickle
 import subprocess
 import sys
 import warnings
-from pathlib import Path
 
 import numba
 import numpy as np
@@ -26,7 +25,6 @@ from sklearn.preprocessing import StandardScaler
 import symgrad.sklearn
 from symgrad.sklearn import MLPClassifier, MLPRegressor, epochs
 from symgrad.sklearn.network import _compiled
-from symgrad.targets.numba import precompile as apart
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -301,29 +299,6 @@ def test_weights_from_before_keep_their_layers():
 def test_a_users_own_file_may_be_called_mlp():
     pair("MLPClassifier")[1].fit(X, NAMES)
     assert "mlp" not in sys.modules
-
-
-def test_no_other_process_and_no_mark_are_no_matter(monkeypatch, tmp_path):
-    """What cannot be compiled apart is compiled when it is called."""
-    module = pair("MLPClassifier")[1].fit(X, NAMES).compiled_.module
-    mark = tmp_path / f".{Path(module.__file__).stem}.compiled"
-    copy = tmp_path / Path(module.__file__).name
-    copy.write_bytes(Path(module.__file__).read_bytes())
-    monkeypatch.setattr(module, "__file__", str(copy))
-    started = []
-
-    def run(command, **options):
-        started.append(command)
-        raise PermissionError("not today")
-
-    monkeypatch.setattr(subprocess, "run", run)
-    for executable, expected in (("", 0), (None, 0), (sys.executable, 1), (sys.executable, 1)):
-        monkeypatch.setattr(sys, "executable", executable)
-        apart.precompile(module, "symgrad.sklearn.warm", ["0", "1", "1"], "one way")
-        assert len(started) == expected
-    mark.write_bytes(b"\xff\xfe")
-    apart.precompile(module, "symgrad.sklearn.warm", ["0", "1", "1"], "another way")
-    assert len(started) == 2
 
 
 def test_negative_weights_are_refused_in_words():

@@ -343,8 +343,10 @@ def test_the_json_schema() -> None:
         *(
             ({"name": name}, f"name: '{name}' is the name of another module,"
              " which the emitted one would hide; choose another")
-            for name in ("json", "random", "numpy", "numba", "scipy", "symgrad")
+            for name in ("json", "random", "llvmlite", "numpy", "numba", "scipy", "symgrad")
         ),
+        ({"name": "_symgrad_0123456789abcdef"}, "name: '_symgrad_0123456789abcdef' begins like the"
+         " file that emitted modules import, _symgrad_….py; choose another"),
         # activations
         ({"layers": [{"units": 1, "activation": "ReLu"}]}, "layers[0].activation:"
          f" unknown activation 'ReLu' (did you mean 'relu'?); there are {KNOWN},"

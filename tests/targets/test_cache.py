@@ -17,10 +17,11 @@ from symgrad.targets import cache
 from symgrad.targets.cache import is_safe
 from symgrad.targets.write import write
 from symgrad.training.freeze import source
-from tests.paths import ROOT
+from tests.paths import ROOT, copy_generated
 from tests.training.test_freeze import NETWORKS, trained
 
 XOR = ROOT / "generated" / "xor.py"
+BESIDE = {path.name: path for path in XOR.parent.glob("_symgrad_*.py")}
 
 # The arguments say how modules are imported; of each it prints what it predicts, and whether what
 # computes that came from a file.
@@ -59,14 +60,22 @@ def entries(folder: Path) -> list[Path]:
     return sorted(folder.rglob("*.nbc"))
 
 
+# What `predict` is made of, each function in a file of its own.
+KEPT = ["xor._enter_predict", "xor._fits", "xor._prediction_of_chunk", "xor.tanh"]
+
+
+def kept(folder: Path) -> list[str]:
+    return [path.name.split("-")[0] for path in entries(folder)]
+
+
 @pytest.fixture(scope="module")
 def warm(tmp_path_factory):
     """A folder with a package, whose module `xor` has been compiled, and what that predicts."""
     folder = tmp_path_factory.mktemp("warm")
     (folder / "pack").mkdir()
-    shutil.copy(XOR, folder / "pack")
+    copy_generated("xor", folder / "pack")
     ((predicted, hits),) = run(folder, "pack.xor")
-    assert hits == "0" and len(entries(folder)) == 3
+    assert hits == "0" and kept(folder) == KEPT
     return folder, predicted
 
 
@@ -113,6 +122,7 @@ def test_a_module_under_two_names_in_one_process(compiled):
 def test_a_module_run_as_a_script(compiled):
     folder, predicted = compiled
     script = folder / "script.py"
+    copy_generated("xor", folder)
     source = XOR.read_text("utf-8")
     script.write_text(f"{source}\n{USE.split('def imported')[0]}\nuse(sys.modules[__name__])\n")
     for hits in "01":
@@ -124,13 +134,14 @@ def test_a_module_run_as_a_script(compiled):
 def test_a_module_in_a_zip_file_is_cached_in_the_user_s_folder(compiled, tmp_path):
     folder, predicted = compiled
     with zipfile.ZipFile(folder / "all.zip", "w") as file:
-        file.write(XOR, "pack/xor.py")
+        for path in (XOR, *BESIDE.values()):
+            file.write(path, f"pack/{path.name}")
         file.writestr("pack/__init__.py", "")
     shutil.rmtree(folder / "pack")
     places = {"PYTHONPATH": str(folder / "all.zip"), "XDG_CACHE_HOME": str(tmp_path / "user")}
     for hits in "01":
         assert run(tmp_path, "pack.xor", **places) == [[predicted, hits]]
-    assert len(entries(tmp_path / "user")) == 3
+    assert kept(tmp_path / "user") == KEPT
     (folder / "all.zip").rename(folder / "moved.zip")
     places["PYTHONPATH"] = str(folder / "moved.zip")
     assert run(tmp_path, "pack.xor", **places) == [[predicted, "1"]]
@@ -140,10 +151,10 @@ def test_numba_s_own_setting_says_where(compiled, tmp_path):
     folder, predicted = compiled
     shutil.rmtree(folder / "pack" / "__pycache__")
     (folder / "other").mkdir()
-    shutil.copy(XOR, folder / "other")
+    copy_generated("xor", folder / "other")
     where = {"NUMBA_CACHE_DIR": str(tmp_path / "elsewhere")}
     assert run(folder, "pack.xor", **where) == [[predicted, "0"]]
-    assert not entries(folder) and len(entries(tmp_path / "elsewhere")) == 3
+    assert not entries(folder) and kept(tmp_path / "elsewhere") == KEPT
     assert run(folder, "other.xor", **where) == [[predicted, "1"]]  # one module, one cache
 
 
@@ -155,6 +166,7 @@ def test_a_copy_that_was_edited_does_not_run_what_was_not(compiled):
     line = "a1[i1] = tanh(z1)"
     assert line in source
     (folder / "edited").mkdir()
+    copy_generated("xor", folder / "edited")
     (folder / "edited" / "xor.py").write_text(source.replace(line, f"{line} * 2.0"), "utf-8")
     ((other, _),) = run(folder, "edited.xor")
     assert other != predicted
@@ -200,7 +212,7 @@ many = 40_000 if sys.argv[2] == "threads" else 3
 random = np.random.default_rng(0)
 x, t = np.float32(random.random((many, 64))), np.float32(random.random((many, 10)))
 theta, work = digits.init(0), digits.loss_and_gradient.work
-work.patience = 0
+work.calls_until_threads = 0
 E, gradient = digits.loss_and_gradient(theta, x, t)
 digits.train_epoch(theta, x[:50], t[:50], *digits.train_state(0), digits.train_settings())
 of = work.threaded.stats.cache_hits if many > 3 else {0: work.compiled.cache_hits}
@@ -211,7 +223,7 @@ print(E, gradient[0], sum(of.values()))
 @pytest.mark.parametrize("way", ["one", pytest.param("threads", marks=pytest.mark.slow)])
 def test_a_package_with_products_threads_and_epochs_can_be_renamed(tmp_path, way):
     (tmp_path / "pack").mkdir()
-    shutil.copy(ROOT / "generated" / "digits.py", tmp_path / "pack")
+    copy_generated("digits", tmp_path / "pack")
     ((*before, missed),) = run(tmp_path, "pack.digits", way, program=LARGE)
     (tmp_path / "pack").rename(tmp_path / "other")
     ((*after, hit),) = run(tmp_path, "other.digits", way, program=LARGE)
@@ -281,9 +293,9 @@ def test_a_damaged_entry_is_compiled_anew(compiled, damage):
 
 def test_entries_under_another_s_name_are_not_taken(compiled):
     folder, predicted = compiled
-    first, second, third = entries(folder)
-    contents = [path.read_bytes() for path in (first, second, third)]
-    for path, content in zip((second, third, first), contents, strict=True):
+    first, *rest = entries(folder)
+    contents = [path.read_bytes() for path in (first, *rest)]
+    for path, content in zip((*rest, first), contents, strict=True):
         path.write_bytes(content)
     assert run(folder, "pack.xor") == [[predicted, "0"]]
 
@@ -317,7 +329,7 @@ def test_a_full_disk_leaves_functions_uncached(compiled, tmp_path):
     user = {"XDG_CACHE_HOME": str(tmp_path / "user")}
     assert run(folder, "pack.xor", program=LIMIT + USE, **user) == [[predicted, "0"]]
     left = [path for path in (*folder.rglob("*"), *tmp_path.rglob("user/**/*")) if path.is_file()]
-    assert [path.name for path in left] == ["xor.py"]
+    assert sorted(path.name for path in left) == sorted(["xor.py", *BESIDE])
     assert run(folder, "pack.xor", **user) == [[predicted, "0"]]
 
 

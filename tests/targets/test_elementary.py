@@ -72,10 +72,10 @@ assert set(SINGLE_ARGUMENT) >= ODD_AT_ZERO
 
 
 def arithmetic():
-    """`fma` and `plus` as emitted code has them."""
+    """`fma` as emitted code has it."""
     space = {"nb": numba, "ir": ir, "lower_builtin": lower_builtin, "type_callable": type_callable}
     exec((emit.templates() / "arithmetic.py.jinja").read_text("utf-8").split("-#}\n", 1)[1], space)
-    return {name: space[name] for name in ("fma", "plus")}
+    return {"fma": space["fma"]}
 
 
 @numba.njit(forceinline=True)
@@ -86,10 +86,16 @@ def in_two(a, b, c):
 
 def compiled_functions(names, single):
     """The functions, compiled, by their names."""
-    elementary = numba.njit(error_model="numpy")
-    space = {"np": np, "F": np.float32, "_elementary": elementary, **arithmetic()}
+    space = {"np": np, "F": np.float32, **arithmetic()}
     exec(compile(emitted_functions(names, single), "functions.py", "exec"), space)
+    compile_inlined(names, space)
     return space
+
+
+def compile_inlined(names, space):
+    """As a module has its elementary functions compiled."""
+    for name in with_callees(names):
+        space[name] = numba.njit(error_model="numpy", forceinline=True)(space[name])
 
 
 class Loops:
@@ -112,10 +118,9 @@ def loop(out, u, v, w):
     for n in range(len(u)):
         out[n] = {called}
 """
-            elementary = numba.njit(error_model="numpy", forceinline=True)
             space = {"np": np, "F": np.float32, "njit": numba.njit, **self.arithmetic}
-            space |= {"_elementary": elementary}
             exec(compile(source, f"{name}.py", "exec"), space)
+            compile_inlined([name], space)
             self.loops[name] = space["loop"]
         return self.loops[name]
 
@@ -316,7 +321,7 @@ def assert_within_what_is_stated(name, dtype, loops):
 def test_the_error_is_stated_where_people_read_it():
     for name, stated in ULP.items():
         for single, ulp in zip((True, False), stated, strict=True):
-            source = emitted_functions([name], single).rpartition("@_elementary")[2]
+            source = emitted_functions([name], single).rpartition("\ndef ")[2]
             assert f"Within {ulp} ulp." in " ".join(source.split())
     assert set(ULP) == set(EXACT)
 

@@ -2,7 +2,6 @@
 
 import gc
 import os
-import shutil
 import subprocess
 import sys
 import threading
@@ -13,7 +12,7 @@ import numpy as np
 import pytest
 
 from tests import nets
-from tests.paths import ROOT
+from tests.paths import copy_generated
 
 NAMES = ["predict", "loss", "loss_and_gradient", "loss_and_gradient_into", "step"]
 SPECS = {
@@ -27,7 +26,7 @@ def case(request, build):
     """A module, the same again where NumPy's memory layout is not the known one, and arguments."""
     spec = SPECS[request.param]
     module, other = build(spec), build(spec)
-    other._KNOWN = False
+    other._LAYOUT_KNOWN = False
     random = np.random.default_rng(0)
     dtype = np.dtype(spec.dtype)
     data = [random.normal(size=(5, spec.inputs)), random.uniform(size=(5, spec.outputs))]
@@ -148,20 +147,21 @@ def test_what_python_calls_is_made_once_whoever_is_first(build):
     """Python keeps the address of its description: a second one would free the first."""
     module = build(SPECS["loops"])
     made, others = [], threading.Event()
-    numba_caches = module._cached
+    work = module.loss_and_gradient.work
+    numba_caches = work.compiler.cached
 
     def waits(compiler, function, *signature, **options):
         made.append(function)
         assert others.wait(60)  # until a second thread wants the same
         return numba_caches(compiler, function, *signature, **options)
 
-    def from_python(otherwise, work=module._differentiating, arrived=[]):  # noqa: B006
+    def from_python(otherwise, arrived=[]):  # noqa: B006
         arrived.append(otherwise)
         if len(arrived) > 1:
             others.set()
         return type(work).from_python(work, otherwise)
 
-    module._cached, module._differentiating.from_python = waits, from_python
+    work.compiler.cached, work.from_python = waits, from_python
     theta, x, t, w = module.init(1), np.ones((3, 3)), np.ones((3, 2)), np.ones(3)
     with ThreadPoolExecutor(4) as pool:
         calls = [pool.submit(module.loss_and_gradient, theta, x, t, w) for _ in range(3)]
@@ -179,7 +179,7 @@ def test_callers_from_numba_s_cache_find_blas(tmp_path):
         'x, t = np.ones((3, 64), "f4"), np.ones((3, 10), "f4")\n'
         "print(mine(digits.init(0), x, t), sum(mine.stats.cache_hits.values()))\n"
     )
-    shutil.copy(ROOT / "generated" / "digits.py", tmp_path)
+    copy_generated("digits", tmp_path)
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "cache")}
     values, hits = zip(
         *(
@@ -199,7 +199,7 @@ def test_modules_imported_by_a_forked_process_compute_on_one_thread(tmp_path):
     """Numba's threads were started before the fork, by a parent that knew nothing of the module."""
     if not hasattr(os, "fork"):
         pytest.skip("no fork here")
-    shutil.copy(ROOT / "generated" / "xor.py", tmp_path)
+    copy_generated("xor", tmp_path)
     program = """
 import multiprocessing, numba, numpy as np
 
@@ -212,7 +212,7 @@ def total(a):
 
 def work():
     import xor
-    xor.loss.work.patience = 0
+    xor.loss.work.calls_until_threads = 0
     xor.loss(xor.init(0), np.ones((20000, 2)), np.ones((20000, 1)))
 
 total(np.ones(1000))

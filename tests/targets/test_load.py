@@ -13,16 +13,18 @@ import symgrad
 from symgrad.compiler import passes
 from symgrad.errors import SymgradError
 from symgrad.spec.spec import Spec
+from symgrad.targets.numba.emit import runtime_name
 from symgrad.targets.write import write
 from tests.nets import net
 from tests.paths import ROOT
 
-XOR = ROOT / "generated" / "xor.py"
-
 
 def copy_as(path: Path) -> Path:
+    """An emitted module, and beside it what it imports."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(XOR.read_text("utf-8"), "utf-8")
+    module, *beside = symgrad.compile(ROOT / "specs" / "xor.toml").files.items()
+    path.write_text(module[1], "utf-8")
+    write(dict(beside), path.parent)
     return path
 
 
@@ -44,13 +46,16 @@ def test_loads_from_a_path(tmp_path, kind):
     assert module.SIZE == 9 and module.init().shape == (9,)
 
 
-def test_the_module_knows_its_file(tmp_path):
+def test_the_module_knows_its_file(tmp_path, monkeypatch):
     """Debuggers step into it, and Numba caches beside it."""
+    monkeypatch.delitem(sys.modules, runtime_name(), raising=False)
     path = copy_as(tmp_path / "loaded_two.py")
     module = symgrad.load(path)
     assert Path(module.__file__) == path
-    assert inspect.getsourcefile(module.init) == str(path)
-    assert "_loss_of_chunk(" in inspect.getsource(module.loss.body)
+    assert inspect.getsourcefile(module.predict.body) == str(path)
+    beside = Path(inspect.getsourcefile(module.init))
+    assert beside == path.with_name(f"{runtime_name()}.py")
+    assert "return _loss(theta, x, t)" in inspect.getsource(module.loss.body)
 
 
 def test_loads_from_a_relative_path(tmp_path, monkeypatch):
@@ -59,7 +64,7 @@ def test_loads_from_a_relative_path(tmp_path, monkeypatch):
     module = symgrad.load(os.path.join("folder", "loaded_three.py"))
     monkeypatch.chdir("/")
     assert Path(module.__file__).is_absolute()
-    assert "_loss_of_chunk(" in inspect.getsource(module.loss.body)
+    assert "return _loss(theta, x, t)" in inspect.getsource(module.loss.body)
 
 
 def test_can_be_pickled_by_name(tmp_path):

@@ -5,7 +5,6 @@ import copy
 import inspect
 import os
 import pickle
-import shutil
 import subprocess
 import sys
 import threading
@@ -24,7 +23,7 @@ from symgrad.checking import reference
 from symgrad.compiler import passes
 from symgrad.spec.spec import ACTIVATIONS, LOSSES
 from tests.nets import net
-from tests.paths import ROOT
+from tests.paths import ROOT, copy_generated
 
 IN_PLACE = ["loss_and_gradient_into", "step"]
 CONVERTING = ["predict", "loss", "loss_and_gradient"]
@@ -285,6 +284,22 @@ def test_step(case):
     expected = theta - case.dtype.type(0.5) * gradient
     np.testing.assert_allclose(given["theta"], expected, rtol=4 * np.finfo(case.dtype).eps)
     assert (given["theta"] != theta).any()
+
+
+def test_one_array_may_hold_all_the_weights(build):
+    spec = net([3, 2], ["tanh"], bias=False)
+    module, given = build(spec), [np.ones((4, 3)), np.full((4, 2), 0.5)]
+    theta = module.init(1)
+    assert [*module.PARAMETERS] == ["W1"]
+    E, gradient = module.loss_and_gradient(theta, *given)
+    assert pytest.approx(float(reference.loss(spec.normalised(), theta, *given))) == E
+    step = 1e-6 * np.eye(6)
+    slopes = [
+        (module.loss(theta + h, *given) - module.loss(theta - h, *given)) / 2e-6 for h in step
+    ]
+    np.testing.assert_allclose(gradient, slopes, rtol=1e-7, atol=1e-9)
+    y = np.tanh(given[0] @ theta.reshape(3, 2))
+    np.testing.assert_allclose(module.predict(theta, given[0]), y, rtol=1e-12)
 
 
 def test_the_loss_is_the_average_over_samples(cases):
@@ -990,8 +1005,9 @@ def test_imports_nothing_but_numpy_and_numba():
             if isinstance(node, ast.Import):
                 names = [alias.name for alias in node.names]
             elif isinstance(node, ast.ImportFrom):
-                assert node.level == 0
-                names = [node.module]
+                beside = (path.parent / f"{node.module}.py").is_file()
+                assert node.level == 0 or beside  # as a member of a package
+                names = [] if beside else [node.module]
             for name in names:
                 package = name.split(".")[0]
                 assert package in {"numpy", "numba", "llvmlite"} | sys.stdlib_module_names
@@ -1009,7 +1025,7 @@ print(value, gradient.shape, xor.predict(xor.init(), x).shape, xor.__file__)
 
 
 def test_a_copy_works_anywhere(tmp_path):
-    shutil.copy(ROOT / "generated" / "xor.py", tmp_path)
+    copy_generated("xor", tmp_path)
     loaded, numbers = python(USE, tmp_path).splitlines()
     assert loaded == "[]"
     assert "(9,) (1, 1)" in numbers and str(tmp_path) in numbers
@@ -1017,7 +1033,7 @@ def test_a_copy_works_anywhere(tmp_path):
 
 def test_works_where_nothing_can_be_cached(tmp_path):
     """Neither beside the file, where a file is in the way, nor in the user's folder."""
-    shutil.copy(ROOT / "generated" / "xor.py", tmp_path)
+    copy_generated("xor", tmp_path)
     (tmp_path / "__pycache__").write_text("in the way")
     nowhere = {"HOME": os.devnull, "XDG_CACHE_HOME": os.devnull, "NUMBA_CACHE_DIR": ""}
     _, numbers = python(USE, tmp_path, **nowhere).splitlines()
@@ -1027,7 +1043,7 @@ def test_works_where_nothing_can_be_cached(tmp_path):
 
 def test_python_can_run_it_all(tmp_path):
     """As in a debugger, which does not step into compiled code."""
-    shutil.copy(ROOT / "generated" / "xor.py", tmp_path)
+    copy_generated("xor", tmp_path)
     as_compiled, in_python = (
         python(USE, tmp_path, NUMBA_DISABLE_JIT=switch).splitlines()[1].split() for switch in "01"
     )
@@ -1036,7 +1052,7 @@ def test_python_can_run_it_all(tmp_path):
 
 
 def test_caches_beside_the_file(tmp_path):
-    shutil.copy(ROOT / "generated" / "xor.py", tmp_path)
+    copy_generated("xor", tmp_path)
     python(USE, tmp_path, NUMBA_CACHE_DIR="")
     cached = {path.name.split("-")[0] for path in (tmp_path / "__pycache__").glob("*.nbc")}
     assert {"xor._enter_predict", "xor._enter_loss_and_gradient_into"} <= cached

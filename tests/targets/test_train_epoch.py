@@ -9,6 +9,7 @@ import pytest
 
 from symgrad.compiler import passes
 from tests import nets
+from tests.drivers import driver
 from tests.passes.test_optimizers import trained
 
 NET = nets.net([2, 3, 2], ["tanh", "identity"])
@@ -59,7 +60,8 @@ def test_random_numbers_are_those_of_the_paper(module):
         16408922859458223821,
     ]  # fmt: skip
     _, progress = module.train_state(1234567)
-    assert [int(module._random(progress)) for _ in known] == known
+    random = driver(module.train_epoch, "_random")
+    assert [int(random(progress)) for _ in known] == known
     generator = split_mix(1234567)
     assert [next(generator) for _ in known] == known
 
@@ -68,7 +70,8 @@ def test_every_order_is_as_likely(module):
     """24 orders of 4 samples, 24,000 times: χ² with 23 degrees of freedom is below 49.7 in 999 of
     1,000 cases, and the seed is fixed."""
     _, progress = module.train_state(5)
-    counts = Counter(tuple(map(int, module._shuffled(4, progress))) for _ in range(24_000))
+    shuffled = driver(module.train_epoch, "_shuffled")
+    counts = Counter(tuple(map(int, shuffled(4, progress))) for _ in range(24_000))
     assert set(counts) == set(permutations(range(4)))
     assert sum((count - 1000) ** 2 / 1000 for count in counts.values()) < 49.7
 
@@ -147,22 +150,24 @@ def test_a_user_s_compiled_loop_trains_to_the_same_bits(module):
     np.testing.assert_array_equal(mine, theta)
 
 
+@pytest.mark.filterwarnings("error::numba.core.errors.NumbaPerformanceWarning")
 def test_large_batches_on_several_threads_have_the_same_bits(build):
     """Three batches of 1,000 samples, each worth several chunks."""
     spec = trained({"batch": 1000}, nets.net([4, 32, 16, 4], ["tanh", "tanh", "identity"]))
     module = build(spec)
-    assert module._training.many < 1000
+    work = module.train_epoch.work
+    assert work.many < 1000
     random = np.random.default_rng(0)
     x, t = random.normal(size=(3000, 4)), random.normal(size=(3000, 4))
     results = []
-    for patience in (10**9, 0):  # never on threads, and at once
-        module._training.patience = patience
+    for calls in (10**9, 0):  # never on threads, and at once
+        work.calls_until_threads = calls
         theta, (state, progress) = module.init(0), module.train_state(1)
         for _ in range(3):
             module.train_epoch(theta, x, t, state, progress, module.train_settings())
         results.append(theta)
     several = nb.get_num_threads() > 1 and nb.threading_layer() in ("omp", "tbb")
-    assert (module._training.threaded is not None) == several
+    assert (work.threaded is not None) == several
     np.testing.assert_array_equal(*results)
 
 
@@ -171,7 +176,7 @@ def test_small_batches_of_many_samples_stay_on_one_thread(module):
     theta, (state, progress) = module.init(0), module.train_state(1)
     for _ in range(2):
         module.train_epoch(theta, x, t, state, progress, module.train_settings())
-    assert module._training.threaded is None and progress[1] == 25_000
+    assert module.train_epoch.work.threaded is None and progress[1] == 25_000
 
 
 # ------------------------------------------------------------------------------- sample weights

@@ -150,16 +150,20 @@ def test_text_that_cannot_be_encoded_leaves_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_specs_are_written_together(tmp_path, monkeypatch):
+@pytest.mark.parametrize("single_file", [False, True])
+def test_specs_are_written_together(tmp_path, monkeypatch, single_file):
     specs = [net([2, 1], ["tanh"]).normalised() | {"name": name} for name in ("one", "two")]
     compiled = [compile(spec) for spec in specs]
     failing_from(monkeypatch, 1)
     with pytest.raises(SymgradError):
-        write_all(compiled, tmp_path)
+        write_all(compiled, tmp_path, single_file)
     monkeypatch.undo()
     assert contents(tmp_path) == {}
-    assert write_all(compiled, tmp_path) == [tmp_path / "one.py", tmp_path / "two.py"]
-    assert contents(tmp_path) == {"one.py": compiled[0].source, "two.py": compiled[1].source}
+    written = write_all(compiled, tmp_path, single_file)
+    assert written == [tmp_path / "one.py", tmp_path / "two.py"]
+    expected = {"one.py": compiled[0].source, "two.py": compiled[1].source}
+    expected = expected if single_file else compiled[0].files | compiled[1].files
+    assert contents(tmp_path) == expected
 
 
 def test_specs_of_one_name_do_not_overwrite_one_another(tmp_path):

@@ -11,11 +11,9 @@ import pytest
 
 import symgrad
 from symgrad.errors import DataError, SpecError, SymgradError
-from symgrad.spec.training import Training
 from symgrad.training.callback import Callback
 from symgrad.training.fit import Ending
 from symgrad.training.folder import Folder, InUse, RunError, read_record
-from symgrad.training.precompile import precompile_training
 from symgrad.training.runner import Interrupted
 from tests.paths import ROOT
 from tests.trainings import (
@@ -379,29 +377,3 @@ def test_what_is_compiled_and_what_is_cached_agree_to_the_bit(tmp_path, monkeypa
     histories = [(tmp_path / run / "history.csv").read_bytes() for run in ("first", "second")]
     assert histories[0] == histories[1]
     assert same(weights(tmp_path / "first"), weights(tmp_path / "second"))
-
-
-def test_a_module_is_compiled_apart_once_for_each_way_of_calling(tmp_path, monkeypatch):
-    module = symgrad.compile(RINGS, into=tmp_path).module
-    training, commands = Training(epochs=30), []
-    many = module.loss.work.many
-
-    def run(command, **options):
-        commands.append(command)
-        return subprocess.CompletedProcess(command, 0)
-
-    monkeypatch.setattr(subprocess, "run", run)
-    for _ in range(2):
-        for samples in ([50, 10], [40, 12], [40]):
-            precompile_training(module, samples, training)
-    program = ["-P", "-m", "symgrad.training.precompile"]
-    assert [command[1:4] for command in commands] == [program] * 2
-    assert [command[5:] for command in commands] == [["0", "32", "50", "10"], ["0", "32", "40"]]
-    for _ in range(2):
-        # 30 epochs: on threads from the twentieth on
-        precompile_training(module, [many, 10], training)
-        precompile_training(module, [many, 10], Training(epochs=3))
-    assert [command[5] for command in commands[2:]] == ["1", "0"]
-    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "elsewhere"))
-    precompile_training(module, [50, 10], training)
-    assert len(commands) == 5

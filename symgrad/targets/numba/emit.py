@@ -6,10 +6,11 @@ same bytes, whatever the machine, the folder and the hash seed.
 
 import pprint
 import shlex
-from collections.abc import Mapping
+import textwrap
+from collections.abc import Iterable, Mapping
 from functools import cache
 from hashlib import sha256
-from math import prod, sqrt
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -20,19 +21,24 @@ from symgrad.language.count import operations
 from symgrad.language.functions import SELU_ALPHA, SELU_SCALE
 from symgrad.language.program import Program, name_of, prune
 from symgrad.language.unicode import listing
-from symgrad.lowering import cost_model
-from symgrad.lowering.kernels import Kernels, chunks
+from symgrad.lowering import arithmetic
+from symgrad.lowering.drivers import KERNELS, drivers
+from symgrad.lowering.kernels import Kernels
 from symgrad.lowering.module import lower_module
 from symgrad.lowering.schedule import Schedule
+from symgrad.lowering.training import training
 from symgrad.spec.spec import Spec
-from symgrad.targets.elementary import numbers, with_callees
-from symgrad.targets.numba.source import source, statements
+from symgrad.targets.elementary import ULP, numbers, with_callees
+from symgrad.targets.numba.source import Source, generic, source, vocabulary
 
 # Layers that are initialised as He et al. do it; the others as Glorot and Bengio.
 _RELU_LIKE = {"relu", "leaky_relu", "elu", "selu", "gelu", "silu", "mish", "softplus"}
 
-# What stands in a template for a hash of the module's content.
-CONTENT = "<content>"
+_PUBLIC = (
+    "PARAMETERS", "SIZE", "SPEC", "init", "loss", "loss_and_gradient", "loss_and_gradient_into",
+    "pack", "predict", "step", "unpack",
+)  # fmt: skip
+_TRAINING = ("SETTINGS", "STATE", "train_epoch", "train_settings", "train_state", "train_steps")
 
 
 def emit(
@@ -41,31 +47,32 @@ def emit(
     schedules: Mapping[str, Schedule],
     order: str,
     update: Program | None = None,
+    single_file: bool = True,
 ) -> str:
-    """The source of the module of `spec`; `schedules` has "predict", "loss" and "gradient", and
-    `update` is a step of the optimizer where the spec names one."""
+    """The source of the module of `spec`; `schedules` has "predict" and "gradient", and `update` is
+    a step of the optimizer where the spec names one. It imports `runtime()` from a file beside it,
+    or has it at its end if it is a single file."""
     single = spec.dtype == "float32"
     forward = prune(program, ("E",))
     layout = parameters(program)
     lowered = lower_module(spec, schedules, layout, update)
     file_name = spec.file_name or f"{spec.name}.toml"
-    training = None
-    if lowered.step is not None and spec.training is not None:
-        training = {
-            "optimizer": spec.training.optimizer,
-            "equations": listing(lowered.step.program).splitlines(),
-            "settings": spec.training.settings(),
-            "remembered": lowered.step.remembered,
-            "taking_a_step": source(lowered.step.function, single),
-            "in_text": {n: source(each, single) for n, each in lowered.training.items()},
-        }
-    weights = {"w": 1} if spec.loss.sample_weights else {}
-    trained = ("state", "progress", "settings", "order", "starts") if training else ()
-    vectors = dict.fromkeys(("gradient", *trained), 1)
     shape = "-".join(map(str, spec.widths))
     operand = f"./{file_name}" if file_name.startswith("-") else file_name
     option = "" if order == "loss-first" else f" --order {order}"
-    prediction, loss, gradient = (in_text(each, single) for each in lowered.families)
+    option += " --single-file" if single_file else ""
+    functions = with_callees(lowered.elementary)
+    printed = {f.name: source(f, single, [*layout]) for f in lowered.own}
+    data = ["theta", "x", "t", *["w"] * spec.loss.sample_weights, *spec.loss.arguments]
+    trained = None
+    if lowered.step is not None and spec.training is not None:
+        trained = {
+            "optimizer": spec.training.optimizer,
+            "equations": listing(lowered.step.program).splitlines(),
+            "settings": plain(spec.training.settings()),
+            "remembered": lowered.step.remembered,
+        }
+    public = [*_PUBLIC, *(_TRAINING if trained else ())]
     keys: dict[str, Any] = {
         "title": f"{spec.name}: a {shape} network, its loss and gradient.",
         "version": __version__,
@@ -74,63 +81,89 @@ def emit(
         "digest": spec.digest(),
         "order": order,
         "dtype": spec.dtype,
+        "arithmetic": arithmetic.VERSION,
         "single": single,
-        "letter": "s" if single else "d",  # of BLAS's functions
-        "itemsize": 4 if single else 8,
-        "weighted": spec.loss.sample_weights,
-        "penalties": list(spec.loss.arguments),
+        "data": ", ".join(data),
         "inputs": spec.inputs,
         "outputs": spec.outputs,
         "size": spec.weights,
         "expression": listing(forward).splitlines(),
         "operations": {"loss": operations(forward), "gradient": operations(program)},
-        "axes": plain({"theta": 1, "x": 2, "t": 2} | weights | vectors),
+        "public": public_names(public),
         "spec": plain(spec.normalised()),
-        "parameters": plain(layout),
-        "functions": with_callees(lowered.elementary),
+        "parameters": in_lines(layout),
+        "functions": functions,
+        "inlined": plain([*functions, *(f.name for f in lowered.own if f.role == "inlined")]),
+        "compiled": plain([f.name for f in lowered.own if f.role != "inlined"]),
+        "rounded": any(name in ULP for name in functions),
         "elementary": numbers(single),
-        "training": training,
-        "families": [prediction, loss, gradient],
-        "prediction": prediction,
-        "loss": loss,
-        "gradient": gradient,
-        "chunks": source(chunks(), single),
-        "drivers": "\n\n\n".join(source(function, single) for function in lowered.drivers),
-        "products": any(each.products for each in lowered.families),
-        "thinnest": cost_model.THINNEST,
-        "one_thread": cost_model.ONE_THREAD,
-        "spreads": [(f"W{k}", limit) for k, limit in enumerate(spreads(spec), start=1)],
+        "training": trained,
+        "units": ", ".join(f"I{k}" for k in range(len(spec.layers) + 1)),
+        "prediction": with_constants(lowered.prediction, printed, "PREDICTION"),
+        "gradient": with_constants(lowered.gradient, printed, "GRADIENT"),
+        "update": printed["_update"].text if "_update" in printed else "",
         "selu_high": repr(float(SELU_SCALE)),
         "selu_low": repr(float(SELU_SCALE * SELU_ALPHA)),
     }
-    return render(keys)
+    where = {"runtime": runtime_name(), "below": runtime(below=True) if single_file else ""}
+    return render(keys | where)
 
 
-def in_text(family: Kernels, single: bool) -> dict[str, Any]:
-    """A family as the templates take it: its functions, and the bodies of others, as source."""
-    functions = [source(function, single) for function in family.functions]
+@cache
+def runtime(below: bool = False) -> str:
+    """The source of what all modules have in common: a file beside them, or `below` the mathematics
+    of one."""
+    keys = {
+        "below": below,
+        "handed": plain(dict(KERNELS)),
+        "relu_like": plain(sorted(_RELU_LIKE)),
+        "drivers": generic(drivers()),
+        "epochs": generic(training()),
+        "single": False,
+        "elementary": numbers(single=False),
+        "selu_high": "",
+        "selu_low": "",
+    }
+    return render(keys, "runtime.py.jinja")
+
+
+@cache
+def runtime_name() -> str:
+    """The name of that file, by its content, without the suffix."""
+    return f"_symgrad_{sha256(runtime().encode()).hexdigest()[:16]}"
+
+
+def public_names(names: Iterable[str]) -> list[str]:
+    """Lines with the names that others may use of a module."""
+    return textwrap.wrap(", ".join(f'"{name}"' for name in sorted(names)) + ",", 96)
+
+
+def with_constants(kernels: Kernels, printed: Mapping[str, Source], name: str) -> dict[str, Any]:
+    """The functions of a kernel as a module has them, and the constants that stand above them."""
+    texts = [printed[function.name].text for function in kernels.functions]
+    places = printed[kernels.chunk.name].places
+    constants = {"CHUNKS": kernels.chunks, "SCRATCH": kernels.scratch}
+    constants |= {"PLACES": places} if places else {}
     return {
-        "functions": "\n\n\n".join(functions),
-        "without_threads": "\n\n\n".join(functions[:-1]),
-        "total": source(family.total, single) if family.total else "",
-        "in_turn": "\n".join(statements(family.in_turn, single)),
-        "of_few": "\n".join(statements(family.of_few, single)),
-        "allocates": family.allocates,
-        "sums": family.sums,
-        "chunks": family.chunks,
+        "functions": texts,
+        "names": ", ".join(f"{name}_{each}" for each in constants),
+        "numbers": ", ".join(map(str, constants.values())),
+        "allocates": kernels.allocates,
     }
 
 
 def render(keys: Mapping[str, Any], template: str = "module.py.jinja") -> str:
-    """A template filled in; the keys must be just those that it and what it includes use.
-
-    CONTENT, where it stands, becomes a hash of all that follows the docstring.
+    """A template filled in; the keys must be just those that it and what it includes use, but for
+    two that follow from the text after its first docstring: `content`, a hash of it, and `called`,
+    the names of the runtime that it has need of.
     """
-    used = _keys_of(template)
+    used = _keys_of(template) - {"content", "called"}
     assert used == set(keys), f"keys and templates differ: {used ^ set(keys)}"
-    text = _environment().get_template(template).render(keys)
-    code = text.split('"""', 2)[-1]
-    return text.replace(CONTENT, sha256(code.encode()).hexdigest()[:16])
+    filled = _environment().get_template(template)
+    code = filled.render(keys, content="", called="").split('"""', 2)[-1]
+    called = ", ".join(["build", *vocabulary(code)])
+    content = sha256(f"{called}{code}".encode()).hexdigest()[:16]
+    return filled.render(keys, content=content, called=called)
 
 
 @cache
@@ -184,6 +217,17 @@ def plain(data: object) -> str:
     return pprint.pformat(data, sort_dicts=False, width=96, compact=True)
 
 
+def in_lines(layout: Mapping[str, object]) -> str:
+    """A dict as Python source, in as few lines as that takes."""
+    lines, items = ["{"], [f"{name!r}: {value}" for name, value in layout.items()]
+    for place, item in enumerate(items):
+        item += "}" if place == len(items) - 1 else ", "
+        if len(lines[-1]) + len(item) > 100:
+            lines.append(" ")
+        lines[-1] += item
+    return "\n".join(line.rstrip() for line in lines)
+
+
 def in_docstring(text: str) -> str:
     """A user's text for a line of a docstring: printable, and unable to end it."""
     shown = "".join(
@@ -202,12 +246,3 @@ def parameters(program: Program) -> dict[str, tuple[int, tuple[int, ...]]]:
         layout[name_of(weight)] = (offset, shape)
         offset += prod(shape)
     return layout
-
-
-def spreads(spec: Spec) -> list[str]:
-    """The limit of each layer's uniform initial weights, as source."""
-    limits = []
-    for layer, below in zip(spec.layers, spec.widths, strict=False):
-        fan = below if layer.activation in _RELU_LIKE else below + layer.units
-        limits.append(repr(sqrt(6 / fan)))
-    return limits

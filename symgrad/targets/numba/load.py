@@ -8,6 +8,7 @@ from pathlib import Path
 from types import ModuleType
 
 from symgrad.errors import SymgradError
+from symgrad.targets.numba.beside import imported
 
 
 def load(path: str | os.PathLike[str]) -> ModuleType:
@@ -22,6 +23,7 @@ def load(path: str | os.PathLike[str]) -> ModuleType:
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     try:
+        _load_beside(file)
         spec.loader.exec_module(module)
     except (SyntaxError, UnicodeDecodeError) as error:
         raise SymgradError(f"{file}: no emitted module: {error}") from error
@@ -29,6 +31,19 @@ def load(path: str | os.PathLike[str]) -> ModuleType:
         raise SymgradError(f"{file}: cannot be read: {error.strerror or error}") from error
     _known(module)
     return module
+
+
+def _load_beside(file: Path) -> None:
+    """What an emitted module imports from its folder, where that is no folder to import from."""
+    name = imported(file.read_text("utf-8"))
+    beside = file.resolve().with_name(f"{name}.py")
+    if name is None or name in sys.modules or not beside.is_file():
+        return
+    spec = importlib.util.spec_from_file_location(name, beside)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    sys.modules[name] = module
 
 
 def load_text(source: str, name: str) -> ModuleType:

@@ -1,9 +1,13 @@
-"""print_numba: lowered functions as Python source for Numba.
+"""source: lowered functions as Python source for Numba.
 
-In a float32 module a real constant is written F(0.5): a bare 0.5 would make expressions float64.
+In a float32 module a real constant is written F(0.5): a bare 0.5 would make expressions float64. In
+functions that are the same for every network, F is the dtype of the one that they are made for.
 """
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
 from math import isinf
 
 from symgrad.lowering.program import (
@@ -64,6 +68,7 @@ from symgrad.lowering.program import (
     Variable,
     View,
     Windows,
+    whole,
 )  # fmt: skip
 
 # How tightly source text holds together: in a condition, a sum, a product, a power or a call.
@@ -71,10 +76,9 @@ CHOICE, SUM, PRODUCT, ATOM = range(4)
 
 # What functions are called that Numba has itself: of reals as of doubles, and of doubles alone.
 _OF_ALL = {"sqrt": "np.sqrt"}
-_OF_DOUBLES = {"sqrt": "np.sqrt", "cos": "np.cos", "floor": "np.floor", "minimum": "min"}
-
-_DTYPES: dict[Kind, str] = {
-    "real": ", _DTYPE", "double": "", "whole": ", np.int64", "word": ", np.uint64"
+_OF_DOUBLES = {
+    "sqrt": "np.sqrt", "floor": "np.floor", "minimum": "min",
+    "cos": "cos64", "power": "power64", "power_whole": "power64_whole",
 }  # fmt: skip
 
 # From here on a word is written in hexadecimal.
@@ -83,38 +87,114 @@ _LARGE_WORD = 1 << 16
 _INDENT = "    "
 
 
-def source(function: Function, single: bool) -> str:
-    """A function as it stands in a module, from its decorator on; without a line's end."""
-    decorator = [] if function.role == "public" else [f"@_{function.role}"]
+# What a module's functions call of the runtime.
+VOCABULARY = ("fma", "local", "matmul", "noinline", "opaque", "view")  # and build
+
+
+@dataclass(frozen=True)
+class Source:
+    """A function's text, without a line's end, and where in scratch memory its arrays begin."""
+
+    text: str
+    places: tuple[int, ...]
+
+
+def source(function: Function, single: bool, weights: Sequence[str]) -> Source:
+    """A function of a network's own as it stands in its module; `weights` are the arrays in theta,
+    in their order. The names of numbers that follow from the network stand in it, and PLACES for
+    the places in scratch memory, so that one unit more leaves the text as it is."""
+    printer = _Printer(single, weights=weights, constants=_constants(function.name))
+    text = "\n".join([*_head(function), *printer.lines(function.body, _INDENT)])
+    return Source(text, tuple(printer.places))
+
+
+def _constants(function: str) -> str:
+    """What the constants of a kernel are called."""
+    return function.split("_")[1].upper()
+
+
+def generic(functions: Iterable[Function]) -> str:
+    """Functions that are the same for every network, within a function that has what they are
+    made for; without a line's end."""
+    return "\n\n".join("\n".join(_generic(function)) for function in functions)
+
+
+def _generic(function: Function) -> Iterator[str]:
+    printer = _Printer(single=True, optional=_optional(function))
+    lines = [*printer.lines(function.body, _INDENT)]
+    texts = [f'{name} = f"{text}"' for name, text in printer.texts.items()]
+    role = "inner" if function.role == "public" else function.role
+    for line in (*texts, *[""] * bool(texts), f"@{role}", *_head(function), *lines):
+        for part in line.splitlines():
+            yield _INDENT + part if part else part
+
+
+def _optional(function: Function) -> frozenset[str]:
+    """The arrays that may be None."""
+    parameters = {p.name for p in function.parameters if p.extents and (p.optional or p.left_out)}
+    picked = {
+        statement.name
+        for statement in function.body
+        if isinstance(statement, Pick) and isinstance(statement.no, Nothing)
+    }
+    return frozenset(parameters | picked)
+
+
+def vocabulary(text: str) -> list[str]:
+    """What a module's text calls of the runtime."""
+    return [name for name in VOCABULARY if re.search(rf"(?<![\w.]){name}\(", text)]
+
+
+def _head(function: Function) -> list[str]:
     parameters = ", ".join(map(_parameter, function.parameters))
-    says = [
-        f'{_INDENT}"""{line}' if not n else line for n, line in enumerate(_lines(function.says))
-    ]
-    apart = [f"{_INDENT}_apart()"] * function.apart
-    head = [*decorator, f"def {function.name}({parameters}):", *says, *apart]
-    return "\n".join((*head, *statements(function.body, single)))
+    says = _lines(function.says) if function.says else []
+    noinline = [f"{_INDENT}noinline()"] * function.apart
+    return [f"def {function.name}({parameters}):", *says, *noinline]
 
 
 def _lines(says: str) -> list[str]:
-    return f'{says}"""'.splitlines()
+    first, *rest = f'"""{says}"""'.splitlines()
+    return [_INDENT + first, *rest]
 
 
 def _parameter(parameter: Parameter) -> str:
     return parameter.name + ("=None" if parameter.left_out else "")
 
 
-def statements(body: Iterable[Statement], single: bool, indent: str = _INDENT) -> Iterator[str]:
-    """The lines of statements."""
-    return _Printer(single).lines(body, indent)
-
-
 class _Printer:
-    def __init__(self, single: bool) -> None:
-        self.single = single
+    """`texts` are the messages that have numbers of a network in them, by name."""
+
+    def __init__(
+        self,
+        single: bool,
+        optional: frozenset[str] = frozenset(),
+        weights: Sequence[str] = (),
+        constants: str = "",
+    ) -> None:
+        self.single, self.optional = single, optional
+        self.weights, self.constants = weights, constants
+        self.places: list[int] = []
+        self.dtype = "F" if single else "np.float64"
+        self.texts: dict[str, str] = {}
 
     # Statements
 
     def lines(self, body: Iterable[Statement], indent: str) -> Iterator[str]:
+        for vector, group in groupby(body, _flat):
+            if vector:
+                yield indent + self._parameters(vector, [*group])
+                continue
+            yield from self._each(group, indent)
+
+    def _parameters(self, vector: str, views: Iterable[Statement]) -> str:
+        """The arrays of weights that lie in a vector, all in one line."""
+        mark = "d_" if vector == "gradient" else ""
+        used = {view.name for view in views if isinstance(view, View)}
+        names = [mark + name for name in self.weights]
+        targets = _names(n if n in used else "_" for n in names)
+        return f"{targets if len(names) > 1 else f'({targets},)'} = parameters({vector})"
+
+    def _each(self, body: Iterable[Statement], indent: str) -> Iterator[str]:
         for statement in body:
             match statement:
                 case Loop():
@@ -148,27 +228,26 @@ class _Printer:
                 return f"{self.value(target)} = {self.value(assigned)}"
             case Together(targets, assigned):
                 return f"{self._listed(targets)} = {self._listed(assigned)}"
-            case Accumulate(target, operand, "+", factor, in_order) if factor or not in_order:
-                term = self._listed((operand,) if factor is None else (operand, factor))
-                return f"{self.value(target)} = plus({self.value(target)}, {term})"
+            case Accumulate(target, operand, "+", factor) if factor is not None:
+                return f"{self.value(target)} = fma({self._listed((operand, factor, target))})"
             case Accumulate(target, operand, operator):
                 return f"{self.value(target)} {operator}= {self.value(operand)}"
-            case MatrixProduct(left, right, into, keep, at_once):
-                given = [_matrix(left), _matrix(right), into, self.value(keep), self.value(at_once)]
-                return f"_product({', '.join(given)})"
+            case MatrixProduct(left, right, into, start):
+                given = [_matrix(left), _matrix(right), into, self.argument(start)]
+                return f"matmul({', '.join(given)})"
             case Run(call):
                 return self.value(call)
             case Return(returned):
                 return f"return {self._listed(returned)}"
             case Refuse(parts):
-                said = [f'"{p}"' if isinstance(p, str) else self.value(p) for p in parts]
+                said = [self._text(p) if isinstance(p, str) else self.value(p) for p in parts]
                 return f"raise ValueError({', '.join(said)})"
             case Skip():
                 return "continue"
-            case Opaque(name, number):
-                return f"{name} = _extent({number})"
+            case Opaque(name, number, label):
+                return f"{name} = opaque({label or number})"
             case View(name, vector, start, extents):
-                return f"{name} = _view({vector}, {start}, {self._tuple(extents)})"
+                return f"{name} = view({vector}, {self._start(statement)}, {self._tuple(extents)})"
             case Local(buffer):
                 return f"{buffer.name} = {self._local(buffer)}"
             case Allocate(buffers):
@@ -178,12 +257,26 @@ class _Printer:
                 return f"{_names(names)} = {', '.join(array + cut for array in arrays)}"
             case Alias(name, array, _):
                 return f"{name} = {array}"
+            case Pick(name, Given(vector), Buffer(extents=(size,)), Nothing()):
+                return f"{name} = _fresh({vector}, {self.value(size)})"
             case Pick(name, condition, yes, no):
-                other = self._empty(no) if isinstance(no, Buffer) else self.argument(no)
-                return f"{name} = {self.argument(yes)} if {self.condition(condition)} else {other}"
+                one, other = (
+                    self._empty(p) if isinstance(p, Buffer) else self.argument(p) for p in (yes, no)
+                )
+                return f"{name} = {one} if {self.condition(condition)} else {other}"
             case Counted(name, extent):
                 return f"{name} = np.arange({self.value(extent)})"
         raise AssertionError(statement)
+
+    def _start(self, view: View) -> str:
+        """Where a view begins: in scratch memory as the module's constants have it."""
+        if view.vector == "scratch":
+            self.places.append(view.start)
+            return f"{self.constants}_PLACES[{len(self.places) - 1}]"
+        (size,) = view.extents
+        assert isinstance(size, Number)
+        place = view.start // int(size.value)
+        return "0" if place == 0 else (size.label if place == 1 else f"{place} * {size.label}")
 
     def _listed(self, values: Iterable[Argument]) -> str:
         return ", ".join(map(self.argument, values))
@@ -193,18 +286,28 @@ class _Printer:
 
     def _local(self, buffer: Buffer) -> str:
         """A vector, and a view of it where there are more axes."""
-        size = 1
-        for extent in buffer.extents:
-            assert isinstance(extent, Number), "a small array has a size that is known"
-            size *= int(extent.value)
-        vector = f"_local({size})"
+        size = " * ".join(map(self.value, buffer.extents))
+        vector = f"local({size}, {self.dtype})"
         one = len(buffer.extents) == 1
-        return vector if one else f"_view({vector}, 0, {self._tuple(buffer.extents)})"
+        return vector if one else f"view({vector}, 0, {self._tuple(buffer.extents)})"
 
     def _empty(self, buffer: Buffer) -> str:
         extents = buffer.extents
         shape = self.value(extents[0]) if len(extents) == 1 else self._tuple(extents)
-        return f"np.empty({shape}{_DTYPES[buffer.kind]})"
+        return f"np.empty({shape}{self._dtype(buffer.kind)})"
+
+    def _dtype(self, kind: Kind) -> str:
+        if kind == "real":
+            return ", F" if self.single else ""
+        return {"double": "", "whole": ", np.int64", "word": ", np.uint64"}[kind]
+
+    def _text(self, text: str) -> str:
+        """A message; one with numbers of a network in it is made once."""
+        if "{" not in text:
+            return f'"{text}"'
+        name = "_".join(text.split()[:2])
+        assert self.texts.setdefault(name, text) == text, text
+        return name
 
     # Values
 
@@ -216,9 +319,13 @@ class _Printer:
         match written:
             case Array(name):
                 return name
+            case Part(name, start, end) if name in self.optional and end is not None:
+                return f"_part({name}, {self.value(start or whole(0))}, {self.value(end)})"
             case Part(name, start, end):
                 bounds = ("" if each is None else self.value(each) for each in (start, end))
                 return f"{name}[{':'.join(bounds)}]"
+            case Row(name, place) if name in self.optional:
+                return f"_row({name}, {self.value(place)})"
             case Row(name, place):
                 return f"{name}[{self.value(place)}]"
             case Constants(numbers):
@@ -229,8 +336,8 @@ class _Printer:
 
     def _written(self, written: Value) -> tuple[str, int]:
         match written:
-            case Number(number, kind):
-                text = self._number(number, kind)
+            case Number(number, kind, label):
+                text = label or self._number(number, kind)
                 return text, SUM if text.startswith("-") else ATOM
             case Variable(name):
                 return name, ATOM
@@ -324,6 +431,12 @@ class _Printer:
             case Given(name):
                 return f"{name} is not None"
         raise AssertionError(condition)
+
+
+def _flat(statement: Statement) -> str:
+    """The flat vector that a view is of, if it is one of an array of weights; "" for all others."""
+    of_weights = isinstance(statement, View) and statement.vector in ("theta", "gradient")
+    return statement.vector if isinstance(statement, View) and of_weights else ""
 
 
 def _matrix(matrix: Matrix) -> str:
