@@ -3,14 +3,16 @@
 import sys
 import tempfile
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 from unittest import mock
 
 import numba
 import numpy as np
 
+from symgrad.targets.numba.emit import runtime
 from symgrad.targets.numba.load import load
 
 
@@ -45,9 +47,22 @@ def interpreted(source: str) -> ModuleType:
     """A module of emitted source that Python runs as it stands."""
     module = ModuleType("interpreted")
     with mock.patch.dict(sys.modules, {"numba": WithoutCompiling("numba")}):
-        exec(compile(source, "interpreted.py", "exec"), module.__dict__)
+        for text in _parts(source):
+            exec(_code(text), module.__dict__)
     module._LAYOUT_KNOWN = False  # type: ignore[attr-defined]  # no functions of C
     return module
+
+
+def _parts(source: str) -> tuple[str, ...]:
+    """A module's text before, with and after what all modules have in common, if it has that."""
+    common = runtime(below=True).strip("\n")
+    return source.partition(common)
+
+
+@lru_cache(maxsize=8)
+def _code(text: str) -> CodeType:
+    """Python's code for a text; what is common is large, and the same for thousands of modules."""
+    return compile(text, "interpreted.py", "exec")
 
 
 def compiled(source: str) -> ModuleType:

@@ -13,7 +13,7 @@ from symgrad.compiler import compile
 from symgrad.lowering.arithmetic import VERSION
 from symgrad.spec.spec import Spec
 from tests.nets import net
-from tests.paths import ROOT
+from tests.paths import ROOT, SPECS
 
 SSE = "+sse,+sse2,+sse3,+ssse3,+sse4.1,+sse4.2,+popcnt,+cx16"
 AVX2 = f"{SSE},+avx,+avx2,+fma,+bmi,+bmi2,+f16c,+movbe,+lzcnt"
@@ -75,15 +75,13 @@ def here():
     return found
 
 
-NAMES = ["xor", "digits"]
-REST = [
-    pytest.param(name, marks=pytest.mark.slow) for name in ("iris", "spirals", "residual", "custom")
-]
+EVERY = [(path.stem, processor) for path in SPECS for processor in PROCESSORS]
+QUICK = {("digits", "nehalem"), ("xor", "haswell"), ("xor", "one thread")}
+PAIRS = [pair if pair in QUICK else pytest.param(*pair, marks=pytest.mark.slow) for pair in EVERY]
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="stands in for x86-64 alone")
-@pytest.mark.parametrize("processor", PROCESSORS)
-@pytest.mark.parametrize("name", [*NAMES, *REST])
+@pytest.mark.parametrize(("name", "processor"), PAIRS)
 def test_other_processors_and_threads_have_the_same_bits(name, processor, here):
     found, assembly = elsewhere(name, processor)
     assert assembly == "True False"  # there is some, and it is that processor's
@@ -113,22 +111,25 @@ def test_a_sample_does_not_depend_on_those_beside_it(widths, dtype, build):
         np.testing.assert_array_equal(alone[0], together[place])
 
 
-def test_no_library_is_called_for_a_number(build):
-    """But for square roots; the IR of all that a training with every kind of power compiles."""
-    for schedule in ("cosine", "exponential", "step"):
-        spec = net([20, 33, 3], ["tanh", "softmax"], dtype="float32").normalised()
-        training = {"optimizer": "adam", "schedule": schedule, "batch": 8, "epochs": 3}
-        module = build(Spec.parse(spec | {"training": training}))
-        theta = module.init(0)
-        x, t = np.ones((20, 20), np.float32), np.ones((20, 3), np.float32)
-        module.train_epoch(theta, x, t, *module.train_state(), module.train_settings())
-        driver = module.train_epoch.work.whole
-        texts = [module._update.inspect_llvm(s) for s in module._update.signatures]
-        texts += [driver.inspect_llvm(s) for s in getattr(driver, "signatures", [])]
-        called = {name for text in texts for name in re.findall(r"declare [^@]*@\"?([\w.]+)", text)}
-        assert any(name.startswith("llvm.") for name in called)
-        wrong = {n for n in called if n.removeprefix("llvm.").split(".")[0].rstrip("f") in LIBRARY}
-        assert not wrong, (schedule, wrong)
+@pytest.mark.parametrize(
+    "schedule",
+    ["cosine", *(pytest.param(s, marks=pytest.mark.slow) for s in ("exponential", "step"))],
+)
+def test_no_library_is_called_for_a_number(schedule, build):
+    """But for square roots; the IR of all that a training with each kind of power compiles."""
+    spec = net([20, 33, 3], ["tanh", "softmax"], dtype="float32").normalised()
+    training = {"optimizer": "adam", "schedule": schedule, "batch": 8, "epochs": 3}
+    module = build(Spec.parse(spec | {"training": training}))
+    theta = module.init(0)
+    x, t = np.ones((20, 20), np.float32), np.ones((20, 3), np.float32)
+    module.train_epoch(theta, x, t, *module.train_state(), module.train_settings())
+    driver = module.train_epoch.work.whole
+    texts = [module._update.inspect_llvm(s) for s in module._update.signatures]
+    texts += [driver.inspect_llvm(s) for s in getattr(driver, "signatures", [])]
+    called = {name for text in texts for name in re.findall(r"declare [^@]*@\"?([\w.]+)", text)}
+    assert any(name.startswith("llvm.") for name in called)
+    wrong = {n for n in called if n.removeprefix("llvm.").split(".")[0].rstrip("f") in LIBRARY}
+    assert not wrong, (schedule, wrong)
 
 
 @pytest.mark.parametrize("name", ["xor", "digits"])
