@@ -45,13 +45,13 @@ import numpy as np
 
 try:
     if __package__:
-        from ._symgrad_d8f0f3dc01a90709 import build, fma, local, matmul, noinline, opaque, view
+        from ._symgrad_3b1b5d47a2bba0ac import build, fma, local, matmul, noinline, opaque, view
     else:
-        from _symgrad_d8f0f3dc01a90709 import build, fma, local, matmul, noinline, opaque, view
+        from _symgrad_3b1b5d47a2bba0ac import build, fma, local, matmul, noinline, opaque, view
 except ModuleNotFoundError as error:
-    if error.name not in ("_symgrad_d8f0f3dc01a90709", f"{__package__}._symgrad_d8f0f3dc01a90709"):
+    if error.name not in ("_symgrad_3b1b5d47a2bba0ac", f"{__package__}._symgrad_3b1b5d47a2bba0ac"):
         raise
-    raise ImportError("_symgrad_d8f0f3dc01a90709.py is missing: copy it along with this file, beside it") from None
+    raise ImportError("_symgrad_3b1b5d47a2bba0ac.py is missing: copy it along with this file, beside it") from None
 
 __all__ = [
     "PARAMETERS", "SETTINGS", "SIZE", "SPEC", "STATE", "init", "loss", "loss_and_gradient",
@@ -442,7 +442,7 @@ def train_steps(theta, x, t, order, starts, state, progress, settings):
 # All above is compiled when it is called, and `init`, `pack` and `unpack`, `train_settings` and `train_state` are added.
 build(
     globals(),
-    emitted="6f542cdb988311c4",
+    emitted="91c895d92187a975",
     inlined=['exp_times', 'exp', 'heaviside', 'log', 'relu'],
     compiled=['_prediction_of_chunk', '_gradient_of_chunk', '_gradient_at_the_end', '_update'],
 )

@@ -30,13 +30,13 @@ import numpy as np
 
 try:
     if __package__:
-        from ._symgrad_d8f0f3dc01a90709 import build, fma, local, noinline, opaque
+        from ._symgrad_3b1b5d47a2bba0ac import build, fma, local, noinline, opaque
     else:
-        from _symgrad_d8f0f3dc01a90709 import build, fma, local, noinline, opaque
+        from _symgrad_3b1b5d47a2bba0ac import build, fma, local, noinline, opaque
 except ModuleNotFoundError as error:
-    if error.name not in ("_symgrad_d8f0f3dc01a90709", f"{__package__}._symgrad_d8f0f3dc01a90709"):
+    if error.name not in ("_symgrad_3b1b5d47a2bba0ac", f"{__package__}._symgrad_3b1b5d47a2bba0ac"):
         raise
-    raise ImportError("_symgrad_d8f0f3dc01a90709.py is missing: copy it along with this file, beside it") from None
+    raise ImportError("_symgrad_3b1b5d47a2bba0ac.py is missing: copy it along with this file, beside it") from None
 
 __all__ = [
     "PARAMETERS", "SIZE", "SPEC", "init", "loss", "loss_and_gradient", "loss_and_gradient_into",
@@ -307,7 +307,7 @@ def step(theta, x, t, rate):
 # All above is compiled when it is called, and `init`, `pack` and `unpack` are added.
 build(
     globals(),
-    emitted="7a0c8708ec13f2c9",
+    emitted="f1bd8ded0c1d9951",
     inlined=['exp_times', 'exp', 'log', 'tanh', '_gradient_at_the_end'],
     compiled=['_prediction_of_chunk', '_gradient_of_chunk'],
 )

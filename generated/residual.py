@@ -41,13 +41,13 @@ import numpy as np
 
 try:
     if __package__:
-        from ._symgrad_d8f0f3dc01a90709 import build, fma, local, matmul, noinline, opaque, view
+        from ._symgrad_3b1b5d47a2bba0ac import build, fma, local, matmul, noinline, opaque, view
     else:
-        from _symgrad_d8f0f3dc01a90709 import build, fma, local, matmul, noinline, opaque, view
+        from _symgrad_3b1b5d47a2bba0ac import build, fma, local, matmul, noinline, opaque, view
 except ModuleNotFoundError as error:
-    if error.name not in ("_symgrad_d8f0f3dc01a90709", f"{__package__}._symgrad_d8f0f3dc01a90709"):
+    if error.name not in ("_symgrad_3b1b5d47a2bba0ac", f"{__package__}._symgrad_3b1b5d47a2bba0ac"):
         raise
-    raise ImportError("_symgrad_d8f0f3dc01a90709.py is missing: copy it along with this file, beside it") from None
+    raise ImportError("_symgrad_3b1b5d47a2bba0ac.py is missing: copy it along with this file, beside it") from None
 
 __all__ = [
     "PARAMETERS", "SIZE", "SPEC", "init", "loss", "loss_and_gradient", "loss_and_gradient_into",
@@ -417,7 +417,7 @@ def step(theta, x, t, w, rate):
 # All above is compiled when it is called, and `init`, `pack` and `unpack` are added.
 build(
     globals(),
-    emitted="8f4659e0cf6c7c99",
+    emitted="db0f6e12d1b4e7a2",
     inlined=['clip', 'huber', 'exp_times', 'exp', 'sigmoid', 'sign', 'silu'],
     compiled=['_prediction_of_chunk', '_totals', '_gradient_of_chunk', '_gradient_at_the_end'],
 )

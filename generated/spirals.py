@@ -31,13 +31,13 @@ import numpy as np
 
 try:
     if __package__:
-        from ._symgrad_d8f0f3dc01a90709 import build, fma, local, matmul, noinline, opaque, view
+        from ._symgrad_3b1b5d47a2bba0ac import build, fma, local, matmul, noinline, opaque, view
     else:
-        from _symgrad_d8f0f3dc01a90709 import build, fma, local, matmul, noinline, opaque, view
+        from _symgrad_3b1b5d47a2bba0ac import build, fma, local, matmul, noinline, opaque, view
 except ModuleNotFoundError as error:
-    if error.name not in ("_symgrad_d8f0f3dc01a90709", f"{__package__}._symgrad_d8f0f3dc01a90709"):
+    if error.name not in ("_symgrad_3b1b5d47a2bba0ac", f"{__package__}._symgrad_3b1b5d47a2bba0ac"):
         raise
-    raise ImportError("_symgrad_d8f0f3dc01a90709.py is missing: copy it along with this file, beside it") from None
+    raise ImportError("_symgrad_3b1b5d47a2bba0ac.py is missing: copy it along with this file, beside it") from None
 
 __all__ = [
     "PARAMETERS", "SIZE", "SPEC", "init", "loss", "loss_and_gradient", "loss_and_gradient_into",
@@ -398,7 +398,7 @@ def step(theta, x, t, rate):
 # All above is compiled when it is called, and `init`, `pack` and `unpack` are added.
 build(
     globals(),
-    emitted="57798b36cdcc845b",
+    emitted="4f27efdd0db1ced6",
     inlined=['quarter_turns', 'cos', 'exp_times', 'exp', 'sigmoid', 'sin', 'log1p_unit', 'softplus',
  '_gradient_at_the_end'],
     compiled=['_prediction_of_chunk', '_gradient_of_chunk'],

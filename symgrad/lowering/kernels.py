@@ -65,8 +65,6 @@ class Kernels:
     end: Function | None
     total: Function | None
     elementary: frozenset[str]
-    allocates: bool
-    products: bool
     scratch: int
     chunks: tuple[int, ...]
 
@@ -93,7 +91,6 @@ class _Kernels:
         dtype: Dtype = "float32" if single else "float64"
         self.body = lower(schedule, self.places, layout, name, dtype)
         products = [block for block in schedule.blocks if isinstance(block, Product)]
-        self.products = bool(products)
         self.accumulates = any(sums_over_samples(product.definition) for product in products)
         self.sums = "E" in self.program.outputs
         # whether it computes a gradient
@@ -110,9 +107,6 @@ class _Kernels:
             end=self._end() if self.sums else None,
             total=self._total() if self.schedule.totals else None,
             elementary=self.body.functions,
-            allocates=self.in_blocks
-            or any(self.places.apart(nest.definition.name) for nest in self.schedule.after),
-            products=self.products,
             scratch=self.places.size,
             chunks=self.schedule.chunks,
         )

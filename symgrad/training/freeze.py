@@ -20,7 +20,6 @@ import numpy as np
 from symgrad import __version__
 from symgrad.errors import SymgradError
 from symgrad.language.count import operations
-from symgrad.language.functions import SELU_ALPHA, SELU_SCALE
 from symgrad.language.program import Program, prune
 from symgrad.language.unicode import listing
 from symgrad.lowering import cost_model
@@ -32,9 +31,10 @@ from symgrad.passes.stabilize import stabilize
 from symgrad.spec.formula import quoted
 from symgrad.spec.names import module_problem
 from symgrad.spec.spec import Spec
-from symgrad.targets.elementary import ULP, numbers, with_callees
+from symgrad.targets.elementary import ULP, with_callees
 from symgrad.targets.numba import source as print_numba
 from symgrad.targets.numba.emit import (
+    elementary_keys,
     in_docstring,
     in_lines,
     parameters,
@@ -92,7 +92,6 @@ def source(trained: Trained, name: str | None = None, file_name: str = WEIGHTS) 
         "digest": spec.digest(),
         "weights_digest": digest(trained.theta),
         "dtype": spec.dtype,
-        "single": single,
         "number": "F" if single else "np.float64",
         "inputs": spec.inputs,
         "outputs": spec.outputs,
@@ -113,9 +112,6 @@ def source(trained: Trained, name: str | None = None, file_name: str = WEIGHTS) 
         "compiled": plain([*(f.name for f in network.functions), *_around(labels is not None)]),
         "rounded": any(function in ULP for function in functions),
         "below": runtime(below=True),
-        "elementary": numbers(single),
-        "selu_high": repr(float(SELU_SCALE)),
-        "selu_low": repr(float(SELU_SCALE * SELU_ALPHA)),
         "units": ", ".join(f"I{k}" for k in range(len(spec.layers) + 1)),
         "parameters": in_lines(layout),
         "prediction": with_constants(network, printed, "PREDICTION"),
@@ -129,7 +125,7 @@ def source(trained: Trained, name: str | None = None, file_name: str = WEIGHTS) 
             for weight, (offset, shape) in layout.items()
         ],
     }
-    return render(keys, "frozen.py.jinja")
+    return render(keys | elementary_keys(single), "frozen.py.jinja")
 
 
 def _around(classifies: bool) -> list[str]:

@@ -88,6 +88,17 @@ def test_every_number_is_a_chain_of_fused_multiply_adds(seed, dtype, products):
             assert np.isnan(outside).all()
 
 
+@pytest.mark.parametrize("dtype", PRECISION)
+def test_a_sum_of_no_terms_is_what_it_starts_from(dtype, products):
+    for (a_turned, b_turned), product in products.items():
+        a = np.empty((0, 9) if a_turned else (9, 0), dtype)
+        b = np.empty((35, 0) if b_turned else (0, 35), dtype)
+        into, row = np.full((9, 35), 7, dtype), np.arange(35, dtype=dtype)
+        for start, expected in ((dtype(1), 7), (dtype(0), 0), (row, row)):
+            product(a, b, into, start)
+            np.testing.assert_array_equal(into, np.broadcast_to(expected, (9, 35)))
+
+
 def test_other_arrays_are_refused(products):
     a, b, c = np.ones((4, 6)), np.ones((3, 5)), np.ones((4, 5))
 

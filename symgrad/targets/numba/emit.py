@@ -82,7 +82,6 @@ def emit(
         "order": order,
         "dtype": spec.dtype,
         "arithmetic": arithmetic.VERSION,
-        "single": single,
         "data": ", ".join(data),
         "inputs": spec.inputs,
         "outputs": spec.outputs,
@@ -96,15 +95,12 @@ def emit(
         "inlined": plain([*functions, *(f.name for f in lowered.own if f.role == "inlined")]),
         "compiled": plain([f.name for f in lowered.own if f.role != "inlined"]),
         "rounded": any(name in ULP for name in functions),
-        "elementary": numbers(single),
         "training": trained,
         "units": ", ".join(f"I{k}" for k in range(len(spec.layers) + 1)),
         "prediction": with_constants(lowered.prediction, printed, "PREDICTION"),
         "gradient": with_constants(lowered.gradient, printed, "GRADIENT"),
         "update": printed["_update"].text if "_update" in printed else "",
-        "selu_high": repr(float(SELU_SCALE)),
-        "selu_low": repr(float(SELU_SCALE * SELU_ALPHA)),
-    }
+    } | elementary_keys(single)
     where = {"runtime": runtime_name(), "below": runtime(below=True) if single_file else ""}
     return render(keys | where)
 
@@ -119,11 +115,7 @@ def runtime(below: bool = False) -> str:
         "relu_like": plain(sorted(_RELU_LIKE)),
         "drivers": generic(drivers()),
         "epochs": generic(training()),
-        "single": False,
-        "elementary": numbers(single=False),
-        "selu_high": "",
-        "selu_low": "",
-    }
+    } | elementary_keys(single=False)
     return render(keys, "runtime.py.jinja")
 
 
@@ -138,6 +130,16 @@ def public_names(names: Iterable[str]) -> list[str]:
     return textwrap.wrap(", ".join(f'"{name}"' for name in sorted(names)) + ",", 96)
 
 
+def elementary_keys(single: bool) -> dict[str, Any]:
+    """What `functions.py.jinja` is filled in with."""
+    return {
+        "single": single,
+        "elementary": numbers(single),
+        "selu_high": repr(float(SELU_SCALE)),
+        "selu_low": repr(float(SELU_SCALE * SELU_ALPHA)),
+    }
+
+
 def with_constants(kernels: Kernels, printed: Mapping[str, Source], name: str) -> dict[str, Any]:
     """The functions of a kernel as a module has them, and the constants that stand above them."""
     texts = [printed[function.name].text for function in kernels.functions]
@@ -148,7 +150,6 @@ def with_constants(kernels: Kernels, printed: Mapping[str, Source], name: str) -
         "functions": texts,
         "names": ", ".join(f"{name}_{each}" for each in constants),
         "numbers": ", ".join(map(str, constants.values())),
-        "allocates": kernels.allocates,
     }
 
 

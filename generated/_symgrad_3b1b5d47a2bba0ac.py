@@ -108,7 +108,7 @@ class Compiler:
 
 def _named(function):
     """The same for a function that is compiled with whatever calls it: of what stands here."""
-    function.__module__, function.__qualname__ = "numba", f"{function.__name__}_a041c2aef542a2b4"
+    function.__module__, function.__qualname__ = "numba", f"{function.__name__}_5d6337b9d1ca2305"
     return function
 
 
@@ -609,8 +609,7 @@ class _Product:
         begins = builder.icmp_signed("==", first, _SIZE(0))
         if not self.from_row:
             begins = builder.and_(begins, builder.not_(self.start))
-        before, from_c, after = builder.block, *(self.function.append_basic_block() for _ in range(2))
-        fresh = self.function.append_basic_block()
+        fresh, from_c, after = (self.function.append_basic_block() for _ in range(3))
         builder.cbranch(begins, fresh, from_c)
         builder.position_at_end(fresh)
         new = [ir.Constant(self.vector, [0.0] * self.lanes)] * len(places)
@@ -652,8 +651,11 @@ class _Product:
             self._all_rows(n, masks, first, depth, row)
             return []
 
+        none = builder.icmp_signed("==", self.k, _SIZE(0))
+        end = builder.select(none, _SIZE(1), self.k)  # a sum of no terms is what it starts from
+
         def column(n, masks):
-            self._loop(_SIZE(0), self.k, self.depth, [], lambda first, _: piece(n, masks, first))
+            self._loop(_SIZE(0), end, self.depth, [], lambda first, _: piece(n, masks, first))
             return []
 
         self._columns(column)
@@ -738,7 +740,7 @@ class _Product:
         else:
             self.builder.call(self.masked_store, [value, place, ir.IntType(32)(self.bytes), mask])
 
-    def _spread(self, scalar, lanes=None):
+    def _spread(self, scalar):
         """A vector with one number in all its places."""
         empty = ir.Constant(ir.VectorType(scalar.type, self.lanes), ir.Undefined)
         one = self.builder.insert_element(empty, scalar, ir.IntType(32)(0))
@@ -937,6 +939,7 @@ def _entry(name, kinds, many, fits, one_chunk, allocates):
         _resume(thread)
         return _float(E)
 
+    # What can run out of memory, apart: what cannot is spared the cost of `try`.
     def enter_allocating(python, arguments, count, names):
         if count != expected or names != 0 or not fit(arguments):
             return _call(_item(python, 0), arguments, count, names)
@@ -1049,10 +1052,10 @@ class Implementation:
 
     calls_until_threads = 20
 
-    def __init__(self, compiler, signature, many, in_turn, on_threads, entry=None):
+    def __init__(self, compiler, signature, many, in_turn, on_threads, entry=None, batches=None):
         self.compiler, self.signature, self.many = compiler, tuple(signature.values()), many
         self.names = [*signature]
-        self.in_turn, self.on_threads, self.entry = in_turn, on_threads, entry
+        self.in_turn, self.on_threads, self.entry, self.batches = in_turn, on_threads, entry, batches
         self.lock, self.kept = threading.RLock(), []  # several threads may make the first call
         self.method = self.small = self.whole = self.threaded = None
 
@@ -1126,7 +1129,7 @@ class EpochImplementation(Implementation):
         given = dict(zip(self.names, arguments, strict=True))
         if "order" in given:
             return len(given["order"]), max(len(given["starts"]) - 1, 1)
-        return len(given["x"]), _plainly(self.batches)(len(given["x"]), given["settings"])
+        return len(given["x"]), self.batches(len(given["x"]), given["settings"])
 
 
 def _out_of_memory(*arguments):
@@ -2020,7 +2023,6 @@ def build(namespace, emitted, inlined, compiled):
     inputs, outputs = spec["inputs"], spec["layers"][-1]["units"]
     compiler = Compiler(namespace, emitted)
     namespace["parameters"] = _views(namespace["PARAMETERS"])
-    namespace |= _doubles(compiler)
     scratch = {name: namespace[f"{name}_SCRATCH"] for name in ("PREDICTION", "GRADIENT")}
     allocates = bool(scratch["GRADIENT"]) or "empty" in namespace["_gradient_at_the_end"].__code__.co_names
     _compile_own(compiler, namespace, inlined, compiled)
@@ -2034,6 +2036,7 @@ def build(namespace, emitted, inlined, compiled):
     )  # fmt: skip
     _make_public(namespace, compiler, facts, known, {"prediction": bool(scratch["PREDICTION"]), "gradient": allocates})
     if settings:
+        namespace |= _doubles(compiler)
         place = [*settings].index("batch")
         trained = _training(
             compiler, F, known, namespace["_update"], size, inputs, outputs, state, len(settings), place
@@ -2132,8 +2135,8 @@ def _make_trainable(namespace, compiler, facts, known):
         body = namespace[name]
         names = [*inspect.signature(body).parameters]
         signature = {each: facts.kind(each, written) for each in names}
-        work = EpochImplementation(compiler, signature, namespace["GRADIENT_CHUNKS"][0], known[name], known[threaded])
-        work.batches = known["_batches"]
+        many, batches = namespace["GRADIENT_CHUNKS"][0], _plainly(known["_batches"])
+        work = EpochImplementation(compiler, signature, many, known[name], known[threaded], batches=batches)
         namespace[f"_{name}"] = _adapted(known[name], names, written)
         namespace[name] = Epoch(body, work, known[check], facts)
     remembered, settings = namespace["STATE"], namespace["SETTINGS"]
