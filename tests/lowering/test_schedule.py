@@ -101,8 +101,8 @@ def check_run(interpret):
 
 
 @pytest.fixture(params=["by the size", "always", "never"])
-def blas(request, monkeypatch):
-    """Products of matrices in loops, in BLAS, and as the sizes have it."""
+def products(request, monkeypatch):
+    """Products of matrices in loops, as such, and as the sizes have it."""
     limit = {"by the size": cost_model.PRODUCT_FROM, "always": 1, "never": 10**9}[request.param]
     monkeypatch.setattr(cost_model, "PRODUCT_FROM", limit)
     if request.param != "by the size":
@@ -140,24 +140,24 @@ named_nets = pytest.mark.parametrize("spec", NETS.values(), ids=NETS.keys())
 
 
 @named_nets
-def test_schedules_compute_what_their_programs_do(spec, blas, cut, check_run):
+def test_schedules_compute_what_their_programs_do(spec, products, cut, check_run):
     check_run(spec)
 
 
 @pytest.mark.parametrize("order", ["weights-first", "cheapest"])
 @pytest.mark.parametrize("name", ["plain", "softmax", "residual", "penalties", "sample weights"])
-def test_schedules_of_other_orders(name, order, blas, cut, check_run):
+def test_schedules_of_other_orders(name, order, products, cut, check_run):
     check_run(NETS[name], order, what=["gradient"])
 
 
 @pytest.mark.parametrize("seed", range(500, 516))
-def test_random_schedules_compute_what_their_programs_do(seed, blas, cut, check_run):
+def test_random_schedules_compute_what_their_programs_do(seed, products, cut, check_run):
     check_run(random_net(Random(seed)), seed=seed)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(1000, 1200))
-def test_many_random_schedules_compute_what_their_programs_do(seed, blas, cut, check_run):
+def test_many_random_schedules_compute_what_their_programs_do(seed, products, cut, check_run):
     check_run(random_net(Random(seed), layers=4), seed=seed)
 
 
@@ -196,7 +196,7 @@ def remembered(which, what, product_from):
 
 
 @pytest.mark.parametrize(("which", "what"), PLANS)
-def test_each_definition_is_scheduled_once_after_what_it_reads(which, what, blas):
+def test_each_definition_is_scheduled_once_after_what_it_reads(which, what, products):
     plan = plan_of(which, what)
     verify(plan.program)
     names = [d.name for d in in_order(plan)]
@@ -216,13 +216,13 @@ def test_each_definition_is_scheduled_once_after_what_it_reads(which, what, blas
 
 
 @pytest.mark.parametrize(("which", "what"), PLANS)
-def test_nothing_is_scheduled_that_the_outputs_do_not_need(which, what, blas):
+def test_nothing_is_scheduled_that_the_outputs_do_not_need(which, what, products):
     program = plan_of(which, what).program
     assert prune(program, program.outputs) == program
 
 
 @pytest.mark.parametrize(("which", "what"), PLANS)
-def test_a_loop_over_samples_reads_what_it_computes_at_its_own_sample(which, what, blas):
+def test_a_loop_over_samples_reads_what_it_computes_at_its_own_sample(which, what, products):
     for block in plan_of(which, what).in_order:
         if not isinstance(block, Rows):
             continue
@@ -236,7 +236,7 @@ def test_a_loop_over_samples_reads_what_it_computes_at_its_own_sample(which, wha
 
 
 @pytest.mark.parametrize(("which", "what"), PLANS)
-def test_blocks_hold_what_they_are_for(which, what, blas):
+def test_blocks_hold_what_they_are_for(which, what, products):
     plan = plan_of(which, what)
     for block in plan.in_order:
         if isinstance(block, Product):
@@ -267,7 +267,7 @@ def places(plan):
 
 
 @pytest.mark.parametrize(("which", "what"), PLANS)
-def test_storage_is_large_enough_for_its_readers_and_no_larger(which, what, blas):
+def test_storage_is_large_enough_for_its_readers_and_no_larger(which, what, products):
     plan = plan_of(which, what)
     storages = buffers(plan, 8).storage
     homes, readers = places(plan)
@@ -293,7 +293,7 @@ def test_storage_is_large_enough_for_its_readers_and_no_larger(which, what, blas
 
 
 @pytest.mark.parametrize(("which", "what"), PLANS)
-def test_memory_is_taken_over_only_from_what_is_not_read_again(which, what, blas):
+def test_memory_is_taken_over_only_from_what_is_not_read_again(which, what, products):
     plan = plan_of(which, what)
     where = buffers(plan, 8)
     homes, readers = places(plan)
@@ -313,7 +313,7 @@ def test_memory_is_taken_over_only_from_what_is_not_read_again(which, what, blas
 
 
 @pytest.mark.parametrize(("which", "what"), PLANS)
-def test_scratch_memory_is_shared_only_by_what_is_not_needed_at_once(which, what, blas):
+def test_scratch_memory_is_shared_only_by_what_is_not_needed_at_once(which, what, products):
     plan = plan_of(which, what)
     where = buffers(plan, 8)
     homes, readers = places(plan)

@@ -170,7 +170,7 @@ def test_what_python_calls_is_made_once_whoever_is_first(build):
     assert len(made) == 1
 
 
-def test_callers_from_numba_s_cache_find_blas(tmp_path):
+def test_callers_from_numba_s_cache_have_products(tmp_path):
     (tmp_path / "caller.py").write_text(
         "import numba, numpy as np, digits\n"
         "@numba.njit(cache=True)\n"
