@@ -21,6 +21,7 @@ from symgrad.targets.numba.emit import parameters
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "architecture.md"
 SPEC = ROOT / "specs" / "xor.toml"
+DRIVERS = ("_gradient_at_once", "_sum_of_leaves")
 
 
 def page() -> str:
@@ -37,8 +38,8 @@ def page() -> str:
         factor=fenced("\n".join(written(stages.factor, ("d_y", "d_a1", "d_z1", "d_W1")))),
         share=fenced("\n".join(written(stages.gradient, ("y_minus_t", "d_y", "d_z1", "d_W1")))),
         schedule=fenced(scheduled(compiled)),
-        kernel=fenced(of(lowered, "_gradient_of_chunk")),
-        driver=fenced(of(lowered, "_gradient_in_turn")),
+        kernel=fenced(of(lowered, "_gradient_of_leaf")),
+        driver=fenced("\n\n".join(of(lowered, name) for name in DRIVERS)),
         emitted=fenced(around(text, "d_W1[i0,i1] = Σ_n"), "python"),
         whole=fenced(around(text, "E = E_sum / N", before=2, after=1), "python"),
     )

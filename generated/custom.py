@@ -3,7 +3,7 @@
 Emitted by symgrad 0.1.0 from custom.toml. Do not edit: change the spec, and
     symgrad compile custom.toml
 Spec, sha256: 09221b7b79fa3c9d803addd55f057ea423b06fe2342052189738eb7dcc99a567
-Options: order = loss-first, dtype = float64; arithmetic version 1
+Options: order = loss-first, dtype = float64; arithmetic version 2
 
 The one expression, its shared parts named:
 
@@ -19,26 +19,26 @@ The one expression, its shared parts named:
     e[n]             = 2.25·Σ_i3 (sqrt(part_of_e[n,i3]) - 1)
     E                = Σ_n e[n]/N
 
-and its derivative by all the weights at once is `_gradient_of_chunk`: read it first.
+and its derivative by all the weights at once is `_samples_of_leaf` and `_sums_of_leaf`: to be read first.
 Operations for one sample: the loss 845, loss and gradient 1937.
 
 x is of shape (samples, 3), t of shape (samples, 2), theta holds all weights, see PARAMETERS.
-Samples are computed in chunks, each of which sums apart; how many depends on the number of
-samples alone, so that results do not depend on threads. A function of your own under
-@njit(cache=True) keeps the code it was compiled with: after emitting this file anew, touch yours.
+Samples are summed in leaves of 128, and leaves in a binary tree, so that results do not depend
+on threads. A function of your own under @njit(cache=True) keeps the code it was compiled with: after
+emitting this file anew, touch yours.
 """
 
 import numpy as np
 
 try:
     if __package__:
-        from ._symgrad_3b1b5d47a2bba0ac import build, fma, local, matmul, noinline, opaque, view
+        from ._symgrad_fce83e4f30f14f81 import build, fma, local, matmul, matmul_piece, noinline, opaque, sum_rows, view
     else:
-        from _symgrad_3b1b5d47a2bba0ac import build, fma, local, matmul, noinline, opaque, view
+        from _symgrad_fce83e4f30f14f81 import build, fma, local, matmul, matmul_piece, noinline, opaque, sum_rows, view
 except ModuleNotFoundError as error:
-    if error.name not in ("_symgrad_3b1b5d47a2bba0ac", f"{__package__}._symgrad_3b1b5d47a2bba0ac"):
+    if error.name not in ("_symgrad_fce83e4f30f14f81", f"{__package__}._symgrad_fce83e4f30f14f81"):
         raise
-    raise ImportError("_symgrad_3b1b5d47a2bba0ac.py is missing: copy it along with this file, beside it") from None
+    raise ImportError("_symgrad_fce83e4f30f14f81.py is missing: copy it along with this file, beside it") from None
 
 __all__ = [
     "PARAMETERS", "SIZE", "SPEC", "init", "loss", "loss_and_gradient", "loss_and_gradient_into",
@@ -106,8 +106,8 @@ def sigmoid(z):
     return (q if z < 0.0 else 1.0) / (q + 1.0)
 
 
-# Samples are in one chunk, from each of these numbers on in twice as many; what scratch memory a chunk has.
-PREDICTION_CHUNKS, PREDICTION_SCRATCH, PREDICTION_PLACES = (550, 3200, 6300, 13000), 16384, (0, 8192)
+# From how many samples on threads pay; how many numbers of scratch memory some samples take.
+PREDICTION_THREADED, PREDICTION_SCRATCH, PREDICTION_PLACES = 730, 16384, (0, 8192)
 
 
 def _prediction_of_chunk(theta, xs, ys, scratch):
@@ -122,8 +122,8 @@ def _prediction_of_chunk(theta, xs, ys, scratch):
         x, y = xs[start:end], ys[start:end]
         z1 = view(scratch, PREDICTION_PLACES[0], (rows, I1))
         z2 = view(scratch, PREDICTION_PLACES[1], (rows, I2))
-        a2 = local(I2, np.float64)
         a1 = z1  # in the same memory, one after the other
+        a2 = z2  # in the same memory, one after the other
         # layer 1, forward: z1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1] + b1[i1]
         matmul(x, W1, z1, b1)
         for n in range(rows):
@@ -135,120 +135,121 @@ def _prediction_of_chunk(theta, xs, ys, scratch):
         for n in range(rows):
             # a2[n,i2] = 0.1·z2[n,i2] + exp(-¼·z2[n,i2]²)
             for i2 in range(units2):
-                a2[i2] = 0.1 * z2[n, i2] + exp((-0.25) * (z2[n, i2] * z2[n, i2]))
-            # layer 3, forward: y[n,i3] = Σ_i2 a2[n,i2]·W3[i2,i3] + b3[i3]
-            for i3 in range(I3):
-                total = b3[i3]
-                for i2 in range(I2):
-                    total = fma(a2[i2], W3[i2, i3], total)
-                y[n, i3] = total
+                a2[n, i2] = 0.1 * z2[n, i2] + exp((-0.25) * (z2[n, i2] * z2[n, i2]))
+        # layer 3, forward: y[n,i3] = Σ_i2 a2[n,i2]·W3[i2,i3] + b3[i3]
+        matmul(a2, W3, y, b3)
 
 
-# The same for the loss and its gradient. Where `gradient` is None, the loss is all that is computed.
-GRADIENT_CHUNKS, GRADIENT_SCRATCH, GRADIENT_PLACES = (240, 1400, 2700, 5400), 32768, (0, 16384, 8192, 24576, 8192)
+# The same for the loss and its gradient, of the samples of one leaf. Where `gradient` is None, the loss is all that is computed.
+GRADIENT_THREADED, GRADIENT_SCRATCH, GRADIENT_PLACES = 310, 17024, (12288, 8192, 0, 14336, 10240, 2048, 16640, 16896, 16384, 6144, 4096)
 
 
-def _gradient_of_chunk(theta, xs, ts, N, gradient, scratch):
-    """The sum of the losses of a chunk of samples, and its gradient if that is wanted. 512 at a time, in scratch memory."""
+def _samples_of_leaf(theta, xs, ts, N, gradient, scratch, first, last):
+    """What is computed for each sample of a leaf, from `first` on, before `last`."""
     noinline()
     units1 = opaque(I1)
     units2 = opaque(I2)
     W1, b1, W2, b2, W3, b3 = parameters(theta)
-    d_W1, d_b1, d_W2, d_b2, d_W3, d_b3 = parameters(gradient)
-    E_sum = 0.0
-    if gradient is not None:
-        for i2 in range(I2):
-            for i3 in range(I3):
-                d_W3[i2, i3] = 0.0
+    rows = last - first
+    x, t = xs[first:last], ts[first:last]
+    z1 = view(scratch, GRADIENT_PLACES[0] + first * I1, (rows, I1))
+    part_of_a1 = view(scratch, GRADIENT_PLACES[1] + first * I1, (rows, I1))
+    a1 = view(scratch, GRADIENT_PLACES[2] + first * I1, (rows, I1))
+    z2 = view(scratch, GRADIENT_PLACES[3] + first * I2, (rows, I2))
+    part_of_a2 = view(scratch, GRADIENT_PLACES[4] + first * I2, (rows, I2))
+    a2 = view(scratch, GRADIENT_PLACES[5] + first * I2, (rows, I2))
+    y = view(scratch, GRADIENT_PLACES[6] + first * I3, (rows, I3))
+    e = view(scratch, GRADIENT_PLACES[7] + first, (rows,))
+    d_y = view(scratch, GRADIENT_PLACES[8] + first * I3, (rows, I3))
+    d_a2 = view(scratch, GRADIENT_PLACES[9] + first * I2, (rows, I2))
+    d_a1 = view(scratch, GRADIENT_PLACES[10] + first * I1, (rows, I1))
+    y_minus_t = local(I3, np.float64)
+    part_of_e = local(I3, np.float64)
+    d_z2 = d_a2  # in the same memory, one after the other
+    d_z1 = d_a1  # in the same memory, one after the other
+    # layer 1, forward: z1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1] + b1[i1]
+    matmul(x, W1, z1, b1)
+    for n in range(rows):
+        # part_of_a1[n,i1] = 1/(1 + exp(-1.5·z1[n,i1]))
+        # a1[n,i1] = part_of_a1[n,i1]·z1[n,i1]
+        for i1 in range(units1):
+            part_of_a1[n, i1] = sigmoid(1.5 * z1[n, i1])
+            a1[n, i1] = part_of_a1[n, i1] * z1[n, i1]
+    # layer 2, forward: z2[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2] + b2[i2]
+    matmul(a1, W2, z2, b2)
+    for n in range(rows):
+        # part_of_a2[n,i2] = exp(-¼·z2[n,i2]²)
+        # a2[n,i2] = 0.1·z2[n,i2] + part_of_a2[n,i2]
+        for i2 in range(units2):
+            part_of_a2[n, i2] = exp((-0.25) * (z2[n, i2] * z2[n, i2]))
+            a2[n, i2] = 0.1 * z2[n, i2] + part_of_a2[n, i2]
+    # layer 3, forward: y[n,i3] = Σ_i2 a2[n,i2]·W3[i2,i3] + b3[i3]
+    matmul(a2, W3, y, b3)
+    for n in range(rows):
+        # y_minus_t[n,i3] = y[n,i3] - t[n,i3]
+        # part_of_e[n,i3] = 1 + (4/9)·y_minus_t[n,i3]²
         for i3 in range(I3):
-            d_b3[i3] = 0.0
-        for i2 in range(I2):
-            d_b2[i2] = 0.0
-        for i1 in range(I1):
-            d_b1[i1] = 0.0
-    for start in range(0, xs.shape[0], 512):
-        end = min(start + 512, xs.shape[0])
-        rows = end - start
-        x, t = xs[start:end], ts[start:end]
-        begun = 0.0 if start == 0 else 1.0
-        z1 = view(scratch, GRADIENT_PLACES[0], (rows, I1))
-        part_of_a1 = view(scratch, GRADIENT_PLACES[1], (rows, I1))
-        a1 = view(scratch, GRADIENT_PLACES[2], (rows, I1))
-        z2 = view(scratch, GRADIENT_PLACES[3], (rows, I2))
-        d_a1 = view(scratch, GRADIENT_PLACES[4], (rows, I1))
-        part_of_a2 = local(I2, np.float64)
-        a2 = local(I2, np.float64)
-        y_minus_t = local(I3, np.float64)
-        part_of_e = local(I3, np.float64)
-        d_y = local(I3, np.float64)
-        d_z2 = z2  # in the same memory, one after the other
-        d_z1 = d_a1  # in the same memory, one after the other
-        # layer 1, forward: z1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1] + b1[i1]
-        matmul(x, W1, z1, b1)
-        for n in range(rows):
-            # part_of_a1[n,i1] = 1/(1 + exp(-1.5·z1[n,i1]))
-            # a1[n,i1] = part_of_a1[n,i1]·z1[n,i1]
-            for i1 in range(units1):
-                part_of_a1[n, i1] = sigmoid(1.5 * z1[n, i1])
-                a1[n, i1] = part_of_a1[n, i1] * z1[n, i1]
-        # layer 2, forward: z2[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2] + b2[i2]
-        matmul(a1, W2, z2, b2)
-        for n in range(rows):
-            # part_of_a2[n,i2] = exp(-¼·z2[n,i2]²)
-            # a2[n,i2] = 0.1·z2[n,i2] + part_of_a2[n,i2]
-            for i2 in range(units2):
-                part_of_a2[i2] = exp((-0.25) * (z2[n, i2] * z2[n, i2]))
-                a2[i2] = 0.1 * z2[n, i2] + part_of_a2[i2]
-            # layer 3, forward: y[n,i3] = Σ_i2 a2[n,i2]·W3[i2,i3] + b3[i3]
-            # y_minus_t[n,i3] = y[n,i3] - t[n,i3]
-            # part_of_e[n,i3] = 1 + (4/9)·y_minus_t[n,i3]²
-            for i3 in range(I3):
-                y = b3[i3]
-                for i2 in range(I2):
-                    y = fma(a2[i2], W3[i2, i3], y)
-                y_minus_t[i3] = y - t[n, i3]
-                part_of_e[i3] = 1.0 + 0.4444444444444444 * (y_minus_t[i3] * y_minus_t[i3])
-            # loss: e[n] = 2.25·Σ_i3 (sqrt(part_of_e[n,i3]) - 1)
-            e = 0.0
-            for i3 in range(I3):
-                e = fma(2.25, np.sqrt(part_of_e[i3]) - 1.0, e)
-            # E = Σ_n e[n]/N: the sum over n here, the rest when it is complete
-            E_sum += e
-            if gradient is None:
-                continue  # the loss is known
-            # layer 3, backward: d_y[n,i3] = y_minus_t[n,i3]/(N·sqrt(part_of_e[n,i3]))
-            for i3 in range(I3):
-                d_y[i3] = y_minus_t[i3] / N / np.sqrt(part_of_e[i3])
-            # d_W3[i2,i3] = Σ_n a2[n,i2]·d_y[n,i3]
-            for i2 in range(units2):
-                for i3 in range(I3):
-                    d_W3[i2, i3] = fma(a2[i2], d_y[i3], d_W3[i2, i3])
-            # d_b3[i3] = Σ_n d_y[n,i3]
-            for i3 in range(I3):
-                d_b3[i3] += d_y[i3]
-            # layer 2, backward: d_a2[n,i2] = Σ_i3 d_y[n,i3]·W3[i2,i3]
-            # d_z2[n,i2] = d_a2[n,i2]·(0.1 - ½·part_of_a2[n,i2]·z2[n,i2])
-            # d_b2[i2] = Σ_n d_z2[n,i2]
-            for i2 in range(units2):
-                d_a2 = 0.0
-                for i3 in range(I3):
-                    d_a2 = fma(d_y[i3], W3[i2, i3], d_a2)
-                d_z2[n, i2] = d_a2 * (0.1 - 0.5 * part_of_a2[i2] * z2[n, i2])
-                d_b2[i2] += d_z2[n, i2]
+            y_minus_t[i3] = y[n, i3] - t[n, i3]
+            part_of_e[i3] = 1.0 + 0.4444444444444444 * (y_minus_t[i3] * y_minus_t[i3])
+        # loss: e[n] = 2.25·Σ_i3 (sqrt(part_of_e[n,i3]) - 1)
+        total = 0.0
+        for i3 in range(I3):
+            total = fma(2.25, np.sqrt(part_of_e[i3]) - 1.0, total)
+        e[n] = total
         if gradient is None:
-            continue
-        # d_W2[i1,i2] = Σ_n a1[n,i1]·d_z2[n,i2]
-        matmul(a1.T, d_z2, d_W2, begun)
-        # layer 1, backward: d_a1[n,i1] = Σ_i2 d_z2[n,i2]·W2[i1,i2]
-        matmul(d_z2, W2.T, d_a1, 0.0)
+            continue  # the loss is known
+        # layer 3, backward: d_y[n,i3] = y_minus_t[n,i3]/(N·sqrt(part_of_e[n,i3]))
+        for i3 in range(I3):
+            d_y[n, i3] = y_minus_t[i3] / N / np.sqrt(part_of_e[i3])
+    if gradient is None:
+        return
+    # layer 2, backward: d_a2[n,i2] = Σ_i3 d_y[n,i3]·W3[i2,i3]
+    matmul(d_y, W3.T, d_a2)
+    for n in range(rows):
+        # d_z2[n,i2] = d_a2[n,i2]·(0.1 - ½·part_of_a2[n,i2]·z2[n,i2])
+        for i2 in range(units2):
+            d_z2[n, i2] = d_a2[n, i2] * (0.1 - 0.5 * part_of_a2[n, i2] * z2[n, i2])
+    # layer 1, backward: d_a1[n,i1] = Σ_i2 d_z2[n,i2]·W2[i1,i2]
+    matmul(d_z2, W2.T, d_a1)
+    for n in range(rows):
+        # d_z1[n,i1] = d_a1[n,i1]·(1.5·part_of_a1[n,i1]·z1[n,i1]/(1 + exp(1.5·z1[n,i1])) + part_of_a1[n,i1])
+        for i1 in range(units1):
+            d_z1[n, i1] = d_a1[n, i1] * (1.5 * part_of_a1[n, i1] * z1[n, i1] * sigmoid((-1.5) * z1[n, i1]) + part_of_a1[n, i1])
+
+
+def _sums_of_leaf(x, gradient, scratch, piece, pieces):
+    """The sum of a leaf's losses, and its gradient if that is wanted: a piece of these, the first with the losses."""
+    noinline()
+    rows = x.shape[0]
+    E_sum = 0.0
+    d_W1, d_b1, d_W2, d_b2, d_W3, d_b3 = parameters(gradient)
+    a1 = view(scratch, GRADIENT_PLACES[2], (rows, I1))
+    a2 = view(scratch, GRADIENT_PLACES[5], (rows, I2))
+    e = view(scratch, GRADIENT_PLACES[7], (rows,))
+    d_y = view(scratch, GRADIENT_PLACES[8], (rows, I3))
+    d_a2 = view(scratch, GRADIENT_PLACES[9], (rows, I2))
+    d_a1 = view(scratch, GRADIENT_PLACES[10], (rows, I1))
+    d_z2 = d_a2  # in the same memory, one after the other
+    d_z1 = d_a1  # in the same memory, one after the other
+    if piece == 0:
         for n in range(rows):
-            # d_z1[n,i1] = d_a1[n,i1]·(1.5·part_of_a1[n,i1]·z1[n,i1]/(1 + exp(1.5·z1[n,i1])) + part_of_a1[n,i1])
-            # d_b1[i1] = Σ_n d_z1[n,i1]
-            for i1 in range(units1):
-                d_z1[n, i1] = d_a1[n, i1] * (1.5 * part_of_a1[n, i1] * z1[n, i1] * sigmoid((-1.5) * z1[n, i1]) + part_of_a1[n, i1])
-                d_b1[i1] += d_z1[n, i1]
-        # d_W1[i0,i1] = Σ_n x[n,i0]·d_z1[n,i1]
-        matmul(x.T, d_z1, d_W1, begun)
+            # loss: E = Σ_n e[n]/N: the sum over n here, the rest when it is complete
+            E_sum += e[n]
+    if gradient is None:
+        return E_sum
+    if piece == 0:
+        # layer 3, backward: d_b3[i3] = Σ_n d_y[n,i3]
+        sum_rows(d_y, d_b3)
+        # layer 2, backward: d_b2[i2] = Σ_n d_z2[n,i2]
+        sum_rows(d_z2, d_b2)
+        # layer 1, backward: d_b1[i1] = Σ_n d_z1[n,i1]
+        sum_rows(d_z1, d_b1)
+    # layer 3, backward: d_W3[i2,i3] = Σ_n a2[n,i2]·d_y[n,i3]
+    matmul_piece(a2.T, d_y, d_W3, piece, pieces)
+    # layer 2, backward: d_W2[i1,i2] = Σ_n a1[n,i1]·d_z2[n,i2]
+    matmul_piece(a1.T, d_z2, d_W2, piece, pieces)
+    # layer 1, backward: d_W1[i0,i1] = Σ_n x[n,i0]·d_z1[n,i1]
+    matmul_piece(x.T, d_z1, d_W1, piece, pieces)
     return E_sum
 
 
@@ -286,7 +287,7 @@ def step(theta, x, t, rate):
 # All above is compiled when it is called, and `init`, `pack` and `unpack` are added.
 build(
     globals(),
-    emitted="bdfef16f8ace1940",
+    emitted="783d9a052de1c12b",
     inlined=['exp_times', 'exp', 'sigmoid', '_gradient_at_the_end'],
-    compiled=['_prediction_of_chunk', '_gradient_of_chunk'],
+    compiled=['_prediction_of_chunk', '_samples_of_leaf', '_sums_of_leaf'],
 )

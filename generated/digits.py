@@ -3,7 +3,7 @@
 Emitted by symgrad 0.1.0 from digits.toml. Do not edit: change the spec, and
     symgrad compile digits.toml
 Spec, sha256: 3e9582c4d84be57bd211f85ec212ca5f481ca1aff0849460ad33ab108f807df2
-Options: order = loss-first, dtype = float32; arithmetic version 1
+Options: order = loss-first, dtype = float32; arithmetic version 2
 
 The one expression, its shared parts named:
 
@@ -22,7 +22,7 @@ The one expression, its shared parts named:
     R3                     = 0.0025·Σ_i2,i3 W3[i2,i3]²
     E                      = Σ_n e[n]/N + R1 + R2 + R3
 
-and its derivative by all the weights at once is `_gradient_of_chunk`: read it first.
+and its derivative by all the weights at once is `_samples_of_leaf` and `_sums_of_leaf`: to be read first.
 Operations for one sample: the loss 26113, loss and gradient 50377.
 
 One step of adam, which `train_epoch` takes for every batch, is `_update`:
@@ -36,22 +36,22 @@ One step of adam, which `train_epoch` takes for every batch, is `_update`:
     theta_next[k] = theta[k] - pace·m_next[k]/(unbias·sqrt(v_next[k]) + epsilon)
 
 x is of shape (samples, 64), t of shape (samples, 10), theta holds all weights, see PARAMETERS.
-Samples are computed in chunks, each of which sums apart; how many depends on the number of
-samples alone, so that results do not depend on threads. A function of your own under
-@njit(cache=True) keeps the code it was compiled with: after emitting this file anew, touch yours.
+Samples are summed in leaves of 128, and leaves in a binary tree, so that results do not depend
+on threads. A function of your own under @njit(cache=True) keeps the code it was compiled with: after
+emitting this file anew, touch yours.
 """
 
 import numpy as np
 
 try:
     if __package__:
-        from ._symgrad_3b1b5d47a2bba0ac import build, fma, local, matmul, noinline, opaque, view
+        from ._symgrad_fce83e4f30f14f81 import build, fma, local, matmul, matmul_piece, noinline, opaque, sum_rows, view
     else:
-        from _symgrad_3b1b5d47a2bba0ac import build, fma, local, matmul, noinline, opaque, view
+        from _symgrad_fce83e4f30f14f81 import build, fma, local, matmul, matmul_piece, noinline, opaque, sum_rows, view
 except ModuleNotFoundError as error:
-    if error.name not in ("_symgrad_3b1b5d47a2bba0ac", f"{__package__}._symgrad_3b1b5d47a2bba0ac"):
+    if error.name not in ("_symgrad_fce83e4f30f14f81", f"{__package__}._symgrad_fce83e4f30f14f81"):
         raise
-    raise ImportError("_symgrad_3b1b5d47a2bba0ac.py is missing: copy it along with this file, beside it") from None
+    raise ImportError("_symgrad_fce83e4f30f14f81.py is missing: copy it along with this file, beside it") from None
 
 __all__ = [
     "PARAMETERS", "SETTINGS", "SIZE", "SPEC", "STATE", "init", "loss", "loss_and_gradient",
@@ -145,8 +145,8 @@ def relu(z):
     return F(0.0) if z <= F(0.0) else z
 
 
-# Samples are in one chunk, from each of these numbers on in twice as many; what scratch memory a chunk has.
-PREDICTION_CHUNKS, PREDICTION_SCRATCH, PREDICTION_PLACES = (180, 1100, 2100, 4100), 49152, (0, 32768, 0)
+# From how many samples on threads pay; how many numbers of scratch memory some samples take.
+PREDICTION_THREADED, PREDICTION_SCRATCH, PREDICTION_PLACES = 180, 49152, (0, 32768, 0)
 
 
 def _prediction_of_chunk(theta, xs, ys, scratch):
@@ -199,123 +199,136 @@ def _prediction_of_chunk(theta, xs, ys, scratch):
                 y[n, i3] = exp_centered_z3[i3] / sum_exp_centered_z3
 
 
-# The same for the loss and its gradient. Where `gradient` is None, the loss is all that is computed.
-GRADIENT_CHUNKS, GRADIENT_SCRATCH, GRADIENT_PLACES = (87, 500, 1000, 2000), 40960, (0, 16384, 24576, 27136, 32768, 16384)
+# The same for the loss and its gradient, of the samples of one leaf. Where `gradient` is None, the loss is all that is computed.
+GRADIENT_THREADED, GRADIENT_SCRATCH, GRADIENT_PLACES = 87, 27264, (8192, 20480, 25856, 27136, 24576, 16384, 0)
 
 
-def _gradient_of_chunk(theta, xs, ts, N, gradient, scratch):
-    """The sum of the losses of a chunk of samples, and its gradient if that is wanted. 256 at a time, in scratch memory."""
+def _samples_of_leaf(theta, xs, ts, N, gradient, scratch, first, last):
+    """What is computed for each sample of a leaf, from `first` on, before `last`."""
     noinline()
     units1 = opaque(I1)
     units2 = opaque(I2)
     units3 = opaque(I3)
     W1, b1, W2, b2, W3, b3 = parameters(theta)
-    d_W1, d_b1, d_W2, d_b2, d_W3, d_b3 = parameters(gradient)
-    E_sum = 0.0
-    if gradient is not None:
-        for i3 in range(I3):
-            d_b3[i3] = F(0.0)
-        for i2 in range(I2):
-            d_b2[i2] = F(0.0)
-        for i1 in range(I1):
-            d_b1[i1] = F(0.0)
-    for start in range(0, xs.shape[0], 256):
-        end = min(start + 256, xs.shape[0])
-        rows = end - start
-        x, t = xs[start:end], ts[start:end]
-        begun = F(0.0) if start == 0 else F(1.0)
-        z1 = view(scratch, GRADIENT_PLACES[0], (rows, I1))
-        z2 = view(scratch, GRADIENT_PLACES[1], (rows, I2))
-        z3 = view(scratch, GRADIENT_PLACES[2], (rows, I3))
-        d_z3 = view(scratch, GRADIENT_PLACES[3], (rows, I3))
-        d_a2 = view(scratch, GRADIENT_PLACES[4], (rows, I2))
-        d_a1 = view(scratch, GRADIENT_PLACES[5], (rows, I1))
-        centered_z3 = local(I3, F)
-        exp_centered_z3 = local(I3, F)
-        log_y = local(I3, F)
-        d_log_y = local(I3, F)
-        a1 = z1  # in the same memory, one after the other
-        a2 = z2  # in the same memory, one after the other
-        a2_d_z3 = d_W3  # its sum over the samples; what else is in it is added at the end
-        d_z2 = d_a2  # in the same memory, one after the other
-        a1_d_z2 = d_W2  # its sum over the samples; what else is in it is added at the end
-        d_z1 = d_a1  # in the same memory, one after the other
-        x_d_z1 = d_W1  # its sum over the samples; what else is in it is added at the end
-        # layer 1, forward: z1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1] + b1[i1]
-        matmul(x, W1, z1, b1)
-        for n in range(rows):
-            # a1[n,i1] = relu(z1[n,i1])
-            for i1 in range(units1):
-                a1[n, i1] = relu(z1[n, i1])
-        # layer 2, forward: z2[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2] + b2[i2]
-        matmul(a1, W2, z2, b2)
-        for n in range(rows):
-            # a2[n,i2] = relu(z2[n,i2])
-            for i2 in range(units2):
-                a2[n, i2] = relu(z2[n, i2])
-        # layer 3, forward: z3[n,i3] = Σ_i2 a2[n,i2]·W3[i2,i3] + b3[i3]
-        matmul(a2, W3, z3, b3)
-        for n in range(rows):
-            # loss: peak_z3[n] = max_j3 z3[n,j3]
-            peak_z3 = F(-np.inf)
-            for j3 in range(units3):
-                peak_z3 = z3[n, j3] if z3[n, j3] > peak_z3 else peak_z3
-            # layer 3, forward: centered_z3[n,i3] = z3[n,i3] - peak_z3[n]
-            # exp_centered_z3[n,i3] = exp(centered_z3[n,i3])
-            for i3 in range(units3):
-                centered_z3[i3] = z3[n, i3] - peak_z3
-                exp_centered_z3[i3] = exp(centered_z3[i3])
-            # loss: sum_exp_centered_z3[n] = Σ_j3 exp_centered_z3[n,j3]
-            sum_exp_centered_z3 = F(0.0)
-            for j3 in range(units3):
-                sum_exp_centered_z3 += exp_centered_z3[j3]
-            # layer 3, forward: log_y[n,i3] = centered_z3[n,i3] - log(sum_exp_centered_z3[n])
-            for i3 in range(units3):
-                log_y[i3] = centered_z3[i3] - log(sum_exp_centered_z3)
-            # loss: e[n] = -Σ_i3 log_y[n,i3]·t[n,i3]
-            e = F(0.0)
-            for i3 in range(units3):
-                e = fma(-log_y[i3], t[n, i3], e)
-            # E = Σ_n e[n]/N + R1 + R2 + R3: the sum over n here, the rest when it is complete
-            E_sum += e
-            if gradient is None:
-                continue  # the loss is known
-            # layer 3, backward: d_log_y[n,i3] = -t[n,i3]/N
-            for i3 in range(units3):
-                d_log_y[i3] = -t[n, i3] / N
-            # loss, backward: d_sum_exp_centered_z3[n] = -Σ_i3 d_log_y[n,i3]/sum_exp_centered_z3[n]
-            d_sum_exp_centered_z3 = F(0.0)
-            for i3 in range(units3):
-                d_sum_exp_centered_z3 += -d_log_y[i3] / sum_exp_centered_z3
-            # layer 3, backward: d_z3[n,i3] = exp_centered_z3[n,i3]·d_sum_exp_centered_z3[n] + d_log_y[n,i3]
-            # d_b3[i3] = Σ_n d_z3[n,i3]
-            for i3 in range(units3):
-                d_z3[n, i3] = exp_centered_z3[i3] * d_sum_exp_centered_z3 + d_log_y[i3]
-                d_b3[i3] += d_z3[n, i3]
+    rows = last - first
+    x, t = xs[first:last], ts[first:last]
+    z1 = view(scratch, GRADIENT_PLACES[0] + first * I1, (rows, I1))
+    z2 = view(scratch, GRADIENT_PLACES[1] + first * I2, (rows, I2))
+    z3 = view(scratch, GRADIENT_PLACES[2] + first * I3, (rows, I3))
+    e = view(scratch, GRADIENT_PLACES[3] + first, (rows,))
+    d_z3 = view(scratch, GRADIENT_PLACES[4] + first * I3, (rows, I3))
+    d_a2 = view(scratch, GRADIENT_PLACES[5] + first * I2, (rows, I2))
+    d_a1 = view(scratch, GRADIENT_PLACES[6] + first * I1, (rows, I1))
+    centered_z3 = local(I3, F)
+    exp_centered_z3 = local(I3, F)
+    log_y = local(I3, F)
+    d_log_y = local(I3, F)
+    a1 = z1  # in the same memory, one after the other
+    a2 = z2  # in the same memory, one after the other
+    d_z2 = d_a2  # in the same memory, one after the other
+    d_z1 = d_a1  # in the same memory, one after the other
+    # layer 1, forward: z1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1] + b1[i1]
+    matmul(x, W1, z1, b1)
+    for n in range(rows):
+        # a1[n,i1] = relu(z1[n,i1])
+        for i1 in range(units1):
+            a1[n, i1] = relu(z1[n, i1])
+    # layer 2, forward: z2[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2] + b2[i2]
+    matmul(a1, W2, z2, b2)
+    for n in range(rows):
+        # a2[n,i2] = relu(z2[n,i2])
+        for i2 in range(units2):
+            a2[n, i2] = relu(z2[n, i2])
+    # layer 3, forward: z3[n,i3] = Σ_i2 a2[n,i2]·W3[i2,i3] + b3[i3]
+    matmul(a2, W3, z3, b3)
+    for n in range(rows):
+        # loss: peak_z3[n] = max_j3 z3[n,j3]
+        peak_z3 = F(-np.inf)
+        for j3 in range(units3):
+            peak_z3 = z3[n, j3] if z3[n, j3] > peak_z3 else peak_z3
+        # layer 3, forward: centered_z3[n,i3] = z3[n,i3] - peak_z3[n]
+        # exp_centered_z3[n,i3] = exp(centered_z3[n,i3])
+        for i3 in range(units3):
+            centered_z3[i3] = z3[n, i3] - peak_z3
+            exp_centered_z3[i3] = exp(centered_z3[i3])
+        # loss: sum_exp_centered_z3[n] = Σ_j3 exp_centered_z3[n,j3]
+        sum_exp_centered_z3 = F(0.0)
+        for j3 in range(units3):
+            sum_exp_centered_z3 += exp_centered_z3[j3]
+        # layer 3, forward: log_y[n,i3] = centered_z3[n,i3] - log(sum_exp_centered_z3[n])
+        for i3 in range(units3):
+            log_y[i3] = centered_z3[i3] - log(sum_exp_centered_z3)
+        # loss: e[n] = -Σ_i3 log_y[n,i3]·t[n,i3]
+        total = F(0.0)
+        for i3 in range(units3):
+            total = fma(-log_y[i3], t[n, i3], total)
+        e[n] = total
         if gradient is None:
-            continue
-        # a2_d_z3[i2,i3] = Σ_n a2[n,i2]·d_z3[n,i3]
-        matmul(a2.T, d_z3, a2_d_z3, begun)
-        # layer 2, backward: d_a2[n,i2] = Σ_i3 d_z3[n,i3]·W3[i2,i3]
-        matmul(d_z3, W3.T, d_a2, F(0.0))
+            continue  # the loss is known
+        # layer 3, backward: d_log_y[n,i3] = -t[n,i3]/N
+        for i3 in range(units3):
+            d_log_y[i3] = -t[n, i3] / N
+        # loss, backward: d_sum_exp_centered_z3[n] = -Σ_i3 d_log_y[n,i3]/sum_exp_centered_z3[n]
+        d_sum_exp_centered_z3 = F(0.0)
+        for i3 in range(units3):
+            d_sum_exp_centered_z3 += -d_log_y[i3] / sum_exp_centered_z3
+        # layer 3, backward: d_z3[n,i3] = exp_centered_z3[n,i3]·d_sum_exp_centered_z3[n] + d_log_y[n,i3]
+        for i3 in range(units3):
+            d_z3[n, i3] = exp_centered_z3[i3] * d_sum_exp_centered_z3 + d_log_y[i3]
+    if gradient is None:
+        return
+    # layer 2, backward: d_a2[n,i2] = Σ_i3 d_z3[n,i3]·W3[i2,i3]
+    matmul(d_z3, W3.T, d_a2)
+    for n in range(rows):
+        # d_z2[n,i2] = d_a2[n,i2]·heaviside(a2[n,i2]), which is that of z2: both are positive at once
+        for i2 in range(units2):
+            d_z2[n, i2] = d_a2[n, i2] * heaviside(a2[n, i2])
+    # layer 1, backward: d_a1[n,i1] = Σ_i2 d_z2[n,i2]·W2[i1,i2]
+    matmul(d_z2, W2.T, d_a1)
+    for n in range(rows):
+        # d_z1[n,i1] = d_a1[n,i1]·heaviside(a1[n,i1]), which is that of z1: both are positive at once
+        for i1 in range(units1):
+            d_z1[n, i1] = d_a1[n, i1] * heaviside(a1[n, i1])
+
+
+def _sums_of_leaf(x, gradient, scratch, piece, pieces):
+    """The sum of a leaf's losses, and its gradient if that is wanted: a piece of these, the first with the losses."""
+    noinline()
+    rows = x.shape[0]
+    E_sum = 0.0
+    d_W1, d_b1, d_W2, d_b2, d_W3, d_b3 = parameters(gradient)
+    z1 = view(scratch, GRADIENT_PLACES[0], (rows, I1))
+    z2 = view(scratch, GRADIENT_PLACES[1], (rows, I2))
+    e = view(scratch, GRADIENT_PLACES[3], (rows,))
+    d_z3 = view(scratch, GRADIENT_PLACES[4], (rows, I3))
+    d_a2 = view(scratch, GRADIENT_PLACES[5], (rows, I2))
+    d_a1 = view(scratch, GRADIENT_PLACES[6], (rows, I1))
+    d_z2 = d_a2  # in the same memory, one after the other
+    d_z1 = d_a1  # in the same memory, one after the other
+    a2 = z2  # in the same memory, one after the other
+    a1 = z1  # in the same memory, one after the other
+    a2_d_z3 = d_W3  # its sum over the samples; what else is in it is added at the end
+    a1_d_z2 = d_W2  # its sum over the samples; what else is in it is added at the end
+    x_d_z1 = d_W1  # its sum over the samples; what else is in it is added at the end
+    if piece == 0:
         for n in range(rows):
-            # d_z2[n,i2] = d_a2[n,i2]·heaviside(a2[n,i2]), which is that of z2: both are positive at once
-            # d_b2[i2] = Σ_n d_z2[n,i2]
-            for i2 in range(units2):
-                d_z2[n, i2] = d_a2[n, i2] * heaviside(a2[n, i2])
-                d_b2[i2] += d_z2[n, i2]
-        # a1_d_z2[i1,i2] = Σ_n a1[n,i1]·d_z2[n,i2]
-        matmul(a1.T, d_z2, a1_d_z2, begun)
-        # layer 1, backward: d_a1[n,i1] = Σ_i2 d_z2[n,i2]·W2[i1,i2]
-        matmul(d_z2, W2.T, d_a1, F(0.0))
-        for n in range(rows):
-            # d_z1[n,i1] = d_a1[n,i1]·heaviside(a1[n,i1]), which is that of z1: both are positive at once
-            # d_b1[i1] = Σ_n d_z1[n,i1]
-            for i1 in range(units1):
-                d_z1[n, i1] = d_a1[n, i1] * heaviside(a1[n, i1])
-                d_b1[i1] += d_z1[n, i1]
-        # x_d_z1[i0,i1] = Σ_n x[n,i0]·d_z1[n,i1]
-        matmul(x.T, d_z1, x_d_z1, begun)
+            # loss: E = Σ_n e[n]/N + R1 + R2 + R3: the sum over n here, the rest when it is complete
+            E_sum += e[n]
+    if gradient is None:
+        return E_sum
+    if piece == 0:
+        # layer 3, backward: d_b3[i3] = Σ_n d_z3[n,i3]
+        sum_rows(d_z3, d_b3)
+        # layer 2, backward: d_b2[i2] = Σ_n d_z2[n,i2]
+        sum_rows(d_z2, d_b2)
+        # layer 1, backward: d_b1[i1] = Σ_n d_z1[n,i1]
+        sum_rows(d_z1, d_b1)
+    # layer 3, backward: a2_d_z3[i2,i3] = Σ_n a2[n,i2]·d_z3[n,i3]
+    matmul_piece(a2.T, d_z3, a2_d_z3, piece, pieces)
+    # layer 2, backward: a1_d_z2[i1,i2] = Σ_n a1[n,i1]·d_z2[n,i2]
+    matmul_piece(a1.T, d_z2, a1_d_z2, piece, pieces)
+    # layer 1, backward: x_d_z1[i0,i1] = Σ_n x[n,i0]·d_z1[n,i1]
+    matmul_piece(x.T, d_z1, x_d_z1, piece, pieces)
     return E_sum
 
 
@@ -442,7 +455,7 @@ def train_steps(theta, x, t, order, starts, state, progress, settings):
 # All above is compiled when it is called, and `init`, `pack` and `unpack`, `train_settings` and `train_state` are added.
 build(
     globals(),
-    emitted="91c895d92187a975",
+    emitted="f086db5c6e30c35c",
     inlined=['exp_times', 'exp', 'heaviside', 'log', 'relu'],
-    compiled=['_prediction_of_chunk', '_gradient_of_chunk', '_gradient_at_the_end', '_update'],
+    compiled=['_prediction_of_chunk', '_samples_of_leaf', '_sums_of_leaf', '_gradient_at_the_end', '_update'],
 )

@@ -3,7 +3,7 @@
 Emitted by symgrad 0.1.0 from iris.toml. Do not edit: change the spec, and
     symgrad compile iris.toml
 Spec, sha256: e36a4e154080a08fbcfafde423e6741bc3f45453af4592c120dcd315c8e0f340
-Options: order = loss-first, dtype = float64; arithmetic version 1
+Options: order = loss-first, dtype = float64; arithmetic version 2
 
 The one expression, its shared parts named:
 
@@ -17,26 +17,26 @@ The one expression, its shared parts named:
     e[n]                   = -Σ_i2 log_y[n,i2]·t[n,i2]
     E                      = Σ_n e[n]/N
 
-and its derivative by all the weights at once is `_gradient_of_chunk`: read it first.
+and its derivative by all the weights at once is `_gradient_of_leaf`: to be read first.
 Operations for one sample: the loss 145, loss and gradient 277.
 
 x is of shape (samples, 4), t of shape (samples, 3), theta holds all weights, see PARAMETERS.
-Samples are computed in chunks, each of which sums apart; how many depends on the number of
-samples alone, so that results do not depend on threads. A function of your own under
-@njit(cache=True) keeps the code it was compiled with: after emitting this file anew, touch yours.
+Samples are summed in leaves of 128, and leaves in a binary tree, so that results do not depend
+on threads. A function of your own under @njit(cache=True) keeps the code it was compiled with: after
+emitting this file anew, touch yours.
 """
 
 import numpy as np
 
 try:
     if __package__:
-        from ._symgrad_3b1b5d47a2bba0ac import build, fma, local, noinline, opaque
+        from ._symgrad_fce83e4f30f14f81 import build, fma, local, noinline, opaque
     else:
-        from _symgrad_3b1b5d47a2bba0ac import build, fma, local, noinline, opaque
+        from _symgrad_fce83e4f30f14f81 import build, fma, local, noinline, opaque
 except ModuleNotFoundError as error:
-    if error.name not in ("_symgrad_3b1b5d47a2bba0ac", f"{__package__}._symgrad_3b1b5d47a2bba0ac"):
+    if error.name not in ("_symgrad_fce83e4f30f14f81", f"{__package__}._symgrad_fce83e4f30f14f81"):
         raise
-    raise ImportError("_symgrad_3b1b5d47a2bba0ac.py is missing: copy it along with this file, beside it") from None
+    raise ImportError("_symgrad_fce83e4f30f14f81.py is missing: copy it along with this file, beside it") from None
 
 __all__ = [
     "PARAMETERS", "SIZE", "SPEC", "init", "loss", "loss_and_gradient", "loss_and_gradient_into",
@@ -133,8 +133,8 @@ def tanh(u):
     return np.copysign(e / (e + 2.0), u)  # -0 stays -0
 
 
-# Samples are in one chunk, from each of these numbers on in twice as many; what scratch memory a chunk has.
-PREDICTION_CHUNKS, PREDICTION_SCRATCH = (1100, 6100, 13000, 25000), 0
+# From how many samples on threads pay; how many numbers of scratch memory some samples take.
+PREDICTION_THREADED, PREDICTION_SCRATCH = 1100, 0
 
 
 def _prediction_of_chunk(theta, x, y):
@@ -178,12 +178,12 @@ def _prediction_of_chunk(theta, x, y):
             y[n, i2] = exp_centered_z2[i2] / sum_exp_centered_z2
 
 
-# The same for the loss and its gradient. Where `gradient` is None, the loss is all that is computed.
-GRADIENT_CHUNKS, GRADIENT_SCRATCH = (520, 3000, 6000, 12000), 0
+# The same for the loss and its gradient, of the samples of one leaf. Where `gradient` is None, the loss is all that is computed.
+GRADIENT_THREADED, GRADIENT_SCRATCH = 520, 0
 
 
-def _gradient_of_chunk(theta, x, t, N, gradient):
-    """The sum of the losses of a chunk of samples, and its gradient if that is wanted."""
+def _gradient_of_leaf(theta, x, t, N, gradient):
+    """The sum of the losses of a leaf's samples, and its gradient if that is wanted."""
     noinline()
     units1 = opaque(I1)
     W1, b1, W2, b2 = parameters(theta)
@@ -307,7 +307,7 @@ def step(theta, x, t, rate):
 # All above is compiled when it is called, and `init`, `pack` and `unpack` are added.
 build(
     globals(),
-    emitted="f1bd8ded0c1d9951",
+    emitted="4e9924e75b44259a",
     inlined=['exp_times', 'exp', 'log', 'tanh', '_gradient_at_the_end'],
-    compiled=['_prediction_of_chunk', '_gradient_of_chunk'],
+    compiled=['_prediction_of_chunk', '_gradient_of_leaf'],
 )

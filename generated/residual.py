@@ -3,7 +3,7 @@
 Emitted by symgrad 0.1.0 from residual.toml. Do not edit: change the spec, and
     symgrad compile residual.toml
 Spec, sha256: 3be02e48179023bcab9caf306477ef8ea1ad66c5976b417b528d1f28fe4e0035
-Options: order = loss-first, dtype = float32; arithmetic version 1
+Options: order = loss-first, dtype = float32; arithmetic version 2
 
 The one expression, its shared parts named:
 
@@ -28,26 +28,26 @@ The one expression, its shared parts named:
     R4               = 1e-05·Σ_i3,i4 |W4[i3,i4]|
     E                = Σ_n e[n]·w[n]/w_total + R1 + R2 + R3 + R4
 
-and its derivative by all the weights at once is `_gradient_of_chunk`: read it first.
+and its derivative by all the weights at once is `_samples_of_leaf` and `_sums_of_leaf`: to be read first.
 Operations for one sample: the loss 9576, loss and gradient 23435.
 
 x is of shape (samples, 8), t of shape (samples, 1), theta holds all weights, see PARAMETERS.
-Samples are computed in chunks, each of which sums apart; how many depends on the number of
-samples alone, so that results do not depend on threads. A function of your own under
-@njit(cache=True) keeps the code it was compiled with: after emitting this file anew, touch yours.
+Samples are summed in leaves of 128, and leaves in a binary tree, so that results do not depend
+on threads. A function of your own under @njit(cache=True) keeps the code it was compiled with: after
+emitting this file anew, touch yours.
 """
 
 import numpy as np
 
 try:
     if __package__:
-        from ._symgrad_3b1b5d47a2bba0ac import build, fma, local, matmul, noinline, opaque, view
+        from ._symgrad_fce83e4f30f14f81 import build, fma, local, matmul, matmul_piece, noinline, opaque, sum_rows, view
     else:
-        from _symgrad_3b1b5d47a2bba0ac import build, fma, local, matmul, noinline, opaque, view
+        from _symgrad_fce83e4f30f14f81 import build, fma, local, matmul, matmul_piece, noinline, opaque, sum_rows, view
 except ModuleNotFoundError as error:
-    if error.name not in ("_symgrad_3b1b5d47a2bba0ac", f"{__package__}._symgrad_3b1b5d47a2bba0ac"):
+    if error.name not in ("_symgrad_fce83e4f30f14f81", f"{__package__}._symgrad_fce83e4f30f14f81"):
         raise
-    raise ImportError("_symgrad_3b1b5d47a2bba0ac.py is missing: copy it along with this file, beside it") from None
+    raise ImportError("_symgrad_fce83e4f30f14f81.py is missing: copy it along with this file, beside it") from None
 
 __all__ = [
     "PARAMETERS", "SIZE", "SPEC", "init", "loss", "loss_and_gradient", "loss_and_gradient_into",
@@ -125,8 +125,8 @@ def silu(z):
     return (exp_times(-a, -a, -F(0.0)) if z < F(0.0) else z) / (q + F(1.0))
 
 
-# Samples are in one chunk, from each of these numbers on in twice as many; what scratch memory a chunk has.
-PREDICTION_CHUNKS, PREDICTION_SCRATCH, PREDICTION_PLACES = (310, 1800, 3600, 7100), 32768, (0, 16384, 0)
+# From how many samples on threads pay; how many numbers of scratch memory some samples take.
+PREDICTION_THREADED, PREDICTION_SCRATCH, PREDICTION_PLACES = 360, 32768, (0, 16384, 0)
 
 
 def _prediction_of_chunk(theta, xs, ys, scratch):
@@ -143,11 +143,11 @@ def _prediction_of_chunk(theta, xs, ys, scratch):
         z1 = view(scratch, PREDICTION_PLACES[0], (rows, I1))
         z2 = view(scratch, PREDICTION_PLACES[1], (rows, I2))
         z3 = view(scratch, PREDICTION_PLACES[2], (rows, I3))
-        a3 = local(I3, F)
         a1 = z1  # in the same memory, one after the other
         a2 = z2  # in the same memory, one after the other
+        a3 = z3  # in the same memory, one after the other
         # layer 1, forward: z1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1]
-        matmul(x, W1, z1, F(0.0))
+        matmul(x, W1, z1)
         for n in range(rows):
             # a1[n,i1] = silu(z1[n,i1])
             for i1 in range(units1):
@@ -163,17 +163,13 @@ def _prediction_of_chunk(theta, xs, ys, scratch):
         for n in range(rows):
             # a3[n,i3] = silu(z3[n,i3]) + a2[n,i3]
             for i3 in range(units3):
-                a3[i3] = silu(z3[n, i3]) + a2[n, i3]
-            # layer 4, forward: y[n,i4] = Σ_i3 a3[n,i3]·W4[i3,i4] + b4[i4]
-            for i4 in range(I4):
-                total = b4[i4]
-                for i3 in range(units3):
-                    total = fma(a3[i3], W4[i3, i4], total)
-                y[n, i4] = total
+                a3[n, i3] = silu(z3[n, i3]) + a2[n, i3]
+        # layer 4, forward: y[n,i4] = Σ_i3 a3[n,i3]·W4[i3,i4] + b4[i4]
+        matmul(a3, W4, y, b4)
 
 
-# The same for the loss and its gradient. Where `gradient` is None, the loss is all that is computed.
-GRADIENT_CHUNKS, GRADIENT_SCRATCH, GRADIENT_PLACES = (100, 580, 1200, 2400), 65536, (0, 8192, 16384, 32768, 24576, 40960, 57344, 49152, 24576, 32768)
+# The same for the loss and its gradient, of the samples of one leaf. Where `gradient` is None, the loss is all that is computed.
+GRADIENT_THREADED, GRADIENT_SCRATCH, GRADIENT_PLACES = 110, 45440, (32768, 20480, 36864, 24576, 0, 40960, 28672, 4096, 45312, 45184, 45056, 8192, 16384, 12288)
 
 
 def _totals(w):
@@ -188,149 +184,156 @@ def _totals(w):
     return w_total
 
 
-def _gradient_of_chunk(theta, xs, ts, ws, N, w_total, gradient, scratch):
-    """The sum of the losses of a chunk of samples, and its gradient if that is wanted. 256 at a time, in scratch memory."""
+def _samples_of_leaf(theta, xs, ts, ws, w_total, gradient, scratch, first, last):
+    """What is computed for each sample of a leaf, from `first` on, before `last`."""
     noinline()
     units1 = opaque(I1)
     units2 = opaque(I2)
     units3 = opaque(I3)
     W1, W2, b2, W3, b3, W4, b4 = parameters(theta)
-    d_W1, d_W2, d_b2, d_W3, d_b3, d_W4, d_b4 = parameters(gradient)
-    E_sum = 0.0
-    if gradient is not None:
-        for i3 in range(I3):
-            for i4 in range(I4):
-                d_W4[i3, i4] = F(0.0)
+    rows = last - first
+    x, t, w = xs[first:last], ts[first:last], ws[first:last]
+    z1 = view(scratch, GRADIENT_PLACES[0] + first * I1, (rows, I1))
+    sigmoid_z1 = view(scratch, GRADIENT_PLACES[1] + first * I1, (rows, I1))
+    z2 = view(scratch, GRADIENT_PLACES[2] + first * I2, (rows, I2))
+    sigmoid_z2 = view(scratch, GRADIENT_PLACES[3] + first * I2, (rows, I2))
+    a2 = view(scratch, GRADIENT_PLACES[4] + first * I2, (rows, I2))
+    z3 = view(scratch, GRADIENT_PLACES[5] + first * I3, (rows, I3))
+    sigmoid_z3 = view(scratch, GRADIENT_PLACES[6] + first * I3, (rows, I3))
+    a3 = view(scratch, GRADIENT_PLACES[7] + first * I3, (rows, I3))
+    y = view(scratch, GRADIENT_PLACES[8] + first * I4, (rows, I4))
+    e = view(scratch, GRADIENT_PLACES[9] + first, (rows,))
+    d_y = view(scratch, GRADIENT_PLACES[10] + first * I4, (rows, I4))
+    d_a3 = view(scratch, GRADIENT_PLACES[11] + first * I3, (rows, I3))
+    d_z3_W3 = view(scratch, GRADIENT_PLACES[12] + first * I2, (rows, I2))
+    d_z2_W2 = view(scratch, GRADIENT_PLACES[13] + first * I1, (rows, I1))
+    y_minus_t = local(I4, F)
+    a1 = z1  # in the same memory, one after the other
+    silu_z2 = z2  # in the same memory, one after the other
+    silu_z3 = z3  # in the same memory, one after the other
+    d_z3 = z3  # in the same memory, one after the other
+    d_a2 = d_z3_W3  # in the same memory, one after the other
+    d_z2 = z2  # in the same memory, one after the other
+    d_z1 = sigmoid_z1  # in the same memory, one after the other
+    # layer 1, forward: z1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1]
+    matmul(x, W1, z1)
+    for n in range(rows):
+        # sigmoid_z1[n,i1] = sigmoid(z1[n,i1])
+        # a1[n,i1] = sigmoid_z1[n,i1]·z1[n,i1]
+        for i1 in range(units1):
+            sigmoid_z1[n, i1] = sigmoid(z1[n, i1])
+            a1[n, i1] = sigmoid_z1[n, i1] * z1[n, i1]
+    # layer 2, forward: z2[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2] + b2[i2]
+    matmul(a1, W2, z2, b2)
+    for n in range(rows):
+        # sigmoid_z2[n,i2] = sigmoid(z2[n,i2])
+        # silu_z2[n,i2] = sigmoid_z2[n,i2]·z2[n,i2]
+        # a2[n,i2] = a1[n,i2] + silu_z2[n,i2]
+        for i2 in range(units2):
+            sigmoid_z2[n, i2] = sigmoid(z2[n, i2])
+            silu_z2[n, i2] = sigmoid_z2[n, i2] * z2[n, i2]
+            a2[n, i2] = a1[n, i2] + silu_z2[n, i2]
+    # layer 3, forward: z3[n,i3] = Σ_i2 a2[n,i2]·W3[i2,i3] + b3[i3]
+    matmul(a2, W3, z3, b3)
+    for n in range(rows):
+        # sigmoid_z3[n,i3] = sigmoid(z3[n,i3])
+        # silu_z3[n,i3] = sigmoid_z3[n,i3]·z3[n,i3]
+        # a3[n,i3] = a2[n,i3] + silu_z3[n,i3]
+        for i3 in range(units3):
+            sigmoid_z3[n, i3] = sigmoid(z3[n, i3])
+            silu_z3[n, i3] = sigmoid_z3[n, i3] * z3[n, i3]
+            a3[n, i3] = a2[n, i3] + silu_z3[n, i3]
+    # layer 4, forward: y[n,i4] = Σ_i3 a3[n,i3]·W4[i3,i4] + b4[i4]
+    matmul(a3, W4, y, b4)
+    for n in range(rows):
+        # y_minus_t[n,i4] = y[n,i4] - t[n,i4]
         for i4 in range(I4):
-            d_b4[i4] = F(0.0)
-        for i3 in range(I3):
-            d_b3[i3] = F(0.0)
-        for i2 in range(I2):
-            d_b2[i2] = F(0.0)
-    for start in range(0, xs.shape[0], 256):
-        end = min(start + 256, xs.shape[0])
-        rows = end - start
-        x, t, w = xs[start:end], ts[start:end], ws[start:end]
-        begun = F(0.0) if start == 0 else F(1.0)
-        z1 = view(scratch, GRADIENT_PLACES[0], (rows, I1))
-        sigmoid_z1 = view(scratch, GRADIENT_PLACES[1], (rows, I1))
-        z2 = view(scratch, GRADIENT_PLACES[2], (rows, I2))
-        sigmoid_z2 = view(scratch, GRADIENT_PLACES[3], (rows, I2))
-        a2 = view(scratch, GRADIENT_PLACES[4], (rows, I2))
-        z3 = view(scratch, GRADIENT_PLACES[5], (rows, I3))
-        d_a3 = view(scratch, GRADIENT_PLACES[6], (rows, I3))
-        d_z3 = view(scratch, GRADIENT_PLACES[7], (rows, I3))
-        d_z3_W3 = view(scratch, GRADIENT_PLACES[8], (rows, I2))
-        d_z2_W2 = view(scratch, GRADIENT_PLACES[9], (rows, I1))
-        sigmoid_z3 = local(I3, F)
-        silu_z3 = local(I3, F)
-        a3 = local(I3, F)
-        y_minus_t = local(I4, F)
-        d_y = local(I4, F)
-        a1 = z1  # in the same memory, one after the other
-        silu_z2 = z2  # in the same memory, one after the other
-        a3_d_y = d_W4  # its sum over the samples; what else is in it is added at the end
-        a2_d_z3 = d_W3  # its sum over the samples; what else is in it is added at the end
-        d_a2 = d_z3_W3  # in the same memory, one after the other
-        d_z2 = z2  # in the same memory, one after the other
-        a1_d_z2 = d_W2  # its sum over the samples; what else is in it is added at the end
-        d_z1 = z1  # in the same memory, one after the other
-        x_d_z1 = d_W1  # its sum over the samples; what else is in it is added at the end
-        # layer 1, forward: z1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1]
-        matmul(x, W1, z1, F(0.0))
-        for n in range(rows):
-            # sigmoid_z1[n,i1] = sigmoid(z1[n,i1])
-            # a1[n,i1] = sigmoid_z1[n,i1]·z1[n,i1]
-            for i1 in range(units1):
-                sigmoid_z1[n, i1] = sigmoid(z1[n, i1])
-                a1[n, i1] = sigmoid_z1[n, i1] * z1[n, i1]
-        # layer 2, forward: z2[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2] + b2[i2]
-        matmul(a1, W2, z2, b2)
-        for n in range(rows):
-            # sigmoid_z2[n,i2] = sigmoid(z2[n,i2])
-            # silu_z2[n,i2] = sigmoid_z2[n,i2]·z2[n,i2]
-            # a2[n,i2] = a1[n,i2] + silu_z2[n,i2]
-            for i2 in range(units2):
-                sigmoid_z2[n, i2] = sigmoid(z2[n, i2])
-                silu_z2[n, i2] = sigmoid_z2[n, i2] * z2[n, i2]
-                a2[n, i2] = a1[n, i2] + silu_z2[n, i2]
-        # layer 3, forward: z3[n,i3] = Σ_i2 a2[n,i2]·W3[i2,i3] + b3[i3]
-        matmul(a2, W3, z3, b3)
-        for n in range(rows):
-            # sigmoid_z3[n,i3] = sigmoid(z3[n,i3])
-            # silu_z3[n,i3] = sigmoid_z3[n,i3]·z3[n,i3]
-            # a3[n,i3] = a2[n,i3] + silu_z3[n,i3]
-            for i3 in range(units3):
-                sigmoid_z3[i3] = sigmoid(z3[n, i3])
-                silu_z3[i3] = sigmoid_z3[i3] * z3[n, i3]
-                a3[i3] = a2[n, i3] + silu_z3[i3]
-            # layer 4, forward: y[n,i4] = Σ_i3 a3[n,i3]·W4[i3,i4] + b4[i4]
-            # y_minus_t[n,i4] = y[n,i4] - t[n,i4]
-            for i4 in range(I4):
-                y = b4[i4]
-                for i3 in range(units3):
-                    y = fma(a3[i3], W4[i3, i4], y)
-                y_minus_t[i4] = y - t[n, i4]
-            # loss: e[n] = Σ_i4 huber(y_minus_t[n,i4])
-            e = F(0.0)
-            for i4 in range(I4):
-                e += huber(y_minus_t[i4])
-            # E = Σ_n e[n]·w[n]/w_total + R1 + R2 + R3 + R4: the sum over n here, the rest when it is complete
-            E_sum += e * w[n]
-            if gradient is None:
-                continue  # the loss is known
-            # loss, backward: d_e[n] = w[n]/w_total
-            d_e = w[n] / w_total
-            # layer 4, backward: d_y[n,i4] = d_e[n]·clip(y_minus_t[n,i4])
-            for i4 in range(I4):
-                d_y[i4] = d_e * clip(y_minus_t[i4])
-            # a3_d_y[i3,i4] = Σ_n a3[n,i3]·d_y[n,i4]
-            for i3 in range(units3):
-                for i4 in range(I4):
-                    a3_d_y[i3, i4] = fma(a3[i3], d_y[i4], a3_d_y[i3, i4])
-            # d_b4[i4] = Σ_n d_y[n,i4]
-            for i4 in range(I4):
-                d_b4[i4] += d_y[i4]
-            # layer 3, backward: d_a3[n,i3] = Σ_i4 d_y[n,i4]·W4[i3,i4]
-            # d_z3[n,i3] = d_a3[n,i3]·(silu_z3[n,i3]·(1 - sigmoid_z3[n,i3]) + sigmoid_z3[n,i3])
-            # d_b3[i3] = Σ_n d_z3[n,i3]
-            for i3 in range(units3):
-                total = F(0.0)
-                for i4 in range(I4):
-                    total = fma(d_y[i4], W4[i3, i4], total)
-                d_a3[n, i3] = total
-                d_z3[n, i3] = d_a3[n, i3] * (silu_z3[i3] * (F(1.0) - sigmoid_z3[i3]) + sigmoid_z3[i3])
-                d_b3[i3] += d_z3[n, i3]
+            y_minus_t[i4] = y[n, i4] - t[n, i4]
+        # loss: e[n] = Σ_i4 huber(y_minus_t[n,i4])
+        total = F(0.0)
+        for i4 in range(I4):
+            total += huber(y_minus_t[i4])
+        e[n] = total
         if gradient is None:
-            continue
-        # a2_d_z3[i2,i3] = Σ_n a2[n,i2]·d_z3[n,i3]
-        matmul(a2.T, d_z3, a2_d_z3, begun)
-        # layer 2, backward: d_z3_W3[n,i2] = Σ_i3 d_z3[n,i3]·W3[i2,i3]
-        matmul(d_z3, W3.T, d_z3_W3, F(0.0))
+            continue  # the loss is known
+        # loss, backward: d_e[n] = w[n]/w_total
+        d_e = w[n] / w_total
+        # layer 4, backward: d_y[n,i4] = d_e[n]·clip(y_minus_t[n,i4])
+        for i4 in range(I4):
+            d_y[n, i4] = d_e * clip(y_minus_t[i4])
+    if gradient is None:
+        return
+    # layer 3, backward: d_a3[n,i3] = Σ_i4 d_y[n,i4]·W4[i3,i4]
+    matmul(d_y, W4.T, d_a3)
+    for n in range(rows):
+        # d_z3[n,i3] = d_a3[n,i3]·(silu_z3[n,i3]·(1 - sigmoid_z3[n,i3]) + sigmoid_z3[n,i3])
+        for i3 in range(units3):
+            d_z3[n, i3] = d_a3[n, i3] * (silu_z3[n, i3] * (F(1.0) - sigmoid_z3[n, i3]) + sigmoid_z3[n, i3])
+    # layer 2, backward: d_z3_W3[n,i2] = Σ_i3 d_z3[n,i3]·W3[i2,i3]
+    matmul(d_z3, W3.T, d_z3_W3)
+    for n in range(rows):
+        # d_a2[n,i2] = d_a3[n,i2] + d_z3_W3[n,i2]
+        # d_z2[n,i2] = d_a2[n,i2]·(silu_z2[n,i2]·(1 - sigmoid_z2[n,i2]) + sigmoid_z2[n,i2])
+        for i2 in range(units2):
+            d_a2[n, i2] = d_a3[n, i2] + d_z3_W3[n, i2]
+            d_z2[n, i2] = d_a2[n, i2] * (silu_z2[n, i2] * (F(1.0) - sigmoid_z2[n, i2]) + sigmoid_z2[n, i2])
+    # layer 1, backward: d_z2_W2[n,i1] = Σ_i2 d_z2[n,i2]·W2[i1,i2]
+    matmul(d_z2, W2.T, d_z2_W2)
+    for n in range(rows):
+        # d_a1[n,i1] = d_a2[n,i1] + d_z2_W2[n,i1]
+        # d_z1[n,i1] = d_a1[n,i1]·(a1[n,i1]·(1 - sigmoid_z1[n,i1]) + sigmoid_z1[n,i1])
+        for i1 in range(units1):
+            d_a1 = d_a2[n, i1] + d_z2_W2[n, i1]
+            d_z1[n, i1] = d_a1 * (a1[n, i1] * (F(1.0) - sigmoid_z1[n, i1]) + sigmoid_z1[n, i1])
+
+
+def _sums_of_leaf(x, w, w_total, gradient, scratch, piece, pieces):
+    """The sum of a leaf's losses, and its gradient if that is wanted: a piece of these, the first with the losses."""
+    noinline()
+    rows = x.shape[0]
+    E_sum = 0.0
+    d_W1, d_W2, d_b2, d_W3, d_b3, d_W4, d_b4 = parameters(gradient)
+    z1 = view(scratch, GRADIENT_PLACES[0], (rows, I1))
+    sigmoid_z1 = view(scratch, GRADIENT_PLACES[1], (rows, I1))
+    z2 = view(scratch, GRADIENT_PLACES[2], (rows, I2))
+    a2 = view(scratch, GRADIENT_PLACES[4], (rows, I2))
+    z3 = view(scratch, GRADIENT_PLACES[5], (rows, I3))
+    a3 = view(scratch, GRADIENT_PLACES[7], (rows, I3))
+    e = view(scratch, GRADIENT_PLACES[9], (rows,))
+    d_y = view(scratch, GRADIENT_PLACES[10], (rows, I4))
+    d_z3 = z3  # in the same memory, one after the other
+    d_z2 = z2  # in the same memory, one after the other
+    a1 = z1  # in the same memory, one after the other
+    d_z1 = sigmoid_z1  # in the same memory, one after the other
+    a3_d_y = d_W4  # its sum over the samples; what else is in it is added at the end
+    a2_d_z3 = d_W3  # its sum over the samples; what else is in it is added at the end
+    a1_d_z2 = d_W2  # its sum over the samples; what else is in it is added at the end
+    x_d_z1 = d_W1  # its sum over the samples; what else is in it is added at the end
+    if piece == 0:
         for n in range(rows):
-            # d_a2[n,i2] = d_a3[n,i2] + d_z3_W3[n,i2]
-            # d_z2[n,i2] = d_a2[n,i2]·(silu_z2[n,i2]·(1 - sigmoid_z2[n,i2]) + sigmoid_z2[n,i2])
-            # d_b2[i2] = Σ_n d_z2[n,i2]
-            for i2 in range(units2):
-                d_a2[n, i2] = d_a3[n, i2] + d_z3_W3[n, i2]
-                d_z2[n, i2] = d_a2[n, i2] * (silu_z2[n, i2] * (F(1.0) - sigmoid_z2[n, i2]) + sigmoid_z2[n, i2])
-                d_b2[i2] += d_z2[n, i2]
-        # a1_d_z2[i1,i2] = Σ_n a1[n,i1]·d_z2[n,i2]
-        matmul(a1.T, d_z2, a1_d_z2, begun)
-        # layer 1, backward: d_z2_W2[n,i1] = Σ_i2 d_z2[n,i2]·W2[i1,i2]
-        matmul(d_z2, W2.T, d_z2_W2, F(0.0))
-        for n in range(rows):
-            # d_a1[n,i1] = d_a2[n,i1] + d_z2_W2[n,i1]
-            # d_z1[n,i1] = d_a1[n,i1]·(a1[n,i1]·(1 - sigmoid_z1[n,i1]) + sigmoid_z1[n,i1])
-            for i1 in range(units1):
-                d_a1 = d_a2[n, i1] + d_z2_W2[n, i1]
-                d_z1[n, i1] = d_a1 * (a1[n, i1] * (F(1.0) - sigmoid_z1[n, i1]) + sigmoid_z1[n, i1])
-        # x_d_z1[i0,i1] = Σ_n x[n,i0]·d_z1[n,i1]
-        matmul(x.T, d_z1, x_d_z1, begun)
+            # loss: E = Σ_n e[n]·w[n]/w_total + R1 + R2 + R3 + R4: the sum over n here, the rest when it is complete
+            E_sum += e[n] * w[n]
+    if gradient is None:
+        return E_sum
+    if piece == 0:
+        # layer 4, backward: d_b4[i4] = Σ_n d_y[n,i4]
+        sum_rows(d_y, d_b4)
+        # layer 3, backward: d_b3[i3] = Σ_n d_z3[n,i3]
+        sum_rows(d_z3, d_b3)
+        # layer 2, backward: d_b2[i2] = Σ_n d_z2[n,i2]
+        sum_rows(d_z2, d_b2)
+    # layer 4, backward: a3_d_y[i3,i4] = Σ_n a3[n,i3]·d_y[n,i4]
+    matmul_piece(a3.T, d_y, a3_d_y, piece, pieces)
+    # layer 3, backward: a2_d_z3[i2,i3] = Σ_n a2[n,i2]·d_z3[n,i3]
+    matmul_piece(a2.T, d_z3, a2_d_z3, piece, pieces)
+    # layer 2, backward: a1_d_z2[i1,i2] = Σ_n a1[n,i1]·d_z2[n,i2]
+    matmul_piece(a1.T, d_z2, a1_d_z2, piece, pieces)
+    # layer 1, backward: x_d_z1[i0,i1] = Σ_n x[n,i0]·d_z1[n,i1]
+    matmul_piece(x.T, d_z1, x_d_z1, piece, pieces)
     return E_sum
 
 
-def _gradient_at_the_end(theta, N, w_total, gradient, E_sum):
+def _gradient_at_the_end(theta, w_total, gradient, E_sum):
     """The loss E and, if that is wanted, the rest of its gradient, from the sum over samples."""
     noinline()
     units0 = opaque(I0)
@@ -417,7 +420,7 @@ def step(theta, x, t, w, rate):
 # All above is compiled when it is called, and `init`, `pack` and `unpack` are added.
 build(
     globals(),
-    emitted="db0f6e12d1b4e7a2",
+    emitted="7eb4f6a21b63d921",
     inlined=['clip', 'huber', 'exp_times', 'exp', 'sigmoid', 'sign', 'silu'],
-    compiled=['_prediction_of_chunk', '_totals', '_gradient_of_chunk', '_gradient_at_the_end'],
+    compiled=['_prediction_of_chunk', '_totals', '_samples_of_leaf', '_sums_of_leaf', '_gradient_at_the_end'],
 )

@@ -3,7 +3,7 @@
 Emitted by symgrad 0.1.0 from spirals.toml. Do not edit: change the spec, and
     symgrad compile spirals.toml
 Spec, sha256: 95b7807a64a2e948b9dfce6264af385054ba8073f4831c8493accf158f68aa04
-Options: order = loss-first, dtype = float64; arithmetic version 1
+Options: order = loss-first, dtype = float64; arithmetic version 2
 
 The one expression, its shared parts named:
 
@@ -18,26 +18,26 @@ The one expression, its shared parts named:
     e[n]              = Σ_i4 (one_minus_t[n,i4]·softplus(z4[n,i4]) + t[n,i4]·softplus(-z4[n,i4]))
     E                 = Σ_n e[n]/N
 
-and its derivative by all the weights at once is `_gradient_of_chunk`: read it first.
+and its derivative by all the weights at once is `_samples_of_leaf` and `_sums_of_leaf`: to be read first.
 Operations for one sample: the loss 2526, loss and gradient 6179.
 
 x is of shape (samples, 2), t of shape (samples, 1), theta holds all weights, see PARAMETERS.
-Samples are computed in chunks, each of which sums apart; how many depends on the number of
-samples alone, so that results do not depend on threads. A function of your own under
-@njit(cache=True) keeps the code it was compiled with: after emitting this file anew, touch yours.
+Samples are summed in leaves of 128, and leaves in a binary tree, so that results do not depend
+on threads. A function of your own under @njit(cache=True) keeps the code it was compiled with: after
+emitting this file anew, touch yours.
 """
 
 import numpy as np
 
 try:
     if __package__:
-        from ._symgrad_3b1b5d47a2bba0ac import build, fma, local, matmul, noinline, opaque, view
+        from ._symgrad_fce83e4f30f14f81 import build, fma, local, matmul, matmul_piece, noinline, opaque, sum_rows, view
     else:
-        from _symgrad_3b1b5d47a2bba0ac import build, fma, local, matmul, noinline, opaque, view
+        from _symgrad_fce83e4f30f14f81 import build, fma, local, matmul, matmul_piece, noinline, opaque, sum_rows, view
 except ModuleNotFoundError as error:
-    if error.name not in ("_symgrad_3b1b5d47a2bba0ac", f"{__package__}._symgrad_3b1b5d47a2bba0ac"):
+    if error.name not in ("_symgrad_fce83e4f30f14f81", f"{__package__}._symgrad_fce83e4f30f14f81"):
         raise
-    raise ImportError("_symgrad_3b1b5d47a2bba0ac.py is missing: copy it along with this file, beside it") from None
+    raise ImportError("_symgrad_fce83e4f30f14f81.py is missing: copy it along with this file, beside it") from None
 
 __all__ = [
     "PARAMETERS", "SIZE", "SPEC", "init", "loss", "loss_and_gradient", "loss_and_gradient_into",
@@ -189,8 +189,8 @@ def softplus(z):
     return max(z, 0.0) + log1p_unit(exp(-abs(z)))
 
 
-# Samples are in one chunk, from each of these numbers on in twice as many; what scratch memory a chunk has.
-PREDICTION_CHUNKS, PREDICTION_SCRATCH, PREDICTION_PLACES = (580, 3400, 6700, 14000), 24576, (0, 12288, 0)
+# From how many samples on threads pay; how many numbers of scratch memory some samples take.
+PREDICTION_THREADED, PREDICTION_SCRATCH, PREDICTION_PLACES = 720, 24576, (0, 12288, 0)
 
 
 def _prediction_of_chunk(theta, xs, ys, scratch):
@@ -207,9 +207,10 @@ def _prediction_of_chunk(theta, xs, ys, scratch):
         z1 = view(scratch, PREDICTION_PLACES[0], (rows, I1))
         z2 = view(scratch, PREDICTION_PLACES[1], (rows, I2))
         z3 = view(scratch, PREDICTION_PLACES[2], (rows, I3))
-        a3 = local(I3, np.float64)
         a1 = z1  # in the same memory, one after the other
         a2 = z2  # in the same memory, one after the other
+        a3 = z3  # in the same memory, one after the other
+        z4 = y  # in the same memory, one after the other
         # layer 1, forward: z1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1] + b1[i1]
         matmul(x, W1, z1, b1)
         for n in range(rows):
@@ -227,140 +228,144 @@ def _prediction_of_chunk(theta, xs, ys, scratch):
         for n in range(rows):
             # a3[n,i3] = sin(z3[n,i3])
             for i3 in range(units3):
-                a3[i3] = sin(z3[n, i3])
-            # layer 4, forward: z4[n,i4] = Σ_i3 a3[n,i3]·W4[i3,i4] + b4[i4]
+                a3[n, i3] = sin(z3[n, i3])
+        # layer 4, forward: z4[n,i4] = Σ_i3 a3[n,i3]·W4[i3,i4] + b4[i4]
+        matmul(a3, W4, z4, b4)
+        for n in range(rows):
             # y[n,i4] = sigmoid(z4[n,i4])
             for i4 in range(I4):
-                z4 = b4[i4]
-                for i3 in range(units3):
-                    z4 = fma(a3[i3], W4[i3, i4], z4)
-                y[n, i4] = sigmoid(z4)
+                y[n, i4] = sigmoid(z4[n, i4])
 
 
-# The same for the loss and its gradient. Where `gradient` is None, the loss is all that is computed.
-GRADIENT_CHUNKS, GRADIENT_SCRATCH, GRADIENT_PLACES = (230, 1300, 2600, 5200), 30720, (0, 6144, 12288, 18432, 24576, 18432, 6144)
+# The same for the loss and its gradient, of the samples of one leaf. Where `gradient` is None, the loss is all that is computed.
+GRADIENT_THREADED, GRADIENT_SCRATCH, GRADIENT_PLACES = 270, 27904, (18432, 0, 21504, 3072, 24576, 6144, 27776, 27648, 15360, 12288, 9216)
 
 
-def _gradient_of_chunk(theta, xs, ts, N, gradient, scratch):
-    """The sum of the losses of a chunk of samples, and its gradient if that is wanted. 256 at a time, in scratch memory."""
+def _samples_of_leaf(theta, xs, ts, N, gradient, scratch, first, last):
+    """What is computed for each sample of a leaf, from `first` on, before `last`."""
     noinline()
     units1 = opaque(I1)
     units2 = opaque(I2)
     units3 = opaque(I3)
     W1, b1, W2, b2, W3, b3, W4, b4 = parameters(theta)
-    d_W1, d_b1, d_W2, d_b2, d_W3, d_b3, d_W4, d_b4 = parameters(gradient)
-    E_sum = 0.0
-    if gradient is not None:
-        for i3 in range(I3):
-            for i4 in range(I4):
-                d_W4[i3, i4] = 0.0
+    rows = last - first
+    x, t = xs[first:last], ts[first:last]
+    z1 = view(scratch, GRADIENT_PLACES[0] + first * I1, (rows, I1))
+    a1 = view(scratch, GRADIENT_PLACES[1] + first * I1, (rows, I1))
+    z2 = view(scratch, GRADIENT_PLACES[2] + first * I2, (rows, I2))
+    a2 = view(scratch, GRADIENT_PLACES[3] + first * I2, (rows, I2))
+    z3 = view(scratch, GRADIENT_PLACES[4] + first * I3, (rows, I3))
+    a3 = view(scratch, GRADIENT_PLACES[5] + first * I3, (rows, I3))
+    z4 = view(scratch, GRADIENT_PLACES[6] + first * I4, (rows, I4))
+    e = view(scratch, GRADIENT_PLACES[7] + first, (rows,))
+    d_a3 = view(scratch, GRADIENT_PLACES[8] + first * I3, (rows, I3))
+    d_a2 = view(scratch, GRADIENT_PLACES[9] + first * I2, (rows, I2))
+    d_a1 = view(scratch, GRADIENT_PLACES[10] + first * I1, (rows, I1))
+    y = local(I4, np.float64)
+    one_minus_t = local(I4, np.float64)
+    d_z4 = z4  # in the same memory, one after the other
+    d_z3 = d_a3  # in the same memory, one after the other
+    d_z2 = d_a2  # in the same memory, one after the other
+    d_z1 = d_a1  # in the same memory, one after the other
+    # layer 1, forward: z1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1] + b1[i1]
+    matmul(x, W1, z1, b1)
+    for n in range(rows):
+        # a1[n,i1] = sin(z1[n,i1])
+        for i1 in range(units1):
+            a1[n, i1] = sin(z1[n, i1])
+    # layer 2, forward: z2[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2] + b2[i2]
+    matmul(a1, W2, z2, b2)
+    for n in range(rows):
+        # a2[n,i2] = sin(z2[n,i2])
+        for i2 in range(units2):
+            a2[n, i2] = sin(z2[n, i2])
+    # layer 3, forward: z3[n,i3] = Σ_i2 a2[n,i2]·W3[i2,i3] + b3[i3]
+    matmul(a2, W3, z3, b3)
+    for n in range(rows):
+        # a3[n,i3] = sin(z3[n,i3])
+        for i3 in range(units3):
+            a3[n, i3] = sin(z3[n, i3])
+    # layer 4, forward: z4[n,i4] = Σ_i3 a3[n,i3]·W4[i3,i4] + b4[i4]
+    matmul(a3, W4, z4, b4)
+    for n in range(rows):
+        # y[n,i4] = sigmoid(z4[n,i4])
+        # one_minus_t[n,i4] = 1 - t[n,i4]
         for i4 in range(I4):
-            d_b4[i4] = 0.0
-        for i3 in range(I3):
-            d_b3[i3] = 0.0
-        for i2 in range(I2):
-            d_b2[i2] = 0.0
-        for i1 in range(I1):
-            d_b1[i1] = 0.0
-    for start in range(0, xs.shape[0], 256):
-        end = min(start + 256, xs.shape[0])
-        rows = end - start
-        x, t = xs[start:end], ts[start:end]
-        begun = 0.0 if start == 0 else 1.0
-        z1 = view(scratch, GRADIENT_PLACES[0], (rows, I1))
-        a1 = view(scratch, GRADIENT_PLACES[1], (rows, I1))
-        z2 = view(scratch, GRADIENT_PLACES[2], (rows, I2))
-        a2 = view(scratch, GRADIENT_PLACES[3], (rows, I2))
-        z3 = view(scratch, GRADIENT_PLACES[4], (rows, I3))
-        d_a2 = view(scratch, GRADIENT_PLACES[5], (rows, I2))
-        d_a1 = view(scratch, GRADIENT_PLACES[6], (rows, I1))
-        a3 = local(I3, np.float64)
-        z4 = local(I4, np.float64)
-        y = local(I4, np.float64)
-        one_minus_t = local(I4, np.float64)
-        d_z4 = local(I4, np.float64)
-        d_z3 = z3  # in the same memory, one after the other
-        d_z2 = d_a2  # in the same memory, one after the other
-        d_z1 = d_a1  # in the same memory, one after the other
-        # layer 1, forward: z1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1] + b1[i1]
-        matmul(x, W1, z1, b1)
-        for n in range(rows):
-            # a1[n,i1] = sin(z1[n,i1])
-            for i1 in range(units1):
-                a1[n, i1] = sin(z1[n, i1])
-        # layer 2, forward: z2[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2] + b2[i2]
-        matmul(a1, W2, z2, b2)
-        for n in range(rows):
-            # a2[n,i2] = sin(z2[n,i2])
-            for i2 in range(units2):
-                a2[n, i2] = sin(z2[n, i2])
-        # layer 3, forward: z3[n,i3] = Σ_i2 a2[n,i2]·W3[i2,i3] + b3[i3]
-        matmul(a2, W3, z3, b3)
-        for n in range(rows):
-            # a3[n,i3] = sin(z3[n,i3])
-            for i3 in range(units3):
-                a3[i3] = sin(z3[n, i3])
-            # layer 4, forward: z4[n,i4] = Σ_i3 a3[n,i3]·W4[i3,i4] + b4[i4]
-            # y[n,i4] = sigmoid(z4[n,i4])
-            # one_minus_t[n,i4] = 1 - t[n,i4]
-            for i4 in range(I4):
-                total = b4[i4]
-                for i3 in range(units3):
-                    total = fma(a3[i3], W4[i3, i4], total)
-                z4[i4] = total
-                y[i4] = sigmoid(z4[i4])
-                one_minus_t[i4] = 1.0 - t[n, i4]
-            # loss: e[n] = Σ_i4 (one_minus_t[n,i4]·softplus(z4[n,i4]) + t[n,i4]·softplus(-z4[n,i4]))
-            e = 0.0
-            for i4 in range(I4):
-                e += one_minus_t[i4] * softplus(z4[i4]) + t[n, i4] * softplus(-z4[i4])
-            # E = Σ_n e[n]/N: the sum over n here, the rest when it is complete
-            E_sum += e
-            if gradient is None:
-                continue  # the loss is known
-            # layer 4, backward: d_z4[n,i4] = (one_minus_t[n,i4]·y[n,i4] - t[n,i4]·sigmoid(-z4[n,i4]))/N
-            for i4 in range(I4):
-                d_z4[i4] = (one_minus_t[i4] * y[i4] - t[n, i4] * sigmoid(-z4[i4])) / N
-            # d_W4[i3,i4] = Σ_n a3[n,i3]·d_z4[n,i4]
-            for i3 in range(units3):
-                for i4 in range(I4):
-                    d_W4[i3, i4] = fma(a3[i3], d_z4[i4], d_W4[i3, i4])
-            # d_b4[i4] = Σ_n d_z4[n,i4]
-            for i4 in range(I4):
-                d_b4[i4] += d_z4[i4]
-            # layer 3, backward: d_a3[n,i3] = Σ_i4 d_z4[n,i4]·W4[i3,i4]
-            # d_z3[n,i3] = d_a3[n,i3]·cos(z3[n,i3])
-            # d_b3[i3] = Σ_n d_z3[n,i3]
-            for i3 in range(units3):
-                d_a3 = 0.0
-                for i4 in range(I4):
-                    d_a3 = fma(d_z4[i4], W4[i3, i4], d_a3)
-                d_z3[n, i3] = d_a3 * cos(z3[n, i3])
-                d_b3[i3] += d_z3[n, i3]
+            y[i4] = sigmoid(z4[n, i4])
+            one_minus_t[i4] = 1.0 - t[n, i4]
+        # loss: e[n] = Σ_i4 (one_minus_t[n,i4]·softplus(z4[n,i4]) + t[n,i4]·softplus(-z4[n,i4]))
+        total = 0.0
+        for i4 in range(I4):
+            total += one_minus_t[i4] * softplus(z4[n, i4]) + t[n, i4] * softplus(-z4[n, i4])
+        e[n] = total
         if gradient is None:
-            continue
-        # d_W3[i2,i3] = Σ_n a2[n,i2]·d_z3[n,i3]
-        matmul(a2.T, d_z3, d_W3, begun)
-        # layer 2, backward: d_a2[n,i2] = Σ_i3 d_z3[n,i3]·W3[i2,i3]
-        matmul(d_z3, W3.T, d_a2, 0.0)
+            continue  # the loss is known
+        # layer 4, backward: d_z4[n,i4] = (one_minus_t[n,i4]·y[n,i4] - t[n,i4]·sigmoid(-z4[n,i4]))/N
+        for i4 in range(I4):
+            d_z4[n, i4] = (one_minus_t[i4] * y[i4] - t[n, i4] * sigmoid(-z4[n, i4])) / N
+    if gradient is None:
+        return
+    # layer 3, backward: d_a3[n,i3] = Σ_i4 d_z4[n,i4]·W4[i3,i4]
+    matmul(d_z4, W4.T, d_a3)
+    for n in range(rows):
+        # d_z3[n,i3] = d_a3[n,i3]·cos(z3[n,i3])
+        for i3 in range(units3):
+            d_z3[n, i3] = d_a3[n, i3] * cos(z3[n, i3])
+    # layer 2, backward: d_a2[n,i2] = Σ_i3 d_z3[n,i3]·W3[i2,i3]
+    matmul(d_z3, W3.T, d_a2)
+    for n in range(rows):
+        # d_z2[n,i2] = d_a2[n,i2]·cos(z2[n,i2])
+        for i2 in range(units2):
+            d_z2[n, i2] = d_a2[n, i2] * cos(z2[n, i2])
+    # layer 1, backward: d_a1[n,i1] = Σ_i2 d_z2[n,i2]·W2[i1,i2]
+    matmul(d_z2, W2.T, d_a1)
+    for n in range(rows):
+        # d_z1[n,i1] = d_a1[n,i1]·cos(z1[n,i1])
+        for i1 in range(units1):
+            d_z1[n, i1] = d_a1[n, i1] * cos(z1[n, i1])
+
+
+def _sums_of_leaf(x, gradient, scratch, piece, pieces):
+    """The sum of a leaf's losses, and its gradient if that is wanted: a piece of these, the first with the losses."""
+    noinline()
+    rows = x.shape[0]
+    E_sum = 0.0
+    d_W1, d_b1, d_W2, d_b2, d_W3, d_b3, d_W4, d_b4 = parameters(gradient)
+    a1 = view(scratch, GRADIENT_PLACES[1], (rows, I1))
+    a2 = view(scratch, GRADIENT_PLACES[3], (rows, I2))
+    a3 = view(scratch, GRADIENT_PLACES[5], (rows, I3))
+    z4 = view(scratch, GRADIENT_PLACES[6], (rows, I4))
+    e = view(scratch, GRADIENT_PLACES[7], (rows,))
+    d_a3 = view(scratch, GRADIENT_PLACES[8], (rows, I3))
+    d_a2 = view(scratch, GRADIENT_PLACES[9], (rows, I2))
+    d_a1 = view(scratch, GRADIENT_PLACES[10], (rows, I1))
+    d_z4 = z4  # in the same memory, one after the other
+    d_z3 = d_a3  # in the same memory, one after the other
+    d_z2 = d_a2  # in the same memory, one after the other
+    d_z1 = d_a1  # in the same memory, one after the other
+    if piece == 0:
         for n in range(rows):
-            # d_z2[n,i2] = d_a2[n,i2]·cos(z2[n,i2])
-            # d_b2[i2] = Σ_n d_z2[n,i2]
-            for i2 in range(units2):
-                d_z2[n, i2] = d_a2[n, i2] * cos(z2[n, i2])
-                d_b2[i2] += d_z2[n, i2]
-        # d_W2[i1,i2] = Σ_n a1[n,i1]·d_z2[n,i2]
-        matmul(a1.T, d_z2, d_W2, begun)
-        # layer 1, backward: d_a1[n,i1] = Σ_i2 d_z2[n,i2]·W2[i1,i2]
-        matmul(d_z2, W2.T, d_a1, 0.0)
-        for n in range(rows):
-            # d_z1[n,i1] = d_a1[n,i1]·cos(z1[n,i1])
-            # d_b1[i1] = Σ_n d_z1[n,i1]
-            for i1 in range(units1):
-                d_z1[n, i1] = d_a1[n, i1] * cos(z1[n, i1])
-                d_b1[i1] += d_z1[n, i1]
-        # d_W1[i0,i1] = Σ_n x[n,i0]·d_z1[n,i1]
-        matmul(x.T, d_z1, d_W1, begun)
+            # loss: E = Σ_n e[n]/N: the sum over n here, the rest when it is complete
+            E_sum += e[n]
+    if gradient is None:
+        return E_sum
+    if piece == 0:
+        # layer 4, backward: d_b4[i4] = Σ_n d_z4[n,i4]
+        sum_rows(d_z4, d_b4)
+        # layer 3, backward: d_b3[i3] = Σ_n d_z3[n,i3]
+        sum_rows(d_z3, d_b3)
+        # layer 2, backward: d_b2[i2] = Σ_n d_z2[n,i2]
+        sum_rows(d_z2, d_b2)
+        # layer 1, backward: d_b1[i1] = Σ_n d_z1[n,i1]
+        sum_rows(d_z1, d_b1)
+    # layer 4, backward: d_W4[i3,i4] = Σ_n a3[n,i3]·d_z4[n,i4]
+    matmul_piece(a3.T, d_z4, d_W4, piece, pieces)
+    # layer 3, backward: d_W3[i2,i3] = Σ_n a2[n,i2]·d_z3[n,i3]
+    matmul_piece(a2.T, d_z3, d_W3, piece, pieces)
+    # layer 2, backward: d_W2[i1,i2] = Σ_n a1[n,i1]·d_z2[n,i2]
+    matmul_piece(a1.T, d_z2, d_W2, piece, pieces)
+    # layer 1, backward: d_W1[i0,i1] = Σ_n x[n,i0]·d_z1[n,i1]
+    matmul_piece(x.T, d_z1, d_W1, piece, pieces)
     return E_sum
 
 
@@ -398,8 +403,8 @@ def step(theta, x, t, rate):
 # All above is compiled when it is called, and `init`, `pack` and `unpack` are added.
 build(
     globals(),
-    emitted="4f27efdd0db1ced6",
+    emitted="78566b61f1d76d5b",
     inlined=['quarter_turns', 'cos', 'exp_times', 'exp', 'sigmoid', 'sin', 'log1p_unit', 'softplus',
  '_gradient_at_the_end'],
-    compiled=['_prediction_of_chunk', '_gradient_of_chunk'],
+    compiled=['_prediction_of_chunk', '_samples_of_leaf', '_sums_of_leaf'],
 )

@@ -3,7 +3,7 @@
 Emitted by symgrad 0.1.0 from xor.toml. Do not edit: change the spec, and
     symgrad compile xor.toml
 Spec, sha256: d6468bb4b0ff4c4413cc4af3a17a02d08ac4071c5cbcbb675a7d4f021445b444
-Options: order = loss-first, dtype = float64; arithmetic version 1
+Options: order = loss-first, dtype = float64; arithmetic version 2
 
 The one expression, its shared parts named:
 
@@ -14,26 +14,26 @@ The one expression, its shared parts named:
     e[n]            = ½·Σ_i2 y_minus_t[n,i2]²
     E               = Σ_n e[n]/N
 
-and its derivative by all the weights at once is `_gradient_of_chunk`: read it first.
+and its derivative by all the weights at once is `_gradient_of_leaf`: to be read first.
 Operations for one sample: the loss 16, loss and gradient 30.
 
 x is of shape (samples, 2), t of shape (samples, 1), theta holds all weights, see PARAMETERS.
-Samples are computed in chunks, each of which sums apart; how many depends on the number of
-samples alone, so that results do not depend on threads. A function of your own under
-@njit(cache=True) keeps the code it was compiled with: after emitting this file anew, touch yours.
+Samples are summed in leaves of 128, and leaves in a binary tree, so that results do not depend
+on threads. A function of your own under @njit(cache=True) keeps the code it was compiled with: after
+emitting this file anew, touch yours.
 """
 
 import numpy as np
 
 try:
     if __package__:
-        from ._symgrad_3b1b5d47a2bba0ac import build, fma, local, noinline
+        from ._symgrad_fce83e4f30f14f81 import build, fma, local, noinline
     else:
-        from _symgrad_3b1b5d47a2bba0ac import build, fma, local, noinline
+        from _symgrad_fce83e4f30f14f81 import build, fma, local, noinline
 except ModuleNotFoundError as error:
-    if error.name not in ("_symgrad_3b1b5d47a2bba0ac", f"{__package__}._symgrad_3b1b5d47a2bba0ac"):
+    if error.name not in ("_symgrad_fce83e4f30f14f81", f"{__package__}._symgrad_fce83e4f30f14f81"):
         raise
-    raise ImportError("_symgrad_3b1b5d47a2bba0ac.py is missing: copy it along with this file, beside it") from None
+    raise ImportError("_symgrad_fce83e4f30f14f81.py is missing: copy it along with this file, beside it") from None
 
 __all__ = [
     "PARAMETERS", "SIZE", "SPEC", "init", "loss", "loss_and_gradient", "loss_and_gradient_into",
@@ -79,8 +79,8 @@ def tanh(u):
     return np.copysign(e / (e + 2.0), u)  # -0 stays -0
 
 
-# Samples are in one chunk, from each of these numbers on in twice as many; what scratch memory a chunk has.
-PREDICTION_CHUNKS, PREDICTION_SCRATCH = (10000, 58000, 120000, 230000), 0
+# From how many samples on threads pay; how many numbers of scratch memory some samples take.
+PREDICTION_THREADED, PREDICTION_SCRATCH = 10000, 0
 
 
 def _prediction_of_chunk(theta, x, y):
@@ -105,12 +105,12 @@ def _prediction_of_chunk(theta, x, y):
             y[n, i2] = total
 
 
-# The same for the loss and its gradient. Where `gradient` is None, the loss is all that is computed.
-GRADIENT_CHUNKS, GRADIENT_SCRATCH = (4700, 27000, 54000, 110000), 0
+# The same for the loss and its gradient, of the samples of one leaf. Where `gradient` is None, the loss is all that is computed.
+GRADIENT_THREADED, GRADIENT_SCRATCH = 4700, 0
 
 
-def _gradient_of_chunk(theta, x, t, N, gradient):
-    """The sum of the losses of a chunk of samples, and its gradient if that is wanted."""
+def _gradient_of_leaf(theta, x, t, N, gradient):
+    """The sum of the losses of a leaf's samples, and its gradient if that is wanted."""
     noinline()
     W1, b1, W2, b2 = parameters(theta)
     d_W1, d_b1, d_W2, d_b2 = parameters(gradient)
@@ -207,7 +207,7 @@ def step(theta, x, t, rate):
 # All above is compiled when it is called, and `init`, `pack` and `unpack` are added.
 build(
     globals(),
-    emitted="f8b32839ff6b9517",
+    emitted="511da0a89c573601",
     inlined=['tanh', '_gradient_at_the_end'],
-    compiled=['_prediction_of_chunk', '_gradient_of_chunk'],
+    compiled=['_prediction_of_chunk', '_gradient_of_leaf'],
 )

@@ -14,7 +14,8 @@ from symgrad.language.count import of_definition
 from symgrad.language.functions import Peak, is_opaque
 from symgrad.language.indices import is_index, walk
 from symgrad.language.program import Program, array, name_of
-from symgrad.lowering.buffers import buffers
+from symgrad.lowering.arithmetic import LEAF
+from symgrad.lowering.buffers import Buffers, buffers
 from symgrad.lowering.schedule import Block, Nest, Product, Rows, Schedule, definitions_of
 from symgrad.passes.differentiate import DerivativeGraph, Edge
 from symgrad.spec.spec import Spec
@@ -137,8 +138,9 @@ def _blocks(schedule: Schedule, itemsize: int) -> list[dict[str, Any]]:
     places = buffers(schedule, itemsize)
     parts: list[tuple[str, tuple[Block, ...]]] = [
         ("at the beginning", tuple(Rows((total,)) for total in schedule.totals)),
-        ("before the blocks", schedule.before),
-        (f"for {places.rows} samples at a time" if places.size else "for all", schedule.blocks),
+        ("before the samples", schedule.before),
+        (_together(schedule, places), schedule.blocks),
+        ("and then summed over the leaf", schedule.sums),
         ("at the end", schedule.after),
     ]
     result = []
@@ -159,6 +161,13 @@ def _blocks(schedule: Schedule, itemsize: int) -> list[dict[str, Any]]:
                 )
             result.append({"kind": kinds[type(block)], "when": when, "definitions": rows})
     return result
+
+
+def _together(schedule: Schedule, places: Buffers) -> str:
+    """How many samples are computed together."""
+    if "E" in schedule.program.outputs:
+        return f"for the samples of a leaf, at most {LEAF}"
+    return f"for {places.rows} samples at a time" if places.size else "for all"
 
 
 class _Code(StrPrinter):

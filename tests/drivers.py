@@ -5,7 +5,7 @@ from typing import Any
 
 
 def in_turn(function: Any, *arguments: Any) -> Any:
-    """What a function of a module does one chunk after the other; arguments as its own, results
+    """What a function of a module does on one thread; arguments as its own, results
     written into the last."""
     return _called(function.work, function.work.in_turn, arguments)
 

@@ -49,6 +49,7 @@ from symgrad.lowering.program import (
     Refuse,
     Return,
     Row,
+    RowSum,
     Run,
     Skip,
     Sum,
@@ -56,6 +57,7 @@ from symgrad.lowering.program import (
     Total,
     Variable,
     View,
+    While,
     Windows,
 )  # fmt: skip
 
@@ -65,8 +67,10 @@ COMPARED: dict[str, Callable[[Any, Any], bool]] = {
     "<=": lambda a, b: a <= b, ">": lambda a, b: a > b, ">=": lambda a, b: a >= b,
 }  # fmt: skip
 SHIFTED: dict[str, Callable[[int, int], int]] = {
-    "^": lambda a, b: a ^ b, "<<": lambda a, b: a << b, ">>": lambda a, b: a >> b,
+    "^": lambda a, b: a ^ b, "&": lambda a, b: a & b,
+    "<<": lambda a, b: a << b, ">>": lambda a, b: a >> b,
 }  # fmt: skip
+NOTHING = object()  # what a function gives that gives nothing, but ends
 SKIPPED = object()  # what is left to do in this turn of a loop
 
 
@@ -134,18 +138,26 @@ class Interpreter:
                 return self._loop(name, names[vector], inner, names)
             case Branch(condition, yes, no):
                 return self._body(yes if self.holds(condition, names) else no, names)
-            case MatrixProduct(left, right, into, start):
-                matrices = (
+            case While(condition, inner):
+                while self.holds(condition, names):
+                    result = self._body(inner, names)
+                    assert result is None, result
+            case MatrixProduct(left, right, into, row, piece):
+                one, other = (
                     names[m.array].T if m.transposed else names[m.array] for m in (left, right)
                 )
-                begun, array = value(start), names[into]
-                if not isinstance(start, Array):
-                    begun = array if begun else 0
-                array[...] = np.matmul(*matrices) + begun
+                array = names[into]
+                place, pieces = (0, 1) if piece is None else map(value, piece)
+                rows = range(place, len(array), pieces)  # which ones is for targets to say
+                array[rows] = one[rows] @ other + (0 if row is None else names[row])
+            case RowSum(array, into):
+                names[into][...] = 0
+                for row in names[array]:
+                    names[into][...] += row
             case Run(call):
                 value(call)
             case Return(values):
-                results = tuple(value(each) for each in values)
+                results = tuple(value(each) for each in values) or (NOTHING,)
                 return results if len(results) > 1 else results[0]
             case Refuse(parts):
                 raise Refused(*(p if isinstance(p, str) else value(p) for p in parts))
@@ -153,11 +165,12 @@ class Interpreter:
                 return SKIPPED
             case Opaque(name, number):
                 names[name] = number
-            case View(name, vector, start, extents):
+            case View(name, vector, start, extents, rows):
                 shape = [value(extent) for extent in extents]
                 if names[vector] is None:
                     names[name] = None
                     return None
+                start += 0 if rows is None else value(rows) * int(np.prod(shape[1:]))
                 piece = names[vector][start : start + int(np.prod(shape))]
                 names[name] = piece.reshape(shape)
             case Local(buffer):
@@ -264,9 +277,9 @@ class Interpreter:
                 return int(number) if kind in ("whole", "word") else self.dtypes[kind](number)
             case Part(name, start, end):
                 bounds = (None if each is None else value(each) for each in (start, end))
-                return names[name][slice(*bounds)]
+                return None if names[name] is None else names[name][slice(*bounds)]
             case Row(name, index):
-                return names[name][value(index)]
+                return None if names[name] is None else names[name][value(index)]
             case Constants(numbers):
                 return numbers
             case Nothing():
@@ -274,7 +287,7 @@ class Interpreter:
         raise AssertionError(written)
 
     def _called(self, name: str, arguments: list[Any], kind: str) -> Any:
-        known = {"sqrt": np.sqrt, "abs": abs, "min": min, "max": max}
+        known = {"sqrt": np.sqrt, "abs": abs, "min": min, "max": max, "threads": lambda: 3}
         if kind == "double":
             known |= {"cos": np.cos, "floor": np.floor, "minimum": min}
             known |= {"power": np.power, "power_whole": np.power}

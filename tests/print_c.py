@@ -52,6 +52,7 @@ from symgrad.lowering.program import (
     Refuse,
     Return,
     Row,
+    RowSum,
     Run,
     Skip,
     Sum,
@@ -59,6 +60,7 @@ from symgrad.lowering.program import (
     Total,
     Variable,
     View,
+    While,
     Windows,
     every,
     whole,
@@ -76,13 +78,15 @@ typedef double real;
 #define min(a, b) ((a) < (b) ? (a) : (b))
 #define minimum(a, b) min(a, b)
 #define power(a, b) pow(a, b)
+#define threads() 2
 #define power_whole(a, b) pow(a, b)
 static int64_t quotient(int64_t a, int64_t b) { return a / b - (a % b && (a < 0) != (b < 0)); }
 static real total(const real *a, int64_t n) { real t = 0; while (n--) t += *a++; return t; }
 static void product(const real *a, int64_t ar, int64_t ac, const real *b, int64_t br, int64_t bc,
-                    real *c, int64_t m, int64_t k, int64_t n, real begun, const real *row) {
-    for (int64_t i = 0; i < m; i++) for (int64_t j = 0; j < n; j++) {
-        real t = row ? row[j] : begun != 0 ? c[i * n + j] : 0;
+                    real *c, int64_t m, int64_t k, int64_t n, const real *row, int64_t piece,
+                    int64_t pieces) {
+    for (int64_t i = piece; i < m; i += pieces) for (int64_t j = 0; j < n; j++) {
+        real t = row ? row[j] : 0;
         for (int64_t l = 0; l < k; l++) t = fma(a[i * ar + l * ac], b[l * br + j * bc], t);
         c[i * n + j] = t;
     }
@@ -99,7 +103,7 @@ def in_c(functions: Iterable[Function], elementary: str) -> str:
 
 
 def _returns(function: Function) -> list[Return]:
-    return [s for s in every(function.body) if isinstance(s, Return)]
+    return [s for s in every(function.body) if isinstance(s, Return) and s.values]
 
 
 def _gives_arrays(function: Function) -> bool:
@@ -194,18 +198,26 @@ class _Printer:
                 yield from self.block(f"if ({self.condition(condition)})", yes)
                 if no:
                     yield from self.block("else", no)
-            case MatrixProduct(left, right, into, start):
+            case While(condition, inner):
+                yield from self.block(f"while ({self.condition(condition)})", inner)
+            case MatrixProduct(left, right, into, row, piece):
                 strides = [
                     f"{m.array}, {f'1, {m.array}_1' if m.transposed else f'{m.array}_1, 1'}"
                     for m in (left, right)
                 ]
                 inner = f"{left.array}_{0 if left.transposed else 1}"
                 sizes = f"{into}_0, {inner}, {into}_1"
-                row = start.name if isinstance(start, Array) else "NULL"
-                begun = "0" if isinstance(start, Array) else value(start)
-                yield f"product({', '.join(strides)}, {into}, {sizes}, {begun}, {row});"
+                place, pieces = ("0", "1") if piece is None else map(value, piece)
+                part = f"{row or 'NULL'}, {place}, {pieces}"
+                yield f"product({', '.join(strides)}, {into}, {sizes}, {part});"
+            case RowSum(array, into):
+                yield f"for (int64_t j = 0; j < {into}_0; j++) {{ {into}[j] = 0;"
+                yield f"for (int64_t i = 0; i < {array}_0; i++)"
+                yield f"{into}[j] += {array}[i * {array}_1 + j]; }}"
             case Run(call):
                 yield f"{value(call)};"
+            case Return(()):
+                yield "return;"
             case Return((returned,)):
                 yield f"return {returned.name if isinstance(returned, Array) else value(returned)};"
             case Refuse():
@@ -214,8 +226,9 @@ class _Printer:
                 yield "continue;"
             case Opaque(name, number):
                 yield f"{name} = {number};"
-            case View(name, vector, start, extents):
-                data = f"{vector} ? {vector} + {start} : NULL"
+            case View(name, vector, start, extents, rows):
+                before = ["0"] if rows is None else [value(e) for e in (rows, *extents[1:])]
+                data = f"{vector} ? {vector} + {start} + {' * '.join(before)} : NULL"
                 yield self.array(name, self.kinds[vector], data, [value(e) for e in extents])
             case Local(buffer):
                 yield self.array(buffer.name, buffer.kind, *self.made(buffer))
@@ -227,6 +240,10 @@ class _Printer:
                     yield self.bound(name, Part(array, start, end))
             case Alias(name, array):
                 yield self.bound(name, Array(array))
+            case Pick(name, condition, Buffer() as made, Nothing()):
+                data, extents = self.made(made)
+                data = f"{self.condition(condition)} ? {data} : NULL"
+                yield self.array(name, made.kind, data, extents)
             case Pick(name, condition, yes, no):
                 test = self.condition(condition)
                 kind, data, extents = self.held(yes)
@@ -248,15 +265,19 @@ class _Printer:
         name = argument.name
         kind, extents = self.kinds[name], [f"{name}_{n}" for n in range(self.axes[name])]
         width = " * ".join(["1", *extents[1:]])
+
+        def part(first: str) -> str:
+            return f"({name} ? {name} + {first} * {width} : NULL)"
+
         match argument:
             case Array():
                 return kind, name, extents
             case Part(_, start, end):
                 first = self.value(start or whole(0))
                 last = extents[0] if end is None else self.value(end)
-                return kind, f"{name} + {first} * {width}", [f"({last} - {first})", *extents[1:]]
+                return kind, part(first), [f"({last} - {first})", *extents[1:]]
             case Row(_, index):
-                return kind, f"{name} + {self.value(index)} * {width}", extents[1:]
+                return kind, part(self.value(index)), extents[1:]
         raise AssertionError(argument)
 
     def value(self, written: Any) -> str:

@@ -221,7 +221,7 @@ def test_written_as_one_file_if_that_is_asked_for(tmp_path, xor):
 def test_two_files_are_the_mathematics_and_what_it_imports(xor):
     module, runtime = xor.files
     assert module == "xor.py" and f"from {runtime.removesuffix('.py')} import " in xor.files[module]
-    assert "def _gradient_of_chunk(" in xor.files[module]
+    assert "def _gradient_of_leaf(" in xor.files[module]
     assert "import numba" in xor.files[runtime] and "numba" not in xor.files[module]
     assert "xor" not in xor.files[runtime]
     assert symgrad.compile(XOR, order="cheapest").files[runtime] == xor.files[runtime]

@@ -43,7 +43,7 @@ def square(z):
     return z * z
 
 
-def _gradient_of_chunk(theta, x):
+def _gradient_of_leaf(theta, x):
     # z = x·W
     return square(x * theta)
 
@@ -52,7 +52,7 @@ def loss(theta, x):
     return _loss(theta, x)
 
 
-build(globals(), inlined=["square"], compiled=["_gradient_of_chunk"])
+build(globals(), inlined=["square"], compiled=["_gradient_of_leaf"])
 '''
 
 

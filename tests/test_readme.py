@@ -13,7 +13,7 @@ from benchmarks.table import digits, duration
 from tests.paths import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-MARK = "<!-- emitted: generated/xor.py, _gradient_of_chunk -->\n"
+MARK = "<!-- emitted: generated/xor.py, _gradient_of_leaf -->\n"
 
 
 def blocks() -> list[str]:
@@ -39,7 +39,7 @@ def test_the_examples_print_what_they_say(monkeypatch, capsys):
 def test_the_source_shown_is_the_source_emitted():
     shown = README.split(MARK)[1].removeprefix("```python\n").split("```")[0]
     source = (ROOT / "generated" / "xor.py").read_text(encoding="utf-8")
-    assert shown.startswith("def _gradient_of_chunk(") and shown.rstrip().endswith("return E_sum")
+    assert shown.startswith("def _gradient_of_leaf(") and shown.rstrip().endswith("return E_sum")
     assert shown in source
 
 

@@ -1,14 +1,23 @@
 """arithmetic: what emitted modules compute, to the last bit, and the version of it.
 
-Every sum has a stated order: over units and over samples from the first to the last, the samples of
-a chunk from 0 on, and chunks one after the other. Terms that are products are added by fused
-multiply-adds, which round once, in loops and in products of matrices alike; the elementary
-functions say where they mean one. Nothing else is contracted or reordered, and no library is
-called for a number but for square roots, which IEEE 754 has exact, and for sin and cos of float64
-beyond 2²⁰. So results depend on the arguments and on this version, not on the processor's vectors,
-on threads, on versions of libraries, or on whether code comes from a cache.
+Every sum has a stated shape. Over units it goes from the first to the last. Samples fall into
+leaves of `LEAF` samples, the last of which may have fewer; within a leaf they are added from the
+first to the last, from 0 on, and leaves in a binary tree, which follows from their number alone: of
+n leaves the first 2ᵏ are summed, the others likewise, and the two sums added, where 2ᵏ is the
+largest power of two below n. So it does not matter who computes which leaf.
+
+Terms that are products are added by fused multiply-adds, which round once, in loops and in products
+of matrices alike; the elementary functions say where they mean one. Nothing else is contracted or
+reordered, and no library is called for a number but for square roots, which IEEE 754 has exact,
+and for sin and cos of float64 beyond 2²⁰. So results depend on the arguments and on this version,
+not on the processor's vectors, on threads, on versions of libraries, or on whether code comes from
+a cache.
 
 The version rises when a change moves a bit of a loss, a gradient, a prediction or a training.
 """
 
-VERSION = 1
+VERSION = 2
+
+# A leaf is so large that to add its gradient to others costs at most a fiftieth of computing it,
+# and so small that what is computed for its samples stays in a core's cache.
+LEAF = 128

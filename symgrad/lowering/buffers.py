@@ -2,7 +2,7 @@
 
     local    one element at a time, a variable
     row      one sample's elements, in a small array on the stack
-    block    the elements of a block of samples, in the scratch memory of a call
+    block    the elements of several samples, in the scratch memory of a call
     whole    weights' worth of elements: in scratch memory too, or in memory of their own
     output   given memory: the gradient, or the output y
 
@@ -19,6 +19,7 @@ from sympy import Symbol
 from symgrad.language.indices import SAMPLE
 from symgrad.language.program import Definition, Program, indices_of, name_of, reads
 from symgrad.lowering import cost_model
+from symgrad.lowering.arithmetic import LEAF
 from symgrad.lowering.canonical import size, sums_over_samples
 from symgrad.lowering.schedule import Product, Schedule, definitions_of, groups
 
@@ -32,11 +33,15 @@ class Buffers:
     """Where each array of a schedule lives.
 
     `takes_over[v] = u` says that v is written into the memory of u, which is not read afterwards.
+    `kept` are rows that are stored in a block too, for others to read: while a sample is computed
+    it is the row that is read, of which LLVM knows that nothing else is there.
     `offsets` has the place in scratch memory, in numbers, of arrays that live there; `rows` is how
-    many samples a block has, and `size` how many numbers the scratch memory holds.
+    many samples are computed together, those of a leaf where sums over these come last, and `size`
+    how many numbers the scratch memory holds.
     """
 
     storage: dict[str, Storage]
+    kept: frozenset[str]
     takes_over: dict[str, str]
     offsets: dict[str, int]
     rows: int
@@ -55,23 +60,23 @@ class Buffers:
 
 def buffers(schedule: Schedule, itemsize: int) -> Buffers:
     """The memory of a schedule whose numbers take `itemsize` bytes."""
-    storage = _storage(schedule)
+    storage, kept = _storage(schedule)
     takes_over = _handovers(schedule, storage)
-    places = Buffers(storage, takes_over, {}, 0, 0)
+    places = Buffers(storage, kept, takes_over, {}, 0, 0)
     used = _lifetimes(schedule, places)
     program = schedule.program
     sizes = {name: size(program, _indices(program, name)) for name in used}
     shelves, numbers = _shelves(
-        {name: span for name, span in used.items() if storage[name] == "block"}, sizes
+        {name: span for name, span in used.items() if storage[name] != "whole"}, sizes
     )
-    rows = cost_model.block_rows(program, numbers, itemsize)
+    rows = LEAF if schedule.sums else cost_model.block_rows(numbers, itemsize)
     offsets = {name: start * rows for name, start in shelves.items()}
     end = numbers * rows
     for name in used:
-        if storage[name] != "block":
+        if storage[name] == "whole":
             offsets[name] = end
             end += _aligned(sizes[name])
-    return Buffers(storage, takes_over, offsets, rows, end)
+    return Buffers(storage, kept, takes_over, offsets, rows, end)
 
 
 def _indices(program: Program, name: str) -> tuple[Symbol, ...]:
@@ -81,14 +86,18 @@ def _indices(program: Program, name: str) -> tuple[Symbol, ...]:
 # Where arrays live
 
 
-def _storage(schedule: Schedule) -> dict[str, Storage]:
-    """The smallest place that each definition's readers leave it."""
+def _storage(schedule: Schedule) -> tuple[dict[str, Storage], frozenset[str]]:
+    """The smallest place that each definition's readers leave it, and which are stored twice."""
     program, blocks = schedule.program, schedule.in_order
     storage: dict[str, Storage] = {}
+    kept: set[str] = set()
     readers: dict[str, set[tuple[int, int]]] = {}
     homes: dict[str, tuple[int, int]] = {}
+    summing: set[tuple[int, int]] = set()
     for number, block in enumerate(blocks):
         for place, group in enumerate(groups(block)):
+            if block in schedule.sums:
+                summing.add((number, place))
             for definition in group:
                 homes[definition.name] = (number, place)
                 for read in reads(definition.value):
@@ -97,7 +106,8 @@ def _storage(schedule: Schedule) -> dict[str, Storage]:
     for definition in program.definitions:
         name, home = definition.name, homes[definition.name]
         read_in = readers.get(name, set())
-        within = all(block == home[0] for block, _ in read_in)
+        here = {place for place in read_in if place[0] == home[0]}
+        fits = row_numbers + size(program, definition.indices) <= cost_model.STACK
         if name in program.outputs:
             storage[name] = "output"
         elif not definition.indices:
@@ -106,14 +116,16 @@ def _storage(schedule: Schedule) -> dict[str, Storage]:
             storage[name] = "whole"
         elif isinstance(blocks[home[0]], Product):
             storage[name] = "block"
-        elif read_in <= {home} or (read_in and definition.indices == (SAMPLE,) and within):
+        elif read_in <= {home} or (read_in == here and definition.indices == (SAMPLE,)):
             storage[name] = "local"
-        elif within and row_numbers + size(program, definition.indices) <= cost_model.STACK:
+        elif fits and (read_in == here or (here - {home} and read_in - here <= summing)):
             storage[name] = "row"
             row_numbers += size(program, definition.indices)
+            if read_in != here:
+                kept.add(name)
         else:
             storage[name] = "block"
-    return storage
+    return storage, frozenset(kept)
 
 
 def _handovers(schedule: Schedule, storage: dict[str, Storage]) -> dict[str, str]:
@@ -183,16 +195,18 @@ def _lifetimes(schedule: Schedule, places: Buffers) -> dict[str, tuple[int, int]
     """The first and the last block that each array in scratch memory is needed in.
 
     Not narrower: in a loop over samples, what is done last for one sample comes before what is done
-    first for the next.
+    first for the next. Where sums come last, all of them: some samples of a leaf are done, and
+    others are not.
     """
     spans: dict[str, tuple[int, int]] = {}
-    for number, block in enumerate((*schedule.before, *schedule.blocks)):
+    blocks = (*schedule.before, *schedule.blocks, *schedule.sums)
+    for number, block in enumerate(blocks):
         for definition in definitions_of(block):
             for name in (definition.name, *map(name_of, reads(definition.value))):
                 home = places.place(name)
-                if places.storage.get(home) in ("block", "whole"):
+                if places.storage.get(home) in ("block", "whole") or home in places.kept:
                     first, _ = spans.get(home, (number, number))
-                    spans[home] = (first, number)
+                    spans[home] = (0, len(blocks)) if schedule.sums else (first, number)
     return spans
 
 

@@ -12,46 +12,43 @@ from symgrad.lowering.canonical import (
     matrices,
     multiplications,
     over_samples,
-    size,
-    sums_over_samples,
 )
 
 # Matrix products are computed as such from so many multiplications a sample on. Below, calls cost
 # more than the work: a 2-8-1 network with 4 samples takes 0.15 µs in loops, and 0.5 µs in products
 # and passes over arrays.
-PRODUCT_FROM = 96
+PRODUCT_FROM = 64
 
 # The same for the other products of a network whose largest is worth it. Below, as at an output of
 # one unit, a loop that also does what is done with the product next is faster: 10-32-32-1 with 64
 # samples takes 7.8 µs instead of 8.7. But with 64 multiplications a sample left to loops, as the
 # last layer of 4-32-16-4 has, 10,000 samples took 610 µs instead of 450.
-PRODUCT_WITHIN = 48
+PRODUCT_WITHIN = 8
 
 NEVER = 1 << 60  # samples
 
 # Arrays that are computed together should stay in a core's cache.
 CACHE_BYTES = 1 << 18
 
-# How many samples are computed together: enough that a product is worth its call, and where the
-# gradient is larger than the cache, enough that adding to it does not cost more than computing it.
+# How many samples are computed together: enough that a product is worth its call.
 ROWS = (64, 512)
 
-# Nanoseconds: of an operation inside a product, of one elsewhere, of adding one number of a part of
-# the gradient to the whole, and the least work that is worth handing to another thread.
+# Nanoseconds: of an operation inside a product, of one elsewhere, and the least work that is worth
+# handing to another thread.
 PRODUCT_NS = 1 / 100
 LOOP_NS = 1 / 5
-ADD_NS = 1 / 4
 THREAD_NS = 14_000
 
-# Two threads gain nothing by more than two parts, and more threads do. Parts are so large that two
-# threads lose a twenty-fifth at most by adding up more of them than they need.
-MORE_NS = 40_000
-MORE_SUMS = 12
+# On threads, the samples are cut into no more subtrees than this, however many they are: each has
+# gradients of its own, which together hold no more numbers than that but for one a thread.
+MOST_SUBTREES = 64
+MOST_NUMBERS = 1 << 23
 
-# No more parts than this, however many samples: each has a gradient of its own; and where there are
-# more than two, these hold no more numbers than that together.
-MOST_CHUNKS = 16
-MOST_NUMBERS = 1 << 26
+# A leaf is shared by no more threads than this, and is so that samples are computed so many
+# together; what threads lose by it, as a share of five.
+SHARED_AMONG = 8
+SHARED_ROWS = 8
+SHARED_LOSS = 1
 
 # A loop over so many units or more is left to run at run time; LLVM would otherwise unroll it
 # before it vectorises, and then not vectorise.
@@ -76,37 +73,18 @@ def least_product(program: Program) -> int:
     return PRODUCT_WITHIN if largest >= PRODUCT_FROM else NEVER
 
 
-def block_rows(program: Program, numbers_a_sample: int, itemsize: int) -> int:
+def block_rows(numbers_a_sample: int, itemsize: int) -> int:
     """How many samples are computed together where each needs so many numbers in memory."""
-    least, most = ROWS
-    weights = sum(size(program, d.indices) for d in program.definitions if sums_over_samples(d))
-    rows = least
-    while rows < most and (
-        2 * rows * numbers_a_sample * itemsize <= CACHE_BYTES
-        or (weights * itemsize > CACHE_BYTES and rows < 4 * least)
-    ):
+    rows, most = ROWS
+    while rows < most and 2 * rows * numbers_a_sample * itemsize <= CACHE_BYTES:
         rows *= 2
     return rows
 
 
-def chunks_from(program: Program, least_product: int) -> tuple[int, ...]:
-    """How many samples are computed in 2, 4, 8, … parts, each with a gradient of its own.
-
-    Two where each is worth a thread, and more where those with two threads only would hardly lose
-    by it.
-    """
-    sums = sum(size(program, d.indices) for d in program.definitions if sums_over_samples(d))
+def threaded_from(program: Program, least_product: int) -> int:
+    """From how many samples on two threads have enough to do: a number of two digits, to read."""
     a_sample = max(nanoseconds(program, least_product), LOOP_NS)  # a constant loss takes nothing
-    thresholds = []
-    chunks = 2
-    while chunks == 2 or (chunks <= MOST_CHUNKS and chunks * sums <= MOST_NUMBERS):
-        if chunks == 2:
-            least = max(2 * THREAD_NS, 4 * sums * ADD_NS)
-        else:
-            least = chunks * max(MORE_NS, MORE_SUMS * sums * ADD_NS)
-        thresholds.append(_round(least / a_sample))
-        chunks *= 2
-    return tuple(thresholds)
+    return _round(2 * THREAD_NS / a_sample)
 
 
 def nanoseconds(program: Program, least_product: int) -> float:

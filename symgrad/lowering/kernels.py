@@ -1,8 +1,10 @@
 """kernels: the functions that run one schedule, as a lowered program.
 
-A schedule becomes a kernel, which computes a chunk of samples in blocks; a function for what waits
-for the last sample; and one for what the first sample needs of all. Which arguments each takes
-follows from what its statements read and write.
+A schedule becomes a kernel for some samples, those of a leaf where sums are formed; a function for
+what waits for the last leaf; and one for what the first needs of all samples. Where sums over
+samples come last, the kernel is two functions, so that threads can share a leaf: one for each
+sample, and one for the sums. Which arguments each takes follows from what its statements read and
+write.
 """
 
 from collections.abc import Iterable, Iterator
@@ -11,15 +13,11 @@ from math import prod
 
 from symgrad.language.dtypes import Dtype
 from symgrad.language.indices import SAMPLE
-from symgrad.language.program import indices_of, name_of
 from symgrad.lowering.buffers import buffers
-from symgrad.lowering.canonical import sums_over_samples
-from symgrad.lowering.lower import Layout, Part, lower, units
+from symgrad.lowering.lower import PIECE, Layout, Part, kept, lower, units
 from symgrad.lowering.program import (
-    WHOLE_ZERO,
     Assign,
     Call,
-    Choice,
     Extent,
     Function,
     Loop,
@@ -29,22 +27,35 @@ from symgrad.lowering.program import (
     Return,
     Role,
     Statement,
+    Value,
     Variable,
     View,
     Windows,
-    equal,
+    every,
     index,
     minus,
     plus,
+    values,
+    walk,
     whole,
 )
-from symgrad.lowering.schedule import Product, Schedule
+from symgrad.lowering.schedule import Schedule
 
 # What the kernels do.
 SAYS = {
     "prediction": "Writes the output of a chunk of samples.",
-    "gradient": "The sum of the losses of a chunk of samples, and its gradient if that is wanted.",
+    "gradient": "The sum of the losses of a leaf's samples, and its gradient if that is wanted.",
 }
+
+# Names of arguments, in the order that functions have them.
+NAMES = ("theta", "x", "t", "w", "y", "l1", "l2", "N", "w_total", "gradient", "scratch")
+
+# The arrays that have a row for each sample, and the numbers that say which share of a leaf.
+DATA = ("x", "t", "w", "y")
+WHOLE = ("first", "last", "piece", "pieces")
+
+# Which samples of a leaf a function is for.
+SHARE = (index("first"), index("last"))
 
 SAMPLES = Extent("x", 0)
 E_SUM = Variable("E_sum", "double")
@@ -55,24 +66,40 @@ E = Variable("E", "double")
 class Kernels:
     """The functions that compute a prediction, or the loss and its gradient.
 
-    `shared` are for loops that are alike, `chunk` computes a chunk of samples, `end` is for what
-    waits for all of them, and `total` for what each needs of all. `scratch` is how many numbers of
-    memory a chunk takes; `chunks` as in `Schedule`.
+    `alike` are for loops that are, `kernel` computes some samples, or a leaf of them: one function,
+    or two where threads can share a leaf; `end` is for what waits for all leaves, and `total` for
+    what each needs of all samples. `scratch` is how many numbers of memory the kernel takes;
+    `threaded` as in `Schedule`.
     """
 
-    shared: tuple[Function, ...]
-    chunk: Function
+    alike: tuple[Function, ...]
+    kernel: tuple[Function, ...]
     end: Function | None
     total: Function | None
     elementary: frozenset[str]
     scratch: int
-    chunks: tuple[int, ...]
+    threaded: int
 
     @property
     def functions(self) -> tuple[Function, ...]:
         """In the order that they stand in a module."""
-        known = (self.total, *self.shared, self.chunk, self.end)
+        known = (self.total, *self.alike, *self.kernel, self.end)
         return tuple(function for function in known if function is not None)
+
+    @property
+    def shared(self) -> bool:
+        """Whether threads can share a leaf."""
+        return len(self.kernel) > 1
+
+    @property
+    def places(self) -> dict[str, int]:
+        """Where arrays begin in scratch memory, by name, in the order that they are declared."""
+        return {
+            statement.name: statement.start
+            for function in self.functions
+            for statement in every(function.body)
+            if isinstance(statement, View) and statement.vector == "scratch"
+        }
 
 
 def kernels(name: str, schedule: Schedule, layout: Layout, single: bool) -> Kernels:
@@ -85,38 +112,40 @@ class _Kernels:
         self.name, self.schedule, self.layout = name, schedule, layout
         self.size = sum(prod(shape) for _, shape in layout.values())
         self.program = schedule.program
-        # what is given as a number, and no array
-        self.penalties = [name_of(each) for each in self.program.inputs if not indices_of(each)]
         self.places = buffers(schedule, itemsize=4 if single else 8)
         dtype: Dtype = "float32" if single else "float64"
         self.body = lower(schedule, self.places, layout, name, dtype)
-        products = [block for block in schedule.blocks if isinstance(block, Product)]
-        self.accumulates = any(sums_over_samples(product.definition) for product in products)
         self.sums = "E" in self.program.outputs
         # whether it computes a gradient
         self.gathers = any(output.startswith("d_") for output in self.program.outputs)
         self.in_blocks = bool(self.places.size)
-        read = [name for name in ("t", "w") if name in self.body.block.reads]
-        self.data = ["x", *read, *(["y"] * (not self.sums))]
-        self.target = ["gradient"] * self.gathers
+        self.together = f" {self.places.rows} at a time, in scratch memory." * self.in_blocks
 
     def lowered(self) -> Kernels:
+        in_parts = (self._samples(), self._sums()) if self.schedule.sums else (self._kernel(),)
         return Kernels(
-            shared=self.body.alike,
-            chunk=self._chunk(),
+            alike=self.body.alike,
+            kernel=in_parts,
             end=self._end() if self.sums else None,
             total=self._total() if self.schedule.totals else None,
             elementary=self.body.functions,
             scratch=self.places.size,
-            chunks=self.schedule.chunks,
+            threaded=self.schedule.threaded,
         )
 
     # Names, as parameters and as arguments
 
-    def _scalars(self, part: Part) -> list[str]:
-        """The numbers that a part reads and does not compute."""
-        names = (*self.penalties, *(total.name for total in self.schedule.totals))
-        return ["N"] * part.uses_samples + [name for name in names if name in part.reads]
+    def _names(self, part: Part, *more: str) -> list[str]:
+        """What a function takes that has a part in it: what the part reads and does not compute."""
+        known = {*self.program.by_name} - {total.name for total in self.schedule.totals}
+        reads = ({*part.reads, *_read(part.statements)} - known) | {*more}
+        if reads & {*self.layout}:
+            reads.add("theta")
+        if part.in_scratch and self.in_blocks:
+            reads.add("scratch")
+        if self.gathers:
+            reads.add("gradient")
+        return [name for name in NAMES if name in reads]
 
     def _parameters(self, names: Iterable[str]) -> Iterator[Parameter]:
         outputs = int(self.program.extent(self.program.weights[-1].indices[-1]))
@@ -130,64 +159,98 @@ class _Kernels:
             "gradient": (self.size,),
             "scratch": ("scratch",),
         }
-        extents |= {f"{name}s": extents[name] for name in ("x", "t", "w", "y")}
+        extents |= {f"{name}s": extents[name] for name in DATA}
         for name in names:
             if name in extents:
                 yield Parameter(name, "real", extents[name], optional=name == "gradient")
+            elif name in WHOLE:
+                yield Parameter(name, "whole")
             else:
                 yield Parameter(name, "double" if name == "E_sum" else "real")
 
-    # For a chunk
+    # For some samples
 
-    def _chunk(self) -> Function:
-        body, rows = self.body.block, self.places.rows
-        mark = "s" if self.in_blocks else ""
-        names = ["theta", *(name + mark for name in self.data), *self._scalars(body), *self.target]
-        names += ["scratch"] * self.in_blocks
-        views = list(self._views(body))
-        inside = [view for view in views if index("rows") in view.extents]
-        outside = [view for view in views if view not in inside]
-        before = self._lines(self.body.before) if self.body.before.statements else ()
+    def _kernel(self) -> Function:
+        """All that is done for some samples: for a prediction, or for a leaf of a small network."""
+        names = self._names(self.body.block, "theta", "x", *["y"] * (not self.sums))
         begun = (Assign(E_SUM, Number(0.0, "double")),) if self.sums else ()
-        if self.in_blocks:
-            within = self._in_blocks(rows, (*inside, *body.statements))
-        else:
-            within = (Assign(index("rows"), SAMPLES), *inside, *body.statements)
-        says = SAYS[self.name] + f" {rows} at a time, in scratch memory." * self.in_blocks
+        returned = (Return((E_SUM,)),) if self.sums else ()
+        name = "_gradient_of_leaf" if self.sums else "_prediction_of_chunk"
         return self._function(
-            f"_{self.name}_of_chunk",
-            self._parameters(names),
-            (
-                *before,
-                *_opaque(body),
-                *outside,
-                *begun,
-                *self.body.zeros,
-                *within,
-                *[Return((E_SUM,))] * self.sums,
-            ),
-            says,
+            name,
+            self._parameters(self._marked(names)),
+            (*self._for_samples(names, (*begun, *self.body.zeros)), *returned),
+            SAYS[self.name] + self.together,
             apart=True,
         )
 
-    def _in_blocks(self, rows: int, body: tuple[Statement, ...]) -> tuple[Statement, ...]:
+    def _samples(self) -> Function:
+        """What is done for each sample of a leaf, where sums come last."""
+        names = self._names(self.body.block, "x")
+        return self._function(
+            "_samples_of_leaf",
+            self._parameters([*self._marked(names), *(each.name for each in SHARE)]),
+            self._for_samples(names, (), within_leaf=True),
+            "What is computed for each sample of a leaf, from `first` on, before `last`.",
+            apart=True,
+        )
+
+    def _sums(self) -> Function:
+        """The sums over the samples of a leaf, where they come last."""
+        sums = self.body.sums
+        begun = (Assign(index("rows"), SAMPLES), Assign(E_SUM, Number(0.0, "double")))
+        return self._function(
+            "_sums_of_leaf",
+            self._parameters([*self._names(sums, "x"), *(each.name for each in PIECE)]),
+            (*begun, *self._lines(sums), Return((E_SUM,))),
+            "The sum of a leaf's losses, and its gradient if that is wanted: a piece of these, the"
+            " first with the losses.",
+            apart=True,
+        )
+
+    def _marked(self, names: Iterable[str]) -> list[str]:
+        """The parameters of a function that goes through its samples in blocks."""
+        return [name + "s" * (self.in_blocks and name in DATA) for name in names]
+
+    def _for_samples(
+        self, names: list[str], begun: tuple[Statement, ...], within_leaf: bool = False
+    ) -> tuple[Statement, ...]:
+        """What is done for each sample, for all that are given or for a share of a leaf's."""
+        body = self.body.block
+        views = list(self._views(body, SHARE[0] if within_leaf else None))
+        inside = [view for view in views if index("rows") in view.extents]
+        outside = [view for view in views if view not in inside]
+        before = self._lines(self.body.before) if self.body.before.statements else ()
+        within: tuple[Statement, ...] = (*inside, *body.statements)
+        data = tuple(name for name in names if name in DATA)
+        if within_leaf:
+            within = (*self._window(data, *SHARE), *within)
+        elif self.in_blocks:
+            within = self._in_blocks(data, within)
+        else:
+            within = (Assign(index("rows"), SAMPLES), *within)
+        return *before, *_opaque(body), *outside, *begun, *within
+
+    def _in_blocks(
+        self, data: tuple[str, ...], body: tuple[Statement, ...]
+    ) -> tuple[Statement, ...]:
+        rows, samples = self.places.rows, Extent("xs", 0)
         start, end = index("start"), index("end")
-        samples = Extent("xs", 0)
-        first = Choice(equal(start, WHOLE_ZERO), Number(0.0, "real"), Number(1.0, "real"))
-        head: list[Statement] = [
-            Assign(end, Call("min", (plus(start, whole(rows)), samples), "whole")),
-            Assign(index("rows"), minus(end, start)),
-            Windows(tuple(self.data), tuple(f"{name}s" for name in self.data), start, end),
-        ]
-        if self.accumulates:
-            head.append(Assign(Variable("begun", "real"), first))
-        return (Loop("start", samples, (*head, *body), step=rows),)
+        first = Assign(end, Call("min", (plus(start, whole(rows)), samples), "whole"))
+        body = (first, *self._window(data, start, end), *body)
+        return (Loop("start", samples, body, step=rows),)
+
+    def _window(self, data: tuple[str, ...], start: Value, end: Value) -> tuple[Statement, ...]:
+        """Some of the samples, and how many they are."""
+        windows = Windows(data, tuple(f"{name}s" for name in data), start, end)
+        return Assign(index("rows"), minus(end, start)), windows
 
     def _lines(self, part: Part) -> tuple[Statement, ...]:
         return (*_opaque(part), *self._views(part), *part.statements)
 
-    def _views(self, part: Part) -> Iterator[View]:
-        """The arrays that lie in theta, the gradient and scratch memory, as they are needed."""
+    def _views(self, part: Part, behind: Value | None = None) -> Iterator[View]:
+        """The arrays that lie in theta, the gradient and scratch memory, as they are needed; those
+        of samples behind so many others."""
         names = {self.places.place(name) for name in (*part.reads, *part.writes)}
         for vector, mark in (("theta", ""), ("gradient", "d_")):
             for name, (offset, shape) in self.layout.items():
@@ -200,18 +263,21 @@ class _Kernels:
                         index("rows") if each == SAMPLE else units(self.program, each)
                         for each in definition.indices
                     )
-                    start = self.places.offsets[definition.name]
-                    yield View(definition.name, "scratch", start, extents)
+                    name, start = definition.name, self.places.offsets[definition.name]
+                    if name in self.places.kept and part is self.body.block:
+                        name = kept(name)
+                    rows = behind if SAMPLE in definition.indices else None
+                    yield View(name, "scratch", start, extents, rows)
 
     # For what waits for the last sample, and for what the first needs
 
     def _end(self) -> Function:
         after = self.body.after
-        names = self._scalars(after)
-        if self.schedule.after:
-            names = ["theta", *names, *self.target]
-        gathered = " and, if that is wanted, the rest of its gradient," * self.gathers
         alone = not self.schedule.after
+        names = [name for name in self._names(after) if name not in DATA]
+        if alone:
+            names = [name for name in names if name != "gradient"]
+        gathered = " and, if that is wanted, the rest of its gradient," * self.gathers
         return self._function(
             f"_{self.name}_at_the_end",
             self._parameters([*names, "E_sum"]),
@@ -246,6 +312,23 @@ class _Kernels:
         apart: bool = False,
     ) -> Function:
         return Function(name, tuple(parameters), body, says, role, apart)
+
+
+def _read(statements: Iterable[Statement]) -> set[str]:
+    """The reals that statements read."""
+    return {
+        node.name
+        for statement in every(tuple(statements))
+        for value in values(statement)
+        for node in walk(value)
+        if isinstance(node, Variable) and node.kind == "real"
+    }
+
+
+def called_with(function: Function) -> list[str]:
+    """A kernel's parameters by the names that callers know them by: `xs` are the x of all."""
+    names = (parameter.name for parameter in function.parameters)
+    return [name[:-1] if name[:-1] in DATA else name for name in names]
 
 
 def _opaque(part: Part) -> Iterator[Opaque]:

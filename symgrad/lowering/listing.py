@@ -58,6 +58,7 @@ from symgrad.lowering.program import (
     Refuse,
     Return,
     Row,
+    RowSum,
     Run,
     Skip,
     Statement,
@@ -66,6 +67,7 @@ from symgrad.lowering.program import (
     Total,
     Variable,
     View,
+    While,
     Windows,
 )  # fmt: skip
 
@@ -100,6 +102,9 @@ def _body(statements: Iterable[Statement], indent: str) -> Iterator[str]:
             case Each(name, vector, kind, body):
                 yield f"{indent}for {name}: {kind} of {vector}:"
                 yield from _body(body, inner)
+            case While(condition, body):
+                yield f"{indent}while {shown(condition)}:"
+                yield from _body(body, inner)
             case Branch(condition, yes, no):
                 yield f"{indent}if {shown(condition)}:"
                 yield from _body(yes, inner)
@@ -121,21 +126,26 @@ def _line(statement: Statement) -> str:
         case Accumulate(target, value, operator, factor):
             by = "" if factor is None else f" · {shown(factor)}"
             return f"{shown(target)} {operator}= {shown(value)}{by}"
-        case MatrixProduct(left, right, into, start):
+        case MatrixProduct(left, right, into, row, piece):
             product = f"{_matrix(left)} × {_matrix(right)}"
-            return f"{into} := {product}, from {shown(start)}"
+            start = "" if row is None else f", from {row}"
+            part = "" if piece is None else f", piece {shown(piece[0])} of {shown(piece[1])}"
+            return f"{into} := {product}{start}{part}"
+        case RowSum(array, into):
+            return f"{into} := the sum of the rows of {array}"
         case Run(call):
             return shown(call)
         case Return(values):
-            return f"return {_listed(values)}"
+            return f"return {_listed(values)}".rstrip()
         case Refuse(parts):
             return f"refuse {' '.join(p if isinstance(p, str) else shown(p) for p in parts)}"
         case Skip():
             return "skip"
         case Opaque(name, number):
             return f"{name}: whole := {number}, unrolled nowhere"
-        case View(name, vector, start, extents):
-            return f"{name}[{_listed(extents)}] in {vector} from {start} on"
+        case View(name, vector, start, extents, rows):
+            behind = "" if rows is None else f" and {shown(rows)} rows"
+            return f"{name}[{_listed(extents)}] in {vector} from {start}{behind} on"
         case Local(buffer):
             return f"{_buffer(buffer)} on the stack"
         case Allocate(buffers):

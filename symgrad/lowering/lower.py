@@ -11,7 +11,7 @@ from sympy.core.function import Application
 
 from symgrad.language.dtypes import Dtype
 from symgrad.language.functions import Peak
-from symgrad.language.indices import SAMPLE, SAMPLES, axis, bounds, product
+from symgrad.language.indices import SAMPLE, axis, bounds, product
 from symgrad.language.notation import undistributed
 from symgrad.language.order import factors as factors_of
 from symgrad.language.order import terms as terms_of
@@ -24,7 +24,6 @@ from symgrad.lowering.program import (
     Accumulate,
     Alias,
     Allocate,
-    Array,
     Assign,
     Branch,
     Buffer,
@@ -43,11 +42,13 @@ from symgrad.lowering.program import (
     Number,
     Parameter,
     Return,
+    RowSum,
     Skip,
     Statement,
     Value,
     Variable,
     calls,
+    equal,
     index,
     whole,
 )
@@ -59,6 +60,9 @@ Layout = Mapping[str, tuple[int, tuple[int, ...]]]
 
 # Where the gradient is not wanted.
 LEFT_OUT = Not(Given("gradient"))
+
+# Which of how many pieces of a leaf's sums.
+PIECE = (index("piece"), index("pieces"))
 
 # More units than a layer can have.
 UNITS_LIMIT = 1 << 30
@@ -79,20 +83,20 @@ class Part:
     reads: frozenset[str]
     writes: frozenset[str]
     extents: dict[str, int]
-    uses_samples: bool
     in_scratch: bool
 
 
 @dataclass(frozen=True)
 class Body:
     """The parts of a schedule, by when they run, the functions of the module that they call, and
-    those for loops that are alike. Where a gradient is left out, a block ends as soon as the loss
-    is known, and so does what comes after; `zeros` is done before the first block."""
+    those for loops that are alike. Where a gradient is left out, each ends as soon as the loss is
+    known; `zeros` is done before the one loop of a network that has no products."""
 
     totals: Part
     before: Part
     zeros: tuple[Statement, ...]
     block: Part
+    sums: Part
     after: Part
     functions: frozenset[str]
     alike: tuple[Function, ...]
@@ -116,6 +120,7 @@ class _Writer:
         self.lowering = Lowering("real", self._element, self._scalar_read, dtype)
         self.section = ""
         self.samples = "rows"  # how many samples a loop goes through
+        self.summing = False  # whether sums come now, which read what samples have left
         self.extents: dict[str, int] = {}
         self.for_loss = _needed_for_loss(self.program)
         gathers = any(output.startswith("d_") for output in self.program.outputs)
@@ -123,7 +128,7 @@ class _Writer:
 
     def run(self) -> Body:
         plan = self.schedule
-        sums = [d for block in plan.blocks for d in definitions_of(block) if sums_over_samples(d)]
+        sums = [d for d in self._in_a_leaf() if sums_over_samples(d)]
         scalars = [d for d in sums if not d.indices]
         self.samples = "samples"
         totals = self._part(list(plan.totals), [s for d in plan.totals for s in self._total(d)])
@@ -145,17 +150,44 @@ class _Writer:
         )
         block = self._part(
             [d for block in plan.blocks for d in definitions_of(block)],
-            [*self._local(), *statements],
+            [*self._local(plan.blocks), *statements],
             in_scratch=True,
         )
+        self.section, self.summing = "", True
+        summed = self._part(
+            [d for block in plan.sums for d in definitions_of(block)],
+            [*self._local(plan.sums), *self._sums()],
+            in_scratch=True,
+        )
+        self.summing = False
         after = self._part(
             [*(nest.definition for nest in plan.after), *scalars], [*self._after(scalars)]
         )
-        called = (calls(part.statements) for part in (totals, before, block, after))
+        called = (calls(part.statements) for part in (totals, before, block, summed, after))
         shared = (calls(function.body) for function in alike)
         functions = frozenset().union(*called, *shared)
-        zeros = tuple(self._zeros(sums))
-        return Body(totals, before, zeros, block, after, functions, alike)
+        zeros = () if plan.sums else tuple(self._zeros(sums))
+        return Body(totals, before, zeros, block, summed, after, functions, alike)
+
+    def _sums(self) -> Iterable[Statement]:
+        """What is summed over the samples of a leaf, in pieces: the loop is of the first."""
+        for block in self.schedule.sums:
+            match block:
+                case Product():
+                    yield from self._product(block, PIECE)
+                case Rows(definitions):
+                    rest = tuple(d for d in definitions if _summed_rows(d) is None)
+                    first = (*self._zeros(rest), *self._rows(rest))
+                    yield Branch(equal(PIECE[0], whole(0)), first)
+                    yield Branch(LEFT_OUT, (Return((Variable("E_sum", "double"),)),))
+                    if rows := tuple(self._row_sums(definitions)):
+                        yield Branch(equal(PIECE[0], whole(0)), rows)
+
+    def _row_sums(self, definitions: Iterable[Definition]) -> Iterable[Statement]:
+        for definition in definitions:
+            if (array := _summed_rows(definition)) is not None:
+                yield self._comment(definition)
+                yield RowSum(array, definition.name)
 
     def _after(self, scalars: list[Definition]) -> Iterable[Statement]:
         """The loss first, with what it needs; then what is added to its gradient."""
@@ -178,7 +210,6 @@ class _Writer:
             frozenset(name_of(read) for d in definitions for read in reads(d.value)),
             frozenset(d.name for d in definitions),
             dict(sorted(extents.items())),
-            any(d.value.has(SAMPLES) for d in definitions),
             in_scratch,
         )
 
@@ -217,12 +248,18 @@ class _Writer:
 
     # Buffers
 
-    def _local(self) -> Iterable[Statement]:
+    def _local(self, blocks: tuple[Block, ...]) -> Iterable[Statement]:
         """Small arrays for one sample, and the names of what takes over another's memory."""
-        for definition in self._in_blocks():
+        definitions = [d for block in blocks for d in definitions_of(block)]
+        for definition in definitions:
             if self.places.storage[definition.name] == "row":
                 yield Local(self._buffer(definition.name, definition.indices))
-        for definition in self._in_blocks():
+        handed = {d.name: d for d in definitions}
+        if blocks is self.schedule.sums:  # they read by the names that blocks have written to
+            names = (name_of(r) for d in definitions for r in reads(d.value))
+            known = self.program.by_name
+            handed = {n: known[n] for n in names if n in known} | handed
+        for definition in handed.values():
             yield from self._handed_over(definition)
 
     def _own(self, nests: tuple[Nest, ...]) -> Iterable[Statement]:
@@ -245,15 +282,16 @@ class _Writer:
         if definition.name in self.places.takes_over:
             place = self.places.place(definition.name)
             yield Alias(
-                definition.name, place, IN_RESULT if place in self.program.outputs else IN_TURN
+                definition.name, place, IN_RESULT if sums_over_samples(definition) else IN_TURN
             )
 
-    def _in_blocks(self) -> Iterable[Definition]:
-        return (d for block in self.schedule.blocks for d in definitions_of(block))
+    def _in_a_leaf(self) -> Iterable[Definition]:
+        blocks = (*self.schedule.blocks, *self.schedule.sums)
+        return (d for block in blocks for d in definitions_of(block))
 
     def _stored(self, name: str, indices: tuple[Symbol, ...]) -> tuple[Symbol, ...]:
         """The indices that an element is found by in memory: a row has those of one sample."""
-        row = self.places.storage.get(name) == "row"
+        row = self.places.storage.get(name) == "row" and not self.summing
         return tuple(index for index in indices if not (row and index == SAMPLE))
 
     def _extent(
@@ -317,21 +355,24 @@ class _Writer:
             case Rows(definitions):
                 yield from self._rows(definitions)
                 if self.last_for_loss in definitions and block is not self.schedule.blocks[-1]:
-                    in_blocks = bool(self.places.size)
-                    ended = Skip() if in_blocks else Return((Variable("E_sum", "double"),))
-                    yield Branch(LEFT_OUT, (ended,))
+                    yield Branch(LEFT_OUT, (self._ended(),))
 
-    def _product(self, block: Product) -> Iterable[Statement]:
+    def _ended(self) -> Statement:
+        """Where nothing more is to be done for these samples."""
+        if self.schedule.sums:
+            return Return(())
+        return Skip() if self.places.size else Return((Variable("E_sum", "double"),))
+
+    def _product(
+        self, block: Product, piece: tuple[Value, Value] | None = None
+    ) -> Iterable[Statement]:
         left, right = (
             Matrix(name_of(matrix), transposed)
             for matrix, transposed in zip((block.left, block.right), block.transposed, strict=True)
         )
-        accumulates = sums_over_samples(block.definition)
-        start: Value | Array = Variable("begun", "real") if accumulates else Number(0.0, "real")
-        if block.row is not None:
-            start = Array(name_of(block.row))
+        row = None if block.row is None else name_of(block.row)
         yield self._comment(block.definition)
-        yield MatrixProduct(left, right, block.definition.name, start)
+        yield MatrixProduct(left, right, block.definition.name, row, piece)
 
     def _nest(self, definition: Definition) -> Iterable[Statement]:
         if definition.indices:
@@ -344,7 +385,8 @@ class _Writer:
         body: list[Statement] = []
         for group in loops(definitions):
             body += self._group(group)
-            if self.last_for_loss in group and group[-1] is not definitions[-1]:
+            last = self.last_for_loss in group or any(d.name == "E" for d in group)
+            if last and group[-1] is not definitions[-1]:
                 body.append(Branch(LEFT_OUT, (Skip("the loss is known"),)))
         yield Loop("n", index(self.samples), tuple(body))
 
@@ -353,10 +395,17 @@ class _Writer:
         inner: list[Statement] = []
         for definition in group:
             inner += [self._comment(definition)]
-            inner += (
-                self._assign(definition) if SAMPLE in definition.indices else self._add(definition)
-            )
+            if SAMPLE in definition.indices:
+                inner += [*self._assign(definition), *self._kept(definition)]
+            else:
+                inner += self._add(definition)
         yield from self._around(units[0], inner)
+
+    def _kept(self, definition: Definition) -> Iterable[Statement]:
+        """What sums will read is stored for them too."""
+        if definition.name in self.places.kept:
+            indices = tuple(index(each.name) for each in definition.indices)
+            yield Assign(Element(kept(definition.name), indices, "real"), self._target(definition))
 
     def _around(
         self,
@@ -426,10 +475,9 @@ class _Writer:
 
     # Sums over samples
 
-    def _zeros(self, sums: list[Definition]) -> Iterable[Statement]:
+    def _zeros(self, sums: Iterable[Definition]) -> Iterable[Statement]:
         """Sums over samples begin at 0; products begin by themselves."""
-        in_products = {b.definition.name for b in self.schedule.blocks if isinstance(b, Product)}
-        begun = [d for d in sums if d.indices and d.name not in in_products]
+        begun = [d for d in sums if d.indices]
         zero = Number(0.0, "real")
         if sum(size(self.program, d.indices) for d in begun) == self.size:  # all of it at once
             k = index("k")
@@ -503,6 +551,15 @@ def units(program: Program, index: Symbol) -> Number:
     return whole(int(program.extent(index)), f"I{axis(index)}")
 
 
+def _summed_rows(definition: Definition) -> str | None:
+    """The array whose rows a sum over samples adds up, if that is all that it does."""
+    match definition.value:
+        case SymPySum(function=Indexed() as array):
+            if indices_of(array) == (SAMPLE, *definition.indices) and len(definition.indices) == 1:
+                return name_of(array)
+    return None
+
+
 def _needed_for_loss(program: Program) -> set[str]:
     """The loss, and all that it is computed from."""
     needed = {"E"}
@@ -510,6 +567,11 @@ def _needed_for_loss(program: Program) -> set[str]:
         if definition.name in needed:
             needed |= {name_of(read) for read in reads(definition.value)}
     return needed
+
+
+def kept(name: str) -> str:
+    """What the array is called that keeps the rows of another."""
+    return f"kept_{name}"
 
 
 def section(definition: Definition) -> str:

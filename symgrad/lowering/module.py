@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from symgrad.language.program import Program
-from symgrad.lowering.drivers import KERNELS, PENALTIES, drivers
-from symgrad.lowering.kernels import Kernels, kernels
+from symgrad.lowering.arithmetic import LEAF
+from symgrad.lowering.drivers import KERNELS, PENALTIES, SHARING, drivers
+from symgrad.lowering.kernels import Kernels, called_with, kernels
 from symgrad.lowering.lower import Layout
 from symgrad.lowering.program import Function, calls
 from symgrad.lowering.schedule import Schedule
@@ -44,7 +45,9 @@ class LoweredModule:
     def functions(self) -> Iterator[Function]:
         """These, and those that call them, for this network."""
         yield from self.own
-        shared = (*drivers(), *(training() if self.step is not None else ()))
+        known = {*SHARING} if not self.gradient.shared else set()
+        functions = (f for f in drivers() if f.name not in known)
+        shared = (*functions, *(training() if self.step is not None else ()))
         yield from specialize(shared, self.network)
 
     @property
@@ -71,7 +74,7 @@ def lower_module(
         numbers=_numbers(spec, prediction, gradient, step),
         absent=_absent(spec),
         taken={
-            f.name: known_names(f)
+            f.name: tuple(called_with(f))
             for each in (prediction, gradient)
             for f in each.functions
             if f.name in KERNELS
@@ -92,8 +95,8 @@ def _numbers(
         "WEIGHTED": int(spec.loss.sample_weights),
         "PREDICTION_SCRATCH": prediction.scratch,
         "GRADIENT_SCRATCH": gradient.scratch,
-        "PREDICTION_CHUNKS": prediction.chunks,
-        "GRADIENT_CHUNKS": gradient.chunks,
+        "LEAF": LEAF,
+        "SHARED": int(gradient.shared),
     }
     if step is not None and spec.training is not None:
         settings = [*spec.training.settings()]
@@ -108,10 +111,3 @@ def _numbers(
 def _absent(spec: Spec) -> frozenset[str]:
     weights = set() if spec.loss.sample_weights else {"w", "ws"}
     return frozenset(weights | ({*PENALTIES} - {*spec.loss.arguments}))
-
-
-def known_names(function: Function) -> tuple[str, ...]:
-    """A kernel's parameters by the names that drivers know them by: `xs` are the x of a chunk."""
-    known = KERNELS.get(function.name, ())
-    names = (parameter.name for parameter in function.parameters)
-    return tuple(name if name in known else name.removesuffix("s") for name in names)

@@ -9,13 +9,15 @@
                  |  Accumulate target operator value [value]   target += value·value, -= or *=
                  |  Loop index start end step statement*
                  |  Each name vector statement*
+                 |  While condition statement*
                  |  Branch condition statement* statement*
-                 |  MatrixProduct matrix matrix array start    array = start + matrix·matrix
+                 |  MatrixProduct matrix matrix array row piece    array = row + matrix·matrix
+                 |  RowSum matrix array                        array = the sum of a matrix's rows
                  |  Run call | Return value* | Refuse part* | Skip
                  |  memory
     memory     ::=  Local name extent*                     of one call, small: on the stack
                  |  Allocate (name kind extent*)*          of one call
-                 |  View name vector start extent*         a piece of a vector, row by row
+                 |  View name vector start rows extent*    a piece of a vector, row by row
                  |  Windows (name array)* start end        these rows of each
                  |  Alias name array                       another name for the same memory
                  |  Pick name condition array array        one of two
@@ -147,9 +149,9 @@ class Quotient:
 
 @dataclass(frozen=True)
 class Bits:
-    """Of words and whole numbers: ^ is exclusive or, << and >> are shifts."""
+    """Of words and whole numbers: ^ is exclusive or, & is and, << and >> are shifts."""
 
-    operator: Literal["^", "<<", ">>"]
+    operator: Literal["^", "&", "<<", ">>"]
     left: "Value"
     right: "Value"
 
@@ -359,6 +361,12 @@ class Each:
 
 
 @dataclass(frozen=True)
+class While:
+    condition: Condition
+    body: "tuple[Statement, ...]"
+
+
+@dataclass(frozen=True)
 class Branch:
     condition: Condition
     yes: "tuple[Statement, ...]"
@@ -373,14 +381,23 @@ class Matrix:
 
 @dataclass(frozen=True)
 class MatrixProduct:
-    """into = start + left·right: on top of 0, of what `into` holds where it is 1, or of a row for
-    each of its rows. Every number of it is one chain of fused multiply-adds, from its start along
-    the sum, in order."""
+    """into = left·right, on top of 0 or of a row, which is added to each of its rows. Every number
+    of it is one chain of fused multiply-adds, from its start along the sum, in order. `piece` k of
+    n pieces is some rows of the result; all pieces have all of them."""
 
     left: Matrix
     right: Matrix
     into: str
-    start: "Value | Array"
+    row: str | None = None
+    piece: "tuple[Value, Value] | None" = None
+
+
+@dataclass(frozen=True)
+class RowSum:
+    """into = the sum of the rows of an array, from 0 on, in order."""
+
+    array: str
+    into: str
 
 
 @dataclass(frozen=True)
@@ -390,6 +407,8 @@ class Run:
 
 @dataclass(frozen=True)
 class Return:
+    """Ends the function, with these results."""
+
     values: tuple[Argument, ...]
 
 
@@ -428,10 +447,13 @@ class Allocate:
 
 @dataclass(frozen=True)
 class View:
+    """The array begins behind `start` numbers and so many rows of its own, if that is said."""
+
     name: str
     vector: str
     start: int
     extents: tuple[Value, ...]
+    rows: Value | None = None
 
 
 @dataclass(frozen=True)
@@ -474,8 +496,8 @@ class Opaque:
 
 Memory = Local | Allocate | View | Windows | Alias | Pick | Counted | Opaque
 Statement = (
-    Comment | Assign | Together | Accumulate | Loop | Each | Branch | MatrixProduct | Run | Return
-    | Refuse | Skip | Memory
+    Comment | Assign | Together | Accumulate | Loop | Each | While | Branch | MatrixProduct | RowSum
+    | Run | Return | Refuse | Skip | Memory
 )  # fmt: skip
 
 
@@ -557,10 +579,13 @@ def values(statement: Statement) -> tuple["Argument | Condition", ...]:
             return start, end
         case Each(_, vector):
             return (Array(vector),)
-        case Branch(condition):
+        case Branch(condition) | While(condition):
             return (condition,)
-        case MatrixProduct(left, right, into, start):
-            return Array(left.array), Array(right.array), Array(into), start
+        case MatrixProduct(left, right, into, row, piece):
+            arrays = (left.array, right.array, into, *([] if row is None else [row]))
+            return *map(Array, arrays), *(piece or ())
+        case RowSum(array, into):
+            return Array(array), Array(into)
         case Run(call):
             return (call,)
         case Return(returned):
@@ -571,8 +596,8 @@ def values(statement: Statement) -> tuple["Argument | Condition", ...]:
             return buffer.extents
         case Allocate(buffers):
             return tuple(extent for buffer in buffers for extent in buffer.extents)
-        case View(_, vector, _, extents):
-            return (Array(vector), *extents)
+        case View(_, vector, _, extents, rows):
+            return (Array(vector), *extents, *([] if rows is None else [rows]))
         case Windows(_, arrays, start, end):
             return (*map(Array, arrays), start, end)
         case Alias(_, array):
@@ -595,7 +620,7 @@ def walk(value: "Argument | Condition") -> Iterator["Argument | Condition"]:
 def inner(statement: Statement) -> tuple[Statement, ...]:
     """The statements within a statement."""
     match statement:
-        case Loop() | Each():
+        case Loop() | Each() | While():
             return statement.body
         case Branch():
             return (*statement.yes, *statement.no)
@@ -620,8 +645,8 @@ def calls(statements: tuple[Statement, ...]) -> frozenset[str]:
     )
 
 
-# Functions that every target has itself, whatever the kind.
-BUILT_IN = frozenset({"sqrt", "abs", "min", "max"})
+# Functions that every target has itself, whatever the kind; `threads` is how many there are.
+BUILT_IN = frozenset({"sqrt", "abs", "min", "max", "threads"})
 
 WHOLE_ZERO = Number(0, "whole")
 

@@ -1,20 +1,23 @@
 """schedule: how a program is run: in which order, what shares a loop, and where values live.
 
-    schedule   ::= totals before blocks after
+    schedule   ::= totals before blocks sums after
     block      ::= Product | Rows | Nest
     Product      one matrix product
     Rows         one loop over samples, in which everything about a sample is done together
     Nest         loops over weights alone
 
-The samples are gone through in blocks, so that what is computed for them stays in cache and memory
-does not grow with their number. `totals` are sums over all samples that the first block or
-the end needs (Σ w of sample weights); `before` needs weights alone and is needed in every block;
-`blocks` is what is done for a block of samples; `after` is what waits for the last: penalties and
-what is added to sums.
+Samples are computed leaf by leaf (see `arithmetic`), so that what is computed for them stays in
+cache and memory does not grow with their number. `totals` are sums over all samples that the first
+leaf or the end needs (Σ w of sample weights); `before` needs weights alone and is needed for every
+sample; `blocks` is what is done for each sample, some samples at a time; `sums` is what is summed
+over the samples of a leaf; `after` is what waits for the last leaf: penalties and what is added to
+sums.
 
-A small network has no products: all of it is one loop over the samples. In a larger one each
-definition goes into the earliest block that has what it needs. `split` has made definitions of
-these forms, `memory` says where each array lives, `costs` has the figures that decide.
+A small network has no products: all of it is one loop over the samples, sums included. In a larger
+one each definition goes into the earliest block that has what it needs, and sums come last, so
+that threads can share a leaf: some samples each, and then some of the sums. `canonical` has made
+definitions of these forms, `buffers` says where each array lives, `cost_model` has the figures that
+decide.
 """
 
 from collections.abc import Iterable, Iterator
@@ -73,18 +76,21 @@ def definitions_of(block: Block) -> tuple[Definition, ...]:
 
 @dataclass(frozen=True)
 class Schedule:
-    """The blocks of a program in the order to run them; `chunks` as in `cost_model.chunks_from`."""
+    """The blocks of a program in the order to run them; several threads pay from so many samples on
+    as `threaded` says."""
 
     program: Program
     totals: tuple[Definition, ...]
     before: tuple[Nest, ...]
     blocks: tuple[Block, ...]
+    sums: tuple[Block, ...]
     after: tuple[Nest, ...]
-    chunks: tuple[int, ...]
+    threaded: int
 
     @property
     def in_order(self) -> tuple[Block, ...]:
-        return (*(Rows((d,)) for d in self.totals), *self.before, *self.blocks, *self.after)
+        totals = (Rows((d,)) for d in self.totals)
+        return (*totals, *self.before, *self.blocks, *self.sums, *self.after)
 
 
 @undistributed
@@ -102,13 +108,19 @@ def schedule(program: Program, outputs: Iterable[str]) -> Schedule:
     assert all(name_of(r) in program.given for d in totals for r in reads(d.value)), totals
     rest = [d for d in program.definitions if not over_samples(d)]
     summed = [d for d in program.definitions if over_samples(d) and d not in totals]
+    blocks = _blocks(program, summed, least)
+    sums: tuple[Block, ...] = ()
+    if any(isinstance(block, Product) for block in blocks):
+        blocks = _blocks(program, [d for d in summed if not sums_over_samples(d)], least)
+        sums = _sums(program, [d for d in summed if sums_over_samples(d)])
     return Schedule(
         program,
         totals,
         before=tuple(Nest(d) for d in rest if d.name in needed),
-        blocks=_blocks(program, summed, least),
+        blocks=blocks,
+        sums=sums,
         after=tuple(Nest(d) for d in rest if d.name in at_the_end),
-        chunks=cost_model.chunks_from(program, least),
+        threaded=cost_model.threaded_from(program, least),
     )
 
 
@@ -168,6 +180,14 @@ def _blocks(program: Program, definitions: list[Definition], least: int) -> tupl
                 blocks.append(Rows((definition,)))
         made_in[definition.name] = place
     return tuple(blocks)
+
+
+def _sums(program: Program, definitions: list[Definition]) -> tuple[Block, ...]:
+    """Sums over the samples of a leaf: small ones in one loop, and then products, of any size."""
+    blocks = _blocks(program, definitions, 0)
+    rows = [d for block in blocks if isinstance(block, Rows) for d in block.definitions]
+    products = (block for block in blocks if isinstance(block, Product))
+    return (*([Rows(tuple(rows))] if rows else []), *products)
 
 
 def _product(definition: Definition, left: Indexed, right: Indexed) -> Product:

@@ -50,12 +50,14 @@ from symgrad.lowering.program import (
     Product,
     Quotient,
     Row,
+    RowSum,
     Statement,
     Sum,
     Together,
     Value,
     Variable,
     View,
+    While,
     Windows,
     minus,
     operands,
@@ -166,8 +168,13 @@ class _Checker:
                 self.body(no, other)
                 for name in one.numbers.keys() & other.numbers.keys():  # whichever way was taken
                     scope.numbers.setdefault(name, one.numbers[name])
+            case While(_, body):
+                self.body(body, scope.copy())
             case MatrixProduct():
                 self._product(statement, scope)
+            case RowSum(array, into):
+                if self._array(array, scope).extents[1:] != self._array(into, scope).extents:
+                    raise self.fail("a sum of rows is as long as they are")
             case _:
                 self._memory(statement, scope)
 
@@ -197,11 +204,9 @@ class _Checker:
             raise self.fail(f"the product of {(m, k)} and {(other, n)} goes into {into}")
         if product.into in (product.left.array, product.right.array):
             raise self.fail("a product is written over one of its factors")
-        if isinstance(product.start, Array):
-            if self._array(product.start.name, scope).extents != (n,):
-                raise self.fail("a product starts from a row of its result")
-        elif product.start.kind != "real":
-            raise self.fail("what a product starts from is a real")
+        if product.row is not None and self._array(product.row, scope).extents != (n,):
+            raise self.fail("a product starts from a row of its result")
+        self._whole(product.piece or ())
 
     def _matrix(self, matrix: Matrix, scope: _Scope) -> tuple[Known, Known]:
         extents = self._array(matrix.array, scope).extents
@@ -215,7 +220,8 @@ class _Checker:
             case Opaque(name, number):
                 self._define(Variable(name, "whole"), scope)
                 scope.stands_for[name] = whole(number)
-            case View(name, vector, start, extents):
+            case View(name, vector, start, extents, behind):
+                self._whole(() if behind is None else (behind,))
                 self._view(name, vector, start, extents, scope)
             case Local(buffer):
                 self._make(buffer, scope)
@@ -229,6 +235,8 @@ class _Checker:
                     self._declare(name, _Held(held.kind, (rows, *held.extents[1:])), scope)
             case Alias(name, array):
                 self._declare(name, self._array(array, scope), scope)
+            case Pick(name, _, yes, Nothing()):
+                self._declare(name, self._held(yes, scope), scope)
             case Pick(name, _, yes, no):
                 one, other = self._held(yes, scope), self._held(no, scope)
                 if (one.kind, len(one.extents)) != (other.kind, len(other.extents)):

@@ -32,7 +32,6 @@ from symgrad.spec.formula import quoted
 from symgrad.spec.names import module_problem
 from symgrad.spec.spec import Spec
 from symgrad.targets.elementary import ULP, with_callees
-from symgrad.targets.numba import source as print_numba
 from symgrad.targets.numba.emit import (
     elementary_keys,
     in_docstring,
@@ -81,7 +80,6 @@ def source(trained: Trained, name: str | None = None, file_name: str = WEIGHTS) 
     network = kernels("prediction", schedule(program, ("y",)), layout, single)
     labels = trained.columns.labels
     probabilities = labels is not None and gives_probabilities(trained.spec)
-    printed = {f.name: print_numba.source(f, single, [*layout]) for f in network.functions}
     functions = with_callees(network.elementary)
     entries = _entries(classifies=labels is not None, probabilities=probabilities)
     keys = {
@@ -114,7 +112,7 @@ def source(trained: Trained, name: str | None = None, file_name: str = WEIGHTS) 
         "below": runtime(below=True),
         "units": ", ".join(f"I{k}" for k in range(len(spec.layers) + 1)),
         "parameters": in_lines(layout),
-        "prediction": with_constants(network, printed, "PREDICTION"),
+        "prediction": with_constants(network, "PREDICTION", single, layout),
         "stack": cost_model.STACK,
         "i": _output_index(spec),
         "fill": trained.scaling.fill is not None,

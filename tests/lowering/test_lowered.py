@@ -107,14 +107,13 @@ def compiled(which):
     return passes(NETS[which])
 
 
-def lowered(which, thresholds=(1 << 60,), **changes):
-    """The lowered program of a network, cut into chunks from so many samples on."""
+def lowered(which, leaf=128, **changes):
+    """The lowered program of a network, with leaves of so many samples."""
     stages = passes(Spec.parse(NETS[which].normalised() | changes)) if changes else compiled(which)
     spec = Spec.parse(NETS[which].normalised() | changes)
-    schedules = {
-        what: replace(schedule, chunks=thresholds) for what, schedule in stages.schedule.items()
-    }
-    return lower_module(spec, schedules, parameters(stages.gradient), stages.update)
+    module = lower_module(spec, stages.schedule, parameters(stages.gradient), stages.update)
+    numbers = {**module.network.numbers, "LEAF": leaf}
+    return replace(module, network=replace(module.network, numbers=numbers))
 
 
 def interpreter(module):
@@ -137,11 +136,11 @@ def agree(found, expected):
 
 @pytest.mark.parametrize("which", NETS)
 def test_lowered_programs_compute_what_their_programs_do(which):
-    """In one chunk, in four chunks one after the other, and in as many in any order."""
+    """In one leaf, and in leaves of two and of one, one after the other and in any order."""
     arguments, y, E, gradient = expected_for(which, samples=5)
     theta, x, *targets = arguments.values()
-    for thresholds in ((1 << 60,), (2, 4)):
-        machine = interpreter(lowered(which, thresholds))
+    for leaf in (128, 2, 1):
+        machine = interpreter(lowered(which, leaf))
         agree(machine.call("predict", theta, x), y)
         agree(machine.call("loss", theta, x, *targets), E)
         loss, slopes = machine.call("loss_and_gradient", theta, x, *targets)
@@ -155,21 +154,22 @@ def test_lowered_programs_compute_what_their_programs_do(which):
         agree(found[1], gradient)
 
 
-def test_where_one_chunk_is_all_the_same_is_computed():
+def test_unchecked_functions_compute_the_same():
     for which in ("xor", "products", "weighted", "penalties"):
         arguments, y, E, gradient = expected_for(which, samples=5)
         theta, x, *targets = arguments.values()
         machine, found = interpreter(lowered(which)), np.full(y.shape, np.nan)
-        machine.call("_prediction_in_one_chunk", theta, x, found)
+        machine.call("_prediction_at_once", theta, x, found)
         agree(found, y)
-        agree(machine.call("_gradient_in_one_chunk", theta, x, *targets, None), E)
-        found = np.full(gradient.shape, np.nan)
-        agree(machine.call("_gradient_in_one_chunk", theta, x, *targets, found), E)
-        agree(found, gradient)
+        for driver in ("_gradient_of_one_leaf", "_gradient_at_once"):
+            agree(machine.call(driver, theta, x, *targets, None), E)
+            found = np.full(gradient.shape, np.nan)
+            agree(machine.call(driver, theta, x, *targets, found), E)
+            agree(found, gradient)
 
 
-def test_blocks_of_samples_compute_what_one_would():
-    """Blocks have 512 samples at most."""
+def test_leaves_of_samples_compute_what_one_would():
+    """Five leaves, the last of which is not full, and blocks within them."""
     arguments, _, E, gradient = expected_for("products", samples=600)
     loss, slopes = interpreter(lowered("products")).call("loss_and_gradient", *arguments.values())
     agree(loss, E)
@@ -275,7 +275,7 @@ def test_what_does_not_fit_is_refused():
 
 @pytest.mark.parametrize("which", NETS)
 def test_lowered_programs_are_sound_and_can_be_listed(which):
-    functions = list(lowered(which, (2, 4)).functions)
+    functions = list(lowered(which).functions)
     verify(functions)
     text = listing(functions)
     for function in functions:
@@ -314,11 +314,11 @@ UNSOUND = {
     "declared twice": [W, W],
     "ends behind theta": [View("W", "theta", 1, (whole(3), whole(2)))],
     "the product of": [
-        W, V, MatrixProduct(Matrix("W", False), Matrix("V", False), "x", REAL)
+        W, V, MatrixProduct(Matrix("W", False), Matrix("V", False), "x")
     ],
     "over one of its factors": [
         View("S", "theta", 0, (whole(2), whole(2))),
-        MatrixProduct(Matrix("S", False), Matrix("S", True), "S", REAL),
+        MatrixProduct(Matrix("S", False), Matrix("S", True), "S"),
     ],
     "there is no function other": [Run(Invoke("other", ()))],
     "takes 2 arguments": [Run(Invoke("it", ()))],
@@ -337,7 +337,7 @@ def test_unsound_programs_are_found(rule):
 def test_products_whose_shapes_agree_are_sound():
     """The negative control: x·W, whose rows are those of x."""
     made = Allocate((Buffer("into", "real", (Extent("x", 0), whole(2))),))
-    product = MatrixProduct(Matrix("x", False), Matrix("W", False), "into", REAL)
+    product = MatrixProduct(Matrix("x", False), Matrix("W", False), "into")
     verify([Function("it", (THETA, X), (W, made, product))])
 
 

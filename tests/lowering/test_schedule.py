@@ -18,6 +18,7 @@ from symgrad.language.program import indices_of, name_of, prune, reads
 from symgrad.language.verify import verify
 from symgrad.lowering import buffers as memories
 from symgrad.lowering import cost_model
+from symgrad.lowering.arithmetic import LEAF
 from symgrad.lowering.buffers import buffers
 from symgrad.lowering.canonical import matrices, over_samples, size, sums_over_samples
 from symgrad.lowering.schedule import Nest, Product, Rows, definitions_of, groups, schedule
@@ -81,13 +82,14 @@ def run(module, what, given, layout):
 
 @pytest.fixture
 def check_run(interpret):
-    def check(spec, order="loss-first", seed=0, samples=7, what=WHAT):
+    def check(spec, order="loss-first", seed=0, samples=7, what=WHAT, leaf=LEAF):
         stages = passes(spec, order)
         program = stages.gradient
         given = nets.floats(program, seed, samples)
         expected = evaluate(program, given, Floats())
         before = {name: values.copy() for name, values in given.items()}
         module = interpret(stages.source)
+        module.LEAF = leaf
         for each in what:
             in_turn, threaded = run(module, each, given, parameters(program))
             for name, values in in_turn.items():
@@ -109,19 +111,18 @@ def products(request, monkeypatch):
         monkeypatch.setattr(cost_model, "PRODUCT_WITHIN", limit)
 
 
-@pytest.fixture(params=["one block", "blocks and chunks"])
+@pytest.fixture(params=["one block", "blocks and leaves"])
 def cut(request, monkeypatch):
-    """Samples computed all together, and in several blocks of several chunks."""
-    if request.param == "blocks and chunks":
+    """Samples computed all together, and in blocks of two within leaves of three."""
+    if request.param == "blocks and leaves":
         monkeypatch.setattr(cost_model, "ROWS", (2, 2))
-        monkeypatch.setattr(cost_model, "THREAD_NS", 1e-9)
-        monkeypatch.setattr(cost_model, "ADD_NS", 1e-9)
-        monkeypatch.setattr(cost_model, "MOST_CHUNKS", 2)
+    return 3 if request.param == "blocks and leaves" else LEAF
 
 
 NETS = {
     "plain": nets.net([3, 4, 2], ["tanh", "identity"]),
     "large": nets.net([20, 30, 16, 17], ["sigmoid", "tanh", "identity"]),
+    "one output": nets.net([12, 16, 1], ["tanh", "identity"]),
     "one layer": nets.net([2, 1], ["identity"]),
     "softmax": nets.net([3, 4, 3], ["tanh", "softmax"], kind="cross_entropy"),
     "softmax, squared": nets.net([3, 4, 3], ["sin", "softmax"], kind="squared"),
@@ -141,13 +142,13 @@ named_nets = pytest.mark.parametrize("spec", NETS.values(), ids=NETS.keys())
 
 @named_nets
 def test_schedules_compute_what_their_programs_do(spec, products, cut, check_run):
-    check_run(spec)
+    check_run(spec, leaf=cut)
 
 
 @pytest.mark.parametrize("order", ["weights-first", "cheapest"])
 @pytest.mark.parametrize("name", ["plain", "softmax", "residual", "penalties", "sample weights"])
 def test_schedules_of_other_orders(name, order, products, cut, check_run):
-    check_run(NETS[name], order, what=["gradient"])
+    check_run(NETS[name], order, what=["gradient"], leaf=cut)
 
 
 @pytest.mark.parametrize("seed", range(500, 516))
@@ -269,7 +270,8 @@ def places(plan):
 @pytest.mark.parametrize(("which", "what"), PLANS)
 def test_storage_is_large_enough_for_its_readers_and_no_larger(which, what, products):
     plan = plan_of(which, what)
-    storages = buffers(plan, 8).storage
+    where = buffers(plan, 8)
+    storages = where.storage
     homes, readers = places(plan)
     for definition in plan.program.definitions:
         name, storage = definition.name, storages[definition.name]
@@ -283,7 +285,9 @@ def test_storage_is_large_enough_for_its_readers_and_no_larger(which, what, prod
             a_sample_s = definition.indices == (SAMPLE,) and blocks == {block}
             assert readers[name] <= {home} or a_sample_s
         elif storage == "row":  # one sample at a time
-            assert blocks <= {block} and SAMPLE in definition.indices
+            here = {b for b in blocks if plan.in_order[b] not in plan.sums}
+            assert here == {block} and (blocks == here) == (name not in where.kept)
+            assert SAMPLE in definition.indices
             assert not readers[name] <= {home} and isinstance(plan.in_order[block], Rows)
         elif SAMPLE not in definition.indices:
             assert storage == "whole"
@@ -325,6 +329,8 @@ def test_scratch_memory_is_shared_only_by_what_is_not_needed_at_once(which, what
         users = [each for each in homes if where.place(each) == name]
         # by block: samples take turns in a loop, so that its last line comes before its first
         times = [time[0] for each in users for time in (homes[each], *readers.get(each, ()))]
+        # where sums come last, some samples are done before others begin: nothing is shared
+        times += [0, len(plan.in_order)] if plan.sums else []
         assert start >= 0 and start + numbers <= where.size
         spans[name] = (start, start + numbers, min(times), max(times))
     for one, (start, end, born, dead) in spans.items():
@@ -341,9 +347,9 @@ def test_large_networks_reuse_memory():
 
 @pytest.mark.parametrize("layers", [4, 16])
 def test_memory_does_not_grow_with_the_samples_and_little_with_depth(layers):
-    """What every layer leaves for the way back, and a few arrays more that are shared."""
+    """What every layer leaves for the way back, what comes back, and a few arrays more."""
     where = buffers(made(nets.net([16] * (layers + 1), ["tanh"] * layers)), 8)
-    assert where.size <= where.rows * 16 * (layers + 3)
+    assert where.size <= LEAF * 16 * (2 * layers + 3)
 
 
 # What becomes of particular programs
@@ -366,7 +372,8 @@ def test_a_large_network_is_matrix_products_and_loops():
         ("Product", ["z1"]),
         ("Rows", ["a1"]),
         ("Product", ["y"]),
-        ("Rows", ["e", "E"]),
+        ("Rows", ["e"]),
+        ("Rows", ["E"]),
     ]
 
 
@@ -374,9 +381,10 @@ def test_the_matrix_products_of_a_large_network_s_gradient():
     plan = made(nets.net([64, 32, 16], ["tanh", "identity"]))
     products = {
         block.definition.name: (name_of(block.left), name_of(block.right), block.transposed)
-        for block in plan.blocks
+        for block in (*plan.blocks, *plan.sums)
         if isinstance(block, Product)
     }
+    assert {d.name for block in plan.sums for d in definitions_of(block)} >= {"E", "d_b1", "d_W1"}
     assert products == {
         "z1": ("x", "W1", (False, False)),
         "y": ("a1", "W2", (False, False)),

@@ -31,7 +31,7 @@ import numpy as np
 
 def use(module):
     y = module.predict(np.linspace(-1.0, 1.0, 9), np.array([[0.25, 1.0]]))
-    print(y.tobytes().hex(), module.predict.work.compiled.cache_hits)
+    print(y.tobytes().hex(), module.predict.work.methods[module.predict.work.few][1].cache_hits)
 
 def imported(name):
     if name.endswith(".py"):
@@ -215,7 +215,7 @@ theta, work = digits.init(0), digits.loss_and_gradient.work
 work.calls_until_threads = 0
 E, gradient = digits.loss_and_gradient(theta, x, t)
 digits.train_epoch(theta, x[:50], t[:50], *digits.train_state(0), digits.train_settings())
-of = work.threaded.stats.cache_hits if many > 3 else {0: work.compiled.cache_hits}
+of = work.threaded.stats.cache_hits if many > 3 else {0: work.methods[work.few][1].cache_hits}
 print(E, gradient[0], sum(of.values()))
 """
 

@@ -129,7 +129,8 @@ module = symgrad.compile("cached.toml", into=".").module
 x, t = np.ones((3, 2), "f4"), np.ones((3, 20), "f4")
 E, gradient = module.loss_and_gradient(module.init(0), x, t)
 print(E, gradient.tobytes().hex())
-print(module.loss_and_gradient.work.compiled.cache_hits)
+work = module.loss_and_gradient.work
+print(work.methods[work.few][1].cache_hits)
 """
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "cache")}
     lines = [

@@ -48,7 +48,7 @@ import numpy as np
 net = importlib.import_module(sys.argv[-1])
 random = np.random.default_rng(3)
 dtype = net.SPEC["dtype"]
-many = 50 + 4 * net.GRADIENT_CHUNKS[0]
+many = 50 + 4 * net.GRADIENT_THREADED
 theta = net.init(1)
 for samples in (1, 50, many):
     x = random.normal(size=(samples, net.I0)).astype(dtype)

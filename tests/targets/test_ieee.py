@@ -280,8 +280,8 @@ def together(formulas, dtype, folder):
         parts = functions_of(source)
         inlined = ast.literal_eval(INLINED.search(source)[1])
         elementary |= {name: parts[name] for name in inlined if name != "_gradient_at_the_end"}
-        found = parts["_gradient_of_chunk"]
-        gradients.append(found.replace("_gradient_of_chunk", f"_gradient_{place}", 1))
+        found = parts["_gradient_of_leaf"]
+        gradients.append(found.replace("_gradient_of_leaf", f"_gradient_{place}", 1))
     rest = "def _prediction_of_chunk"
     head, _, tail = sources[0].partition("\n" + rest)
     for name in elementary:

@@ -1,10 +1,9 @@
-"""Blocks, chunks and threads: the same bits for any number of threads, in memory for one block."""
+"""Leaves and threads: the same bits for any number of threads, and whatever they do of a leaf."""
 
 import os
 import re
 import subprocess
 import sys
-from itertools import pairwise
 
 import numba
 import numpy as np
@@ -12,7 +11,9 @@ import pytest
 
 from symgrad.compiler import passes
 from symgrad.lowering import cost_model
+from symgrad.lowering.arithmetic import LEAF
 from tests import nets
+from tests.drivers import driver
 
 SPECS = {
     "loops": nets.net([3, 4, 2], ["tanh", "identity"], sample_weights=True, l2=0.1),
@@ -20,17 +21,30 @@ SPECS = {
 }
 
 
-@pytest.fixture(scope="module", params=SPECS, ids=SPECS.keys())
-def case(request, build):
-    """A module, and data of so many samples that they are computed in four chunks."""
-    spec = SPECS[request.param]
-    module = build(spec)
-    samples = passes(spec).schedule["gradient"].chunks[1]
+def least(spec):
+    """From how many samples on threads pay."""
+    return passes(spec).schedule["gradient"].threaded
+
+
+def data_of(spec, samples):
     random = np.random.default_rng(0)
     shapes = (samples, spec.inputs), (samples, spec.outputs)
     data = [random.normal(size=shapes[0]), random.uniform(size=shapes[1])]
-    data += [random.uniform(0.5, 1.5, samples)] if spec.loss.sample_weights else []
-    return module, data
+    return data + ([random.uniform(0.5, 1.5, samples)] if spec.loss.sample_weights else [])
+
+
+@pytest.fixture(scope="module", params=SPECS, ids=SPECS.keys())
+def network(request, build):
+    """A spec and its module."""
+    spec = SPECS[request.param]
+    return spec, build(spec)
+
+
+@pytest.fixture
+def case(network):
+    """A module, and data of so many samples that they are several leaves, the last not full."""
+    spec, module = network
+    return module, data_of(spec, max(least(spec), 11 * LEAF + 5))
 
 
 @pytest.fixture
@@ -49,11 +63,14 @@ def from_njit(module, theta, data, gradient):
 
 
 @pytest.mark.filterwarnings("error::numba.core.errors.NumbaPerformanceWarning")
-def test_any_number_of_threads_gives_the_same_bits(case, threads):
-    module, data = case
+@pytest.mark.parametrize("leaves", [0, 1, 1.5, 2, 3, 5.2, 21])
+def test_any_number_of_threads_gives_the_same_bits(leaves, network, threads):
+    """Few samples, which threads share where they can, and more, of which they have subtrees."""
+    spec, module = network
+    data = data_of(spec, max(least(spec), int(leaves * LEAF)))
     theta = module.init(1)
     expected = np.empty_like(theta)
-    loss = from_njit(module, theta, data, expected)  # on one thread, chunk by chunk
+    loss = from_njit(module, theta, data, expected)  # on one thread, leaf by leaf
     for function in (module.loss_and_gradient_into, module.step):
         function.work.calls_until_threads = 1  # the first call that may use threads does
     for number in range(1, numba.config.NUMBA_NUM_THREADS + 1):
@@ -68,8 +85,40 @@ def test_any_number_of_threads_gives_the_same_bits(case, threads):
     assert (module.loss_and_gradient_into.work.threaded is not None) == several
 
 
+def summed(parts):
+    """The tree of sums as it is stated: the largest power of two of them, the rest, and both."""
+    if len(parts) == 1:
+        return parts[0]
+    half = 1 << (len(parts) - 1).bit_length() - 1
+    return summed(parts[:half]) + summed(parts[half:])
+
+
+@pytest.mark.parametrize("samples", [LEAF, LEAF + 1, 3 * LEAF, 6 * LEAF + 70, 11 * LEAF])
+def test_leaves_are_added_in_a_binary_tree(network, samples):
+    """Leaves alone give the bits of the whole: by what a module says of few samples, where N is a
+    power of two and takes nothing from them."""
+    spec, module = network
+    data = data_of(spec, samples)
+    if len(data) == 3:
+        data[2][...] = 1.0
+    theta = module.init(1)
+    kernel = driver(module.loss_and_gradient_into, "_sum_of_leaves")
+    given = [theta, *data[:2], data[2] if len(data) == 3 else None, 0.0, 0.0, 1.0, 1.0]
+    scratch = np.empty(module.GRADIENT_SCRATCH) if module.GRADIENT_SCRATCH else None
+    leaves = -(-samples // LEAF)
+
+    def of_leaves(first, last):
+        gradient = np.full_like(theta, np.nan)
+        return kernel(*given, gradient, scratch, first, last), gradient
+
+    loss, gradient = of_leaves(0, leaves)
+    alone = [of_leaves(leaf, leaf + 1) for leaf in range(leaves)]
+    assert loss == summed([E for E, _ in alone])
+    np.testing.assert_array_equal(gradient, summed([slopes for _, slopes in alone]))
+
+
 def test_many_samples_are_the_mean_of_few(case):
-    """Samples of a half alone and of the whole: chunks must neither drop nor repeat one."""
+    """Samples of a part alone and of the whole: leaves must neither drop nor repeat one."""
     module, data = case
     theta = module.init(1)
     weights = data[2] if len(data) == 3 else np.ones(len(data[0]))
@@ -113,31 +162,19 @@ print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
     assert done.stdout.strip() == "0", done.stderr
 
 
-@pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS.keys())
-@pytest.mark.parametrize("what", ["predict", "gradient"])
-def test_more_chunks_for_more_samples(spec, what):
-    least = passes(spec).schedule[what].chunks
-    assert 2 ** len(least) == cost_model.MOST_CHUNKS
-    assert all(few < many for few, many in pairwise((1, *least)))
+def test_threads_pay_for_fewer_samples_of_a_larger_network():
+    widths = ([2, 3, 1], [4, 8, 3], [10, 32, 32, 1], [64, 64, 32, 10], [600, 600, 2])
+    known = [least(nets.net(w, ["tanh"] * (len(w) - 2) + ["identity"])) for w in widths]
+    assert known == sorted(known, reverse=True) and known[0] > LEAF > known[-1] >= 2
 
 
 def test_a_block_is_as_large_as_the_cache_allows():
-    program = passes(SPECS["loops"]).gradient
     numbers = (1, 64, 256, 1024, 4096, 10**6)
-    rows = [cost_model.block_rows(program, number, 4) for number in numbers]
+    rows = [cost_model.block_rows(number, 4) for number in numbers]
     assert rows == sorted(rows, reverse=True)
     assert rows[0] == cost_model.ROWS[1] and rows[-1] == cost_model.ROWS[0]
     for number, block in zip(numbers, rows, strict=True):
         assert block == cost_model.ROWS[0] or block * number * 4 <= cost_model.CACHE_BYTES
-
-
-def test_large_networks_have_as_many_chunks_as_their_gradients_leave_room_for():
-    for widths in ([600, 600, 2], [3000, 3000, 2], [9000, 9000, 2]):
-        plan = passes(nets.net(widths, ["relu", "identity"])).schedule["gradient"]
-        weights = sum(below * units + units for below, units in pairwise(widths))
-        most = 2 ** len(plan.chunks)
-        assert most == 2 or most * weights <= cost_model.MOST_NUMBERS
-        assert most == cost_model.MOST_CHUNKS or 2 * most * weights > cost_model.MOST_NUMBERS
 
 
 def test_layers_of_a_kind_share_their_loops():

@@ -152,7 +152,7 @@ def test_a_user_s_compiled_loop_trains_to_the_same_bits(module):
 
 @pytest.mark.filterwarnings("error::numba.core.errors.NumbaPerformanceWarning")
 def test_large_batches_on_several_threads_have_the_same_bits(build):
-    """Three batches of 1,000 samples, each worth several chunks."""
+    """Three batches of 1,000 samples, each worth several threads."""
     spec = trained({"batch": 1000}, nets.net([4, 32, 16, 4], ["tanh", "tanh", "identity"]))
     module = build(spec)
     work = module.train_epoch.work

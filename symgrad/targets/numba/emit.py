@@ -29,7 +29,7 @@ from symgrad.lowering.schedule import Schedule
 from symgrad.lowering.training import training
 from symgrad.spec.spec import Spec
 from symgrad.targets.elementary import ULP, numbers, with_callees
-from symgrad.targets.numba.source import Source, generic, source, vocabulary
+from symgrad.targets.numba.source import generic, source, vocabulary
 
 # Layers that are initialised as He et al. do it; the others as Glorot and Bengio.
 _RELU_LIKE = {"relu", "leaky_relu", "elu", "selu", "gelu", "silu", "mish", "softplus"}
@@ -62,7 +62,6 @@ def emit(
     option = "" if order == "loss-first" else f" --order {order}"
     option += " --single-file" if single_file else ""
     functions = with_callees(lowered.elementary)
-    printed = {f.name: source(f, single, [*layout]) for f in lowered.own}
     data = ["theta", "x", "t", *["w"] * spec.loss.sample_weights, *spec.loss.arguments]
     trained = None
     if lowered.step is not None and spec.training is not None:
@@ -82,6 +81,8 @@ def emit(
         "order": order,
         "dtype": spec.dtype,
         "arithmetic": arithmetic.VERSION,
+        "leaf": arithmetic.LEAF,
+        "kernel": " and ".join(f"`{part.name}`" for part in lowered.gradient.kernel),
         "data": ", ".join(data),
         "inputs": spec.inputs,
         "outputs": spec.outputs,
@@ -97,9 +98,9 @@ def emit(
         "rounded": any(name in ULP for name in functions),
         "training": trained,
         "units": ", ".join(f"I{k}" for k in range(len(spec.layers) + 1)),
-        "prediction": with_constants(lowered.prediction, printed, "PREDICTION"),
-        "gradient": with_constants(lowered.gradient, printed, "GRADIENT"),
-        "update": printed["_update"].text if "_update" in printed else "",
+        "prediction": with_constants(lowered.prediction, "PREDICTION", single, layout),
+        "gradient": with_constants(lowered.gradient, "GRADIENT", single, layout),
+        "update": source(lowered.step.function, single, [*layout]) if lowered.step else "",
     } | elementary_keys(single)
     where = {"runtime": runtime_name(), "below": runtime(below=True) if single_file else ""}
     return render(keys | where)
@@ -111,7 +112,8 @@ def runtime(below: bool = False) -> str:
     of one."""
     keys = {
         "below": below,
-        "handed": plain(dict(KERNELS)),
+        "handed": dict(KERNELS),
+        "leaf": arithmetic.LEAF,
         "relu_like": plain(sorted(_RELU_LIKE)),
         "drivers": generic(drivers()),
         "epochs": generic(training()),
@@ -140,12 +142,15 @@ def elementary_keys(single: bool) -> dict[str, Any]:
     }
 
 
-def with_constants(kernels: Kernels, printed: Mapping[str, Source], name: str) -> dict[str, Any]:
+def with_constants(
+    kernels: Kernels, name: str, single: bool, layout: Iterable[str]
+) -> dict[str, Any]:
     """The functions of a kernel as a module has them, and the constants that stand above them."""
-    texts = [printed[function.name].text for function in kernels.functions]
-    places = printed[kernels.chunk.name].places
-    constants = {"CHUNKS": kernels.chunks, "SCRATCH": kernels.scratch}
-    constants |= {"PLACES": places} if places else {}
+    places = {array: f"{name}_PLACES[{place}]" for place, array in enumerate(kernels.places)}
+    texts = [source(function, single, [*layout], places) for function in kernels.functions]
+    constants: dict[str, object] = {"THREADED": kernels.threaded, "SCRATCH": kernels.scratch}
+    if kernels.places:
+        constants["PLACES"] = tuple(kernels.places.values())
     return {
         "functions": texts,
         "names": ", ".join(f"{name}_{each}" for each in constants),

@@ -5,8 +5,7 @@ functions that are the same for every network, F is the dtype of the one that th
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from math import isinf
 
@@ -58,6 +57,7 @@ from symgrad.lowering.program import (
     Refuse,
     Return,
     Row,
+    RowSum,
     Run,
     Skip,
     Statement,
@@ -67,6 +67,7 @@ from symgrad.lowering.program import (
     Value,
     Variable,
     View,
+    While,
     Windows,
     whole,
 )  # fmt: skip
@@ -75,7 +76,7 @@ from symgrad.lowering.program import (
 CHOICE, SUM, PRODUCT, ATOM = range(4)
 
 # What functions are called that Numba has itself: of reals as of doubles, and of doubles alone.
-_OF_ALL = {"sqrt": "np.sqrt"}
+_OF_ALL = {"sqrt": "np.sqrt", "threads": "nb.get_num_threads"}
 _OF_DOUBLES = {
     "sqrt": "np.sqrt", "floor": "np.floor", "minimum": "min",
     "cos": "cos64", "power": "power64", "power_whole": "power64_whole",
@@ -88,29 +89,23 @@ _INDENT = "    "
 
 
 # What a module's functions call of the runtime.
-VOCABULARY = ("fma", "local", "matmul", "noinline", "opaque", "view")  # and build
+VOCABULARY = (
+    "fma", "local", "matmul", "matmul_piece", "noinline", "opaque", "sum_rows", "view",
+)  # and build  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Source:
-    """A function's text, without a line's end, and where in scratch memory its arrays begin."""
-
-    text: str
-    places: tuple[int, ...]
-
-
-def source(function: Function, single: bool, weights: Sequence[str]) -> Source:
-    """A function of a network's own as it stands in its module; `weights` are the arrays in theta,
-    in their order. The names of numbers that follow from the network stand in it, and PLACES for
-    the places in scratch memory, so that one unit more leaves the text as it is."""
-    printer = _Printer(single, weights=weights, constants=_constants(function.name))
-    text = "\n".join([*_head(function), *printer.lines(function.body, _INDENT)])
-    return Source(text, tuple(printer.places))
-
-
-def _constants(function: str) -> str:
-    """What the constants of a kernel are called."""
-    return function.split("_")[1].upper()
+def source(
+    function: Function,
+    single: bool,
+    weights: Sequence[str],
+    places: Mapping[str, str] | None = None,
+) -> str:
+    """A function of a network's own as it stands in its module, without a line's end; `weights` are
+    the arrays in theta, in their order. The names of numbers that follow from the network stand in
+    it, and `places` for where arrays begin in scratch memory, so that one unit more leaves the text
+    as it is."""
+    printer = _Printer(single, weights=weights, places=places or {})
+    return "\n".join([*_head(function), *printer.lines(function.body, _INDENT)])
 
 
 def generic(functions: Iterable[Function]) -> str:
@@ -169,11 +164,10 @@ class _Printer:
         single: bool,
         optional: frozenset[str] = frozenset(),
         weights: Sequence[str] = (),
-        constants: str = "",
+        places: Mapping[str, str] | None = None,
     ) -> None:
         self.single, self.optional = single, optional
-        self.weights, self.constants = weights, constants
-        self.places: list[int] = []
+        self.weights, self.places = weights, places or {}
         self.dtype = "F" if single else "np.float64"
         self.texts: dict[str, str] = {}
 
@@ -202,6 +196,9 @@ class _Printer:
                     yield from self.lines(statement.body, indent + _INDENT)
                 case Each(name, vector, _, inner):
                     yield f"{indent}for {name} in {vector}:"
+                    yield from self.lines(inner, indent + _INDENT)
+                case While(condition, inner):
+                    yield f"{indent}while {self.condition(condition)}:"
                     yield from self.lines(inner, indent + _INDENT)
                 case Branch(condition, yes, no):
                     yield f"{indent}if {self.condition(condition)}:"
@@ -232,13 +229,17 @@ class _Printer:
                 return f"{self.value(target)} = fma({self._listed((operand, factor, target))})"
             case Accumulate(target, operand, operator):
                 return f"{self.value(target)} {operator}= {self.value(operand)}"
-            case MatrixProduct(left, right, into, start):
-                given = [_matrix(left), _matrix(right), into, self.argument(start)]
+            case MatrixProduct(left, right, into, row, piece):
+                given = [_matrix(left), _matrix(right), into, *([row] if row else [])]
+                if piece is not None:
+                    return f"matmul_piece({', '.join([*given, *map(self.value, piece)])})"
                 return f"matmul({', '.join(given)})"
+            case RowSum(array, into):
+                return f"sum_rows({array}, {into})"
             case Run(call):
                 return self.value(call)
             case Return(returned):
-                return f"return {self._listed(returned)}"
+                return f"return {self._listed(returned)}".rstrip()
             case Refuse(parts):
                 said = [self._text(p) if isinstance(p, str) else self.value(p) for p in parts]
                 return f"raise ValueError({', '.join(said)})"
@@ -271,8 +272,8 @@ class _Printer:
     def _start(self, view: View) -> str:
         """Where a view begins: in scratch memory as the module's constants have it."""
         if view.vector == "scratch":
-            self.places.append(view.start)
-            return f"{self.constants}_PLACES[{len(self.places) - 1}]"
+            behind = map(self.value, (view.rows, *view.extents[1:])) if view.rows else ()
+            return self.places[view.name] + (f" + {text}" if (text := " * ".join(behind)) else "")
         (size,) = view.extents
         assert isinstance(size, Number)
         place = view.start // int(size.value)

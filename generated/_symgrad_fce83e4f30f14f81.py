@@ -108,7 +108,7 @@ class Compiler:
 
 def _named(function):
     """The same for a function that is compiled with whatever calls it: of what stands here."""
-    function.__module__, function.__qualname__ = "numba", f"{function.__name__}_5d6337b9d1ca2305"
+    function.__module__, function.__qualname__ = "numba", f"{function.__name__}_abbd38596c95e2f2"
     return function
 
 
@@ -432,52 +432,111 @@ def _absent(name):
     return 0.0 if name in ("l1", "l2") else None
 
 
-def matmul(left, right, into, start):
-    """into = left·right on top of what `start` says: 0, what `into` holds (1), or a row for each of its rows.
+def matmul(left, right, into, row=None):
+    """into = left·right, on top of a row for each of its rows, or of 0.
 
     Each number of the result is one chain of fma along the sum, in order, from its start: the same bits,
     whatever the processor and however the work is cut.
     """
-    if isinstance(start, np.ndarray):
-        into[...] = start
-    elif start == 0:
-        into[...] = 0
+    into[...] = 0 if row is None else row
     for k in range(left.shape[1]):
         into += left[:, k : k + 1] * right[k]
 
 
+def matmul_piece(left, right, into, piece, pieces):
+    """The same on top of 0, of some rows of the result: all pieces have all of them."""
+    first, last = (_first_row(len(into), each, pieces) for each in (piece, piece + 1))
+    matmul(left[first:last], right, into[first:last])
+
+
+def sum_rows(matrix, into):
+    """into = the sum of the matrix's rows, from the first to the last."""
+    into[...] = 0
+    for row in matrix:
+        into += row
+
+
+def _first_row(rows, piece, pieces):
+    """Where a piece begins: all but the last have a multiple of 8 rows, as tiles like it."""
+    return min(-(-rows // 8) * piece // pieces * 8, rows)
+
+
+def _of_matrices(left, right, into):
+    """Whether matrices lie row by row or column by column, the result row by row: no others are known here."""
+    arrays = isinstance(left, nb.types.Array) and isinstance(right, nb.types.Array) and isinstance(into, nb.types.Array)
+    return arrays and left.layout in "CF" and right.layout in "CF" and into.layout == "C"
+
+
 @type_callable(matmul)
 def _(context):
-    def typer(left, right, into, start):
-        """Matrices that lie row by row or column by column, and a result row by row: no others are known here."""
-        arrays = isinstance(left, nb.types.Array) and isinstance(right, nb.types.Array) and isinstance(into, nb.types.Array)
-        if arrays and left.layout in "CF" and right.layout in "CF" and into.layout == "C":
-            return nb.void
-        return None
-
-    return typer
+    return lambda left, right, into, row=None: nb.void if _of_matrices(left, right, into) else None
 
 
-@lower_builtin(matmul, nb.types.Array, nb.types.Array, nb.types.Array, nb.types.Float)
+@type_callable(matmul_piece)
+def _(context):
+    return lambda left, right, into, piece, pieces: nb.void if _of_matrices(left, right, into) else None
+
+
+@type_callable(sum_rows)
+def _(context):
+    return lambda matrix, into: nb.void if matrix.layout == "C" and into.layout == "C" else None
+
+
+@lower_builtin(matmul, nb.types.Array, nb.types.Array, nb.types.Array)
 @lower_builtin(matmul, nb.types.Array, nb.types.Array, nb.types.Array, nb.types.Array)
 def _(context, builder, signature, arguments):
+    return _multiplied(context, builder, signature, arguments, [context.get_constant(nb.intp, k) for k in (0, 1)])
+
+
+@lower_builtin(matmul_piece, nb.types.Array, nb.types.Array, nb.types.Array, nb.types.Integer, nb.types.Integer)
+def _(context, builder, signature, arguments):
+    pieces = [
+        context.cast(builder, value, kind, nb.intp)
+        for kind, value in zip(signature.args[3:], arguments[3:], strict=True)
+    ]
+    return _multiplied(context, builder, signature, arguments[:3], pieces)
+
+
+@lower_builtin(sum_rows, nb.types.Array, nb.types.Array)
+def _(context, builder, signature, arguments):
+    """A row of ones times the matrix."""
+    matrix, into = _matrices(context, builder, signature, arguments)
+    k, n = cgutils.unpack_tuple(builder, matrix.shape)
+    product = _Product(context, builder.module, signature.args[1].dtype, "1", "r", False)
+    product.call(builder, into.data, matrix.data, into.data, _SIZE(1), k, n)
+    return context.get_dummy_value()
+
+
+def _matrices(context, builder, signature, arguments):
+    return [make_array(kind)(context, builder, value) for kind, value in zip(signature.args, arguments, strict=False)]
+
+
+def _multiplied(context, builder, signature, arguments, piece):
     """A call of a function that is written once for each kind of matrices."""
-    left, right, into, start = (
-        make_array(kind)(context, builder, value) if isinstance(kind, nb.types.Array) else value
-        for kind, value in zip(signature.args, arguments, strict=True)
-    )
+    left, right, into, *row = _matrices(context, builder, signature, arguments)
     (m, k), (_, n) = (cgutils.unpack_tuple(builder, each.shape) for each in (left, right))
-    kinds = [kind.layout for kind in signature.args[:2]]
+    kinds = ["c" if kind.layout == "F" else "r" for kind in signature.args[:2]]
     number = signature.args[2].dtype
-    from_row = isinstance(signature.args[3], nb.types.Array)
-    product = _Product(context, builder.module, number, kinds[0] == "F", kinds[1] == "F", from_row)
-    given = start.data if from_row else builder.fcmp_unordered("!=", start, start.type(0.0))
-    builder.call(product.function, [left.data, right.data, into.data, m, k, n, given])
+    product = _Product(context, builder.module, number, *kinds, bool(row))
+    if row:
+        product.call(builder, left.data, right.data, into.data, m, k, n, row[0].data)
+        return context.get_dummy_value()
+    # a column, as one row: vectors run across it
+    turned = [{"c": "r", "r": "c"}[kind] for kind in reversed(kinds)]
+    flat = _Product(context, builder.module, number, *turned, False)
+    column = builder.and_(
+        builder.icmp_signed("==", n, _SIZE(1)), builder.icmp_signed("==", piece[1], _SIZE(1))
+    )
+    with builder.if_else(column) as (then, otherwise):
+        with then:
+            flat.call(builder, right.data, left.data, into.data, n, k, m)
+        with otherwise:
+            product.call(builder, left.data, right.data, into.data, m, k, n, None, piece)
     return context.get_dummy_value()
 
 
 class _Product:
-    """Writes the function C = start + A·B as LLVM IR; A of m × k numbers, B of k × n, row by row or column
+    """Writes the function C = row + A·B as LLVM IR; A of m × k numbers, B of k × n, row by row or column
     by column, C row by row.
 
               n, `vectors` vectors of `lanes` numbers
@@ -496,23 +555,28 @@ class _Product:
 
     depth = 128
 
-    def __init__(self, context, module, kind, a_by_columns, b_by_columns, from_row):
+    def __init__(self, context, module, kind, a, b, from_row):
+        """`a` and `b` are "r" for a matrix that lies row by row, "c" for column by column, "1" for ones."""
         self.number, self.bytes = context.get_data_type(kind), kind.bitwidth // 8
         self.lanes, self.rows, self.vectors = _tile(context, self.bytes)
-        self.a_by_columns, self.b_by_columns, self.from_row = a_by_columns, b_by_columns, from_row
+        self.a_by_columns, self.b_by_columns, self.from_row = a == "c", b == "c", from_row
+        self.of_ones = a == "1"
         self.vector = ir.VectorType(self.number, self.lanes)
         self.width = self.vectors * self.lanes
-        parts = [kind.name, *("cr"[each] for each in (a_by_columns, b_by_columns, from_row))]
-        name = f"symgrad_product_{'_'.join(parts)}"
+        name = f"symgrad_product_{kind.name}_{a}{b}{'_from_row' * from_row}"
         self.function = module.globals.get(name)
         if self.function is None:
             self._declare(module, name)
             self._write()
 
+    def call(self, builder, a, b, c, m, k, n, row=None, piece=None):
+        """C = A·B, or piece k of n of it, on top of a row or of 0."""
+        row = a.type(None) if row is None else row
+        builder.call(self.function, [a, b, c, m, k, n, row, *(piece or (_SIZE(0), _SIZE(1)))])
+
     def _declare(self, module, name):
         pointer, size = self.number.as_pointer(), _SIZE
-        start = pointer if self.from_row else ir.IntType(1)
-        kind = ir.FunctionType(ir.VoidType(), [pointer, pointer, pointer, size, size, size, start])
+        kind = ir.FunctionType(ir.VoidType(), [*[pointer] * 3, *[size] * 3, pointer, size, size])
         self.function = ir.Function(module, kind, name)
         self.function.linkage = "linkonce_odr"
         self.function.attributes.add("noinline")
@@ -533,7 +597,8 @@ class _Product:
     def _write(self):
         """Small matrices as they are; panels of large ones, and of those whose rows are columns."""
         builder = self.builder
-        self.a, self.b, self.c, self.m, self.k, self.n, self.start = self.function.args
+        self.a, self.b, self.c, self.m, self.k, self.n, self.row, *piece = self.function.args
+        self.top, self.bottom = self._rows_of(*piece)
         self.panel = builder.alloca(ir.ArrayType(self.number, self.depth * self.width))
         self.panel.align = 64
         self.panel = builder.bitcast(self.panel, self.number.as_pointer())
@@ -541,7 +606,8 @@ class _Product:
             self._in_panels()
         else:
             large = builder.icmp_signed(">", builder.mul(self.k, self.n), _SIZE(_LARGE // self.bytes))
-            many = builder.icmp_signed(">=", self.m, _SIZE(4 * self.rows))
+            rows = builder.sub(self.bottom, self.top)
+            many = builder.icmp_signed(">=", rows, _SIZE(4 * self.rows))
             with builder.if_else(builder.and_(large, many)) as (then, otherwise):
                 with then:
                     self._in_panels()
@@ -550,6 +616,14 @@ class _Product:
         builder.ret_void()
 
     # Edges
+
+    def _rows_of(self, piece, pieces):
+        """Where a piece of the result begins and ends, as `_first_row` says."""
+        builder = self.builder
+        blocks = builder.sdiv(builder.add(self.m, _SIZE(7)), _SIZE(8))
+        for each in (piece, builder.add(piece, _SIZE(1))):
+            first = builder.mul(builder.sdiv(builder.mul(blocks, each), pieces), _SIZE(8))
+            yield builder.select(builder.icmp_signed("<", first, self.m), first, self.m)
 
     def _columns(self, body):
         """body(n, masks) for tiles from left to right; those of the last columns have one vector, and a mask."""
@@ -566,8 +640,8 @@ class _Product:
             )
             return m
 
-        m = tiles(_SIZE(0), self.builder.sub(self.m, _SIZE(self.rows - 1)), self.rows)
-        tiles(m, self.m, 2)  # the last may be one row twice
+        m = tiles(self.top, self.builder.sub(self.bottom, _SIZE(self.rows - 1)), self.rows)
+        tiles(m, self.bottom, 2)  # the last may be one row twice
 
     # A tile
 
@@ -575,7 +649,7 @@ class _Product:
         builder = self.builder
         below = [builder.add(m, _SIZE(row)) for row in range(rows)]
         if rows < self.rows:
-            last = builder.sub(self.m, _SIZE(1))
+            last = builder.sub(self.bottom, _SIZE(1))
             below = [builder.select(builder.icmp_signed("<", row, last), row, last) for row in below]
         places = []
         for row in below:
@@ -593,7 +667,8 @@ class _Product:
             along = builder.mul(along, stride) if self.a_by_columns else along
             result = []
             for row in range(rows):
-                spread = self._spread(builder.load(self._at(rows_of_a[row], along)))
+                number = self.number(1.0) if self.of_ones else builder.load(self._at(rows_of_a[row], along))
+                spread = self._spread(number)
                 for vector, each in enumerate(b):
                     result.append(builder.call(self.fma, [spread, each, sums[row * len(masks) + vector]]))
             return result
@@ -604,17 +679,15 @@ class _Product:
         return []
 
     def _started(self, places, n, rows, masks, first):
-        """What the sums of a tile start from: what C holds but at the beginning, and there as it is said."""
+        """What the sums of a tile start from: what C holds but at the beginning, and there 0 or the row."""
         builder = self.builder
         begins = builder.icmp_signed("==", first, _SIZE(0))
-        if not self.from_row:
-            begins = builder.and_(begins, builder.not_(self.start))
         fresh, from_c, after = (self.function.append_basic_block() for _ in range(3))
         builder.cbranch(begins, fresh, from_c)
         builder.position_at_end(fresh)
         new = [ir.Constant(self.vector, [0.0] * self.lanes)] * len(places)
         if self.from_row:
-            row = [self._load(self._at(self.start, n, v * self.lanes), mask) for v, mask in enumerate(masks)]
+            row = [self._load(self._at(self.row, n, v * self.lanes), mask) for v, mask in enumerate(masks)]
             new = row * rows
         fresh = builder.block
         builder.branch(after)
@@ -867,7 +940,7 @@ def _array_of(context, builder, thing, kind):
     return _array(context, builder, kind, data, extents)
 
 
-# What the functions for one chunk are given; `predict` writes its y where others have t.
+# What the functions for a call from Python are given; `predict` writes its y where others have t.
 _GIVEN = ("theta", "x", "t", "w", "l1", "l2", "gradient", "rate")
 
 
@@ -917,11 +990,11 @@ def _arguments(kinds):
     return fit, take
 
 
-def _entry(name, kinds, many, fits, one_chunk, allocates):
+def _entry(name, kinds, many, fits, driver):
     """The function `name` as C calls it for Python, which compiled code runs without any of Python.
 
     `python` are two functions of Python's: for arguments that do not fit, and for `many` samples
-    or more. `fits` and `one_chunk` take arguments of these types, which are by name.
+    or more. `fits` and `driver` take arguments of these types, which are by name.
     """
     expected = len(kinds)
     fit, take = _arguments(kinds)
@@ -935,32 +1008,17 @@ def _entry(name, kinds, many, fits, one_chunk, allocates):
         if x.shape[0] >= many:
             return _call(_item(python, 1), arguments, count, names)
         thread = _release()
-        E = one_chunk(theta, x, t, w, l1, l2, gradient, rate)
-        _resume(thread)
-        return _float(E)
-
-    # What can run out of memory, apart: what cannot is spared the cost of `try`.
-    def enter_allocating(python, arguments, count, names):
-        if count != expected or names != 0 or not fit(arguments):
-            return _call(_item(python, 0), arguments, count, names)
-        theta, x, t, w, l1, l2, gradient, rate = take(arguments)
-        if not fits(theta, x, t, w, l1, l2, gradient):
-            return _call(_item(python, 0), arguments, count, names)
-        if x.shape[0] >= many:
-            return _call(_item(python, 1), arguments, count, names)
-        thread = _release()
         done, E = False, 0.0
         try:
-            E = one_chunk(theta, x, t, w, l1, l2, gradient, rate)
+            E = driver(theta, x, t, w, l1, l2, gradient, rate)
             done = True
         except Exception:  # out of memory, which is for Python to say
             pass
         _resume(thread)
         return _float(E) if done else _call(_item(python, 0), arguments, count, names)
 
-    chosen = enter_allocating if allocates else enter
-    chosen.__name__ = f"_enter_{name}"
-    return chosen
+    enter.__name__ = f"_enter_{name}"
+    return enter
 
 
 def _masked(value):
@@ -1046,38 +1104,58 @@ _new_function = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.py_o
 class Implementation:
     """What a function does for arguments that fit: compiled when first needed, for each way of calling it.
 
-    From `many` samples on it runs on several threads, with the same result to the bit: after a few
-    such calls, because code for threads takes seconds to compile.
+    `entries` has a function of C for fewer samples than each of its keys; the one for few is compiled
+    faster than that for more. From `many` samples on it runs on several threads, with the same result to
+    the bit: after a few such calls, because code for threads takes seconds to compile.
     """
 
     calls_until_threads = 20
 
-    def __init__(self, compiler, signature, many, in_turn, on_threads, entry=None, batches=None):
+    def __init__(self, compiler, signature, many, in_turn, on_threads, entries=(), batches=None):
         self.compiler, self.signature, self.many = compiler, tuple(signature.values()), many
         self.names = [*signature]
-        self.in_turn, self.on_threads, self.entry, self.batches = in_turn, on_threads, entry, batches
+        self.in_turn, self.on_threads, self.batches = in_turn, on_threads, batches
+        self.entries, self.few = dict(entries), min(entries, default=0)
         self.lock, self.kept = threading.RLock(), []  # several threads may make the first call
-        self.method = self.small = self.whole = self.threaded = None
+        self.methods = {}
+        self.small = self.larger = self.whole = self.threaded = None
 
     def __call__(self, *arguments):
-        if len(arguments[1]) >= self.many or not _LAYOUT_KNOWN:
-            return self.large(*arguments)
+        if len(arguments[1]) >= self.few or not _LAYOUT_KNOWN:
+            return self.more(*arguments)
         if self.small is None:
             self.small = self.from_python(_out_of_memory)
         return self.small(*arguments)
 
     def from_python(self, otherwise):
-        """A function of C that does it; what does not fit goes to `otherwise`."""
+        """A function of C for few samples; what does not fit goes to `otherwise`."""
+        return self.function_of_c(self.few, otherwise, self.more)
+
+    def function_of_c(self, limit, otherwise, more):
+        """One of the entries; so many samples or more go to another function."""
         with self.lock:  # Python keeps the address of the method, so that there must be but one
-            if self.method is None:
+            if limit not in self.methods:
                 kind = nb.intp(nb.intp, nb.intp, nb.intp, nb.intp)
-                entry = self.entry()
-                self.compiled = self.compiler.cached(_callback, entry, kind)
-                self.compiled.compile()
-                self.method = _MethodDef(entry.__name__.encode(), self.compiled.address, _FASTCALL, None)
-        python = otherwise, self.large
+                entry = self.entries[limit]()
+                compiled = self.compiler.cached(_callback, entry, kind)
+                compiled.compile()
+                method = _MethodDef(entry.__name__.encode(), compiled.address, _FASTCALL, None)
+                self.methods[limit] = method, compiled
+        python = otherwise, more
         self.kept.append(python)  # C code reads it until its call ends
-        return _new_function(ctypes.addressof(self.method), python, None)
+        return _new_function(ctypes.addressof(self.methods[limit][0]), python, None)
+
+    def more(self, *arguments):
+        """For samples that are not few."""
+        if len(self.entries) < 2 or not _LAYOUT_KNOWN:
+            return self.large(*arguments)
+        if self.larger is None:
+            self.larger = self.function_of_c(max(self.entries), self.in_words_of_numba, self.large)
+        return self.larger(*arguments)
+
+    def in_words_of_numba(self, *arguments):
+        """By way of Numba's dispatcher, which says what is wrong with arguments."""
+        return self.compile()(*arguments)
 
     def large(self, *arguments):
         """On several threads, where there are many samples and several threads."""
@@ -1176,17 +1254,19 @@ class Compiled(functools.partial):
         Numba's dispatcher may overlook another order of bytes, so that dtypes are compared before.
         """
         try:
-            many = len(arguments[1]) >= self.work.many and len(arguments) == len(self.signature)
+            many = len(arguments[1]) >= self.work.few and len(arguments) == len(self.signature)
             given = [arguments[place] for place in self.arrays] if many else []
             if many and all(type(array) is np.ndarray and array.dtype is self.facts.native for array in given):
                 complete = self.completed(arguments)
-                return self.answer(self.work.large(*complete), complete)
+                if self.work.larger is not None:  # for the second time: it will not be the last
+                    self.redirect(self.fast())
+                return self.answer(self.work.more(*complete), complete)
         except ValueError as error:
             raise _in_words(error) from None
         except (TypeError, AttributeError, IndexError):  # other types than in the signature
             pass
         result = self.otherwise(*arguments, **named)
-        if self.work.method is not None:
+        if self.work.few in self.work.methods:
             self.redirect(self.fast())
         return result
 
@@ -1422,34 +1502,31 @@ def _no_number(name, value):
 
 
 # What drivers hand to a network's own functions, which take what they need of it.
-_HANDED = {'_totals': ('x', 't', 'w'),
- '_prediction_of_chunk': ('theta', 'x', 'y', 'scratch'),
- '_gradient_of_chunk': ('theta', 'x', 't', 'w', 'l1', 'l2', 'N', 'w_total', 'gradient',
-                        'scratch'),
- '_gradient_at_the_end': ('theta', 'l1', 'l2', 'N', 'w_total', 'gradient', 'E_sum')}
+_HANDED = {
+    "_totals": ["x", "t", "w"],
+    "_prediction_of_chunk": ["theta", "x", "y", "scratch"],
+    "_samples_of_leaf": ["theta", "x", "t", "w", "l1", "l2", "N", "w_total", "gradient", "scratch", "first", "last"],
+    "_sums_of_leaf": ["theta", "x", "t", "w", "l1", "l2", "N", "w_total", "gradient", "scratch", "piece", "pieces"],
+    "_gradient_of_leaf": ["theta", "x", "t", "w", "l1", "l2", "N", "w_total", "gradient", "scratch"],
+    "_gradient_at_the_end": ["theta", "l1", "l2", "N", "w_total", "gradient", "E_sum"],
+}
 
 
-def _drivers(compiler, F, own, SIZE, INPUTS, OUTPUTS, PREDICTION_SCRATCH, GRADIENT_SCRATCH, PREDICTION_CHUNKS, GRADIENT_CHUNKS):
-    """The functions that check what is given, cut samples into chunks, and add up what comes of these.
+# How many samples are summed one after the other; these sums are added in a binary tree.
+LEAF = 128
 
-    F is the network's dtype, `own` has its functions by name, and samples are in one chunk, and from each
-    number of PREDICTION_CHUNKS or GRADIENT_CHUNKS on in twice as many.
+
+def _drivers(compiler, F, own, SIZE, INPUTS, OUTPUTS, PREDICTION_SCRATCH, GRADIENT_SCRATCH):
+    """The functions that check what is given, cut samples into leaves, and add up what comes of these.
+
+    F is the network's dtype, `own` has its functions by name.
     """
     inner, inlined = compiler.inner, compiler.inlined
     threaded, written_out = compiler.threaded, compiler.written_out
-    WEIGHTED = "_totals" in own
-    _totals, _prediction_of_chunk, _gradient_of_chunk, _gradient_at_the_end = (
+    WEIGHTED, SHARED = "_totals" in own, "_sums_of_leaf" in own
+    _totals, _prediction_of_chunk, _samples_of_leaf, _sums_of_leaf, _gradient_of_leaf, _gradient_at_the_end = (
         _adapted(own[name], names) if name in own else None for name, names in _HANDED.items()
     )
-
-    @inner
-    def _chunks(samples, thresholds):
-        """In how many chunks samples are computed: 1, and twice as many from each threshold on."""
-        chunks = 1
-        for threshold in thresholds:
-            if samples >= threshold:
-                chunks *= 2
-        return chunks
 
     theta_must = f"theta must be of shape ({SIZE},), came one of length"
     x_must = f"x must be of shape (samples, {INPUTS}), came one of width"
@@ -1529,104 +1606,215 @@ def _drivers(compiler, F, own, SIZE, INPUTS, OUTPUTS, PREDICTION_SCRATCH, GRADIE
         return 1
 
     @written_out
-    def _prediction_in_one_chunk(theta, x, y):
-        """The output y, written in one chunk."""
+    def _prediction_at_once(theta, x, y):
+        """The output y, written on one thread, unchecked."""
         scratch = np.empty(PREDICTION_SCRATCH, F) if PREDICTION_SCRATCH else None
         _prediction_of_chunk(theta, x, y, scratch)
         return 0.0
 
     @inner
     def _prediction_in_turn(theta, x, y):
-        """The same, chunk after chunk."""
+        """The same, checked."""
         _check(theta, x, y)
-        chunks = _chunks(x.shape[0], PREDICTION_CHUNKS)
         scratch = np.empty(PREDICTION_SCRATCH, F) if PREDICTION_SCRATCH else None
-        for chunk in range(chunks):
-            start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
-            _prediction_of_chunk(theta, x[start:end], y[start:end], scratch)
+        _prediction_of_chunk(theta, x, y, scratch)
 
     @threaded
     def _prediction_on_threads(theta, x, y):
-        """The same, each thread some chunks."""
+        """The same, each thread a chunk of the samples."""
         _check(theta, x, y)
-        chunks = _chunks(x.shape[0], PREDICTION_CHUNKS)
-        scratch = np.empty((chunks, PREDICTION_SCRATCH), F) if PREDICTION_SCRATCH else None
-        for chunk in nb.prange(chunks):
-            start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
+        workers = nb.get_num_threads()
+        scratch = np.empty((workers, PREDICTION_SCRATCH), F) if PREDICTION_SCRATCH else None
+        for chunk in nb.prange(workers):
+            start, end = x.shape[0] * chunk // workers, x.shape[0] * (chunk + 1) // workers
             _prediction_of_chunk(theta, x[start:end], y[start:end], _row(scratch, chunk))
 
+    @inner
+    def _sum_of_leaves(theta, x, t, w, l1, l2, N, w_total, gradient, scratch, first, last):
+        """The sum of the losses of leaves from `first` on, before `last`, and its gradient: leaves are added two by two, these sums likewise, and so on."""
+        levels, depth = 0, 0
+        while 1 << levels < last - first:
+            levels += 1
+        sums = np.empty(levels + 1)
+        parts = _fresh(gradient, levels * SIZE)
+        for leaf in range(first, last):
+            start = leaf * LEAF
+            end = min(start + LEAF, x.shape[0])
+            into = _part(parts, (depth - 1) * SIZE, depth * SIZE) if depth else gradient
+            if SHARED:
+                _samples_of_leaf(theta, x[start:end], t[start:end], _part(w, start, end), l1, l2, N, w_total, into, scratch, 0, end - start)
+                sums[depth] = _sums_of_leaf(theta, x[start:end], t[start:end], _part(w, start, end), l1, l2, N, w_total, into, scratch, 0, 1)
+            else:
+                sums[depth] = _gradient_of_leaf(theta, x[start:end], t[start:end], _part(w, start, end), l1, l2, N, w_total, into, scratch)
+            count = 0 if leaf + 1 == last else (leaf - first) + 1
+            depth += 1
+            while depth > (1 if count & 1 == 0 else depth):
+                depth -= 1
+                before = depth - 1
+                sums[before] += sums[depth]
+                if gradient is not None:
+                    onto = _part(parts, (before - 1) * SIZE, before * SIZE) if before else gradient
+                    for k in range(SIZE):
+                        onto[k] += parts[before * SIZE + k]
+                count = count >> 1
+        return sums[0]
+
+    @inner
+    def _is_shared(samples):
+        """Whether threads do better by sharing leaves: there are few, or gradients are large."""
+        workers = nb.get_num_threads()
+        leaves = -(-samples // LEAF)
+        rounds = -(-leaves // workers)
+        return 1 if SIZE > 524288 or 5 * samples < 4 * rounds * LEAF * min(workers, 8) else 0
+
+    @threaded
+    def _sum_of_shared_leaves(theta, x, t, w, l1, l2, N, w_total, gradient, scratch):
+        """The same, of all leaves, of which each thread computes some samples, and then some of the sums."""
+        workers = nb.get_num_threads()
+        pieces = min(workers, 8)
+        shares = np.empty(pieces)
+        leaves = -(-x.shape[0] // LEAF)
+        levels, depth = 0, 0
+        while 1 << levels < leaves:
+            levels += 1
+        sums = np.empty(levels + 1)
+        parts = _fresh(gradient, levels * SIZE)
+        for leaf in range(leaves):
+            start = leaf * LEAF
+            end = min(start + LEAF, x.shape[0])
+            into = _part(parts, (depth - 1) * SIZE, depth * SIZE) if depth else gradient
+            rows = end - start
+            blocks = -(-rows // 8)
+            for piece in nb.prange(pieces):
+                first, last = min((blocks * piece // pieces) * 8, rows), min((blocks * (piece + 1) // pieces) * 8, rows)
+                _samples_of_leaf(theta, x[start:end], t[start:end], _part(w, start, end), l1, l2, N, w_total, into, scratch, first, last)
+            for piece in nb.prange(pieces):
+                shares[piece] = _sums_of_leaf(theta, x[start:end], t[start:end], _part(w, start, end), l1, l2, N, w_total, into, scratch, piece, pieces)
+            sums[depth] = shares[0]
+            count = 0 if leaf + 1 == leaves else leaf + 1
+            depth += 1
+            while depth > (1 if count & 1 == 0 else depth):
+                depth -= 1
+                before = depth - 1
+                sums[before] += sums[depth]
+                if gradient is not None:
+                    onto = _part(parts, (before - 1) * SIZE, before * SIZE) if before else gradient
+                    for k in range(SIZE):
+                        onto[k] += parts[before * SIZE + k]
+                count = count >> 1
+        return sums[0]
+
+    @inner
+    def _tree_of_sums(sums, subtrees):
+        """The sum of numbers, added two by two, these sums likewise, and so on."""
+        span = 1
+        while span < subtrees:
+            for pair in range(-(-(subtrees - span) // (2 * span))):
+                one = 2 * span * pair
+                other = one + span
+                sums[one] += sums[other]
+            span *= 2
+        return sums[0]
+
+    @inner
+    def _tree_of_parts(gradient, parts, subtrees, start, end):
+        """The same of gradients, of weights from `start` on, before `end`; the first is `gradient`."""
+        span = 1
+        while span < subtrees:
+            for pair in range(-(-(subtrees - span) // (2 * span))):
+                one = 2 * span * pair
+                other = one + span
+                into = parts[(one - 1) * SIZE:one * SIZE] if one else gradient
+                for k in range(start, end):
+                    into[k] += parts[(other - 1) * SIZE + k]
+            span *= 2
+
+    @threaded
+    def _sum_of_subtrees(theta, x, t, w, l1, l2, N, w_total, gradient):
+        """The same: each thread has some subtrees, and their sums are added by the tree."""
+        workers = nb.get_num_threads()
+        leaves = -(-x.shape[0] // LEAF)
+        most = min(64, max(workers, 8388608 // SIZE))
+        span = 1
+        while most * span < leaves:
+            span *= 2
+        subtrees = -(-leaves // span)
+        sums = np.empty(subtrees)
+        scratch = np.empty((subtrees, GRADIENT_SCRATCH), F) if GRADIENT_SCRATCH else None
+        parts = _fresh(gradient, (subtrees - 1) * SIZE)
+        for subtree in nb.prange(subtrees):
+            first = subtree * span
+            last = min(first + span, leaves)
+            into = _part(parts, (subtree - 1) * SIZE, subtree * SIZE) if subtree else gradient
+            sums[subtree] = _sum_of_leaves(theta, x, t, w, l1, l2, N, w_total, into, _row(scratch, subtree), first, last)
+        if gradient is not None:
+            if SIZE > 4096:
+                for piece in nb.prange(16):
+                    _tree_of_parts(gradient, parts, subtrees, piece * SIZE // 16, (piece + 1) * SIZE // 16)
+            else:
+                _tree_of_parts(gradient, parts, subtrees, 0, SIZE)
+        return _tree_of_sums(sums, subtrees)
+
     @written_out
-    def _gradient_in_one_chunk(theta, x, t, w, l1, l2, gradient):
-        """The loss E, and its gradient if that is given."""
+    def _gradient_of_one_leaf(theta, x, t, w, l1, l2, gradient):
+        """The loss E, and its gradient if that is given, of samples of one leaf; unchecked."""
         N = F(x.shape[0])
         w_total = N
         if WEIGHTED:
             w_total = _totals(x, t, w)
         scratch = np.empty(GRADIENT_SCRATCH, F) if GRADIENT_SCRATCH else None
-        E_sum = _gradient_of_chunk(theta, x, t, w, F(l1), F(l2), N, w_total, gradient, scratch)
+        if SHARED:
+            _samples_of_leaf(theta, x, t, w, F(l1), F(l2), N, w_total, gradient, scratch, 0, x.shape[0])
+            E_sum = _sums_of_leaf(theta, x, t, w, F(l1), F(l2), N, w_total, gradient, scratch, 0, 1)
+        else:
+            E_sum = _gradient_of_leaf(theta, x, t, w, F(l1), F(l2), N, w_total, gradient, scratch)
+        E = _gradient_at_the_end(theta, F(l1), F(l2), N, w_total, gradient, E_sum)
+        return E
+
+    @written_out
+    def _gradient_at_once(theta, x, t, w, l1, l2, gradient):
+        """The same of any number of samples, unchecked."""
+        N = F(x.shape[0])
+        w_total = N
+        if WEIGHTED:
+            w_total = _totals(x, t, w)
+        scratch = np.empty(GRADIENT_SCRATCH, F) if GRADIENT_SCRATCH else None
+        leaves = -(-x.shape[0] // LEAF)
+        if leaves == 1:
+            if SHARED:
+                _samples_of_leaf(theta, x, t, w, F(l1), F(l2), N, w_total, gradient, scratch, 0, x.shape[0])
+                E_sum = _sums_of_leaf(theta, x, t, w, F(l1), F(l2), N, w_total, gradient, scratch, 0, 1)
+            else:
+                E_sum = _gradient_of_leaf(theta, x, t, w, F(l1), F(l2), N, w_total, gradient, scratch)
+        else:
+            E_sum = _sum_of_leaves(theta, x, t, w, F(l1), F(l2), N, w_total, gradient, scratch, 0, leaves)
         E = _gradient_at_the_end(theta, F(l1), F(l2), N, w_total, gradient, E_sum)
         return E
 
     @inner
     def _gradient_in_turn(theta, x, t, w, l1, l2, gradient):
-        """The same, chunk after chunk."""
+        """The same, checked."""
         _check(theta, x, t, w, l1, l2, gradient)
-        N = F(x.shape[0])
-        w_total = N
-        if WEIGHTED:
-            w_total = _totals(x, t, w)
-        chunks = _chunks(x.shape[0], GRADIENT_CHUNKS)
-        scratch = np.empty(GRADIENT_SCRATCH, F) if GRADIENT_SCRATCH else None
-        E_sum = 0.0
-        if gradient is not None:
-            part = gradient if chunks == 1 else np.empty(SIZE, F)
-            for chunk in range(chunks):
-                start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
-                into = part if chunk else gradient
-                E_sum += _gradient_of_chunk(theta, x[start:end], t[start:end], _part(w, start, end), F(l1), F(l2), N, w_total, into, scratch)
-                if chunk:
-                    for k in range(SIZE):
-                        gradient[k] += part[k]
-        else:
-            for chunk in range(chunks):
-                start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
-                E_sum += _gradient_of_chunk(theta, x[start:end], t[start:end], _part(w, start, end), F(l1), F(l2), N, w_total, gradient, scratch)
-        E = _gradient_at_the_end(theta, F(l1), F(l2), N, w_total, gradient, E_sum)
+        E = _gradient_at_once(theta, x, t, w, l1, l2, gradient)
         return E
 
-    @threaded
+    @inner
     def _gradient_on_threads(theta, x, t, w, l1, l2, gradient):
-        """The same: each thread some chunks, and their sums are added in order."""
+        """The same on threads, which share leaves, or have subtrees of them."""
         _check(theta, x, t, w, l1, l2, gradient)
         N = F(x.shape[0])
         w_total = N
         if WEIGHTED:
             w_total = _totals(x, t, w)
-        chunks = _chunks(x.shape[0], GRADIENT_CHUNKS)
-        sums = np.empty(chunks)
-        scratch = np.empty((chunks, GRADIENT_SCRATCH), F) if GRADIENT_SCRATCH else None
-        if gradient is not None:
-            parts = np.empty((chunks, SIZE), F)
-            for chunk in nb.prange(chunks):
-                start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
-                into = parts[chunk] if chunk else gradient
-                sums[chunk] = _gradient_of_chunk(theta, x[start:end], t[start:end], _part(w, start, end), F(l1), F(l2), N, w_total, into, _row(scratch, chunk))
-            if SIZE > 4096:
-                for piece in nb.prange(16):
-                    for chunk in range(1, chunks):
-                        for k in range(piece * SIZE // 16, (piece + 1) * SIZE // 16):
-                            gradient[k] += parts[chunk, k]
-            else:
-                for chunk in range(1, chunks):
-                    for k in range(SIZE):
-                        gradient[k] += parts[chunk, k]
-        else:
-            for chunk in nb.prange(chunks):
-                start, end = x.shape[0] * chunk // chunks, x.shape[0] * (chunk + 1) // chunks
-                sums[chunk] = _gradient_of_chunk(theta, x[start:end], t[start:end], _part(w, start, end), F(l1), F(l2), N, w_total, gradient, _row(scratch, chunk))
         E_sum = 0.0
-        for chunk in range(chunks):
-            E_sum += sums[chunk]
+        shared = 0
+        if SHARED:
+            shared = _is_shared(x.shape[0])
+            if shared:
+                scratch = np.empty(GRADIENT_SCRATCH, F) if GRADIENT_SCRATCH else None
+                E_sum = _sum_of_shared_leaves(theta, x, t, w, F(l1), F(l2), N, w_total, gradient, scratch)
+        if shared == 0:
+            E_sum = _sum_of_subtrees(theta, x, t, w, F(l1), F(l2), N, w_total, gradient)
         E = _gradient_at_the_end(theta, F(l1), F(l2), N, w_total, gradient, E_sum)
         return E
 
@@ -1663,10 +1851,18 @@ def _drivers(compiler, F, own, SIZE, INPUTS, OUTPUTS, PREDICTION_SCRATCH, GRADIE
         return E
 
     @written_out
-    def _step_in_one_chunk(theta, x, t, w, l1, l2, rate):
-        """A step down the gradient, in one chunk."""
+    def _step_of_one_leaf(theta, x, t, w, l1, l2, rate):
+        """A step down the gradient, of samples of one leaf; unchecked."""
         gradient = np.empty(SIZE, F)
-        E = _gradient_in_one_chunk(theta, x, t, w, l1, l2, gradient)
+        E = _gradient_of_one_leaf(theta, x, t, w, l1, l2, gradient)
+        _descend(theta, rate, gradient)
+        return E
+
+    @written_out
+    def _step_at_once(theta, x, t, w, l1, l2, rate):
+        """The same of any number of samples, unchecked."""
+        gradient = np.empty(SIZE, F)
+        E = _gradient_at_once(theta, x, t, w, l1, l2, gradient)
         _descend(theta, rate, gradient)
         return E
 
@@ -1679,16 +1875,24 @@ def _drivers(compiler, F, own, SIZE, INPUTS, OUTPUTS, PREDICTION_SCRATCH, GRADIE
         return E
 
     @written_out
-    def _predict_one_chunk(theta, x, t, w, l1, l2, gradient, rate):
-        return _prediction_in_one_chunk(theta, x, t)
+    def _predict_at_once(theta, x, t, w, l1, l2, gradient, rate):
+        return _prediction_at_once(theta, x, t)
 
     @written_out
-    def _differentiate_one_chunk(theta, x, t, w, l1, l2, gradient, rate):
-        return _gradient_in_one_chunk(theta, x, t, w, l1, l2, gradient)
+    def _differentiate_one_leaf(theta, x, t, w, l1, l2, gradient, rate):
+        return _gradient_of_one_leaf(theta, x, t, w, l1, l2, gradient)
 
     @written_out
-    def _step_one_chunk(theta, x, t, w, l1, l2, gradient, rate):
-        return _step_in_one_chunk(theta, x, t, w, l1, l2, rate)
+    def _differentiate_at_once(theta, x, t, w, l1, l2, gradient, rate):
+        return _gradient_at_once(theta, x, t, w, l1, l2, gradient)
+
+    @written_out
+    def _descend_one_leaf(theta, x, t, w, l1, l2, gradient, rate):
+        return _step_of_one_leaf(theta, x, t, w, l1, l2, rate)
+
+    @written_out
+    def _descend_at_once(theta, x, t, w, l1, l2, gradient, rate):
+        return _step_at_once(theta, x, t, w, l1, l2, rate)
 
     return locals()
 
@@ -2023,18 +2227,14 @@ def build(namespace, emitted, inlined, compiled):
     inputs, outputs = spec["inputs"], spec["layers"][-1]["units"]
     compiler = Compiler(namespace, emitted)
     namespace["parameters"] = _views(namespace["PARAMETERS"])
-    scratch = {name: namespace[f"{name}_SCRATCH"] for name in ("PREDICTION", "GRADIENT")}
-    allocates = bool(scratch["GRADIENT"]) or "empty" in namespace["_gradient_at_the_end"].__code__.co_names
+    scratch = namespace["PREDICTION_SCRATCH"], namespace["GRADIENT_SCRATCH"]
     _compile_own(compiler, namespace, inlined, compiled)
     settings = namespace.get("SETTINGS", ())
     state = len(namespace["STATE"]) * size if settings else 0
     facts = Facts(compiler.name, spec["dtype"], size, inputs, outputs, state, len(settings))
     F = facts.native.type
-    known = _drivers(
-        compiler, F, namespace, size, inputs, outputs, *scratch.values(),
-        namespace["PREDICTION_CHUNKS"], namespace["GRADIENT_CHUNKS"],
-    )  # fmt: skip
-    _make_public(namespace, compiler, facts, known, {"prediction": bool(scratch["PREDICTION"]), "gradient": allocates})
+    known = _drivers(compiler, F, namespace, size, inputs, outputs, *scratch)
+    _make_public(namespace, compiler, facts, known)
     if settings:
         namespace |= _doubles(compiler)
         place = [*settings].index("batch")
@@ -2088,34 +2288,43 @@ def _views(parameters):
     return views
 
 
-def _make_public(namespace, compiler, facts, known, allocates):
+def _make_public(namespace, compiler, facts, known):
     """`predict`, `loss` and the others, as Python and compiled code call them."""
     data = [*inspect.signature(namespace["loss"]).parameters]
     ways = {
-        # its class, arguments, those that are written, and the drivers: for one chunk, in turn, on threads
+        # its class, arguments, those that are written; drivers: unchecked, for few samples and for more;
+        # in turn; and on threads
         "predict": (
-            Predict, ["theta", "x", "y"], ["y"], "prediction",
-            "_predict_one_chunk", "_prediction_in_turn", "_prediction_on_threads",
+            Predict, ["theta", "x", "y"], ["y"],
+            ["_predict_at_once"], "_prediction_in_turn", "_prediction_on_threads",
         ),
         "loss": (
-            Converting, data, [], "gradient",
-            "_differentiate_one_chunk", "_gradient_in_turn", "_gradient_on_threads",
+            Converting, data, [],
+            ["_differentiate_one_leaf", "_differentiate_at_once"], "_gradient_in_turn", "_gradient_on_threads",
         ),
         "loss_and_gradient_into": (
-            Compiled, [*data, "gradient"], ["gradient"], "gradient",
-            "_differentiate_one_chunk", "_gradient_in_turn", "_gradient_on_threads",
+            Compiled, [*data, "gradient"], ["gradient"],
+            ["_differentiate_one_leaf", "_differentiate_at_once"], "_gradient_in_turn", "_gradient_on_threads",
         ),
         "step": (
-            Compiled, [*data, "rate"], ["theta"], "gradient", "_step_one_chunk", "step", "_step_on_threads",
+            Compiled, [*data, "rate"], ["theta"],
+            ["_descend_one_leaf", "_descend_at_once"], "step", "_step_on_threads",
         ),
     }  # fmt: skip
     made = {}
-    for name, (_, names, written, kernel, one_chunk, in_turn, on_threads) in ways.items():
+    for name, (_, names, written, unchecked, in_turn, on_threads) in ways.items():
         signature = {each: facts.kind(each, written) for each in names}
-        many = namespace[f"{kernel.upper()}_CHUNKS"][0]
-        may_fail = allocates[kernel] or name == "step"
-        entry = functools.partial(_entry, name, signature, many, known["_fits"], known[one_chunk], may_fail)
-        made[name] = Implementation(compiler, signature, many, known[in_turn], known[on_threads], entry)
+        threaded = namespace["PREDICTION_THREADED" if name == "predict" else "GRADIENT_THREADED"]
+        limits = {driver: threaded if driver.endswith("at_once") else LEAF + 1 for driver in unchecked}
+        if threaded <= LEAF:
+            limits = {unchecked[0]: threaded}
+        entries = {
+            limit: functools.partial(
+                _entry, name if driver == unchecked[0] else f"many_{name}", signature, limit, known["_fits"], known[driver]
+            )
+            for driver, limit in limits.items()
+        }
+        made[name] = Implementation(compiler, signature, threaded, known[in_turn], known[on_threads], entries)
     made["loss_and_gradient"] = made["loss_and_gradient_into"]
     kinds = {name: way[0] for name, way in ways.items()} | {"loss_and_gradient": LossAndGradient}
     for name, kind in kinds.items():
@@ -2135,7 +2344,7 @@ def _make_trainable(namespace, compiler, facts, known):
         body = namespace[name]
         names = [*inspect.signature(body).parameters]
         signature = {each: facts.kind(each, written) for each in names}
-        many, batches = namespace["GRADIENT_CHUNKS"][0], _plainly(known["_batches"])
+        many, batches = namespace["GRADIENT_THREADED"], _plainly(known["_batches"])
         work = EpochImplementation(compiler, signature, many, known[name], known[threaded], batches=batches)
         namespace[f"_{name}"] = _adapted(known[name], names, written)
         namespace[name] = Epoch(body, work, known[check], facts)
@@ -2220,7 +2429,7 @@ def build_frozen(namespace, emitted, inlined, compiled, parameters, entries):
         array.flags.writeable = False  # compiled code has it as it is now
     known = _drivers(
         compiler, theta.dtype.type, namespace, theta.size, inputs, outputs,
-        namespace["PREDICTION_SCRATCH"], 0, namespace["PREDICTION_CHUNKS"], (),
+        namespace["PREDICTION_SCRATCH"], 0,
     )  # fmt: skip
     namespace["_prediction_in_turn"] = known["_prediction_in_turn"]
     namespace["_given"] = functools.partial(_raw, inputs)
