@@ -41,13 +41,13 @@ import numpy as np
 
 try:
     if __package__:
-        from ._symgrad_fce83e4f30f14f81 import build, fma, local, matmul, matmul_piece, noinline, opaque, sum_rows, view
+        from ._symgrad_73fb1f0506c487e6 import build, fma, local, matmul, matmul_piece, noinline, opaque, sum_rows, view
     else:
-        from _symgrad_fce83e4f30f14f81 import build, fma, local, matmul, matmul_piece, noinline, opaque, sum_rows, view
+        from _symgrad_73fb1f0506c487e6 import build, fma, local, matmul, matmul_piece, noinline, opaque, sum_rows, view
 except ModuleNotFoundError as error:
-    if error.name not in ("_symgrad_fce83e4f30f14f81", f"{__package__}._symgrad_fce83e4f30f14f81"):
+    if error.name not in ("_symgrad_73fb1f0506c487e6", f"{__package__}._symgrad_73fb1f0506c487e6"):
         raise
-    raise ImportError("_symgrad_fce83e4f30f14f81.py is missing: copy it along with this file, beside it") from None
+    raise ImportError("_symgrad_73fb1f0506c487e6.py is missing: copy it along with this file, beside it") from None
 
 __all__ = [
     "PARAMETERS", "SIZE", "SPEC", "init", "loss", "loss_and_gradient", "loss_and_gradient_into",
@@ -420,7 +420,7 @@ def step(theta, x, t, w, rate):
 # All above is compiled when it is called, and `init`, `pack` and `unpack` are added.
 build(
     globals(),
-    emitted="7eb4f6a21b63d921",
+    emitted="a27fa104a17e0d1d",
     inlined=['clip', 'huber', 'exp_times', 'exp', 'sigmoid', 'sign', 'silu'],
     compiled=['_prediction_of_chunk', '_totals', '_samples_of_leaf', '_sums_of_leaf', '_gradient_at_the_end'],
 )

@@ -31,13 +31,13 @@ import numpy as np
 
 try:
     if __package__:
-        from ._symgrad_fce83e4f30f14f81 import build, fma, local, matmul, matmul_piece, noinline, opaque, sum_rows, view
+        from ._symgrad_73fb1f0506c487e6 import build, fma, local, matmul, matmul_piece, noinline, opaque, sum_rows, view
     else:
-        from _symgrad_fce83e4f30f14f81 import build, fma, local, matmul, matmul_piece, noinline, opaque, sum_rows, view
+        from _symgrad_73fb1f0506c487e6 import build, fma, local, matmul, matmul_piece, noinline, opaque, sum_rows, view
 except ModuleNotFoundError as error:
-    if error.name not in ("_symgrad_fce83e4f30f14f81", f"{__package__}._symgrad_fce83e4f30f14f81"):
+    if error.name not in ("_symgrad_73fb1f0506c487e6", f"{__package__}._symgrad_73fb1f0506c487e6"):
         raise
-    raise ImportError("_symgrad_fce83e4f30f14f81.py is missing: copy it along with this file, beside it") from None
+    raise ImportError("_symgrad_73fb1f0506c487e6.py is missing: copy it along with this file, beside it") from None
 
 __all__ = [
     "PARAMETERS", "SIZE", "SPEC", "init", "loss", "loss_and_gradient", "loss_and_gradient_into",
@@ -403,7 +403,7 @@ def step(theta, x, t, rate):
 # All above is compiled when it is called, and `init`, `pack` and `unpack` are added.
 build(
     globals(),
-    emitted="78566b61f1d76d5b",
+    emitted="1959c0496b166a3b",
     inlined=['quarter_turns', 'cos', 'exp_times', 'exp', 'sigmoid', 'sin', 'log1p_unit', 'softplus',
  '_gradient_at_the_end'],
     compiled=['_prediction_of_chunk', '_samples_of_leaf', '_sums_of_leaf'],

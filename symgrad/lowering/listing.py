@@ -1,6 +1,6 @@
 """listing: a lowered program as plain text, every kind, extent and conversion said.
 
-    gradient_of_chunk(theta: real[9], xs: real[samples, 2], N: real, …)
+    gradient_of_leaf(theta: real[9], xs: real[samples, 2], N: real, …)
         E_sum: double := 0.0
         for n in 0 … rows:
             z1: real := x[n, 0] · W1[0, 0] + b1[0]

@@ -1,7 +1,7 @@
 """What the modules beside this file, which symgrad has emitted, have in common: no mathematics.
 
 Views and small arrays for compiled code, matrix products, what is checked before a call, how Python
-enters compiled code without a detour, chunks and threads, epochs of training, and files for code that is
+enters compiled code without a detour, leaves and threads, epochs of training, and files for code that is
 compiled already. It is named by its content, and the same for every network; copy it along.
 """
 
@@ -108,7 +108,7 @@ class Compiler:
 
 def _named(function):
     """The same for a function that is compiled with whatever calls it: of what stands here."""
-    function.__module__, function.__qualname__ = "numba", f"{function.__name__}_abbd38596c95e2f2"
+    function.__module__, function.__qualname__ = "numba", f"{function.__name__}_2cb3a4b288f7cc7b"
     return function
 
 
@@ -381,7 +381,7 @@ def _array(context, builder, kind, data, extents):
 def _adapted(function, names, written=()):
     """A function of arguments with these names, in this order: each parameter of `function` is the
     argument that has its name, or what stands for it where there is none. A kernel's `xs` are the
-    x of a chunk. What it does not write, results and `written`, is read-only for it: so one compilation
+    x of all. What it does not write, results and `written`, is read-only for it: so one compilation
     serves all who call it."""
     own = inspect.signature(_plainly(function)).parameters
     own = [name if name in names else name.removesuffix("s") for name in own]
