@@ -17,6 +17,7 @@ import numpy as np
 from mpmath import mpf
 
 DIGITS = 50
+DIGIT = 27  # bits: products of two such, and sums of some, are below 2^63
 TARGET = Path(__file__).resolve().parent.parent / "symgrad" / "targets" / "coefficients.py"
 
 
@@ -299,6 +300,7 @@ def constants(dtype: str) -> dict[str, object]:
 
     A float32 is reduced to a quarter turn in float64: from 2^51, 2^77 and 2^103 on it is m·2^s with
     a whole m below 2^49, and u/(π/2) = m·(2^s·2/π) up to whole turns, the factor in three parts.
+    Of a float64 beyond 2^20 that is done in whole numbers: with 2^-54/(2π), DIGIT bits at a time.
     """
     bits, whole = (24, 8) if dtype == "float32" else (53, 11)
     ln2, half_pi = mpmath.log(2), mpmath.pi / 2
@@ -315,6 +317,9 @@ def constants(dtype: str) -> dict[str, object]:
     if dtype == "float64":
         found["turns_per_radian"] = literal(rounded(1 / half_pi, dtype), dtype)
         found["half_pi_parts"] = parts(half_pi, [33, 33, 33, 53], dtype)
+        found["half_pi_low"] = parts(half_pi, [53, 53], dtype)[1]
+        found["digit"], found["digit_mask"] = DIGIT, hex(2**DIGIT - 1)
+        found["per_turn"] = per_turn()
     else:
         found["turns_per_radian"] = tuple(
             parts(mpmath.fmod(mpf(2) ** s / half_pi, 4), [29, 29, 53], "float64")
@@ -322,6 +327,14 @@ def constants(dtype: str) -> dict[str, object]:
         )
         found["radians_per_turn"] = literal(rounded(half_pi, "float64"), "float64")
     return found
+
+
+def per_turn() -> tuple[int, ...]:
+    """The bits of 2^-54/(2π), DIGIT to a number, as far as the largest need them."""
+    places = 46
+    with mpmath.workprec(places * DIGIT + 64):
+        whole = int(mpmath.floor(mpf(2) ** (places * DIGIT - 54) / (2 * mpmath.pi)))
+    return tuple(whole >> DIGIT * place & 2**DIGIT - 1 for place in reversed(range(places)))
 
 
 def parts(value: mpf, bits: Sequence[int], dtype: str) -> tuple[str, ...]:
@@ -377,7 +390,8 @@ def source() -> str:
         for dtype in ("float32", "float64"):
             lines.append(f'    "{dtype}": {{')
             for name, value in constants(dtype).items():
-                written = pprint.pformat(value, width=80).replace("\n", "\n            ")
+                written = pprint.pformat(value, width=80, compact=True)
+                written = written.replace("\n", "\n            ")
                 break_ = "\n            " if "\n" in written else " "
                 lines.append(f'        "{name}":{break_}{written},'.replace("'", '"'))
             lines.append("    },")

@@ -124,6 +124,7 @@ def numbers(single: bool) -> dict[str, Any]:
         # the layout of a number: mantissa, exponent
         "shift": shift,
         "mantissa": hex(2**shift - 1),
+        "implicit": hex(2**shift),
         "high_half": -(2 ** (12 if single else 27)),
         "root_half_bits": hex(int(root_half.view(integer))),
         "tiny": str(limits.smallest_normal),

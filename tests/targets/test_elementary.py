@@ -12,15 +12,15 @@ import numba
 import numpy as np
 import pytest
 from jinja2 import Environment, FileSystemLoader
-from llvmlite import ir
 from mpmath import mpf
-from numba.extending import lower_builtin, type_callable
 from sympy import Symbol, lambdify
 
 from symgrad.language.functions import SELU_ALPHA, SELU_SCALE, TABLE, in_sympy
 from symgrad.targets import coefficients
 from symgrad.targets.elementary import CALLS, CALLS_OF_MANY, ULP, numbers, with_callees
 from symgrad.targets.numba import emit
+from symgrad.targets.numba.load import load_text
+from tests.assembly import library_functions
 from tests.paths import ROOT
 
 DTYPES = ["float64", "float32"]
@@ -71,11 +71,8 @@ ODD_AT_ZERO = {
 assert set(SINGLE_ARGUMENT) >= ODD_AT_ZERO
 
 
-def arithmetic():
-    """`fma` as emitted code has it."""
-    space = {"nb": numba, "ir": ir, "lower_builtin": lower_builtin, "type_callable": type_callable}
-    exec((emit.templates() / "arithmetic.py.jinja").read_text("utf-8").split("-#}\n", 1)[1], space)
-    return {"fma": space["fma"]}
+RUNTIME = load_text(emit.runtime(), "runtime_of_functions")
+ARITHMETIC = {"fma": RUNTIME.fma, "opaque": RUNTIME.opaque}
 
 
 @numba.njit(forceinline=True)
@@ -86,7 +83,7 @@ def in_two(a, b, c):
 
 def compiled_functions(names, single):
     """The functions, compiled, by their names."""
-    space = {"np": np, "F": np.float32, **arithmetic()}
+    space = {"np": np, "F": np.float32, **ARITHMETIC}
     exec(compile(emitted_functions(names, single), "functions.py", "exec"), space)
     compile_inlined(names, space)
     return space
@@ -131,8 +128,8 @@ def loop(out, u, v, w):
         return out
 
 
-LOOPS = {dtype: Loops(dtype, **arithmetic()) for dtype in DTYPES}
-UNFUSED = {dtype: Loops(dtype, fma=in_two) for dtype in DTYPES}
+LOOPS = {dtype: Loops(dtype, **ARITHMETIC) for dtype in DTYPES}
+UNFUSED = {dtype: Loops(dtype, **ARITHMETIC | {"fma": in_two}) for dtype in DTYPES}
 
 
 @pytest.fixture(params=DTYPES)
@@ -296,6 +293,38 @@ def arguments(name, dtype):
 @pytest.mark.parametrize("name", EXACT)
 def test_errors_are_within_what_is_stated(name, dtype):
     assert_within_what_is_stated(name, dtype, LOOPS)
+
+
+def next_to_quarter_turns(dtype):
+    """For every exponent the numbers m·2^e closest to a multiple of π/2: the m are denominators of
+    convergents of 2^e/(π/2), and multiples of them."""
+    limits = np.finfo(dtype)
+    least = 2 ** int(limits.nmant)
+    found = []
+    with mpmath.workprec(3000):
+        for e in range(-int(limits.nmant), int(limits.maxexp) - int(limits.nmant)):
+            rest, below, m = mpmath.ldexp(2 / mpmath.pi, e), 1, 0
+            while True:
+                whole = int(mpmath.floor(rest))
+                below, m = m, whole * m + below
+                if m >= 2 * least:
+                    break
+                rest = 1 / (rest - whole)
+            found.append(below * -(-least // below) * 2.0**e)
+    return np.array(found, dtype)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", ["sin", "cos"])
+def test_arguments_next_to_a_multiple_of_a_quarter_turn(name, dtype):
+    u = next_to_quarter_turns(dtype)
+    if dtype == "float64":
+        assert 6381956970095103 * 2.0**797 in u  # the closest of all
+    u = np.concatenate([u, -u, np.nextafter(u, 0)])
+    with mpmath.workdps(40):
+        exact = [EXACT[name](mpf(each)) for each in u.tolist()]
+        assert min(map(abs, exact)) < np.finfo(dtype).eps
+        assert max(errors(LOOPS[dtype](name, u), exact, dtype)) <= ULP[name][dtype == "float64"]
 
 
 @pytest.mark.slow
@@ -629,13 +658,21 @@ def test_functions_far_out(loops, name):
 def test_loops_become_vector_instructions(loops, name):
     """Packed arithmetic in the compiled loop, and no call of a library's function."""
     if name in ("sin", "cos") and not loops.single:
-        pytest.skip("calls the library for large arguments, and says so")
+        pytest.skip("has a branch for large arguments, and says so")
     loops(name, [1.0])
     (code,) = loops.loop(name).inspect_asm().values()
     suffix = "ps" if loops.single else "pd"
     assert len(re.findall(rf"\bv?(?:mul|fn?m(?:add|sub)\d+){suffix}\b", code)) > 5
     mine = code.split("loop", 1)[1]
     assert not re.search(rf"\b{name}f?@|\bcallq?\s+\*?(?:exp|log|tanh|sin|cos|erf)", mine)
+
+
+@pytest.mark.skipif(platform.machine().lower() not in ("x86_64", "amd64"), reason="reads x86 code")
+@pytest.mark.parametrize("name", sorted({*EXACT, *SINGLE_ARGUMENT, *PAIRS}))
+def test_no_function_calls_a_library(loops, name):
+    many = {"exp_times": 3, "normal_tail": 2} | dict.fromkeys(PAIRS, 2)
+    loops(name, *[[0.5]] * many.get(name, 1))
+    assert library_functions("".join(loops.loop(name).inspect_asm().values())) == set()
 
 
 # -------------------------------------------------------------------------------- coefficients
