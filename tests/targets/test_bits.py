@@ -1,29 +1,47 @@
 """The same bits, whatever the processor, the threads, and the samples beside a sample."""
 
-import re
+import json
+import math
+import platform
 import subprocess
 import sys
+from itertools import cycle
 from os import environ
 
 import numpy as np
 import pytest
+from numba import njit
 
 from symgrad.checking.bits import bits, numbers
 from symgrad.compiler import compile
 from symgrad.lowering.arithmetic import VERSION
+from symgrad.spec.formula import FUNCTIONS
+from symgrad.spec.parts import ACTIVATIONS, LOSSES
 from symgrad.spec.spec import Spec
+from symgrad.spec.training import OPTIMIZERS, SCHEDULES
+from tests.assembly import library_functions
 from tests.nets import net
 from tests.paths import ROOT, SPECS
 
 SSE = "+sse,+sse2,+sse3,+ssse3,+sse4.1,+sse4.2,+popcnt,+cx16"
 AVX2 = f"{SSE},+avx,+avx2,+fma,+bmi,+bmi2,+f16c,+movbe,+lzcnt"
+ON_X86 = pytest.mark.skipif(
+    not sys.platform.startswith("linux") or platform.machine() != "x86_64",
+    reason="stands in for x86-64 alone",
+)
 # What stands in for a processor: its name keeps the host's features unless these are said too.
 PROCESSORS = {
     "haswell": {"NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": AVX2},
+    "sandybridge": {"NUMBA_CPU_NAME": "sandybridge", "NUMBA_CPU_FEATURES": f"{SSE},+avx"},
     "nehalem": {"NUMBA_CPU_NAME": "nehalem", "NUMBA_CPU_FEATURES": SSE},
     "one thread": {"NUMBA_NUM_THREADS": "1"},
 }
-ABSENT = {"haswell": "zmm", "nehalem": "ymm|vfmadd", "one thread": "^never$"}
+ABSENT = {
+    "haswell": "zmm|[$]fmaf?",
+    "sandybridge": "zmm|vfmadd|[$]fmaf?",
+    "nehalem": "ymm|vfmadd|[$]fmaf?",
+    "one thread": "^never$",
+}
 
 PROGRAM = """
 import re, sys, tempfile
@@ -37,20 +55,25 @@ kernels = (getattr(module, f"_{part}_of_leaf", None) for part in ("gradient", "s
 assembly = "".join(k.inspect_asm(each) for k in kernels if k for each in k.signatures)
 print(len(assembly) > 1000, bool(re.search(sys.argv[2], assembly)))
 """
-LIBRARY = {
-    "sin",
-    "cos",
-    "tan",
-    "tanh",
-    "exp",
-    "expm1",
-    "log",
-    "log1p",
-    "pow",
-    "erf",
-    "cosh",
-    "sinh",
-}
+
+# All that modules for the specs in its input compute: for Numba to print the assembly of that.
+ALL_OF_IT = """
+import json, sys, tempfile
+import numpy as np
+from symgrad.compiler import compile
+from symgrad.spec.spec import Spec
+
+for given in json.load(sys.stdin):
+    module = compile(Spec.parse(given), into=tempfile.mkdtemp()).module
+    dtype, theta = module.SPEC["dtype"], module.init(0)
+    x = np.full((20, module.SPEC["inputs"]), 0.5, dtype)
+    t = np.full((20, module.SPEC["layers"][-1]["units"]), 0.5, dtype)
+    module.predict(theta, x)
+    module.loss_and_gradient(theta, x, t)
+    module.step(theta, x, t, 0.1)
+    if "training" in given:
+        module.train_epoch(theta, x, t, *module.train_state(), module.train_settings())
+"""
 
 
 def elsewhere(name: str, processor: str) -> list[str]:
@@ -81,7 +104,7 @@ QUICK = {("digits", "nehalem"), ("xor", "haswell"), ("xor", "one thread")}
 PAIRS = [pair if pair in QUICK else pytest.param(*pair, marks=pytest.mark.slow) for pair in EVERY]
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="stands in for x86-64 alone")
+@ON_X86
 @pytest.mark.parametrize(("name", "processor"), PAIRS)
 def test_other_processors_and_threads_have_the_same_bits(name, processor, here):
     found, assembly = elsewhere(name, processor)
@@ -112,25 +135,65 @@ def test_a_sample_does_not_depend_on_those_beside_it(widths, dtype, build):
         np.testing.assert_array_equal(alone[0], together[place])
 
 
-@pytest.mark.parametrize(
-    "schedule",
-    ["cosine", *(pytest.param(s, marks=pytest.mark.slow) for s in ("exponential", "step"))],
-)
-def test_no_library_is_called_for_a_number(schedule, build):
-    """But for square roots; the IR of all that a training with each kind of power compiles."""
-    spec = net([20, 33, 3], ["tanh", "softmax"], dtype="float32").normalised()
-    training = {"optimizer": "adam", "schedule": schedule, "batch": 8, "epochs": 3}
-    module = build(Spec.parse(spec | {"training": training}))
-    theta = module.init(0)
-    x, t = np.ones((20, 20), np.float32), np.ones((20, 3), np.float32)
-    module.train_epoch(theta, x, t, *module.train_state(), module.train_settings())
-    driver = module.train_epoch.work.whole
-    texts = [module._update.inspect_llvm(s) for s in module._update.signatures]
-    texts += [driver.inspect_llvm(s) for s in getattr(driver, "signatures", [])]
-    called = {name for text in texts for name in re.findall(r"declare [^@]*@\"?([\w.]+)", text)}
-    assert any(name.startswith("llvm.") for name in called)
-    wrong = {n for n in called if n.removeprefix("llvm.").split(".")[0].rstrip("f") in LIBRARY}
-    assert not wrong, (schedule, wrong)
+def every_function(dtype):
+    """A network of all activations there are, and of all functions that formulas know."""
+    own = {
+        f"own_{name}": f"{name}({', '.join(['z', '0.5'][:arity])})"
+        for name, arity in FUNCTIONS.items()
+        if name != "sum"
+    }
+    names = [*(name for name in ACTIVATIONS if name != "softmax"), *own, "softmax"]
+    return net([2, *[3] * len(names)], names, own=own, dtype=dtype, kind="cross_entropy")
+
+
+def every_training(dtype):
+    """Small networks with each loss, optimizer and schedule."""
+    ends = {"cross_entropy": "softmax", "kl": "softmax", "binary_cross_entropy": "sigmoid"}
+    for loss, optimizer, schedule in zip(LOSSES, cycle(OPTIMIZERS), cycle(SCHEDULES)):
+        network = net([20, 33, 3], ["tanh", ends.get(loss, "softplus")], kind=loss, dtype=dtype)
+        training = {"optimizer": optimizer, "schedule": schedule, "batch": 8, "epochs": 3}
+        yield Spec.parse(network.normalised() | {"training": training})
+
+
+def assembly(specs, processor):
+    """Of all that a process compiles for them."""
+    variables = environ | PROCESSORS[processor] | {"NUMBA_DUMP_ASSEMBLY": "1"}
+    return subprocess.run(
+        [sys.executable, "-c", ALL_OF_IT],
+        input=json.dumps([spec.normalised() for spec in specs]),
+        env=variables, capture_output=True, encoding="utf-8", check=True,
+    ).stdout  # fmt: skip
+
+
+@ON_X86
+def test_no_library_is_called_for_a_number():
+    """In training too; the elementary functions are seen to by a test of their own."""
+    of_cosines = next(s for s in every_training("float32") if s.training.schedule == "cosine")
+    code = assembly([of_cosines], "nehalem")
+    assert code.count("symgrad_product_") > 10
+    assert library_functions(code) == set()
+
+
+@pytest.mark.slow
+@ON_X86
+@pytest.mark.parametrize("processor", ["one thread", "nehalem"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_no_library_is_called_by_any_network(dtype, processor):
+    code = assembly([every_function(dtype), *every_training(dtype)], processor)
+    assert code.count("symgrad_product_") > 10
+    assert library_functions(code) == set()
+
+
+@ON_X86
+def test_a_call_of_a_library_would_be_found():
+    """The negative control."""
+
+    @njit
+    def called(x, y):
+        return math.sin(x) + np.exp(y) + x**y
+
+    called(0.5, 0.5)
+    assert library_functions("".join(called.inspect_asm().values())) == {"sin", "exp", "pow"}
 
 
 @pytest.mark.parametrize("name", ["xor", "digits"])
