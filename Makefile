@@ -10,7 +10,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint sweep fuzz torch generated architecture lines coefficients explained bench clean
+.PHONY: help demo test lint sweep fuzz torch generated architecture lines coefficients explained bench bits clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -84,6 +84,9 @@ bench: $(BENCH)/.installed  ## measure against the peers; a part of it: make ben
 torch: $(BENCH)/.installed  ## the tests that need PyTorch
 	"$(BENCH)/bin/python" -m pip install --quiet --disable-pip-version-check --editable '.[test]'
 	"$(BENCH)/bin/python" -m pytest tests/interop/test_torch.py tests/interop/test_docs.py
+
+bits: $(STAMP)  ## the bits of three modules here and on processors that QEMU emulates: minutes
+	"$(BIN)/python" -m benchmarks.bits $(OPTIONS)
 
 clean:  ## remove the environment, caches and builds
 	rm -rf "$(VENV)" "$(BENCH)" build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
