@@ -31,13 +31,13 @@ import numpy as np
 
 try:
     if __package__:
-        from ._symgrad_73fb1f0506c487e6 import build, fma, local, matmul, matmul_piece, noinline, opaque, sum_rows, view
+        from ._symgrad_c5f7b4e5bc9f1138 import build, fma, local, matmul, matmul_piece, noinline, opaque, sum_rows, view
     else:
-        from _symgrad_73fb1f0506c487e6 import build, fma, local, matmul, matmul_piece, noinline, opaque, sum_rows, view
+        from _symgrad_c5f7b4e5bc9f1138 import build, fma, local, matmul, matmul_piece, noinline, opaque, sum_rows, view
 except ModuleNotFoundError as error:
-    if error.name not in ("_symgrad_73fb1f0506c487e6", f"{__package__}._symgrad_73fb1f0506c487e6"):
+    if error.name not in ("_symgrad_c5f7b4e5bc9f1138", f"{__package__}._symgrad_c5f7b4e5bc9f1138"):
         raise
-    raise ImportError("_symgrad_73fb1f0506c487e6.py is missing: copy it along with this file, beside it") from None
+    raise ImportError("_symgrad_c5f7b4e5bc9f1138.py is missing: copy it along with this file, beside it") from None
 
 __all__ = [
     "PARAMETERS", "SIZE", "SPEC", "init", "loss", "loss_and_gradient", "loss_and_gradient_into",
@@ -64,8 +64,39 @@ I0, I1, I2, I3, I4 = SPEC["inputs"], *(layer["units"] for layer in SPEC["layers"
 # rounded to float64. Errors are bounds on what was measured over all exponents, at random numbers.
 
 
+# 2^-54/(2π): so many times 27 bits behind the point.
+PER_TURN = np.array([
+    0, 0, 21361414, 115663937, 43318803, 90130388, 110868507, 56792473, 31595650, 8361048, 123190647,
+    72751986, 37166369, 20401024, 13182429, 34197906, 15200495, 46607434, 55475665, 2318162, 123576898,
+    61239744, 81169391, 104937873, 112315418, 80641319, 17350423, 64983683, 93322315, 134182934,
+    50462181, 118590298, 5466363, 55418803, 105879059, 57996387, 129191727, 128497108, 83319037,
+    65401211, 31996367, 98735268, 97834998, 100340216, 112100395, 835867
+], np.int64)
+
+
 def quarter_turns(u):
-    """(k, r) with u = k·π/2 + r, |r| <= π/4, k in the last two bits; for |u| up to 2^20."""
+    """(k, r) with u = k·π/2 + r, |r| <= π/4, k in the last two bits."""
+    if abs(u) > 1048576.0:  # Payne and Hanek: u/(2π) in whole numbers of 27 bits, but for whole turns
+        pattern = np.float64(u).view(np.int64)
+        exponent = opaque(pattern >> 52 & 2047) - 1021  # or it would be done for every u of a loop
+        first = exponent // 27
+        up, m = exponent - 27 * first, (pattern & 0xfffffffffffff) + 0x10000000000000
+        m0, m1, m2 = (m << up) & 0x7ffffff, (m >> (27 - up)) & 0x7ffffff, m >> (54 - up)
+        d5 = m0 * PER_TURN[first + 5] + m1 * PER_TURN[first + 6] + m2 * PER_TURN[first + 7]
+        d4 = m0 * PER_TURN[first + 4] + m1 * PER_TURN[first + 5] + m2 * PER_TURN[first + 6] + (d5 >> 27)
+        d3 = m0 * PER_TURN[first + 3] + m1 * PER_TURN[first + 4] + m2 * PER_TURN[first + 5] + (d4 >> 27)
+        d2 = m0 * PER_TURN[first + 2] + m1 * PER_TURN[first + 3] + m2 * PER_TURN[first + 4] + (d3 >> 27)
+        d1 = m0 * PER_TURN[first + 1] + m1 * PER_TURN[first + 2] + m2 * PER_TURN[first + 3] + (d2 >> 27)
+        d0 = m0 * PER_TURN[first + 0] + m1 * PER_TURN[first + 1] + m2 * PER_TURN[first + 2] + (d1 >> 27)
+        low = ((d2 & 0x7ffffff) << 27) + (d3 & 0x7ffffff)
+        carry = low >> 53  # so that low is nearest to 0
+        high = ((d0 & 0x7ffffff) << 27) + (d1 & 0x7ffffff) + carry
+        k = (high + 2251799813685248) >> 52
+        h = np.float64(high - (k << 52)) * 2.220446049250313e-16
+        l = (np.float64(low - (carry << 54)) + np.float64(d4 & 0x7ffffff) * 7.450580596923828e-09) * 1.232595164407831e-32
+        r = fma(h, 1.5707963267948966, fma(h, 6.123233995736766e-17, l * 1.5707963267948966))
+        r = r + (u - u)  # NaN for infinity
+        return (k, r) if u > 0.0 else (-k, -r)
     shifted = fma(u, 0.6366197723675814, 6755399441055744.0)
     k = shifted - 6755399441055744.0
     r = u
@@ -77,10 +108,7 @@ def quarter_turns(u):
 
 
 def cos(u):
-    """By quarter turns and polynomials of r²; beyond 2^20 by the library, so that a loop over this is
-    not turned into vector instructions. Within 2 ulp."""
-    if abs(u) > 1048576.0:
-        return np.cos(np.full(1, u))[0]  # of a number it would be computed for every u, and then selected
+    """By quarter turns and polynomials of r². Within 2 ulp."""
     k, r = quarter_turns(u)
     k = k + 1
     s = r * r
@@ -140,10 +168,7 @@ def sigmoid(z):
 
 
 def sin(u):
-    """By quarter turns and polynomials of r²; beyond 2^20 by the library, so that a loop over this is
-    not turned into vector instructions. Within 2 ulp."""
-    if abs(u) > 1048576.0:
-        return np.sin(np.full(1, u))[0]  # of a number it would be computed for every u, and then selected
+    """By quarter turns and polynomials of r². Within 2 ulp."""
     k, r = quarter_turns(u)
     s = r * r
     p = -7.388451991600837e-13
@@ -403,7 +428,7 @@ def step(theta, x, t, rate):
 # All above is compiled when it is called, and `init`, `pack` and `unpack` are added.
 build(
     globals(),
-    emitted="1959c0496b166a3b",
+    emitted="2a22c25d2172735f",
     inlined=['quarter_turns', 'cos', 'exp_times', 'exp', 'sigmoid', 'sin', 'log1p_unit', 'softplus',
  '_gradient_at_the_end'],
     compiled=['_prediction_of_chunk', '_samples_of_leaf', '_sums_of_leaf'],

@@ -8,10 +8,10 @@ largest power of two below n. So it does not matter who computes which leaf.
 
 Terms that are products are added by fused multiply-adds, which round once, in loops and in products
 of matrices alike; the elementary functions say where they mean one. Nothing else is contracted or
-reordered, and no library is called for a number but for square roots, which IEEE 754 has exact,
-and for sin and cos of float64 beyond 2²⁰. So results depend on the arguments and on this version,
-not on the processor's vectors, on threads, on versions of libraries, or on whether code comes from
-a cache.
+reordered, and no library is called for a number: square roots, which IEEE 754 has exact, are an
+instruction, and a processor without fused multiply-add computes it exactly from others. So results
+depend on the arguments and on this version, not on the processor, on threads, on versions of
+libraries, or on whether code comes from a cache.
 
 The version rises when a change moves a bit of a loss, a gradient, a prediction or a training.
 """

@@ -108,7 +108,7 @@ class Compiler:
 
 def _named(function):
     """The same for a function that is compiled with whatever calls it: of what stands here."""
-    function.__module__, function.__qualname__ = "numba", f"{function.__name__}_2cb3a4b288f7cc7b"
+    function.__module__, function.__qualname__ = "numba", f"{function.__name__}_e2c9f587163f3de1"
     return function
 
 
@@ -185,11 +185,143 @@ def _(context):
 
 @lower_builtin(fma, nb.types.Float, nb.types.Float, nb.types.Float)
 def _(context, builder, signature, arguments):
-    """LLVM's name for it; the numbers as those of the widest type among them."""
+    """The numbers as those of the widest type among them."""
     kind = signature.return_type
-    numbers = [context.cast(builder, *each, kind) for each in zip(arguments, signature.args)]
-    llvm = context.get_data_type(kind)
-    return builder.call(builder.module.declare_intrinsic("llvm.fma", [llvm], ir.FunctionType(llvm, [llvm] * 3)), numbers)
+    return _fma(context, builder, *(context.cast(builder, *each, kind) for each in zip(arguments, signature.args)))
+
+
+def _fma(context, builder, a, b, c):
+    """a·b + c of numbers or vectors of LLVM: the processor's instruction. Where it has none, LLVM would call
+    the C library's function; there it is written out."""
+    triple, _, features = context.codegen().magic_tuple()
+    single = getattr(a.type, "element", a.type) == _SINGLE
+    if "+fma" not in features.split(",") and triple.startswith(("x86", "i386", "i686")):
+        return _fma_by_doubles(builder, a, b, c) if single else _fma_by_integers(builder, a, b, c)
+    lanes = f"v{a.type.count}" if isinstance(a.type, ir.VectorType) else ""
+    name = f"llvm.fma.{lanes}{'f32' if single else 'f64'}"
+    function = cgutils.get_or_insert_function(builder.module, ir.FunctionType(a.type, [a.type] * 3), name)
+    return builder.call(function, [a, b, c])
+
+
+_SINGLE, _DOUBLE, _SIZE, _WIDE = ir.FloatType(), ir.DoubleType(), ir.IntType(64), ir.IntType(128)
+
+
+def _fma_by_doubles(builder, a, b, c):
+    """Of float32, or vectors of them. The product is exact in float64. A sum that is not becomes the one of the two
+    numbers next to it whose last bit is 1: no tie, so that rounding it again, to float32, is rounding once.
+
+    Boldo and Melquiond, Emulation of FMA and correctly rounded sums, 2008.
+    """
+    narrow = a.type
+    lanes = narrow.count if isinstance(narrow, ir.VectorType) else 0
+    wide, integer = ((ir.VectorType(kind, lanes) if lanes else kind) for kind in (_DOUBLE, _SIZE))
+
+    def constant(kind, value):
+        return ir.Constant(kind, [value] * lanes if lanes else value)
+
+    a, b, c = (builder.fpext(each, wide) for each in (a, b, c))
+    product = builder.fmul(a, b)
+    total = builder.fadd(product, c)
+    part = builder.fsub(total, product)
+    error = builder.fadd(builder.fsub(product, builder.fsub(total, part)), builder.fsub(c, part))  # Knuth's, exact
+    zero, one = constant(wide, 0.0), constant(integer, 1)
+    bits = builder.bitcast(total, integer)
+    last = builder.and_(bits, one)
+    inexact = builder.fcmp_ordered("!=", error, zero)  # for infinity and NaN the error is NaN
+    even = builder.icmp_unsigned("!=", last, one)
+    inwards = builder.xor(builder.fcmp_ordered("<", error, zero), builder.fcmp_ordered("<", total, zero))
+    next_bits = builder.add(bits, builder.select(inwards, constant(integer, -1), one))
+    bits = builder.select(builder.and_(inexact, even), next_bits, bits)
+    return builder.fptrunc(builder.bitcast(bits, wide), narrow)
+
+
+def _fma_by_integers(builder, a, b, c):
+    """Of float64: by a function, lane by lane where they are vectors."""
+    function = builder.module.globals.get("symgrad_fma") or _write_fma(builder.module)
+    if not isinstance(a.type, ir.VectorType):
+        return builder.call(function, [a, b, c])
+    result = ir.Constant(a.type, ir.Undefined)
+    for lane in map(ir.IntType(32), range(a.type.count)):
+        numbers = [builder.extract_element(each, lane) for each in (a, b, c)]
+        result = builder.insert_element(result, builder.call(function, numbers), lane)
+    return result
+
+
+def _write_fma(module):
+    """a·b + c of float64 in integers of 128 bits. The product has 106, from a fixed place on, c is brought to
+    its unit, or both to one 64 bits below c's; what falls off leaves a 1 in the last place behind. So has what is
+    rounded at the end, to 53 bits or as many as a number has below the smallest normal one."""
+    function = ir.Function(module, ir.FunctionType(_DOUBLE, [_DOUBLE] * 3), "symgrad_fma")
+    function.linkage = "linkonce_odr"
+    function.attributes.add("noinline")
+    builder = ir.IRBuilder(function.append_basic_block())
+    add, sub, select, size = builder.add, builder.sub, builder.select, _SIZE
+    bits = [builder.bitcast(each, size) for each in function.args]
+    exponents = [builder.and_(builder.lshr(each, size(52)), size(2047)) for each in bits]
+    wild = [builder.icmp_unsigned("==", each, size(2047)) for each in exponents]  # infinite or NaN
+
+    def clamped(number, low, high):
+        number = select(builder.icmp_signed("<", number, size(low)), size(low), number)
+        return select(builder.icmp_signed(">", number, size(high)), size(high), number)
+
+    def left(number, places):
+        return builder.shl(number, builder.zext(places, _WIDE))
+
+    def right(number, places):
+        """Shifted; the last bit is 1 if one that fell off is."""
+        places = builder.zext(places, _WIDE)
+        rest = builder.lshr(number, places)
+        lost = builder.icmp_unsigned("!=", builder.shl(rest, places), number)
+        return builder.or_(rest, builder.zext(lost, _WIDE))
+
+    def zeros(number):
+        """Before the first 1."""
+        count = builder.trunc(builder.ctlz(number, ir.IntType(1)(0)), size)
+        return builder.and_(count, size(127))
+
+    def mantissa(each, exponent):
+        first = select(builder.icmp_unsigned("==", exponent, size(0)), size(0), size(2**52))
+        return builder.zext(builder.or_(builder.and_(each, size(2**52 - 1)), first), _WIDE)
+
+    # Numbers are integers · 2^(exponent - 1075).
+    m_a, m_b, m_c = map(mantissa, bits, exponents)
+    e_a, e_b, e_c = (clamped(each, 1, 2047) for each in exponents)
+    product = builder.mul(m_a, m_b)
+    nothing = builder.icmp_unsigned("==", product, _WIDE(0))
+    up = clamped(sub(zeros(product), size(22)), 0, 127)
+    product = left(product, up)
+    exponent = sub(sub(add(e_a, e_b), size(1075)), up)
+    apart = sub(e_c, exponent)
+    m_c = right(left(m_c, clamped(apart, 0, 64)), clamped(sub(size(0), apart), 0, 127))
+    down = clamped(sub(apart, size(64)), 0, 2**13)
+    product, exponent = right(product, clamped(down, 0, 127)), add(exponent, down)
+
+    sign = builder.xor(bits[0], bits[1])
+    opposite = builder.icmp_signed("<", builder.xor(sign, bits[2]), size(0))
+    total = select(opposite, sub(product, m_c), add(product, m_c))
+    turned = builder.icmp_signed("<", total, _WIDE(0))
+    magnitude = select(turned, sub(_WIDE(0), total), total)
+    up = zeros(magnitude)
+    magnitude = left(magnitude, up)
+    exponent = add(sub(exponent, up), size(75))
+    below = clamped(sub(size(1), exponent), 0, 54)
+    rounded = builder.trunc(right(magnitude, add(below, size(73))), size)  # and two bits more
+    odd = builder.and_(builder.lshr(rounded, size(2)), size(1))
+    rounded = builder.lshr(add(rounded, add(size(1), odd)), size(2))  # to nearest, ties to even
+    exponent = sub(clamped(exponent, 1, 2047), size(1))
+    number, infinity = add(builder.shl(exponent, size(52)), rounded), size(2047 << 52)
+    number = select(builder.icmp_unsigned(">", number, infinity), infinity, number)
+    sign = builder.xor(sign, select(turned, size(-1), size(0)))
+    number = builder.or_(number, builder.and_(sign, size(-(2**63))))
+
+    # Zeros, infinities and NaN follow the rules of · and +; but a finite product is not infinite, whatever its size.
+    a, b, c = function.args
+    swallowed = builder.and_(wild[2], builder.not_(builder.or_(wild[0], wild[1])))
+    plain = builder.fadd(select(swallowed, c, builder.fmul(a, b)), c)
+    cancelled = builder.icmp_signed("==", total, _WIDE(0))
+    special = functools.reduce(builder.or_, [*wild, nothing, cancelled])
+    builder.ret(select(special, plain, builder.bitcast(number, _DOUBLE)))
+    return function
 
 
 def view(vector, start, shape):
@@ -557,7 +689,7 @@ class _Product:
 
     def __init__(self, context, module, kind, a, b, from_row):
         """`a` and `b` are "r" for a matrix that lies row by row, "c" for column by column, "1" for ones."""
-        self.number, self.bytes = context.get_data_type(kind), kind.bitwidth // 8
+        self.context, self.number, self.bytes = context, context.get_data_type(kind), kind.bitwidth // 8
         self.lanes, self.rows, self.vectors = _tile(context, self.bytes)
         self.a_by_columns, self.b_by_columns, self.from_row = a == "c", b == "c", from_row
         self.of_ones = a == "1"
@@ -586,11 +718,10 @@ class _Product:
         self.mask = ir.VectorType(ir.IntType(1), self.lanes)
         place, short = self.vector.as_pointer(), ir.IntType(32)
         kinds = {
-            f"llvm.fma.{suffix}": (self.vector, [self.vector] * 3),
             f"llvm.masked.load.{suffix}.p0": (self.vector, [place, short, self.mask, self.vector]),
             f"llvm.masked.store.{suffix}.p0": (ir.VoidType(), [self.vector, place, short, self.mask]),
         }
-        self.fma, self.masked_load, self.masked_store = (
+        self.masked_load, self.masked_store = (
             cgutils.get_or_insert_function(module, ir.FunctionType(*kind), name) for name, kind in kinds.items()
         )
 
@@ -670,7 +801,7 @@ class _Product:
                 number = self.number(1.0) if self.of_ones else builder.load(self._at(rows_of_a[row], along))
                 spread = self._spread(number)
                 for vector, each in enumerate(b):
-                    result.append(builder.call(self.fma, [spread, each, sums[row * len(masks) + vector]]))
+                    result.append(_fma(self.context, builder, spread, each, sums[row * len(masks) + vector]))
             return result
 
         _, sums = self._loop(_SIZE(0), depth, 1, sums, step)
@@ -828,8 +959,6 @@ class _Product:
         lanes = ir.Constant(ir.VectorType(_SIZE, self.lanes), [*range(self.lanes)])
         return self.builder.icmp_signed("<", lanes, self._spread(count))
 
-
-_SIZE = ir.IntType(64)
 
 # B is copied into panels from so many bytes on.
 _LARGE = 64 * 1024
