@@ -1,15 +1,15 @@
 """Emitted source as a module: run by Python, right, slow and at once, or compiled by Numba."""
 
-import sys
+import builtins
 import tempfile
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
-from unittest import mock
 
 import numba
+import numba.extending
 import numpy as np
 
 from symgrad.targets.numba.emit import runtime
@@ -34,21 +34,40 @@ class Interpreted:
 
 
 class WithoutCompiling(ModuleType):
-    """Numba, but for its compiler."""
+    """Numba, but for its compiler; `numba.extending` likewise, which would tell the compiler of
+    functions: those of every module would be looked through whenever another is compiled."""
+
+    def __init__(self, real: ModuleType) -> None:
+        super().__init__(real.__name__)
+        self.real = real
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(numba, name)
+        return getattr(self.real, name)
 
     def njit(self, **options: Any) -> type[Interpreted]:
         return Interpreted
+
+    def type_callable(self, function: Any) -> Callable[[Any], Any]:
+        return lambda typer: typer
+
+    def lower_builtin(self, function: Any, *signature: Any) -> Callable[[Any], Any]:
+        return lambda implementation: implementation
+
+
+STAND_INS = {each.__name__: WithoutCompiling(each) for each in (numba, numba.extending)}
+
+
+def _import(name: str, *context: Any) -> Any:
+    """Python's `import`, where modules find the stand-ins. What these import in turn does not."""
+    return STAND_INS.get(name) or __import__(name, *context)
 
 
 def interpreted(source: str) -> ModuleType:
     """A module of emitted source that Python runs as it stands."""
     module = ModuleType("interpreted")
-    with mock.patch.dict(sys.modules, {"numba": WithoutCompiling("numba")}):
-        for text in _parts(source):
-            exec(_code(text), module.__dict__)
+    module.__dict__["__builtins__"] = vars(builtins) | {"__import__": _import}
+    for text in _parts(source):
+        exec(_code(text), module.__dict__)
     module._LAYOUT_KNOWN = False  # type: ignore[attr-defined]  # no functions of C
     return module
 
