@@ -1,7 +1,7 @@
 """What several test files share: emitted modules, with Numba and without, and `pytest --update`."""
 
 from collections.abc import Callable
-from pathlib import Path
+from hashlib import sha256
 from types import ModuleType
 
 import pytest
@@ -27,12 +27,16 @@ def interpret() -> Callable[[str], ModuleType]:
 
 
 @pytest.fixture(scope="session")
-def build(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Spec], ModuleType]:
-    """Makes a module of a spec that Numba compiles; each lies in a folder of its own."""
+def build(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Callable[[Spec], ModuleType]:
+    """Makes a module of a spec that Numba compiles. Equal ones lie in one folder, whichever process
+    of this run makes them: what was compiled of one, the next finds beside it."""
+    mine = tmp_path_factory.getbasetemp()
+    modules = (mine if worker_id == "master" else mine.parent) / "modules"
 
     def built(spec: Spec) -> ModuleType:
-        folder: Path = tmp_path_factory.mktemp("modules")
-        return load(write({f"{spec.name}.py": passes(spec).source}, folder)[0])
+        source = passes(spec).source
+        folder = modules / sha256(source.encode()).hexdigest()
+        return load(write({f"{spec.name}.py": source}, folder)[0])
 
     return built
 

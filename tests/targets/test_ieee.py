@@ -265,8 +265,9 @@ COMPILED = re.compile(r"\bcompiled=(\[[^\]]*\]),\n\)")
 
 def functions_of(source):
     """The functions of a module as they stand in it, by name."""
+    lines = source.split("\n")
     return {
-        node.name: ast.get_source_segment(source, node)
+        node.name: "\n".join(lines[node.lineno - 1 : node.end_lineno])
         for node in ast.parse(source).body
         if isinstance(node, ast.FunctionDef)
     }

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from functools import cache
 
 import numba
 import numpy as np
@@ -55,11 +56,17 @@ def threads():
     numba.set_num_threads(before)
 
 
+@cache
+def in_compiled_code(function, weights):
+    """A compiled function that calls it."""
+    if weights:
+        return numba.njit(lambda a, x, t, w, g: function(a, x, t, w, g))
+    return numba.njit(lambda a, x, t, g: function(a, x, t, g))
+
+
 def from_njit(module, theta, data, gradient):
-    function = module.loss_and_gradient_into
-    if len(data) == 3:
-        return numba.njit(lambda a, x, t, w, g: function(a, x, t, w, g))(theta, *data, gradient)
-    return numba.njit(lambda a, x, t, g: function(a, x, t, g))(theta, *data, gradient)
+    call = in_compiled_code(module.loss_and_gradient_into, len(data) == 3)
+    return call(theta, *data, gradient)
 
 
 @pytest.mark.filterwarnings("error::numba.core.errors.NumbaPerformanceWarning")
@@ -71,18 +78,37 @@ def test_any_number_of_threads_gives_the_same_bits(leaves, network, threads):
     theta = module.init(1)
     expected = np.empty_like(theta)
     loss = from_njit(module, theta, data, expected)  # on one thread, leaf by leaf
-    for function in (module.loss_and_gradient_into, module.step):
-        function.work.calls_until_threads = 1  # the first call that may use threads does
+    module.loss_and_gradient_into.work.calls_until_threads = 1  # the first that may use them does
     for number in range(1, numba.config.NUMBA_NUM_THREADS + 1):
         threads(number)
         gradient = np.full_like(theta, np.nan)
         assert module.loss_and_gradient_into(theta, *data, gradient) == loss
         np.testing.assert_array_equal(gradient, expected)
-        stepped = theta.copy()
-        assert module.step(stepped, *data, 0.5) == loss
-        np.testing.assert_array_equal(stepped, theta - 0.5 * expected)
     several = numba.config.NUMBA_NUM_THREADS > 1 and numba.threading_layer() in ("omp", "tbb")
     assert (module.loss_and_gradient_into.work.threaded is not None) == several
+
+
+@pytest.mark.filterwarnings("error::numba.core.errors.NumbaPerformanceWarning")
+@pytest.mark.parametrize(
+    "network",
+    ["loops", pytest.param("products", marks=pytest.mark.slow)],
+    indirect=True,
+)
+def test_any_number_of_threads_steps_to_the_same_bits(network, threads):
+    spec, module = network
+    data = data_of(spec, max(least(spec), 11 * LEAF + 5))
+    theta = module.init(1)
+    module.step.work.calls_until_threads = 10**9
+    expected = theta.copy()
+    loss = module.step(expected, *data, 0.5)
+    gradient = module.loss_and_gradient(theta, *data)[1]
+    np.testing.assert_array_equal(expected, theta - 0.5 * gradient)
+    module.step.work.calls_until_threads = 1
+    for number in range(1, numba.config.NUMBA_NUM_THREADS + 1):
+        threads(number)
+        stepped = theta.copy()
+        assert module.step(stepped, *data, 0.5) == loss
+        np.testing.assert_array_equal(stepped, expected)
 
 
 def summed(parts):
