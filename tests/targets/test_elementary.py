@@ -4,6 +4,7 @@ import ast
 import platform
 import re
 import sys
+from functools import cache
 from math import inf, log, nan
 from pathlib import Path
 
@@ -26,17 +27,22 @@ from tests.paths import ROOT
 DTYPES = ["float64", "float32"]
 
 
-def emitted_functions(names, single):
-    """The source of elementary functions, as the module template has it."""
+@cache
+def functions_template():
+    """The functions of the module template, whichever are asked for."""
     environment = Environment(
         loader=FileSystemLoader(emit.templates()), trim_blocks=True, lstrip_blocks=True
     )
     environment.globals["unknown_function"] = emit._unknown_function
-    template = environment.from_string(
+    return environment.from_string(
         '{% from "functions.py.jinja" import function with context %}'
         "{% for name in names %}{{ function(name) }}\n\n{% endfor %}"
     )
-    return template.render(
+
+
+def emitted_functions(names, single):
+    """The source of elementary functions, as the module template has it."""
+    return functions_template().render(
         names=with_callees(names),
         single=single,
         elementary=numbers(single),

@@ -107,20 +107,23 @@ def without_docstring(tree):
     return ast.dump(ast.Module(tree.body[1:], []))
 
 
+@pytest.fixture(scope="module")
+def ordinary(tmp_path_factory):
+    """The tree of a module of a file with an ordinary name, apart: its docstring, and all else."""
+    tree = valid(small(tmp_path_factory.mktemp("ordinary"), "net.toml"))
+    return ast.get_docstring(tree, clean=False), without_docstring(tree)
+
+
 @pytest.mark.parametrize("file_name", FILE_NAMES)
-def test_a_file_name_is_only_text(tmp_path, file_name):
-    source = small(tmp_path, file_name)
-    tree = valid(source)
-    assert without_docstring(tree) == without_docstring(valid(small(tmp_path, "net.toml")))
+def test_a_file_name_is_only_text(tmp_path, file_name, ordinary):
+    tree = valid(small(tmp_path, file_name))
+    ordinary_header, rest = ordinary
+    assert without_docstring(tree) == rest
     header = ast.get_docstring(tree, clean=False)
     assert "49" not in header.split("Spec, sha256")[0]
     # one line for the file, one for the command, and nothing that moves a terminal's cursor
-    assert len(header.splitlines()) == len(valid_header(tmp_path).splitlines())
+    assert len(header.splitlines()) == len(ordinary_header.splitlines())
     assert all(character.isprintable() or character == "\n" for character in header)
-
-
-def valid_header(tmp_path):
-    return ast.get_docstring(valid(small(tmp_path, "net.toml")), clean=False)
 
 
 @pytest.mark.parametrize(
@@ -163,23 +166,17 @@ def test_the_command_names_the_order(tmp_path):
 def test_names_of_ones_own_are_only_data():
     """Names that the emitted code uses itself, and Python's, mean nothing there."""
     names = ["np", "F", "theta", "samples", "loss", "E", "print", "_cached", "Compiled", "z1", "y"]
-    for name in names:
+
+    def functions(name):
         plain = net([2, 2], ["tanh"], own={name: "tanh(z)"}, formula="(y - t)**2").normalised()
         plain["layers"][0]["activation"] = name
         plain["loss"] = {"formula": "a*(y - t)**2", "constants": {"a": 2.0, "lambda": 1.0}}
-        tree = valid(passes(Spec.parse(plain)).source)
-        plain["activations"]["other"] = plain["activations"].pop(name)
-        plain["layers"][0]["activation"] = "other"
-        other = valid(passes(Spec.parse(plain)).source)
-        functions = [
-            [
-                ast.dump(node)
-                for node in each.body
-                if isinstance(node, ast.FunctionDef | ast.ClassDef)
-            ]
-            for each in (tree, other)
-        ]
-        assert functions[0] == functions[1]
+        body = valid(passes(Spec.parse(plain)).source).body
+        return [ast.dump(each) for each in body if isinstance(each, ast.FunctionDef | ast.ClassDef)]
+
+    expected = functions("other")
+    for name in names:
+        assert functions(name) == expected, name
 
 
 BOTH = [1e-40, 3e38, 1.5, -0.0, 0.1, 1e16, 123456789.125]
