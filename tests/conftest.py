@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from hashlib import sha256
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -27,18 +28,22 @@ def interpret() -> Callable[[str], ModuleType]:
 
 
 @pytest.fixture(scope="session")
-def build(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Callable[[Spec], ModuleType]:
-    """Makes a module of a spec that Numba compiles. Equal ones lie in one folder, whichever process
-    of this run makes them: what was compiled of one, the next finds beside it."""
+def place(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Callable[[str, str], Path]:
+    """Writes a source as NAME.py. Equal ones lie in one folder, whichever process of this run
+    writes them: what Numba compiled of one, the next finds beside it."""
     mine = tmp_path_factory.getbasetemp()
-    modules = (mine if worker_id == "master" else mine.parent) / "modules"
+    folders = (mine if worker_id == "master" else mine.parent) / "modules"
 
-    def built(spec: Spec) -> ModuleType:
-        source = passes(spec).source
-        folder = modules / sha256(source.encode()).hexdigest()
-        return load(write({f"{spec.name}.py": source}, folder)[0])
+    def placed(name: str, source: str) -> Path:
+        return write({f"{name}.py": source}, folders / sha256(source.encode()).hexdigest())[0]
 
-    return built
+    return placed
+
+
+@pytest.fixture(scope="session")
+def build(place: Callable[[str, str], Path]) -> Callable[[Spec], ModuleType]:
+    """Makes a module of a spec that Numba compiles."""
+    return lambda spec: load(place(spec.name, passes(spec).source))
 
 
 @pytest.fixture(scope="session")

@@ -87,13 +87,12 @@ def inputs(spec: Spec, samples: int) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def frozen(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., ModuleType]:
-    """Makes a frozen module; each lies in a folder of its own."""
+def frozen(place: Callable[[str, str], Path]) -> Callable[..., ModuleType]:
+    """Makes a frozen module."""
 
     def made(weights: Trained, name: str | None = None) -> ModuleType:
         name = freeze.module_name(weights, name)
-        folder = tmp_path_factory.mktemp("frozen")
-        return load(freeze.write_frozen(freeze.source(weights, name), name, folder))
+        return load(place(name, freeze.source(weights, name)))
 
     return made
 
@@ -482,7 +481,7 @@ def test_a_copy_works_alone(frozen, tmp_path, name, jit):
     (tmp_path / "alone.py").write_text(ALONE.format(name="copied", cache=jit))
     environment = os.environ | {"PYTHONPATH": "", "NUMBA_DISABLE_JIT": str(int(not jit))}
     wanted = module.predict(x)
-    for _ in range(2):
+    for _ in range(1 + jit):
         run = subprocess.run(
             [*PYTHON, "alone.py"], cwd=tmp_path, env=environment, capture_output=True, text=True
         )
