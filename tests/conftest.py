@@ -7,7 +7,7 @@ from types import ModuleType
 
 import pytest
 
-from symgrad.compiler import passes
+from symgrad.compiler import Compiled, passes
 from symgrad.spec.spec import Spec
 from symgrad.targets.numba.load import load
 from symgrad.targets.write import write
@@ -25,6 +25,14 @@ def interpret() -> Callable[[str], ModuleType]:
     from fuzz.modules import interpreted
 
     return interpreted
+
+
+@pytest.fixture
+def uncompiled(monkeypatch: pytest.MonkeyPatch, interpret: Callable[[str], ModuleType]) -> None:
+    """Modules that symgrad makes for itself are run by Python, for tests of what it does with them:
+    to compile one takes longer than all it is then used for."""
+    made = property(lambda compiled: interpret(compiled.source))
+    monkeypatch.setattr(Compiled, "module", made)
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ Most of it runs the emitted source in plain Python: the source is on trial, not 
 compiles some networks of every kind, and the slow sweep all of them.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,9 @@ import pytest
 
 from symgrad.checking import scalars
 from symgrad.checking.check import check
-from symgrad.compiler import Compiled, passes
+from symgrad.compiler import passes
 from symgrad.spec.spec import ACTIVATIONS, LOSSES, Spec
-from symgrad.targets.numba.emit import emit
+from symgrad.targets.numba.emit import emit, runtime
 from tests.nets import net
 
 HIDDEN = [name for name in ACTIVATIONS if name != "softmax"]
@@ -40,6 +41,14 @@ def assert_gradient(spec: Spec, module: Any, samples: int = 3) -> None:
     assert report.passed, report
 
 
+def in_both_dtypes(*given: Any, **options: Any) -> Iterator[tuple[Spec, str]]:
+    """A network's spec and source with each dtype: the passes before the last know no types."""
+    double, single = (net(*given, **options, dtype=dtype) for dtype in DTYPES)
+    stages = passes(double)
+    yield double, stages.source
+    yield single, emit(single, stages.gradient, stages.schedule, "loss-first")
+
+
 @pytest.fixture
 def only_numbers(monkeypatch):
     """Leaves SymPy on scalars out, which takes most of the time; two oracles remain."""
@@ -49,30 +58,23 @@ def only_numbers(monkeypatch):
 # ---------------------------------------------------------------------- every kind, all oracles
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("activation", HIDDEN)
-def test_every_activation_inside_a_network(interpret, activation, dtype):
-    spec = net([2, 2, 2], [activation, "identity"], dtype=dtype)
-    assert_gradient(spec, interpret(passes(spec).source))
+def test_every_activation_inside_a_network(interpret, activation):
+    for spec, source in in_both_dtypes([2, 2, 2], [activation, "identity"]):
+        assert_gradient(spec, interpret(source))
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(("kind", "last"), SENSIBLE)
-def test_every_loss_after_what_it_is_made_for(interpret, kind, last, dtype):
-    spec = net([2, 3, 2], ["tanh", last], kind=kind, dtype=dtype)
-    assert_gradient(spec, interpret(passes(spec).source))
+def test_every_loss_after_what_it_is_made_for(interpret, kind, last):
+    for spec, source in in_both_dtypes([2, 3, 2], ["tanh", last], kind=kind):
+        assert_gradient(spec, interpret(source))
 
 
 @pytest.mark.parametrize("kind", LOSSES)
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_every_loss_after_every_activation(interpret, only_numbers, activation, kind):
-    double = net([2, 2], [activation], kind=kind)
-    stages = passes(double)
-    assert_gradient(double, interpret(stages.source))
-    # the passes before the last know no types
-    single = net([2, 2], [activation], kind=kind, dtype="float32")
-    source = emit(single, stages.gradient, stages.schedule, "loss-first")
-    assert_gradient(single, interpret(source))
+    for spec, source in in_both_dtypes([2, 2], [activation], kind=kind):
+        assert_gradient(spec, interpret(source))
 
 
 # ------------------------------------------------------------------------------------- options
@@ -89,15 +91,14 @@ OPTIONS = {
 }
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("width", [3, 17], ids=["loops", "products"])
 @pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
-def test_every_option(interpret, only_numbers, options, width, dtype):
+def test_every_option(interpret, only_numbers, options, width):
     """Wide layers take another way, through matrix products."""
-    spec = net([width] * 4, ["silu", "relu", "tanh"], dtype=dtype, **options)
-    compiled = Compiled(spec)
-    assert ("matmul(" in compiled.files["net.py"]) == (width > 3)
-    assert_gradient(spec, interpret(compiled.source))
+    for spec, source in in_both_dtypes([width] * 4, ["silu", "relu", "tanh"], **options):
+        own = source.partition(runtime(below=True).strip("\n"))
+        assert own[1] and ("matmul(" in own[0] + own[2]) == (width > 3)
+        assert_gradient(spec, interpret(source))
 
 
 @pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)

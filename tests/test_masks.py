@@ -156,7 +156,7 @@ def test_networks_hold_no_masked_weights():
 
 @pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor])
 @pytest.mark.filterwarnings("ignore", category=ConvergenceWarning)
-def test_estimators_refuse_them(kind):
+def test_estimators_refuse_them(kind, uncompiled):
     random = np.random.default_rng(0)
     X, y, w = random.normal(size=(30, 2)), np.arange(30) % 2, np.ones(30)
     for solver in ("adam", "lbfgs"):

@@ -18,7 +18,7 @@ def run(*arguments: object):
 
 
 @pytest.fixture
-def here(tmp_path, monkeypatch) -> Path:
+def here(tmp_path, monkeypatch, uncompiled) -> Path:
     """The folder one works in, with two specs and their data."""
     monkeypatch.chdir(tmp_path)
     for spec in (PLANE, RINGS):

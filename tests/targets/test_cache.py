@@ -245,7 +245,7 @@ print(*[sum(each.stats.cache_hits.values()) for each in (mine, frozen._outputs)]
 """
 
 
-@pytest.mark.parametrize("name", ["loops", "products"])
+@pytest.mark.parametrize("name", ["loops", pytest.param("products", marks=pytest.mark.slow)])
 def test_a_frozen_package_can_be_renamed(tmp_path, name):
     """Also under a cached function of a user's that calls it."""
     spec, options = NETWORKS[name]
@@ -280,10 +280,23 @@ DAMAGE = {
 }
 
 
+@pytest.mark.parametrize("first", [0, len(DAMAGE) - len(KEPT)])
+def test_damaged_entries_are_compiled_anew(compiled, first):
+    """Each entry in a way of its own, and between them in all ways."""
+    assert_compiled_anew(*compiled, [*DAMAGE.values()][first : first + len(KEPT)])
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
-def test_a_damaged_entry_is_compiled_anew(compiled, damage):
-    folder, predicted = compiled
-    damaged = {path: damage(path.read_bytes()) for path in entries(folder)}
+def test_entries_damaged_alike_are_compiled_anew(compiled, damage):
+    assert_compiled_anew(*compiled, [damage] * len(KEPT))
+
+
+def assert_compiled_anew(folder, predicted, damages):
+    damaged = {
+        path: damage(path.read_bytes())
+        for path, damage in zip(entries(folder), damages, strict=True)
+    }
     for path, content in damaged.items():
         path.write_bytes(content)
     assert run(folder, "pack.xor") == [[predicted, "0"]]

@@ -151,10 +151,14 @@ def test_a_user_s_compiled_loop_trains_to_the_same_bits(module):
 
 
 @pytest.mark.filterwarnings("error::numba.core.errors.NumbaPerformanceWarning")
-def test_large_batches_on_several_threads_have_the_same_bits(build):
+@pytest.mark.parametrize(
+    "widths",
+    [[4, 3, 4, 4], pytest.param([4, 32, 16, 4], marks=pytest.mark.slow)],
+    ids=["loops", "products"],
+)
+def test_large_batches_on_several_threads_have_the_same_bits(build, widths):
     """Three batches of 1,000 samples, each worth several threads."""
-    spec = trained({"batch": 1000}, nets.net([4, 32, 16, 4], ["tanh", "tanh", "identity"]))
-    module = build(spec)
+    module = build(trained({"batch": 1000}, nets.net(widths, ["tanh", "tanh", "identity"])))
     work = module.train_epoch.work
     assert work.many < 1000
     random = np.random.default_rng(0)
