@@ -45,13 +45,13 @@ import numpy as np
 
 try:
     if __package__:
-        from ._symgrad_c5f7b4e5bc9f1138 import build, fma, local, matmul, matmul_piece, noinline, opaque, sum_rows, view
+        from ._symgrad_da9ab33fcc1e36b2 import build, fma, local, matmul, matmul_piece, noinline, opaque, sum_rows, view
     else:
-        from _symgrad_c5f7b4e5bc9f1138 import build, fma, local, matmul, matmul_piece, noinline, opaque, sum_rows, view
+        from _symgrad_da9ab33fcc1e36b2 import build, fma, local, matmul, matmul_piece, noinline, opaque, sum_rows, view
 except ModuleNotFoundError as error:
-    if error.name not in ("_symgrad_c5f7b4e5bc9f1138", f"{__package__}._symgrad_c5f7b4e5bc9f1138"):
+    if error.name not in ("_symgrad_da9ab33fcc1e36b2", f"{__package__}._symgrad_da9ab33fcc1e36b2"):
         raise
-    raise ImportError("_symgrad_c5f7b4e5bc9f1138.py is missing: copy it along with this file, beside it") from None
+    raise ImportError("_symgrad_da9ab33fcc1e36b2.py is missing: copy it along with this file, beside it") from None
 
 __all__ = [
     "PARAMETERS", "SETTINGS", "SIZE", "SPEC", "STATE", "init", "loss", "loss_and_gradient",
@@ -455,7 +455,7 @@ def train_steps(theta, x, t, order, starts, state, progress, settings):
 # All above is compiled when it is called, and `init`, `pack` and `unpack`, `train_settings` and `train_state` are added.
 build(
     globals(),
-    emitted="d48123c3215f7b44",
+    emitted="986b1f67989662bf",
     inlined=['exp_times', 'exp', 'heaviside', 'log', 'relu'],
     compiled=['_prediction_of_chunk', '_samples_of_leaf', '_sums_of_leaf', '_gradient_at_the_end', '_update'],
 )

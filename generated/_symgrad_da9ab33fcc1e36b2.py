@@ -108,7 +108,7 @@ class Compiler:
 
 def _named(function):
     """The same for a function that is compiled with whatever calls it: of what stands here."""
-    function.__module__, function.__qualname__ = "numba", f"{function.__name__}_e2c9f587163f3de1"
+    function.__module__, function.__qualname__ = "numba", f"{function.__name__}_8d664f24c0d1b20e"
     return function
 
 
@@ -656,15 +656,25 @@ def _multiplied(context, builder, signature, arguments, piece):
     # a column, as one row: vectors run across it
     turned = [{"c": "r", "r": "c"}[kind] for kind in reversed(kinds)]
     flat = _Product(context, builder.module, number, *turned, False)
-    column = builder.and_(
-        builder.icmp_signed("==", n, _SIZE(1)), builder.icmp_signed("==", piece[1], _SIZE(1))
-    )
+    whole = builder.icmp_signed("==", piece[1], _SIZE(1))
+    column = builder.and_(whole, builder.icmp_signed("==", n, _SIZE(1)))
     with builder.if_else(column) as (then, otherwise):
         with then:
             flat.call(builder, right.data, left.data, into.data, n, k, m)
-        with otherwise:
-            product.call(builder, left.data, right.data, into.data, m, k, n, None, piece)
+        with otherwise, builder.if_else(whole) as (then, otherwise):
+            with then:
+                product.call(builder, left.data, right.data, into.data, m, k, n)
+            with otherwise:
+                product.call(builder, left.data, right.data, into.data, m, k, n, None, _rows_of(builder, m, *piece))
     return context.get_dummy_value()
+
+
+def _rows_of(builder, m, piece, pieces):
+    """Where a piece of the result begins and ends, as `_first_row` says."""
+    blocks = builder.sdiv(builder.add(m, _SIZE(7)), _SIZE(8))
+    for each in (piece, builder.add(piece, _SIZE(1))):
+        first = builder.mul(builder.sdiv(builder.mul(blocks, each), pieces), _SIZE(8))
+        yield builder.select(builder.icmp_signed("<", first, m), first, m)
 
 
 class _Product:
@@ -701,10 +711,10 @@ class _Product:
             self._declare(module, name)
             self._write()
 
-    def call(self, builder, a, b, c, m, k, n, row=None, piece=None):
-        """C = A·B, or piece k of n of it, on top of a row or of 0."""
+    def call(self, builder, a, b, c, m, k, n, row=None, rows=None):
+        """C = A·B on top of a row or of 0, or some rows of it, from one on, before another."""
         row = a.type(None) if row is None else row
-        builder.call(self.function, [a, b, c, m, k, n, row, *(piece or (_SIZE(0), _SIZE(1)))])
+        builder.call(self.function, [a, b, c, m, k, n, row, *(rows or (_SIZE(0), m))])
 
     def _declare(self, module, name):
         pointer, size = self.number.as_pointer(), _SIZE
@@ -728,8 +738,7 @@ class _Product:
     def _write(self):
         """Small matrices as they are; panels of large ones, and of those whose rows are columns."""
         builder = self.builder
-        self.a, self.b, self.c, self.m, self.k, self.n, self.row, *piece = self.function.args
-        self.top, self.bottom = self._rows_of(*piece)
+        self.a, self.b, self.c, self.m, self.k, self.n, self.row, self.top, self.bottom = self.function.args
         self.panel = builder.alloca(ir.ArrayType(self.number, self.depth * self.width))
         self.panel.align = 64
         self.panel = builder.bitcast(self.panel, self.number.as_pointer())
@@ -747,14 +756,6 @@ class _Product:
         builder.ret_void()
 
     # Edges
-
-    def _rows_of(self, piece, pieces):
-        """Where a piece of the result begins and ends, as `_first_row` says."""
-        builder = self.builder
-        blocks = builder.sdiv(builder.add(self.m, _SIZE(7)), _SIZE(8))
-        for each in (piece, builder.add(piece, _SIZE(1))):
-            first = builder.mul(builder.sdiv(builder.mul(blocks, each), pieces), _SIZE(8))
-            yield builder.select(builder.icmp_signed("<", first, self.m), first, self.m)
 
     def _columns(self, body):
         """body(n, masks) for tiles from left to right; those of the last columns have one vector, and a mask."""
