@@ -6,6 +6,7 @@ with; the report is made of all those that are there. So sections can be run one
 
 import argparse
 import json
+import os
 import signal
 import sys
 from pathlib import Path
@@ -20,17 +21,19 @@ from benchmarks import (
     growth,
     inside,
     memory,
+    products,
 )
 from benchmarks.crew import Disagreement
 from benchmarks.machine import describe
 from benchmarks.nets import QUICK, ROWS, parse
 from benchmarks.options import Options
-from benchmarks.peers import BY_KEY, PEERS
+from benchmarks.peers import BY_KEY, PEERS, earlier_build
 from benchmarks.report import report
 
 SECTIONS = {
     "gradients": gradients,
     "inside": inside,
+    "products": products,
     "epochs": epochs,
     "estimators": estimators,
     "calls": calls,
@@ -47,6 +50,7 @@ def arguments() -> argparse.Namespace:
         "--rows", help=f"of {', '.join(row.name for row in ROWS)}, or any like them"
     )
     parser.add_argument("--peers", help=f"of {', '.join(BY_KEY)}; symgrad is always there")
+    parser.add_argument("--build", metavar="COMMIT", help="an earlier build of symgrad, beside it")
     parser.add_argument("--sections", help=f"of {', '.join(SECTIONS)}; for parts, gradients")
     parser.add_argument("--dtypes", help="float32, float64 or both, the default")
     parser.add_argument("--quick", action="store_true", help="fewer rows and rounds, float32 only")
@@ -60,7 +64,7 @@ def main() -> int:
     given = arguments()
     # Asked to end, end as by an exception: workers are stopped and their folders removed.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    partial = given.quick or given.check or given.rows or given.peers
+    partial = given.quick or given.check or given.rows or given.peers or given.build
     into = given.into or (Path("build/benchmarks") if partial else HERE / "results")
     into.mkdir(parents=True, exist_ok=True)
     if not given.render:
@@ -103,6 +107,9 @@ def choose(given: argparse.Namespace) -> Options:
             raise SystemExit(f"no peer is called {', '.join(sorted(unknown))}; see --help")
         bounds = [peer.key for peer in PEERS if peer.kind == "bound"]
         chosen["peers"] = ("symgrad", *given.peers.split(","), *bounds)
+    if given.build:
+        os.environ[earlier_build.COMMIT] = earlier_build.known(given.build)
+        chosen["peers"] = (*chosen.get("peers", Options.peers), "build")
     if given.dtypes or given.quick:
         chosen["dtypes"] = tuple((given.dtypes or "float32").split(","))
     return Options(**chosen)

@@ -5,13 +5,15 @@ import json
 import numpy as np
 import pytest
 
-from benchmarks import estimators, gradients, growth, inside, reference, training
+from benchmarks import estimators, gradients, growth, inside, products, reference, training
 from benchmarks.crew import Crew, Disagreement
 from benchmarks.nets import INSIDE, ROWS, Net, Row, numbers, parse
-from benchmarks.peers import PEERS
+from benchmarks.options import Options
+from benchmarks.peers import PEERS, earlier_build
 from benchmarks.report import report
 from benchmarks.table import digits, duration, table, verdict
 from symgrad.spec.spec import Spec
+from tests.paths import ROOT
 
 NETS = [
     Net((3, 4, 2)),
@@ -76,10 +78,15 @@ def test_all_peers_are_given_the_same_numbers():
         assert a.dtype == np.float32 and b.dtype == np.float64 and np.array_equal(a, b)
 
 
-def test_symgrad_and_numpy_agree_with_the_reference():
-    with Crew(["symgrad", "numpy"]) as crew:
+def test_symgrad_and_numpy_agree_with_the_reference(monkeypatch):
+    """And so does what the last commit's compiler emits, where there is one."""
+    keys = ["symgrad", "numpy"]
+    if (ROOT / ".git").exists():
+        monkeypatch.setenv(earlier_build.COMMIT, earlier_build.known("HEAD"))
+        keys.append("build")
+    with Crew(keys) as crew:
         found = crew.measure(ROWS[0], "float32", rounds=0, seconds=0)
-    assert set(found) == {"symgrad", "numpy"}
+    assert [*found] == keys
     for timing in found.values():
         assert timing.reason == "" and timing.median is None
         assert timing.disagreement < reference.TOLERANCE["float32"]
@@ -148,6 +155,20 @@ def test_the_table_of_compiled_loops_on_made_up_results():
     row = made_up({"symgrad": 0.5e-6, "numba": 1e-6, "casadi": 2e-6}, 0.5)
     text = inside.render({"rows": [row], "versions": {}, "missing": {}})
     assert "| 500 ns | 1.00 µs | 2.00 µs | – | 0.500 | reached (at most 0.5) |" in text
+
+
+def test_unknown_builds_are_refused():
+    with pytest.raises(SystemExit, match=r"no commit never in|git, which is not"):
+        earlier_build.known("never")
+
+
+def test_products_are_right_and_told_with_their_share_of_the_peak():
+    assert products.run(Options(dtypes=("float64",), check=True), print)["rows"] == []
+    row = {"kind": "aᵀ·d", "size": [64, 32, 10], "dtype": "float32", "width": 16}
+    row |= {"seconds": 512e-9, "rate": 80e9, "numpy": 20e9}
+    text = products.render({"rows": [row], "peaks": {"float32": 160e9}})
+    line = "| aᵀ·d, 64 × 32 × 10, float32 | 512 ns | 80.0 | 50% | 80% | 20.0 |"
+    assert line in text and "160 GF/s in float32" in text
 
 
 def test_exponents_are_of_the_upper_half():

@@ -60,6 +60,7 @@ _ONE_THREAD = (
 PEERS = [
     Peer("symgrad", "symgrad", "emitted", ("numba",), kind="ours"),
     Peer("symgrad-1", "symgrad, one thread", "emitted", ("numba",), _ONE_THREAD, kind="ours"),
+    Peer("build", "an earlier build", "earlier_build", ("numba", "scipy"), kind="ours"),
     Peer("numpy", "NumPy by hand", "numpy_by_hand", ("numpy",)),
     Peer("numba", "Numba by hand", "numba_by_hand", ("numba", "scipy"), kind="expert"),
     Peer("jax", "JAX jit", "jax_jit", ("jax", "jaxlib"), (("JAX_ENABLE_X64", "1"),)),
