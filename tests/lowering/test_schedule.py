@@ -409,3 +409,22 @@ def test_the_wanted_outputs_are_the_only_ones():
     plan = made(nets.net([2, 3, 1], ["tanh", "identity"], l2=0.5), "predict")
     assert plan.program.outputs == ("y",)
     assert [d.name for d in plan.program.definitions] == ["z1", "a1", "y"]
+
+
+def test_what_is_a_product_changes_no_bit(interpret, monkeypatch):
+    """Limits of the cost model decide about speed alone: over three leaves, in Python, which adds
+    up in loops and products what compiled code does, if without fusing."""
+    results = []
+    for limit in (1, 40, 10**9):
+        monkeypatch.setattr(cost_model, "PRODUCT_FROM", limit)
+        monkeypatch.setattr(cost_model, "PRODUCT_WITHIN", limit)
+        stages = passes(nets.net([6, 7, 3], ["tanh", "softmax"], kind="cross_entropy", l2=0.1))
+        module = interpret(stages.source)
+        random = np.random.default_rng(0)
+        x, t = random.normal(size=(2 * LEAF + 9, 6)), random.random(size=(2 * LEAF + 9, 3))
+        results.append(module.loss_and_gradient(module.init(0), x, t))
+        products = [s for s in stages.schedule["gradient"].blocks if isinstance(s, Product)]
+        assert len(products) == {1: 3, 40: 1, 10**9: 0}[limit]
+    for loss, gradient in results[1:]:
+        assert loss == results[0][0]
+        np.testing.assert_array_equal(gradient, results[0][1])
