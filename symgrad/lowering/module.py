@@ -5,8 +5,10 @@ from dataclasses import dataclass
 
 from symgrad.language.program import Program
 from symgrad.lowering.arithmetic import LEAF
-from symgrad.lowering.drivers import KERNELS, PENALTIES, SHARING, drivers
+from symgrad.lowering.drivers import drivers
+from symgrad.lowering.interface import KERNELS, PENALTIES
 from symgrad.lowering.kernels import Kernels, called_with, kernels
+from symgrad.lowering.leaves import SHARING
 from symgrad.lowering.lower import Layout
 from symgrad.lowering.program import Function, calls
 from symgrad.lowering.schedule import Schedule

@@ -5,7 +5,7 @@ step on each, and the checks before all of it. As in `drivers`, they are the sam
 from collections.abc import Iterator
 from dataclasses import replace
 
-from symgrad.lowering.drivers import (
+from symgrad.lowering.interface import (
     DATA,
     GRADIENT,
     INPUTS,

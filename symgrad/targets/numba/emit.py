@@ -22,7 +22,8 @@ from symgrad.language.functions import SELU_ALPHA, SELU_SCALE
 from symgrad.language.program import Program, name_of, prune
 from symgrad.language.unicode import listing
 from symgrad.lowering import arithmetic
-from symgrad.lowering.drivers import KERNELS, drivers
+from symgrad.lowering.drivers import drivers
+from symgrad.lowering.interface import KERNELS
 from symgrad.lowering.kernels import Kernels
 from symgrad.lowering.module import lower_module
 from symgrad.lowering.schedule import Schedule
