@@ -100,7 +100,7 @@ def here():
 
 
 EVERY = [(path.stem, processor) for path in SPECS for processor in PROCESSORS]
-QUICK = {("digits", "nehalem"), ("xor", "haswell"), ("xor", "one thread")}
+QUICK = {("digits", "nehalem"), ("xor", "haswell")}
 PAIRS = [pair if pair in QUICK else pytest.param(*pair, marks=pytest.mark.slow) for pair in EVERY]
 
 

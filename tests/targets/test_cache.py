@@ -220,7 +220,8 @@ print(E, gradient[0], sum(of.values()))
 """
 
 
-@pytest.mark.parametrize("way", ["one", pytest.param("threads", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("way", ["one", "threads"])
 def test_a_package_with_products_threads_and_epochs_can_be_renamed(tmp_path, way):
     (tmp_path / "pack").mkdir()
     copy_generated("digits", tmp_path / "pack")

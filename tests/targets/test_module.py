@@ -767,6 +767,9 @@ def test_infinity_means_what_it_means_in_numpy(interpret, activation, infinity):
 # ------------------------------------------------------------------------- from compiled code
 
 
+@pytest.mark.parametrize(
+    "case", ["loops", pytest.param("products", marks=pytest.mark.slow)], indirect=True
+)
 def test_calls_from_compiled_code(case):
     predict, loss, into, both, step = (
         case.function(name)

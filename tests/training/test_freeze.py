@@ -470,7 +470,7 @@ for found in (frozen.predict(x), compiled(x)):
 
 
 @pytest.mark.parametrize("jit", [True, False], ids=["compiled", "by Python"])
-@pytest.mark.parametrize("name", ["loops", "products"])
+@pytest.mark.parametrize("name", ["loops", pytest.param("products", marks=pytest.mark.slow)])
 def test_a_copy_works_alone(frozen, tmp_path, name, jit):
     """In another folder, without symgrad; from Numba's cache the second time; and in a debugger."""
     spec, options = NETWORKS[name]
