@@ -19,6 +19,7 @@ from benchmarks.crew import ENVIRONMENT
 from benchmarks.nets import parse
 from benchmarks.options import Options
 from benchmarks.peers import BY_KEY
+from benchmarks.peers import title as title_of
 from benchmarks.table import duration, table, verdict
 
 # row: targets in seconds, cold and warm, from the import of a module (and of Numba) to its gradient
@@ -135,7 +136,7 @@ def render(result: dict) -> str:
             ours.append([row["row"], label, *_cells(found), reached])
         for key in PEERS:
             if key in row:
-                title = BY_KEY[key].title
+                title = title_of(key)
                 cold, warm = row[key]["cold"], row[key]["warm"]
                 theirs.append([row["row"], title, *_cells(cold), *_cells(warm)])
         theirs.append([row["row"], "symgrad", *_cells(row["cold"]), *_cells(row["warm"])])

@@ -7,7 +7,7 @@ from benchmarks import training
 from benchmarks.crew import Crew
 from benchmarks.gradients import DISTURBED
 from benchmarks.options import Options
-from benchmarks.peers import BY_KEY
+from benchmarks.peers import title as title_of
 from benchmarks.table import digits, duration, table, verdict
 
 KEYS = ("symgrad", "jax", "torch")
@@ -64,18 +64,18 @@ def render(result: dict) -> str:
         )
         for key, timing in timings.items():
             if timing["reason"]:
-                notes.append(f"- {BY_KEY[key].title}, {name}: {timing['reason']}")
+                notes.append(f"- {title_of(key)}, {name}: {timing['reason']}")
             if timing["median"]:
                 least, most = map(duration, timing["spread"])
                 off = f"{timing['disagreement']:.0e}"
                 rounds = f"{least} to {most}"
-                details.append([name, BY_KEY[key].title, timing["variant"], rounds, off])
+                details.append([name, title_of(key), timing["variant"], rounds, off])
         if row["others"] > DISTURBED:
             notes.append(
                 f"- **Not to be trusted**: other programs kept more than {DISTURBED:g} of a core"
                 f" busy during {name}"
             )
-    head = ["network × samples", *(BY_KEY[key].title for key in KEYS), "the faster, in symgrad's"]
+    head = ["network × samples", *(title_of(key) for key in KEYS), "the faster, in symgrad's"]
     return (
         "## Training\n\n"
         "Adam from the same weights: all samples in one batch, or shuffled batches of"

@@ -7,6 +7,7 @@ from time import perf_counter
 from benchmarks.crew import Crew
 from benchmarks.options import Options
 from benchmarks.peers import BY_KEY, PEERS
+from benchmarks.peers import title as title_of
 from benchmarks.table import digits, duration, table, verdict
 
 KEYS = [peer.key for peer in PEERS if peer.key != "floor"]
@@ -44,7 +45,7 @@ def line(row: dict) -> str:
     found = summary(row)
     text = f"{row['row']}, {row['dtype']}: symgrad {duration(found['ours'])}"
     if found["fastest"]:
-        text += f", {BY_KEY[found['fastest']].title} {duration(found['times'][found['fastest']])}"
+        text += f", {title_of(found['fastest'])} {duration(found['times'][found['fastest']])}"
     if row["others"] > DISTURBED:
         text += f" (other programs kept {digits(row['others'], 2)} cores busy)"
     return text
@@ -79,7 +80,7 @@ def _against_targets(rows: list[dict]) -> str:
             [
                 row["row"],
                 duration(found["ours"]),
-                f"{BY_KEY[fastest].title}, {duration(found['times'][fastest])}" if fastest else "–",
+                f"{title_of(fastest)}, {duration(found['times'][fastest])}" if fastest else "–",
                 f"{digits(found['ratio'])}×" if found["ratio"] else "–",
                 verdict(found["ratio"], row["target"]),
                 duration(limit),
@@ -100,7 +101,7 @@ def _times(rows: list[dict]) -> str:
             timing = row["timings"].get(key, {})
             cells.append(duration(timing.get("median")))
         lines.append([row["row"], *cells])
-    return table(["time of one call", *(BY_KEY[key].title for key in keys)], lines)
+    return table(["time of one call", *(title_of(key) for key in keys)], lines)
 
 
 def _notes(result: dict) -> str:
@@ -110,7 +111,7 @@ def _notes(result: dict) -> str:
     for row in result["rows"]:
         for key, timing in row["timings"].items():
             if timing["reason"]:
-                title = BY_KEY[key].title
+                title = title_of(key)
                 reasons.setdefault((title, timing["reason"]), []).append(
                     f"{row['row']} {row['dtype']}"
                 )
@@ -119,7 +120,7 @@ def _notes(result: dict) -> str:
                 lines.append(
                     [
                         f"{row['row']}, {row['dtype']}",
-                        BY_KEY[key].title,
+                        title_of(key),
                         timing["variant"],
                         duration(timing["median"]),
                         f"{duration(least)} to {duration(most)}",
@@ -134,7 +135,7 @@ def _notes(result: dict) -> str:
             f"- **Not to be trusted**: other programs kept more than {DISTURBED:g} of a core busy"
             f" during {', '.join(disturbed)}"
         )
-    text += [f"- {BY_KEY[key].title} is missing: {why}" for key, why in result["missing"].items()]
+    text += [f"- {title_of(key)} is missing: {why}" for key, why in result["missing"].items()]
     head = ["row", "who", "variant", "median", "rounds", "off by", "preparing"]
     details = f"<details><summary>All measurements</summary>\n\n{table(head, lines)}\n</details>\n"
     return "\n".join(text) + ("\n\n" if text else "") + details

@@ -8,7 +8,7 @@ import numpy as np
 from benchmarks.crew import Crew
 from benchmarks.nets import Net, Row
 from benchmarks.options import Options
-from benchmarks.peers import BY_KEY
+from benchmarks.peers import title as title_of
 from benchmarks.table import digits, duration, table
 
 KEYS = ("symgrad", "numpy", "jax", "torch")
@@ -55,7 +55,7 @@ def render(result: dict) -> str:
                 each = f" ({duration(time / int(size))} each)" if time and sweep != "width" else ""
                 line.append(duration(time) + each)
                 if point[key]["reason"]:
-                    reasons.append(f"- {BY_KEY[key].title}, {sweep} {size}: {point[key]['reason']}")
+                    reasons.append(f"- {title_of(key)}, {sweep} {size}: {point[key]['reason']}")
             lines.append(line)
         fits = []
         for key in keys:
@@ -63,6 +63,6 @@ def render(result: dict) -> str:
             fit = exponent([s for s, _ in known], [t for _, t in known])
             fits.append("–" if fit is None else digits(fit))
         lines.append([f"grows as {sweep} to the power of (upper half)", *fits])
-        head = [sweep, *(BY_KEY[key].title for key in keys)]
+        head = [sweep, *(title_of(key) for key in keys)]
         parts += [f"By {sweep}: {SWEEPS[sweep][0]}.\n", table(head, lines), *reasons, ""]
     return "\n".join(parts)

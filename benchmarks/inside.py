@@ -6,7 +6,8 @@ from dataclasses import asdict
 from benchmarks.crew import Crew
 from benchmarks.nets import INSIDE
 from benchmarks.options import Options
-from benchmarks.peers import BY_KEY, CALLS
+from benchmarks.peers import CALLS
+from benchmarks.peers import title as title_of
 from benchmarks.table import digits, duration, table, verdict
 
 KEYS = ("symgrad", "numba", "casadi", "wrenfold")
@@ -46,7 +47,7 @@ def render(result: dict) -> str:
         )
         for key, timing in row["timings"].items():
             if timing["reason"]:
-                reasons[f"- {BY_KEY[key].title}, {row['row']}: {timing['reason']}"] = None
+                reasons[f"- {title_of(key)}, {row['row']}: {timing['reason']}"] = None
     titles = ["symgrad", "Numba by hand, plain loops", "CasADi's C", "wrenfold's C++"]
     head = ["one call", *titles, "symgrad / by hand", "target"]
     return (

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from benchmarks.gradients import summary
-from benchmarks.peers import BY_KEY, PEERS
+from benchmarks.peers import PEERS
+from benchmarks.peers import title as title_of
 
 MARKERS = "osD^v<>PX*hd"
 
@@ -32,7 +33,7 @@ def plot(result: dict, file: Path) -> None:
             across, up = zip(*points, strict=True)
             marker = MARKERS[number % len(MARKERS)]
             axes.scatter(
-                across, up, 34, marker=marker, label=BY_KEY[key].title, zorder=3, alpha=0.85
+                across, up, 34, marker=marker, label=title_of(key), zorder=3, alpha=0.85
             )
     targets = [(row["target"], height) for height, row in enumerate(rows) if row["target"]]
     if targets:

@@ -75,3 +75,8 @@ PEERS = [
     Peer("floor", "empty function", "floor", ("numba",), kind="bound"),
 ]
 BY_KEY = {peer.key: peer for peer in PEERS}
+
+
+def title(key: str) -> str:
+    """A peer's title; of one that results of before still have, its key."""
+    return BY_KEY[key].title if key in BY_KEY else key
