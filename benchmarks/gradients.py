@@ -1,12 +1,13 @@
 """gradients: one loss and full gradient, called from Python: the main table."""
 
+import os
 from collections.abc import Callable
 from dataclasses import asdict
 from time import perf_counter
 
 from benchmarks.crew import Crew
 from benchmarks.options import Options
-from benchmarks.peers import BY_KEY, PEERS
+from benchmarks.peers import BY_KEY, PEERS, earlier_build
 from benchmarks.peers import title as title_of
 from benchmarks.table import digits, duration, table, verdict
 
@@ -37,7 +38,10 @@ def run(options: Options, say: Callable[[str], None]) -> dict:
                     }
                 )
                 say(f"  {line(results[-1])}; {perf_counter() - start:.0f} s")
-        return {"rows": results, "versions": crew.versions, "missing": crew.missing}
+        result = {"rows": results, "versions": crew.versions, "missing": crew.missing}
+        if "build" in options.peers:
+            result["build"] = os.environ[earlier_build.COMMIT]
+        return result
 
 
 def line(row: dict) -> str:
@@ -66,7 +70,10 @@ def render(result: dict) -> str:
     parts = ["## Loss and gradient, called from Python\n"]
     for dtype in dict.fromkeys(row["dtype"] for row in result["rows"]):
         rows = [row for row in result["rows"] if row["dtype"] == dtype]
-        parts += [f"### {dtype}\n", _against_targets(rows), _times(rows)]
+        parts += [f"### {dtype}\n", _against_targets(rows)]
+        if "build" in result:
+            parts.append(_against_build(rows, result["build"]))
+        parts.append(_times(rows))
     parts += ["### Notes\n", _notes(result)]
     return "\n".join(parts)
 
@@ -89,6 +96,17 @@ def _against_targets(rows: list[dict]) -> str:
         )
     head = ["network × batch", "symgrad", "fastest peer", "its time, in symgrad's", "target"]
     return table([*head, "products alone", "symgrad, in theirs"], lines)
+
+
+def _against_build(rows: list[dict], commit: str) -> str:
+    lines = []
+    for row in rows:
+        times = summary(row)["times"]
+        ours, before = times.get("symgrad"), times.get("build")
+        ratio = f"{digits(before / ours)}×" if ours and before else "–"
+        lines.append([row["row"], duration(ours), duration(before), ratio])
+    head = ["against an earlier build", "symgrad", commit[:7], "its time, in symgrad's"]
+    return table(head, lines)
 
 
 def _times(rows: list[dict]) -> str:

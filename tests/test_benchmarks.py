@@ -157,6 +157,24 @@ def test_the_table_of_compiled_loops_on_made_up_results():
     assert "| 500 ns | 1.00 µs | 2.00 µs | – | 0.500 | reached (at most 0.5) |" in text
 
 
+def test_an_earlier_build_is_named_and_compared_with_todays():
+    row = made_up({"symgrad": 1e-6, "build": 2.5e-6}, 3)
+    result = {"rows": [row], "versions": {}, "missing": {}}
+    text = gradients.render({**result, "build": "c29f4c2" + 33 * "0"})
+    assert "| against an earlier build | symgrad | c29f4c2 | its time, in symgrad's |" in text
+    assert "| 2-8-1x4 | 1.00 µs | 2.50 µs | 2.50× |" in text
+    assert "against an earlier build" not in gradients.render(result)
+
+
+@pytest.mark.parametrize("wrong", [0.0, np.nan])
+def test_wrong_products_stop_the_run(wrong):
+    def call(left, right, into, row):
+        into[:] = wrong
+
+    with pytest.raises(Disagreement, match=r"d·Wᵀ, \(2, 3, 4\), float64 is off by"):
+        products._measured(call, "d·Wᵀ", (2, 3, 4), "float64", Options(check=True))
+
+
 def test_unknown_builds_are_refused():
     with pytest.raises(SystemExit, match=r"no commit never in|git, which is not"):
         earlier_build.known("never")
