@@ -45,13 +45,13 @@ import numpy as np
 
 try:
     if __package__:
-        from ._symgrad_da9ab33fcc1e36b2 import build, fma, local, matmul, matmul_piece, noinline, opaque, sum_rows, view
+        from ._symgrad_d49a5a13d967e875 import build, fma, local, matmul, matmul_piece, noinline, opaque, sum_rows, view
     else:
-        from _symgrad_da9ab33fcc1e36b2 import build, fma, local, matmul, matmul_piece, noinline, opaque, sum_rows, view
+        from _symgrad_d49a5a13d967e875 import build, fma, local, matmul, matmul_piece, noinline, opaque, sum_rows, view
 except ModuleNotFoundError as error:
-    if error.name not in ("_symgrad_da9ab33fcc1e36b2", f"{__package__}._symgrad_da9ab33fcc1e36b2"):
+    if error.name not in ("_symgrad_d49a5a13d967e875", f"{__package__}._symgrad_d49a5a13d967e875"):
         raise
-    raise ImportError("_symgrad_da9ab33fcc1e36b2.py is missing: copy it along with this file, beside it") from None
+    raise ImportError("_symgrad_d49a5a13d967e875.py is missing: copy it along with this file, beside it") from None
 
 __all__ = [
     "PARAMETERS", "SETTINGS", "SIZE", "SPEC", "STATE", "init", "loss", "loss_and_gradient",
@@ -438,11 +438,12 @@ def step(theta, x, t, rate):
 
 
 def train_epoch(theta, x, t, state, progress, settings):
-    """An epoch: a step for each batch of the samples, in a new random order. Returns the mean of their losses.
+    """An epoch: a step for each batch of the samples, in a new random order. Returns the mean of their
+losses.
 
-    theta, state and progress change in place; see `train_state` and `train_settings`. Each loss is the one
-    before the step. One that is not finite is returned at once: theta is then as it was before that step.
-    All samples in one batch are taken as they lie, without a random order.
+    theta, state and progress change in place; see `train_state` and `train_settings`. Each loss is
+    the one before the step. One that is not finite is returned at once: theta is then as it was
+    before that step. All samples in one batch are taken as they lie, without a random order.
     """
     return _train_epoch(theta, x, t, state, progress, settings)
 
@@ -455,7 +456,7 @@ def train_steps(theta, x, t, order, starts, state, progress, settings):
 # All above is compiled when it is called, and `init`, `pack` and `unpack`, `train_settings` and `train_state` are added.
 build(
     globals(),
-    emitted="986b1f67989662bf",
+    emitted="77b5043c3cac5111",
     inlined=['exp_times', 'exp', 'heaviside', 'log', 'relu'],
     compiled=['_prediction_of_chunk', '_samples_of_leaf', '_sums_of_leaf', '_gradient_at_the_end', '_update'],
 )

@@ -20,6 +20,12 @@ from symgrad.lowering.schedule import Block, Nest, Product, Rows, Schedule, defi
 from symgrad.passes.differentiate import DerivativeGraph, Edge
 from symgrad.spec.spec import Spec
 
+# The passes, and what they come to, by name.
+STAGES = (
+    "expand", "stabilize", "share", "differentiate", "factor", "gradient", "schedule", "update",
+    "source",
+)  # fmt: skip
+
 FORMATS = ("unicode", "latex", "sympy", "json")
 
 
@@ -42,7 +48,9 @@ def view(compiled: Compiled, stage: str = "gradient", format: str = "unicode") -
 def stage_of(compiled: Compiled, stage: str) -> Any:
     """What a pass has made, by the name of its stage; `program` is what all of them come to, and so
     another name for `gradient`."""
-    known = {"spec": compiled.spec, **vars(compiled.stages), "program": compiled.program}
+    stages = compiled.stages
+    known = {"spec": compiled.spec, **{name: getattr(stages, name) for name in STAGES}}
+    known["program"] = compiled.program
     if stage not in known:
         raise SymgradError(f"no stage {stage!r}; there are {', '.join(known)}")
     if known[stage] is None:  # a step of an optimizer, where none is named

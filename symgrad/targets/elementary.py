@@ -82,6 +82,13 @@ CALLS_OF_MANY: dict[str, tuple[str, ...]] = {
 }
 
 
+# What the steps of optimizers need in float64, whatever the network's dtype; angles are bounded
+# there.
+OF_DOUBLES = (
+    "exp_times", "exp", "log", "quarter_turns", "cos", "cos64", "power64", "power64_whole",
+)  # fmt: skip
+
+
 def calls(name: str) -> tuple[str, ...]:
     """The functions that one calls itself."""
     stem, _, terms = name.rpartition("_")

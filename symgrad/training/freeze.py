@@ -24,6 +24,7 @@ from symgrad.language.program import Program, prune
 from symgrad.language.unicode import listing
 from symgrad.lowering import cost_model
 from symgrad.lowering.kernels import kernels
+from symgrad.lowering.layout import parameters
 from symgrad.lowering.schedule import schedule
 from symgrad.passes.expand import expand
 from symgrad.passes.share import share
@@ -36,7 +37,6 @@ from symgrad.targets.numba.emit import (
     elementary_keys,
     in_docstring,
     in_lines,
-    parameters,
     plain,
     public_names,
     render,

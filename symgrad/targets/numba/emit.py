@@ -4,13 +4,13 @@ Templates look like what they produce; what is computed is computed here. The sa
 same bytes, whatever the machine, the folder and the hash seed.
 """
 
+import ast
 import pprint
 import shlex
 import textwrap
 from collections.abc import Iterable, Mapping
 from functools import cache
 from hashlib import sha256
-from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -19,21 +19,26 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, meta
 from symgrad import __version__
 from symgrad.language.count import operations
 from symgrad.language.functions import SELU_ALPHA, SELU_SCALE
-from symgrad.language.program import Program, name_of, prune
+from symgrad.language.program import Program, prune
 from symgrad.language.unicode import listing
 from symgrad.lowering import arithmetic
 from symgrad.lowering.drivers import drivers
 from symgrad.lowering.interface import KERNELS
 from symgrad.lowering.kernels import Kernels
+from symgrad.lowering.layout import parameters
 from symgrad.lowering.module import lower_module
 from symgrad.lowering.schedule import Schedule
 from symgrad.lowering.training import training
 from symgrad.spec.spec import Spec
-from symgrad.targets.elementary import ULP, numbers, with_callees
+from symgrad.targets.elementary import OF_DOUBLES, ULP, numbers, with_callees
 from symgrad.targets.numba.source import generic, source, vocabulary
+from symgrad.targets.numba.templates import templates
+from symgrad.targets.public import public as callable_functions
 
-# Layers that are initialised as He et al. do it; the others as Glorot and Bengio.
-_RELU_LIKE = {"relu", "leaky_relu", "elu", "selu", "gelu", "silu", "mish", "softplus"}
+# The files of symgrad/runtime whose text emitted modules have, those that others need first.
+SHARED = (
+    "given", "kinds", "weights", "going_on", "fma", "products", "python_c", "forks", "calling",
+)  # fmt: skip
 
 _PUBLIC = (
     "PARAMETERS", "SIZE", "SPEC", "init", "loss", "loss_and_gradient", "loss_and_gradient_into",
@@ -63,7 +68,6 @@ def emit(
     option = "" if order == "loss-first" else f" --order {order}"
     option += " --single-file" if single_file else ""
     functions = with_callees(lowered.elementary)
-    data = ["theta", "x", "t", *["w"] * spec.loss.sample_weights, *spec.loss.arguments]
     trained = None
     if lowered.step is not None and spec.training is not None:
         trained = {
@@ -84,7 +88,7 @@ def emit(
         "arithmetic": arithmetic.VERSION,
         "leaf": arithmetic.LEAF,
         "kernel": " and ".join(f"`{part.name}`" for part in lowered.gradient.kernel),
-        "data": ", ".join(data),
+        "callable": callable_functions(spec.normalised(), trained is not None),
         "inputs": spec.inputs,
         "outputs": spec.outputs,
         "size": spec.weights,
@@ -115,17 +119,36 @@ def runtime(below: bool = False) -> str:
         "below": below,
         "handed": dict(KERNELS),
         "leaf": arithmetic.LEAF,
-        "relu_like": plain(sorted(_RELU_LIKE)),
+        "shared": [*map(text_of, SHARED)],
         "drivers": generic(drivers()),
         "epochs": generic(training()),
+        "of_doubles": OF_DOUBLES,
     } | elementary_keys(single=False)
     return render(keys, "runtime.py.jinja")
+
+
+@cache
+def elementary_text(functions: tuple[str, ...], single: bool, bounded: bool = False) -> str:
+    """The source of elementary functions, of float32 or float64."""
+    keys = {"functions": functions, "bounded": bounded} | elementary_keys(single)
+    return render(keys, "elementary.py.jinja")
 
 
 @cache
 def runtime_name() -> str:
     """The name of that file, by its content, without the suffix."""
     return f"_symgrad_{sha256(runtime().encode()).hexdigest()[:16]}"
+
+
+def text_of(name: str) -> str:
+    """What a file of symgrad/runtime has after its docstring and imports."""
+    text = (Path(__file__).parents[2] / "runtime" / f"{name}.py").read_text("utf-8")
+    last = max(
+        node.end_lineno or 0
+        for place, node in enumerate(ast.parse(text).body)
+        if place == 0 or isinstance(node, ast.Import | ast.ImportFrom)
+    )
+    return "\n".join(text.splitlines()[last:]).strip("\n")
 
 
 def public_names(names: Iterable[str]) -> list[str]:
@@ -212,13 +235,6 @@ def _unknown_function(name: str) -> str:
     raise AssertionError(f"templates/functions.py.jinja has no function {name}")
 
 
-def templates() -> Path:
-    """The folder of the templates: in the package once installed, beside it in a checkout."""
-    package = Path(__file__).resolve().parent.parent.parent
-    inside = package / "templates"
-    return inside if inside.is_dir() else package.parent / "templates"
-
-
 def plain(data: object) -> str:
     """Plain data as Python source: quoted and escaped by Python itself."""
     return pprint.pformat(data, sort_dicts=False, width=96, compact=True)
@@ -242,14 +258,3 @@ def in_docstring(text: str) -> str:
         for c in text
     )
     return shown.replace("\\", "\\\\").replace('"', '\\"')
-
-
-def parameters(program: Program) -> dict[str, tuple[int, tuple[int, ...]]]:
-    """Where each weight array lies in theta: {"W1": (offset, shape), …}."""
-    layout = {}
-    offset = 0
-    for weight in program.weights:
-        shape = tuple(map(int, program.shape(weight)))
-        layout[name_of(weight)] = (offset, shape)
-        offset += prod(shape)
-    return layout

@@ -29,8 +29,7 @@ def load(path: str | os.PathLike[str]) -> ModuleType:
         raise SymgradError(f"{file}: no emitted module: {error}") from error
     except OSError as error:
         raise SymgradError(f"{file}: cannot be read: {error.strerror or error}") from error
-    _known(module)
-    return module
+    return known(module)
 
 
 def _load_beside(file: Path) -> None:
@@ -52,10 +51,10 @@ def load_text(source: str, name: str) -> ModuleType:
     module, file = ModuleType(name), f"<{name}>"
     linecache.cache[file] = len(source), None, source.splitlines(keepends=True), file
     exec(compile(source, file, "exec"), module.__dict__)
-    _known(module)
-    return module
+    return known(module)
 
 
-def _known(module: ModuleType) -> None:
-    """By its name, for pickle, unless that means something else already."""
+def known(module: ModuleType) -> ModuleType:
+    """A module that pickle finds by its name, unless that means something else already."""
     sys.modules.setdefault(module.__name__, module)
+    return module

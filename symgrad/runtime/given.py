@@ -1,19 +1,27 @@
-{#- What Python gives: numbers, all of which are there. -#}
-def _masked(value):
-    """Whether a mask says that some of it is missing. Code that takes arrays sees what lies under it."""
+"""given: what Python gives: numbers, all of which are there."""
+
+import numpy as np
+
+
+def is_masked(value):
+    """Whether a mask says that some of it is missing. Code that takes arrays sees what lies under
+    it."""
     if isinstance(value, (list, tuple)):
-        return any(map(_masked, value))
+        return any(map(is_masked, value))
     return isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value)
 
 
-def _whole(name, value):
+def unmasked(name, value):
     """The value, unless some of it is masked; then there is no number that would be right."""
-    if _masked(value):
-        raise ValueError(f"{name} has masked values: give numbers for them, as {name}.filled(…), or leave them out")
+    if is_masked(value):
+        raise ValueError(
+            f"{name} has masked values: give numbers for them, as {name}.filled(…),"
+            " or leave them out"
+        )
     return value
 
 
-def _real(name, value, shape):
+def real_array(name, value, shape):
     """An array-like as an array; refused where it holds no numbers, or some of them are masked."""
     try:
         array = np.asanyarray(value)  # what makes a masked array of itself keeps its mask
@@ -21,5 +29,5 @@ def _real(name, value, shape):
         raise ValueError(f"{name} must be of shape {shape}: {error}") from None
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{name} must hold real numbers, came {array.dtype}")
-    _whole(name, value)
-    return np.asarray(_whole(name, array))
+    unmasked(name, value)
+    return np.asarray(unmasked(name, array))

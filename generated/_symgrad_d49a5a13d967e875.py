@@ -1,0 +1,2860 @@
+"""What the modules beside this file, which symgrad has emitted, have in common: no mathematics.
+
+Views and small arrays for compiled code, matrix products, what is checked before a call, how Python
+enters compiled code without a detour, leaves and threads, epochs of training, and files for code that is
+compiled already. It is named by its content, and the same for every network; copy it along.
+"""
+
+import contextlib
+import ctypes
+import functools
+import hashlib
+import inspect
+import math
+import os
+import pickle
+import secrets
+import stat
+import sys
+import threading
+from collections import namedtuple
+from pathlib import Path
+
+import llvmlite
+import numba as nb
+import numpy as np
+from llvmlite import binding, ir
+from numba.core import cgutils, sigutils
+from numba.core.caching import NullCache
+from numba.core.ccallback import CFunc
+from numba.core.compiler import CompileResult
+from numba.core.serialize import dumps
+from numba.extending import intrinsic, lower_builtin, overload, type_callable
+from numba.misc.appdirs import AppDirs
+from numba.np.arrayobj import make_array, populate_array
+
+
+class Compiler:
+    """Compiles the functions of one module with Numba, and keeps their code in files for it.
+
+    `emitted` is a hash of what the module was emitted as.
+    """
+
+    def __init__(self, namespace, emitted):
+        self.name = namespace["__name__"]
+        file = namespace.get("__file__")  # which a text handed to `exec` has not
+        self.file = None if file is None else Path(file).absolute()
+        # In the names of compiled code: two modules in one process would otherwise share functions of one name.
+        self.content = self._content(emitted)
+
+    def _content(self, emitted):
+        """A hash of what the files were emitted as, and of what they are now, should somebody have changed them."""
+        try:
+            own = Path(__file__).read_bytes() if "__file__" in globals() else b""
+            found = emitted.encode() + self.file.read_bytes() + own
+            return hashlib.sha256(found).hexdigest()[:16]
+        except (OSError, AttributeError):  # in a ZIP file, or a text
+            return emitted
+
+    def named(self, function, name=None):
+        """A function under the name that its compiled code has: of what the module holds, not of where it is.
+
+        Numba imports the module that a function says it is of, to load its code: this one may be
+        called something else by then, and Numba may not.
+        """
+        function.__module__, function.__qualname__ = "numba", f"{name or function.__name__}_{self.content}"
+        return function
+
+    def cached(self, compiler, function, *signature, **options):
+        """A function compiled by Numba, from a file where there is a good one."""
+        compiled = compiler(*signature, error_model="numpy", **options)(self.named(function))
+        compiled._cache = _Cache(self, function)
+        return compiled
+
+    def inlined(self, function):
+        """A function that is inlined where it is called."""
+        return self.cached(nb.njit, function, forceinline=True)
+
+    def inner(self, function):
+        """A function that is compiled with the first that calls it."""
+        return self.cached(nb.njit, function, nogil=True, forceinline=False)  # whatever its caller is
+
+    def threaded(self, function):
+        """The same, with its prange on as many threads as Numba has."""
+        return self.cached(nb.njit, function, nogil=True, parallel=True)
+
+    def written_out(self, function):
+        """A part that is written out where it is called, and so compiled with that alone."""
+        return nb.njit(nogil=True, error_model="numpy", inline="always")(function)
+
+    def folders(self, make):
+        """Where compiled code is kept: where NUMBA_CACHE_DIR says, beside the module, in the user's folder.
+
+        Each that is there, or can be made.
+        """
+        apart = f"{self.file.stem}_{self.content}"
+        user = Path(AppDirs("numba", False).user_cache_dir, apart)
+        places = [Path(nb.config.CACHE_DIR, apart)] if nb.config.CACHE_DIR else []
+        places += [self.file.parent / "__pycache__"]
+        places += [user] if user.is_absolute() else []  # which it is not where there is no home
+        for place in places:
+            with contextlib.suppress(OSError):
+                if make:
+                    place.mkdir(parents=True, exist_ok=True)
+                folder = Path(os.path.realpath(place, strict=True))
+                if place != user or _safe(folder):
+                    yield folder
+
+
+def _named(function):
+    """The same for a function that is compiled with whatever calls it: of what stands here."""
+    function.__module__, function.__qualname__ = "numba", f"{function.__name__}_03b26a6392259c12"
+    return function
+
+
+def _safe(folder):
+    """Whether only this user and the system can put files into a folder: what lies there will run."""
+    if not hasattr(os, "getuid"):  # Windows, where the user's folder is the user's
+        return True
+    trusted = {os.getuid(), 0, os.stat("/").st_uid}
+    for path in (folder, *folder.parents):
+        about = path.stat()
+        private = about.st_gid == about.st_uid  # by convention a group of this user alone
+        others = stat.S_IWOTH | (0 if private else stat.S_IWGRP)
+        sticky = path != folder and about.st_mode & stat.S_ISVTX  # there nobody can move what is another's
+        if about.st_uid not in trusted or (about.st_mode & others and not sticky):
+            return False
+    return True
+
+
+class _Cache(NullCache):
+    """A function's compiled code, in files.
+
+    Each begins with a hash of what it holds and is for; one that does not is as none. Nor does
+    anything fail for want of a file, or of room for one: the function is compiled in this process.
+    """
+
+    def __init__(self, compiler, function):
+        self.compiler, self.name = compiler, function.__name__
+
+    def files(self, signature, codegen, make):
+        """The file for a signature, in each of the folders."""
+        if self.compiler.file is not None:
+            python = sys.implementation.cache_tag, getattr(sys, "abiflags", "")
+            key = hashlib.sha256(repr((str(signature), codegen.magic_tuple(), python)).encode()).hexdigest()
+            for folder in self.compiler.folders(make):
+                yield folder / f"{self.compiler.file.stem}.{self.name}-{key[:16]}.nbc"
+
+    def seal(self, file, code):
+        versions = nb.__version__, llvmlite.__version__, np.__version__
+        return hashlib.sha256(repr((file.name, self.compiler.content, versions)).encode() + code).digest()
+
+    def load_overload(self, signature, target_context):
+        target_context.refresh()
+        for file in self.files(signature, target_context.codegen(), make=False):
+            with contextlib.suppress(OSError):
+                content = file.read_bytes()
+                if content[:32] == self.seal(file, content[32:]):
+                    return CompileResult._rebuild(target_context, *pickle.loads(content[32:]))
+        return None
+
+    def save_overload(self, signature, result):
+        if result.library.has_dynamic_globals:  # addresses, good for this process only
+            return
+        code = dumps(result._reduce())
+        for file in self.files(signature, result.codegen, make=True):
+            aside = file.with_name(f".{secrets.token_hex(8)}.part")
+            with contextlib.suppress(OSError):
+                try:
+                    aside.write_bytes(self.seal(file, code) + code)
+                    os.replace(aside, file)
+                    return
+                finally:
+                    aside.unlink(missing_ok=True)
+
+
+def is_masked(value):
+    """Whether a mask says that some of it is missing. Code that takes arrays sees what lies under
+    it."""
+    if isinstance(value, (list, tuple)):
+        return any(map(is_masked, value))
+    return isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value)
+
+
+def unmasked(name, value):
+    """The value, unless some of it is masked; then there is no number that would be right."""
+    if is_masked(value):
+        raise ValueError(
+            f"{name} has masked values: give numbers for them, as {name}.filled(…),"
+            " or leave them out"
+        )
+    return value
+
+
+def real_array(name, value, shape):
+    """An array-like as an array; refused where it holds no numbers, or some of them are masked."""
+    try:
+        array = np.asanyarray(value)  # what makes a masked array of itself keeps its mask
+    except ValueError as error:
+        raise ValueError(f"{name} must be of shape {shape}: {error}") from None
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"{name} must hold real numbers, came {array.dtype}")
+    unmasked(name, value)
+    return np.asarray(unmasked(name, array))
+
+
+# An argument: the dtype of its numbers, how many axes it has, none for a number, and whether it is
+# written.
+Kind = namedtuple("Kind", "number axes written")
+
+# NumPy's own objects for the dtypes of arguments.
+NATIVE = {name: np.dtype(name) for name in ("float32", "float64", "uint64", "int64")}
+
+# The dtypes of arguments that have not the network's own.
+_OTHERS = {"progress": "uint64", "settings": "float64", "order": "int64", "starts": "int64"}
+
+
+class Facts:
+    """What is known of a network, and of its arguments by name."""
+
+    numbers = ("l1", "l2", "rate")
+    def __init__(self, name, dtype, size, inputs, outputs, state, settings):
+        self.name, self.native, self.dtype = name, NATIVE[dtype], dtype
+        self.size, self.inputs, self.outputs = size, inputs, outputs
+        self.shapes = {
+            "theta": f"({size},)",
+            "x": f"(samples, {inputs})",
+            "t": f"(samples, {outputs})",
+            "w": "(samples,)",
+            "gradient": f"({size},)",
+            "state": f"({state},)",
+            "progress": "(2,)",
+            "order": "(samples to see,)",
+            "starts": "(batches + 1,)",
+            "settings": f"({settings},)",
+        }
+
+    def kind(self, name, written=()):
+        """The kind of an argument; what is not written may be read-only."""
+        if name in self.numbers:
+            return Kind("float64", 0, False)
+        return Kind(
+            _OTHERS.get(name, self.dtype), 2 if name in ("x", "t", "y") else 1, name in written
+        )
+
+    def converted(self, name, value):
+        """An array-like as the array that compiled code takes; refused where it holds no
+        numbers."""
+        if name in self.numbers:
+            if wrong := _no_number(name, value):
+                raise TypeError(wrong)
+            return float(value)
+        array = real_array(name, value, self.shapes[name])
+        if array.ndim != self.kind(name).axes:
+            raise ValueError(f"{name} must be of shape {self.shapes[name]}, came {array.shape}")
+        return _plain(np.require(array, self.native.type, ["C", "A"]), self.native)
+
+    def in_place(self, name, value, kind):
+        """An argument that is used as it is."""
+        if kind.axes == 0:
+            return float(value)
+        return _plain(unmasked(name, value), NATIVE[kind.number])
+
+    def mismatch(self, name, value, kind):
+        """What is wrong with an argument that must be used in place; None if nothing is."""
+        if kind.axes == 0:
+            return _no_number(name, value)
+        native = NATIVE[kind.number]
+        wanted = f"{name} must be a C-contiguous {native} array of shape {self.shapes[name]}"
+        if not isinstance(value, np.ndarray):
+            return f"{wanted}, came {type(value).__name__}"
+        what = [str(value.dtype)]
+        what += [] if value.flags.c_contiguous else ["not C-contiguous"]
+        what += [] if value.flags.aligned else ["not aligned"]
+        what += [] if value.flags.writeable or not kind.written else ["read-only"]
+        if len(what) == 1 and value.dtype == native and value.ndim == kind.axes:
+            return None
+        return f"{wanted}, came one of shape {value.shape}: {', '.join(what)}"
+
+
+def _plain(array, native):
+    """The same memory as an array of no class but NumPy's, with NumPy's own object as its dtype."""
+    return np.asarray(array).view(native)
+
+
+def _no_number(name, value):
+    """What is wrong with an argument that must be a number; None if nothing is."""
+    if isinstance(value, (int, float, np.integer, np.floating)):
+        return None
+    return f"{name} must be a number, came {type(value).__name__}"
+
+
+def left_out(name):
+    """What stands for an argument that a network does not have: no penalty, no weights of
+    samples."""
+    return 0.0 if name in ("l1", "l2") else None
+
+
+# The activations whose layers are initialised as He et al. do it; the others as Glorot and Bengio.
+RELU_LIKE = {"relu", "leaky_relu", "elu", "selu", "gelu", "silu", "mish", "softplus"}
+
+
+class Weights:
+    """All weights as one vector theta, and as arrays by name."""
+
+    def __init__(self, parameters, size, dtype, activations):
+        def init(seed=0):
+            """Random weights: He for relu-like layers, Glorot for others, both uniform; biases are
+            zero.
+
+            He et al. 2015, arXiv:1502.01852; Glorot and Bengio 2010.
+            """
+            random = np.random.default_rng(seed)
+            weights = {name: np.zeros(shape) for name, (_, shape) in parameters.items()}
+            for layer, activation in enumerate(activations, start=1):
+                below, units = parameters[f"W{layer}"][1]
+                fan = below if activation in RELU_LIKE else below + units
+                weights[f"W{layer}"] = random.uniform(-1.0, 1.0, (below, units)) * math.sqrt(
+                    6 / fan
+                )
+            return pack(weights)
+
+        def pack(weights):
+            """The flat vector theta from arrays by name, of the shapes in PARAMETERS."""
+            if set(weights) != set(parameters):
+                raise ValueError(
+                    f"the arrays {', '.join(parameters)} are needed, came {', '.join(weights)}"
+                )
+            theta = np.empty(size, dtype)
+            for name, array in unpack(theta).items():
+                given = real_array(name, weights[name], array.shape)
+                if given.shape != array.shape:
+                    raise ValueError(f"{name} must be of shape {array.shape}, came {given.shape}")
+                array[...] = given
+            return theta
+
+        def unpack(theta):
+            """Views into the flat vector theta, by name."""
+            if np.shape(theta) != (size,):
+                raise ValueError(f"theta must be of shape {(size,)}, came {np.shape(theta)}")
+            views = {}
+            for name, (offset, shape) in parameters.items():
+                views[name] = theta[offset : offset + int(np.prod(shape))].reshape(shape)
+            return views
+
+        self.init, self.pack, self.unpack = init, pack, unpack
+
+
+class GoingOn:
+    """Of `settings` by name, an optimizer's memory of so many numbers, and its dtype."""
+
+    def __init__(self, settings, memory, native):
+        def train_settings(**changes):
+            """The vector `settings` for `train_epoch`: SETTINGS, with these changes."""
+            if unknown := set(changes) - set(settings):
+                names = ", ".join(sorted(unknown))
+                raise TypeError(f"no setting is called {names}; there are {', '.join(settings)}")
+            return np.array([*(settings | changes).values()], np.float64)
+
+        def train_state(seed=0):
+            """What `train_epoch` goes on from, at the start: the optimizer's memory `state`, and
+            `progress`.
+
+            state holds what STATE names, for each weight. progress holds two whole numbers: the
+            state of the random numbers, which begins as the seed, and how many steps have been
+            taken. Both can be stored, and training continued from them: it goes on as if it had
+            not been interrupted.
+            """
+            return np.zeros(memory, native), np.array(
+                [int(seed) & 0xFFFFFFFFFFFFFFFF, 0], np.uint64
+            )
+
+        self.train_settings, self.train_state = train_settings, train_state
+
+
+# What code is made for: LLVM's name of the machine, and what its processor has, as "+fma".
+Processor = namedtuple("Processor", "triple features")
+
+FLOAT, DOUBLE, INT64, INT128 = ir.FloatType(), ir.DoubleType(), ir.IntType(64), ir.IntType(128)
+
+
+def external(module, name, kind):
+    """A function that is not written here, declared once in a module."""
+    return module.globals.get(name) or ir.Function(module, kind, name)
+
+
+def fused(builder, processor, a, b, c):
+    """a·b + c of numbers or vectors of LLVM: the processor's instruction. Where it has none, LLVM
+    would call the C library's function; there it is written out."""
+    single = getattr(a.type, "element", a.type) == FLOAT
+    if "+fma" not in processor.features and processor.triple.startswith(("x86", "i386", "i686")):
+        return _fma_by_doubles(builder, a, b, c) if single else _fma_by_integers(builder, a, b, c)
+    lanes = f"v{a.type.count}" if isinstance(a.type, ir.VectorType) else ""
+    name = f"llvm.fma.{lanes}{'f32' if single else 'f64'}"
+    return builder.call(
+        external(builder.module, name, ir.FunctionType(a.type, [a.type] * 3)), [a, b, c]
+    )
+
+
+def _fma_by_doubles(builder, a, b, c):
+    """Of float32, or vectors of them. The product is exact in float64. A sum that is not becomes
+    the one of the two numbers next to it whose last bit is 1: no tie, so that rounding it again,
+    to float32, is rounding once.
+
+    Boldo and Melquiond, Emulation of FMA and correctly rounded sums, 2008.
+    """
+    narrow = a.type
+    lanes = narrow.count if isinstance(narrow, ir.VectorType) else 0
+    wide, integer = ((ir.VectorType(kind, lanes) if lanes else kind) for kind in (DOUBLE, INT64))
+
+    def constant(kind, value):
+        return ir.Constant(kind, [value] * lanes if lanes else value)
+
+    a, b, c = (builder.fpext(each, wide) for each in (a, b, c))
+    product = builder.fmul(a, b)
+    total = builder.fadd(product, c)
+    part = builder.fsub(total, product)
+    error = builder.fadd(
+        builder.fsub(product, builder.fsub(total, part)), builder.fsub(c, part)
+    )  # Knuth's, exact
+    zero, one = constant(wide, 0.0), constant(integer, 1)
+    bits = builder.bitcast(total, integer)
+    last = builder.and_(bits, one)
+    inexact = builder.fcmp_ordered("!=", error, zero)  # for infinity and NaN the error is NaN
+    even = builder.icmp_unsigned("!=", last, one)
+    inwards = builder.xor(
+        builder.fcmp_ordered("<", error, zero), builder.fcmp_ordered("<", total, zero)
+    )
+    next_bits = builder.add(bits, builder.select(inwards, constant(integer, -1), one))
+    bits = builder.select(builder.and_(inexact, even), next_bits, bits)
+    return builder.fptrunc(builder.bitcast(bits, wide), narrow)
+
+
+def _fma_by_integers(builder, a, b, c):
+    """Of float64: by a function, lane by lane where they are vectors."""
+    function = builder.module.globals.get("symgrad_fma") or _write_fma(builder.module)
+    if not isinstance(a.type, ir.VectorType):
+        return builder.call(function, [a, b, c])
+    result = ir.Constant(a.type, ir.Undefined)
+    for lane in map(ir.IntType(32), range(a.type.count)):
+        numbers = [builder.extract_element(each, lane) for each in (a, b, c)]
+        result = builder.insert_element(result, builder.call(function, numbers), lane)
+    return result
+
+
+def _write_fma(module):
+    """a·b + c of float64 in integers of 128 bits. The product has 106, from a fixed place on, c is
+    brought to its unit, or both to one 64 bits below c's; what falls off leaves a 1 in the last
+    place behind. So has what is rounded at the end, to 53 bits or as many as a number has below
+    the smallest normal one."""
+    function = ir.Function(module, ir.FunctionType(DOUBLE, [DOUBLE] * 3), "symgrad_fma")
+    function.linkage = "linkonce_odr"
+    function.attributes.add("noinline")
+    builder = ir.IRBuilder(function.append_basic_block())
+    add, sub, select, size = builder.add, builder.sub, builder.select, INT64
+    bits = [builder.bitcast(each, size) for each in function.args]
+    exponents = [builder.and_(builder.lshr(each, size(52)), size(2047)) for each in bits]
+    wild = [builder.icmp_unsigned("==", each, size(2047)) for each in exponents]  # infinite or NaN
+
+    def clamped(number, low, high):
+        number = select(builder.icmp_signed("<", number, size(low)), size(low), number)
+        return select(builder.icmp_signed(">", number, size(high)), size(high), number)
+
+    def left(number, places):
+        return builder.shl(number, builder.zext(places, INT128))
+
+    def right(number, places):
+        """Shifted; the last bit is 1 if one that fell off is."""
+        places = builder.zext(places, INT128)
+        rest = builder.lshr(number, places)
+        lost = builder.icmp_unsigned("!=", builder.shl(rest, places), number)
+        return builder.or_(rest, builder.zext(lost, INT128))
+
+    def zeros(number):
+        """Before the first 1."""
+        count = builder.trunc(builder.ctlz(number, ir.IntType(1)(0)), size)
+        return builder.and_(count, size(127))
+
+    def mantissa(each, exponent):
+        first = select(builder.icmp_unsigned("==", exponent, size(0)), size(0), size(2**52))
+        return builder.zext(builder.or_(builder.and_(each, size(2**52 - 1)), first), INT128)
+
+    # Numbers are integers · 2^(exponent - 1075).
+    m_a, m_b, m_c = map(mantissa, bits, exponents)
+    e_a, e_b, e_c = (clamped(each, 1, 2047) for each in exponents)
+    product = builder.mul(m_a, m_b)
+    nothing = builder.icmp_unsigned("==", product, INT128(0))
+    up = clamped(sub(zeros(product), size(22)), 0, 127)
+    product = left(product, up)
+    exponent = sub(sub(add(e_a, e_b), size(1075)), up)
+    apart = sub(e_c, exponent)
+    m_c = right(left(m_c, clamped(apart, 0, 64)), clamped(sub(size(0), apart), 0, 127))
+    down = clamped(sub(apart, size(64)), 0, 2**13)
+    product, exponent = right(product, clamped(down, 0, 127)), add(exponent, down)
+
+    sign = builder.xor(bits[0], bits[1])
+    opposite = builder.icmp_signed("<", builder.xor(sign, bits[2]), size(0))
+    total = select(opposite, sub(product, m_c), add(product, m_c))
+    turned = builder.icmp_signed("<", total, INT128(0))
+    magnitude = select(turned, sub(INT128(0), total), total)
+    up = zeros(magnitude)
+    magnitude = left(magnitude, up)
+    exponent = add(sub(exponent, up), size(75))
+    below = clamped(sub(size(1), exponent), 0, 54)
+    rounded = builder.trunc(right(magnitude, add(below, size(73))), size)  # and two bits more
+    odd = builder.and_(builder.lshr(rounded, size(2)), size(1))
+    rounded = builder.lshr(add(rounded, add(size(1), odd)), size(2))  # to nearest, ties to even
+    exponent = sub(clamped(exponent, 1, 2047), size(1))
+    number, infinity = add(builder.shl(exponent, size(52)), rounded), size(2047 << 52)
+    number = select(builder.icmp_unsigned(">", number, infinity), infinity, number)
+    sign = builder.xor(sign, select(turned, size(-1), size(0)))
+    number = builder.or_(number, builder.and_(sign, size(-(2**63))))
+
+    # Zeros, infinities and NaN follow the rules of · and +; but a finite product is not infinite,
+    # whatever its size.
+    a, b, c = function.args
+    swallowed = builder.and_(wild[2], builder.not_(builder.or_(wild[0], wild[1])))
+    plain = builder.fadd(select(swallowed, c, builder.fmul(a, b)), c)
+    cancelled = builder.icmp_signed("==", total, INT128(0))
+    special = functools.reduce(builder.or_, [*wild, nothing, cancelled])
+    builder.ret(select(special, plain, builder.bitcast(number, DOUBLE)))
+    return function
+
+
+# Of "float32" or "float64"; a and b are "r" for a matrix that lies row by row, "c" for column by
+# column, a "1" for ones; `from_row` is whether the product is on top of a row.
+Form = namedtuple("Form", "number a b from_row")
+
+
+PREFIX = "symgrad_product_"
+
+
+def symbol(form):
+    """What the function of a form is called."""
+    return f"{PREFIX}{form.number}_{form.a}{form.b}{'_from_row' * form.from_row}"
+
+
+def form_of(name):
+    """The form of the function that is called so."""
+    number, kinds, *row = name.removeprefix(PREFIX).split("_", 2)
+    return Form(number, *kinds, bool(row))
+
+
+def declared(module, form):
+    """The function C = row + A·B of a form: of A, B, C, how many rows of A and C, terms of a sum,
+    columns of B and C, the row, and from which row of C on, and before which, to go."""
+    number = FLOAT if form.number == "float32" else DOUBLE
+    kind = ir.FunctionType(
+        ir.VoidType(), [*[number.as_pointer()] * 3, *[INT64] * 3, number.as_pointer(), INT64, INT64]
+    )
+    return external(module, symbol(form), kind)
+
+
+def written(module, processor, form):
+    """The same, written in this module."""
+    function = declared(module, form)
+    if not function.blocks:
+        function.linkage = "linkonce_odr"
+        _Product(module, processor, form)
+    return function
+
+
+def multiply(
+    builder,
+    function_of,
+    number,
+    a,
+    b,
+    into,
+    m,
+    k,
+    n,
+    a_by_columns,
+    b_by_columns,
+    row=None,
+    piece=None,
+):
+    """into = A·B of numbers "float32" or "float64", A of m × k numbers, B of k × n, on top of a
+    row or of 0; or some rows of it, as `piece` says, the number of a piece and how many there are.
+    `function_of` gives the function of a form."""
+
+    def call(form, *arguments, rows):
+        builder.call(function_of(form), [*arguments, *rows])
+
+    kinds = ["c" if by_columns else "r" for by_columns in (a_by_columns, b_by_columns)]
+    nothing = into.type(None)
+    if row is not None:
+        call(Form(number, *kinds, True), a, b, into, m, k, n, row, rows=(INT64(0), m))
+        return
+    form = Form(number, *kinds, False)
+
+    def whole():
+        call(form, a, b, into, m, k, n, nothing, rows=(INT64(0), m))
+
+    def in_one_row():
+        """A column, as one row: vectors run across it."""
+        turned = [{"c": "r", "r": "c"}[kind] for kind in reversed(kinds)]
+        call(Form(number, *turned, False), b, a, into, n, k, m, nothing, rows=(INT64(0), n))
+
+    def some():
+        call(form, a, b, into, m, k, n, nothing, rows=_rows_of(builder, m, *piece))
+
+    def one(count):
+        return builder.icmp_signed("==", count, INT64(1))
+
+    def at_once():
+        if isinstance(n, ir.Constant):
+            (in_one_row if n.constant == 1 else whole)()
+        else:
+            _either(builder, one(n), in_one_row, whole)
+
+    if piece is None:
+        at_once()
+    else:
+        _either(builder, one(piece[1]), at_once, some)
+
+
+def _either(builder, condition, yes, no):
+    with builder.if_else(condition) as (then, otherwise):
+        with then:
+            yes()
+        with otherwise:
+            no()
+
+
+def sum_of_rows(builder, function_of, number, matrix, into, rows, columns):
+    """into = the sum of a matrix's rows: a row of ones times the matrix."""
+    function = function_of(Form(number, "1", "r", False))
+    builder.call(
+        function, [into, matrix, into, INT64(1), rows, columns, into.type(None), INT64(0), INT64(1)]
+    )
+
+
+def _rows_of(builder, m, piece, pieces):
+    """Where a piece of the result begins and ends, as `_first_row` says."""
+    blocks = builder.sdiv(builder.add(m, INT64(7)), INT64(8))
+    for each in (piece, builder.add(piece, INT64(1))):
+        first = builder.mul(builder.sdiv(builder.mul(blocks, each), pieces), INT64(8))
+        yield builder.select(builder.icmp_signed("<", first, m), first, m)
+
+
+class _Product:
+    """Writes the function C = row + A·B as LLVM IR; A of m × k numbers, B of k × n, row by row or
+    column by column, C row by row.
+
+              n, `vectors` vectors of `lanes` numbers
+            ┌───────────────┐
+            │ B             │ k      A tile of C, rows × vectors, lies in registers. For each k a
+            row of └───────────────┘        B is loaded, a number of A spread for each row of the
+            tile, and all
+      k     ┌───────────────┐        of it multiplied and added: rows × vectors instructions for
+    ┌───┐   │ tile of C     │ rows   rows + vectors loads. Vectors run across results, never along
+    a sum. │ A │   └───────────────┘
+    └───┘
+
+    At the right edge tiles have one vector, which is masked, at the lower edge two rows. Where B
+    is large, or lies column by column, a piece of it, `depth` × tile's width, is copied into a
+    panel in L1 that all tiles below it read. What tiles and vectors are depends on the processor;
+    the results do not.
+    """
+
+    depth = 128
+
+    def __init__(self, module, processor, form):
+        self.processor = processor
+        self.number, self.bytes = (FLOAT, 4) if form.number == "float32" else (DOUBLE, 8)
+        self.lanes, self.rows, self.vectors = _tile(processor, self.bytes)
+        self.a_by_columns, self.b_by_columns, self.from_row = (
+            form.a == "c",
+            form.b == "c",
+            form.from_row,
+        )
+        self.of_ones = form.a == "1"
+        self.vector = ir.VectorType(self.number, self.lanes)
+        self.width = self.vectors * self.lanes
+        self.function = declared(module, form)
+        self.function.attributes.add("noinline")
+        self.builder = ir.IRBuilder(self.function.append_basic_block())
+        suffix = f"v{self.lanes}f{8 * self.bytes}"
+        self.mask = ir.VectorType(ir.IntType(1), self.lanes)
+        place, short = self.vector.as_pointer(), ir.IntType(32)
+        kinds = {
+            f"llvm.masked.load.{suffix}.p0": (self.vector, [place, short, self.mask, self.vector]),
+            f"llvm.masked.store.{suffix}.p0": (
+                ir.VoidType(),
+                [self.vector, place, short, self.mask],
+            ),
+        }
+        self.masked_load, self.masked_store = (
+            external(module, name, ir.FunctionType(*kind)) for name, kind in kinds.items()
+        )
+        self._write()
+
+    def _write(self):
+        """Small matrices as they are; panels of large ones, and of those whose rows are columns."""
+        builder = self.builder
+        self.a, self.b, self.c, self.m, self.k, self.n, self.row, self.top, self.bottom = (
+            self.function.args
+        )
+        self.panel = builder.alloca(ir.ArrayType(self.number, self.depth * self.width))
+        self.panel.align = 64
+        self.panel = builder.bitcast(self.panel, self.number.as_pointer())
+        if self.b_by_columns:
+            self._in_panels()
+        else:
+            large = builder.icmp_signed(
+                ">", builder.mul(self.k, self.n), INT64(_LARGE // self.bytes)
+            )
+            rows = builder.sub(self.bottom, self.top)
+            many = builder.icmp_signed(">=", rows, INT64(4 * self.rows))
+            with builder.if_else(builder.and_(large, many)) as (then, otherwise):
+                with then:
+                    self._in_panels()
+                with otherwise:
+                    self._columns(
+                        lambda n, masks: self._all_rows(
+                            n, masks, INT64(0), self.k, self._row_of_b(n)
+                        )
+                    )
+        builder.ret_void()
+
+    # Edges
+
+    def _columns(self, body):
+        """body(n, masks) for tiles from left to right; those of the last columns have one vector,
+        and a mask."""
+        builder = self.builder
+        whole = builder.sub(self.n, INT64(self.width - 1))
+        n, _ = self._loop(
+            INT64(0), whole, self.width, [], lambda n, _: body(n, [None] * self.vectors)
+        )
+        self._loop(
+            n, self.n, self.lanes, [], lambda n, _: body(n, [self._first(builder.sub(self.n, n))])
+        )
+
+    def _all_rows(self, n, masks, first, depth, row_of_b):
+        """Tiles from top to bottom, each with `depth` terms of its sums from `first` on."""
+
+        def tiles(m, end, rows):
+            m, _ = self._loop(
+                m,
+                end,
+                rows,
+                [],
+                lambda m, _: self._tile_of(m, n, rows, masks, first, depth, row_of_b),
+            )
+            return m
+
+        m = tiles(self.top, self.builder.sub(self.bottom, INT64(self.rows - 1)), self.rows)
+        tiles(m, self.bottom, 2)  # the last may be one row twice
+
+    # A tile
+
+    def _tile_of(self, m, n, rows, masks, first, depth, row_of_b):
+        builder = self.builder
+        below = [builder.add(m, INT64(row)) for row in range(rows)]
+        if rows < self.rows:
+            last = builder.sub(self.bottom, INT64(1))
+            below = [
+                builder.select(builder.icmp_signed("<", row, last), row, last) for row in below
+            ]
+        places = []
+        for row in below:
+            begin = builder.add(builder.mul(row, self.n), n)
+            places += [
+                (self._at(self.c, begin, vector * self.lanes), mask)
+                for vector, mask in enumerate(masks)
+            ]
+        sums = self._started(places, n, rows, masks, first)
+        stride = self.m if self.a_by_columns else self.k
+        rows_of_a = [
+            self._at(self.a, row if self.a_by_columns else builder.mul(row, stride))
+            for row in below
+        ]
+
+        def step(k, sums):
+            b = [
+                self._load(self._at(row_of_b(k), None, vector * self.lanes), mask)
+                for vector, mask in enumerate(masks)
+            ]
+            along = builder.add(first, k)
+            along = builder.mul(along, stride) if self.a_by_columns else along
+            result = []
+            for row in range(rows):
+                number = (
+                    self.number(1.0)
+                    if self.of_ones
+                    else builder.load(self._at(rows_of_a[row], along))
+                )
+                spread = self._spread(number)
+                for vector, each in enumerate(b):
+                    result.append(
+                        fused(
+                            builder, self.processor, spread, each, sums[row * len(masks) + vector]
+                        )
+                    )
+            return result
+
+        _, sums = self._loop(INT64(0), depth, 1, sums, step)
+        for (place, mask), value in zip(places, sums, strict=True):
+            self._store(value, place, mask)
+        return []
+
+    def _started(self, places, n, rows, masks, first):
+        """What the sums of a tile start from: what C holds but at the beginning, and there 0 or
+        the row."""
+        builder = self.builder
+        begins = builder.icmp_signed("==", first, INT64(0))
+        fresh, from_c, after = (self.function.append_basic_block() for _ in range(3))
+        builder.cbranch(begins, fresh, from_c)
+        builder.position_at_end(fresh)
+        new = [ir.Constant(self.vector, [0.0] * self.lanes)] * len(places)
+        if self.from_row:
+            row = [
+                self._load(self._at(self.row, n, v * self.lanes), mask)
+                for v, mask in enumerate(masks)
+            ]
+            new = row * rows
+        fresh = builder.block
+        builder.branch(after)
+        builder.position_at_end(from_c)
+        old = [self._load(place, mask) for place, mask in places]
+        from_c = builder.block
+        builder.branch(after)
+        builder.position_at_end(after)
+        sums = []
+        for one, other in zip(new, old, strict=True):
+            value = builder.phi(self.vector)
+            value.add_incoming(one, fresh)
+            value.add_incoming(other, from_c)
+            sums.append(value)
+        return sums
+
+    # B, as it is and in panels
+
+    def _row_of_b(self, n):
+        return lambda k: self._at(self.b, self.builder.add(self.builder.mul(k, self.n), n))
+
+    def _in_panels(self):
+        builder = self.builder
+
+        def piece(n, masks, first):
+            left = builder.sub(self.k, first)
+            depth = builder.select(
+                builder.icmp_signed("<", left, INT64(self.depth)), left, INT64(self.depth)
+            )
+            copy = self._transpose if self.b_by_columns else self._copy
+            copy(n, masks, first, depth)
+
+            def row(k):
+                return self._at(self.panel, builder.mul(k, INT64(self.width)))
+
+            self._all_rows(n, masks, first, depth, row)
+            return []
+
+        none = builder.icmp_signed("==", self.k, INT64(0))
+        end = builder.select(none, INT64(1), self.k)  # a sum of no terms is what it starts from
+
+        def column(n, masks):
+            self._loop(INT64(0), end, self.depth, [], lambda first, _: piece(n, masks, first))
+            return []
+
+        self._columns(column)
+
+    def _copy(self, n, masks, first, depth):
+        builder = self.builder
+
+        def row(k, _):
+            source = self._row_of_b(n)(builder.add(first, k))
+            target = self._at(self.panel, builder.mul(k, INT64(self.width)))
+            for vector, mask in enumerate(masks):
+                value = self._load(self._at(source, None, vector * self.lanes), mask)
+                self._store(value, self._at(target, None, vector * self.lanes))
+            return []
+
+        self._loop(INT64(0), depth, 1, [], row)
+
+    def _transpose(self, n, masks, first, depth):
+        """`lanes` × `lanes` numbers at a time: rows loaded, interleaved until they are columns,
+        and stored."""
+        builder = self.builder
+
+        def square(k, _, vector):
+            inside = self._first(builder.sub(depth, k))
+            rows = []
+            for lane in range(self.lanes):
+                unit = builder.add(n, INT64(vector * self.lanes + lane))
+                place = self._at(
+                    self.b, builder.add(builder.mul(unit, self.k), builder.add(first, k))
+                )
+                there = builder.icmp_signed("<", unit, self.n)
+                none = ir.Constant(self.mask, [0] * self.lanes)
+                rows.append(self._load(place, builder.select(there, inside, none)))
+            half = self.lanes // 2
+            low = [place // 2 + (self.lanes if place % 2 else 0) for place in range(self.lanes)]
+            high = [place + half for place in low]
+            for _ in range(self.lanes.bit_length() - 1):
+                pairs = zip(rows[:half], rows[half:], strict=True)
+                rows = [
+                    self._shuffled(one, other, order)
+                    for one, other in pairs
+                    for order in (low, high)
+                ]
+            for lane, row in enumerate(rows):  # the panel holds a multiple of `lanes` rows
+                offset = builder.mul(builder.add(k, INT64(lane)), INT64(self.width))
+                self._store(row, self._at(self.panel, offset, vector * self.lanes))
+            return []
+
+        for vector in range(len(masks)):
+            self._loop(INT64(0), depth, self.lanes, [], functools.partial(square, vector=vector))
+
+    # Instructions
+
+    def _loop(self, start, end, step, carried, body):
+        """for i in range(start, end, step): carried = body(i, carried). Gives i and carried as
+        they end."""
+        builder, before = self.builder, self.builder.block
+        head, inside, after = (self.function.append_basic_block() for _ in range(3))
+        builder.branch(head)
+        builder.position_at_end(head)
+        i, *values = (builder.phi(each.type) for each in (start, *carried))
+        for value, begin in zip((i, *values), (start, *carried), strict=True):
+            value.add_incoming(begin, before)
+        builder.cbranch(builder.icmp_signed("<", i, end), inside, after)
+        builder.position_at_end(inside)
+        results = body(i, values) or []
+        next_i = builder.add(i, INT64(step))
+        for value, result in zip((i, *values), (next_i, *results), strict=True):
+            value.add_incoming(result, builder.block)
+        builder.branch(head)
+        builder.position_at_end(after)
+        return i, values
+
+    def _at(self, pointer, index=None, more=0):
+        """The address of a number so far behind another."""
+        index = (
+            INT64(more)
+            if index is None
+            else self.builder.add(index, INT64(more))
+            if more
+            else index
+        )
+        return self.builder.gep(pointer, [index])
+
+    def _load(self, place, mask=None):
+        place = self.builder.bitcast(place, self.vector.as_pointer())
+        if mask is None:
+            return self.builder.load(place, align=self.bytes)
+        zero = ir.Constant(self.vector, [0.0] * self.lanes)
+        return self.builder.call(self.masked_load, [place, ir.IntType(32)(self.bytes), mask, zero])
+
+    def _store(self, value, place, mask=None):
+        place = self.builder.bitcast(place, self.vector.as_pointer())
+        if mask is None:
+            self.builder.store(value, place, align=self.bytes)
+        else:
+            self.builder.call(self.masked_store, [value, place, ir.IntType(32)(self.bytes), mask])
+
+    def _spread(self, scalar):
+        """A vector with one number in all its places."""
+        empty = ir.Constant(ir.VectorType(scalar.type, self.lanes), ir.Undefined)
+        one = self.builder.insert_element(empty, scalar, ir.IntType(32)(0))
+        return self._shuffled(one, empty, [0] * self.lanes)
+
+    def _shuffled(self, one, other, order):
+        order = ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), order)
+        return self.builder.shuffle_vector(one, other, order)
+
+    def _first(self, count):
+        """A mask for so many lanes, the first."""
+        lanes = ir.Constant(ir.VectorType(INT64, self.lanes), [*range(self.lanes)])
+        return self.builder.icmp_signed("<", lanes, self._spread(count))
+
+
+# B is copied into panels from so many bytes on.
+_LARGE = 64 * 1024
+
+
+def _tile(processor, size):
+    """The processor's vectors, in numbers of `size` bytes; and how many rows and vectors a tile
+    has, so that its sums, a row of B and a number of A fit into the registers: 32 with AVX-512 and
+    on ARM, else 16."""
+    triple, features = processor
+    if "+avx512f" in features:
+        return 64 // size, 8, 2
+    if triple.startswith(("aarch64", "arm64")):
+        return 16 // size, 8, 2
+    if "+avx" in features:
+        return 32 // size, 6, 2
+    return 16 // size, 4, 2
+
+
+class PyArray(ctypes.Structure):
+    """An array in memory, as NumPy's public C headers have it: PyArrayObject_fields."""
+
+    _fields_ = [
+        ("head", ctypes.c_byte * object.__basicsize__),
+        ("data", ctypes.c_void_p),
+        ("axes", ctypes.c_int),
+        ("shape", ctypes.c_void_p),
+        ("strides", ctypes.c_void_p),
+        ("base", ctypes.c_void_p),
+        ("dtype", ctypes.c_void_p),
+        ("flags", ctypes.c_int),
+    ]
+
+
+TYPE_OFFSET = object.__basicsize__ - ctypes.sizeof(ctypes.c_void_p)  # where an object has its type
+READABLE, WRITABLE = 0x0101, 0x0501  # flags: in C order and aligned; and writable
+FASTCALL = 0x0080 | 0x0002  # of functions that take arguments as a C array, and names of some
+
+
+def as_expected():
+    """Whether this NumPy lays arrays out as `PyArray` says. Else Numba's dispatcher does the
+    calls."""
+    array = np.empty((2, 3))
+    seen = PyArray.from_address(id(array))
+    kind = ctypes.c_void_p.from_address(id(array) + TYPE_OFFSET).value
+    found = kind, seen.data, seen.axes, seen.dtype, seen.flags & WRITABLE
+    return found == (id(np.ndarray), array.ctypes.data, 2, id(array.dtype), WRITABLE)
+
+
+class PyMethodDef(ctypes.Structure):
+    """How Python describes a function of C: PyMethodDef."""
+
+    _fields_ = [
+        ("name", ctypes.c_char_p),
+        ("function", ctypes.c_void_p),
+        ("flags", ctypes.c_int),
+        ("doc", ctypes.c_char_p),
+    ]
+
+
+new_function = ctypes.PYFUNCTYPE(
+    ctypes.py_object, ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p
+)(("PyCFunction_NewEx", ctypes.pythonapi))
+
+
+# Objects that compiled code knows by their addresses.
+for _name, _object in {"ndarray": np.ndarray, "float": float, "None": None, **NATIVE}.items():
+    binding.add_symbol(f"symgrad_{_name}", id(_object))
+
+ADDRESS = ir.IntType(8 * ctypes.sizeof(ctypes.c_void_p))
+
+
+def at(builder, address, offset, kind=ADDRESS):
+    """What lies at an address."""
+    return builder.load(
+        builder.inttoptr(builder.add(address, address.type(offset)), kind.as_pointer())
+    )
+
+
+def is_object(builder, address, name):
+    """Whether an address is that of the object called `name`."""
+    symbol = external(builder.module, f"symgrad_{name}", ir.FunctionType(ir.VoidType(), []))
+    return builder.icmp_unsigned("==", address, builder.ptrtoint(symbol, address.type))
+
+
+def both(builder, one, other):
+    """Whether two conditions hold, the second asked only if the first does."""
+    asked_last = builder.block
+    with builder.if_then(one):
+        second = other()
+        asked = builder.block
+    result = builder.phi(second.type)
+    result.add_incoming(second.type(0), asked_last)
+    result.add_incoming(second, asked)
+    return result
+
+
+def is_array(builder, thing, kind):
+    """Whether an object is an array of this type, in C order, aligned, and writable if that is."""
+    short = ir.IntType(32)
+
+    def fits():
+        wanted = short(WRITABLE if kind.written else READABLE)
+        found = builder.and_(at(builder, thing, PyArray.flags.offset, short), wanted)
+        right = [
+            is_object(builder, at(builder, thing, PyArray.dtype.offset), kind.number),
+            builder.icmp_unsigned(
+                "==", at(builder, thing, PyArray.axes.offset, short), short(kind.axes)
+            ),
+            builder.icmp_unsigned("==", found, wanted),
+        ]
+        return functools.reduce(builder.and_, right)
+
+    return both(builder, is_object(builder, at(builder, thing, TYPE_OFFSET), "ndarray"), fits)
+
+
+def address_and_extents(builder, thing, number, axes):
+    """Where the numbers of an array lie, of a type of LLVM, and how many there are along each
+    axis."""
+    data = at(builder, thing, PyArray.data.offset, number.as_pointer())
+    shape = at(builder, thing, PyArray.shape.offset)
+    return data, [
+        at(builder, shape, axis * ctypes.sizeof(ctypes.c_ssize_t)) for axis in range(axes)
+    ]
+
+
+def _threads_of_a_parent():
+    """Whether this may be the child of a process that has started Numba's threads before the
+    fork."""
+    parent = getattr(sys.modules.get("multiprocessing"), "parent_process", lambda: None)()
+    threads = sys.modules.get("numba.np.ufunc.parallel")
+    return parent is not None and getattr(threads, "_is_initialized", threads is not None)
+
+
+_forked = _threads_of_a_parent()
+
+
+def _in_child():
+    """A process that was forked cannot go on with the threads of the one before it."""
+    global _forked
+    _forked = _forked or "numba.np.ufunc.parallel" in sys.modules
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_in_child)
+
+
+def threads_are_a_parents():
+    """Whether the threads of Numba belong to the process that this one was forked from."""
+    return _forked
+
+
+def several_threads():
+    """Whether Numba has several threads, of a kind that several threads may use at once."""
+    import numba
+
+    return numba.get_num_threads() > 1 and numba.threading_layer() in ("omp", "tbb")
+
+
+def out_of_memory(*arguments):
+    raise MemoryError("no memory for what is computed on the way")
+
+
+class DoesNotFit(Exception):
+    """Arguments are other than compiled code takes them."""
+
+
+def does_not_fit(*arguments, **named):
+    raise DoesNotFit
+
+
+class Compiled(functools.partial):
+    """A function for arrays of exactly the types in its signature, compiled at its first call.
+
+    Call it from Python; or from a function of your own under @njit, or hand it to one as an
+    argument: there it is compiled in and runs without Python, on one thread.
+
+    Python calls a partial object's function without a detour. That function is replaced when the
+    first call has shown what is needed. `work` is what computes: called with all arguments, as they
+    fit, it gives the result; `first` is what the first calls do; `from_python` gives a function of
+    C, which hands arguments that do not fit over to another; `dispatcher` is what compiled code
+    calls; `kinds` are those of the arguments by name. `check` raises what is wrong with arguments.
+    """
+
+    def __new__(cls, body, work, check, facts):
+        self = super().__new__(cls, body)
+        self.body, self.work, self.check, self.facts, self.dispatcher = (
+            body,
+            work,
+            check,
+            facts,
+            None,
+        )
+        self.parameters = inspect.signature(body)
+        self.kinds = {name: work.kinds[name] for name in self.parameters.parameters}
+        functools.update_wrapper(self, body)
+        self.__module__, self.__qualname__ = facts.name, body.__name__
+        self.redirect(self.first)
+        return self
+
+    def redirect(self, function):
+        """Calls go to `function` from now on."""
+        self.__setstate__((function, (), {}, vars(self)))
+
+    def first(self, /, *arguments, **named):
+        return self.work.first(self, arguments, named)
+
+    def fast(self):
+        """The function for arguments that fit."""
+        return self.work.from_python(self.otherwise)
+
+    def otherwise(self, /, *arguments, **named):
+        """A call whatever the arguments are."""
+        complete = self.completed(self.fitting(*arguments, **named))
+        return self.answer(self.work(*complete), complete)
+
+    def completed(self, arguments):
+        """With what is written into, where that is not given."""
+        return tuple(arguments)
+
+    def answer(self, result, complete):
+        """What a call gives."""
+        return result
+
+    def fitting(self, /, *arguments, **named):
+        """The arguments as compiled code takes them; an error says which cannot be taken, and
+        why."""
+        given = self.parameters.bind(*arguments, **named).arguments
+        fitting = dict(zip(given, self.converted(given), strict=True))
+        names = inspect.signature(as_python(self.check)).parameters
+        try:
+            as_python(self.check)(**{name: fitting.get(name, left_out(name)) for name in names})
+        except ValueError as error:
+            raise in_words(error) from None
+        return fitting.values()
+
+    def converted(self, given):
+        """What works in place does not convert: it says what is wrong."""
+        wrong = [
+            self.facts.mismatch(name, value, self.kinds[name]) for name, value in given.items()
+        ]
+        if wrong := [*filter(None, wrong)]:
+            raise TypeError("; ".join(wrong))
+        return [self.facts.in_place(name, value, self.kinds[name]) for name, value in given.items()]
+
+    def compile(self):
+        """The compiled function, a Numba dispatcher that takes this signature and no other."""
+        if self.dispatcher is None:
+            self.dispatcher = self.work.dispatcher(self.body)
+        return self.dispatcher
+
+    @property
+    def _numba_type_(self):
+        from numba import types
+
+        return types.Dispatcher(self.compile())
+
+    def __reduce__(self):
+        return self.__name__
+
+    def __repr__(self):
+        return f"<{self.__module__}.{self.__name__}{self.parameters}>"
+
+    def __get__(self, instance, owner=None):
+        """As an attribute of a class it is what it is everywhere, and no method."""
+        return self
+
+
+class Converting(Compiled):
+    """A compiled function that, called from Python, takes any array-like."""
+
+    def converted(self, given):
+        return [self.facts.converted(name, value) for name, value in given.items()]
+
+
+class Predict(Converting):
+    def completed(self, arguments):
+        theta, x = arguments
+        return theta, x, np.empty((len(x), self.facts.outputs), self.facts.native)
+
+    def answer(self, result, complete):
+        return complete[-1]
+
+    def fast(self):
+        run, empty = self.work.from_python(does_not_fit), np.empty
+        outputs, native = self.facts.outputs, self.facts.native
+
+        def predict(theta, x):
+            try:
+                y = empty((len(x), outputs), native)
+                run(theta, x, y)
+            except (DoesNotFit, TypeError):
+                return self.otherwise(theta, x)
+            return y
+
+        predict.__qualname__ = self.__name__
+        return predict
+
+
+class LossAndGradient(Converting):
+    def completed(self, arguments):
+        return *arguments, np.empty(self.facts.size, self.facts.native)
+
+    def answer(self, result, complete):
+        return result, complete[-1]
+
+    def fast(self):
+        run, empty = self.work.from_python(does_not_fit), np.empty
+        size, native = self.facts.size, self.facts.native
+
+        def loss_and_gradient(theta, x, t):
+            gradient = empty(size, native)
+            try:
+                return run(theta, x, t, gradient), gradient
+            except DoesNotFit:
+                return self.otherwise(theta, x, t)
+
+        def of_more(*arguments, **named):
+            gradient = empty(size, native)
+            try:
+                return run(*arguments, gradient, **named), gradient
+            except DoesNotFit:
+                return self.otherwise(*arguments, **named)
+
+        chosen = loss_and_gradient if len(self.parameters.parameters) == 3 else of_more
+        chosen.__name__ = chosen.__qualname__ = self.__name__
+        return chosen
+
+    def otherwise(self, /, theta, *rest, **named):
+        E, gradient = super().otherwise(theta, *rest, **named)
+        given = np.asarray(theta).dtype
+        if given.kind == "f" and given.itemsize == 8:
+            gradient = gradient.astype(np.float64, copy=False)  # as SciPy's minimisers want it
+        return E, gradient
+
+
+class Epoch(Compiled):
+    """An epoch takes long enough for Python to look at what it is given."""
+
+    def __new__(cls, body, work, check, facts):
+        self = super().__new__(cls, body, work, check, facts)
+        self.given = tuple(
+            NATIVE[kind.number] if kind.axes else float for kind in work.kinds.values()
+        )
+        return self
+
+    def first(self, /, *arguments, **named):
+        try:
+            kinds = tuple(
+                each.dtype if type(each) is np.ndarray else type(each) for each in arguments
+            )
+            if not named and kinds == self.given:
+                return self.work(*arguments)
+        except ValueError as error:
+            raise in_words(error) from None
+        except (
+            TypeError,
+            AttributeError,
+            IndexError,
+        ):  # other types or shapes than compiled code takes
+            pass
+        return self.otherwise(*arguments, **named)
+
+
+def in_words(error):
+    """Compiled code hands over the parts of a message, not the text."""
+    return ValueError(" ".join(map(str, error.args)))
+
+
+def as_python(function):
+    """A function of Numba's as Python runs it."""
+    return getattr(function, "py_func", function)
+
+
+def fma(a, b, c):
+    """a·b + c, rounded once."""
+    return a * b + c
+
+
+@type_callable(fma)
+def _(context):
+    return lambda a, b, c: max(a, b, c, key=lambda kind: kind.bitwidth)
+
+
+@lower_builtin(fma, nb.types.Float, nb.types.Float, nb.types.Float)
+def _(context, builder, signature, arguments):
+    """The numbers as those of the widest type among them."""
+    kind = signature.return_type
+    numbers = (context.cast(builder, *each, kind) for each in zip(arguments, signature.args))
+    return fused(builder, _processor(context), *numbers)
+
+
+def _processor(context):
+    """What Numba compiles for."""
+    triple, _, features = context.codegen().magic_tuple()
+    return Processor(triple, frozenset(features.split(",")))
+
+
+def view(vector, start, shape):
+    """The numbers of `vector` from `start` on as an array of this shape, row by row; no copy.
+
+    None of None, as of a gradient that is not wanted.
+    """
+    return None if vector is None else vector[start : start + int(np.prod(shape))].reshape(shape)
+
+
+def opaque(number):
+    """`number`, unknown to LLVM: a loop that runs so often is vectorised, and not unrolled before."""
+    return number
+
+
+def noinline():
+    """Keeps the function it stands in from being merged into its callers: it has the same bits for all."""
+
+
+def local(size, dtype):
+    """A small array on the stack: it costs no allocation, and LLVM knows that nothing else is there."""
+    return np.empty(size, dtype)
+
+
+def _overlap(one, other):
+    """Whether two arrays have bytes in common."""
+    return np.may_share_memory(one, other)
+
+
+def _part(array, start, end):
+    """Some rows of an array; None of None."""
+    return None if array is None else array[start:end]
+
+
+def _row(array, place):
+    """A row of an array; None of None."""
+    return None if array is None else array[place]
+
+
+def _fresh(array, size):
+    """A new vector of numbers like an array's; None of None."""
+    return None if array is None else np.empty(size, array.dtype)
+
+
+@type_callable(view)
+def _(context):
+    def typer(vector, start, shape):
+        if isinstance(vector, nb.types.Array):
+            return nb.types.Array(vector.dtype, len(shape), "C", readonly=not vector.mutable)
+        return nb.none
+
+    return typer
+
+
+@lower_builtin(view, nb.types.NoneType, nb.types.Integer, nb.types.BaseTuple)
+@lower_builtin(_part, nb.types.NoneType, nb.types.Integer, nb.types.Integer)
+@lower_builtin(_row, nb.types.NoneType, nb.types.Integer)
+@lower_builtin(_fresh, nb.types.NoneType, nb.types.Integer)
+def _(context, builder, signature, arguments):
+    return context.get_dummy_value()
+
+
+@type_callable(_part)
+def _(context):
+    return lambda array, start, end: array
+
+
+@lower_builtin(_part, nb.types.Array, nb.types.Integer, nb.types.Integer)
+def _(context, builder, signature, arguments):
+    @_named
+    def rows(array, start, end):
+        return array[start:end]
+
+    return context.compile_internal(builder, rows, signature, arguments)
+
+
+@type_callable(_row)
+def _(context):
+    def typer(array, place):
+        if isinstance(array, nb.types.Array):
+            return array.copy(ndim=array.ndim - 1)
+        return nb.none
+
+    return typer
+
+
+@lower_builtin(_row, nb.types.Array, nb.types.Integer)
+def _(context, builder, signature, arguments):
+    @_named
+    def row(array, place):
+        return array[place]
+
+    return context.compile_internal(builder, row, signature, arguments)
+
+
+@type_callable(_fresh)
+def _(context):
+    def typer(array, size):
+        return nb.types.Array(array.dtype, 1, "C") if isinstance(array, nb.types.Array) else nb.none
+
+    return typer
+
+
+@lower_builtin(_fresh, nb.types.Array, nb.types.Integer)
+def _(context, builder, signature, arguments):
+    @_named
+    def fresh(array, size):
+        return np.empty(size, array.dtype)
+
+    return context.compile_internal(builder, fresh, signature, arguments)
+
+
+@lower_builtin(view, nb.types.Array, nb.types.Integer, nb.types.BaseTuple)
+def _(context, builder, signature, arguments):
+    vector = make_array(signature.args[0])(context, builder, arguments[0])
+    start = context.cast(builder, arguments[1], signature.args[1], nb.intp)
+    extents = cgutils.unpack_tuple(builder, arguments[2])
+    return _array(context, builder, signature.return_type, builder.gep(vector.data, [start]), extents)
+
+
+@type_callable(opaque)
+def _(context):
+    return lambda number: nb.intp
+
+
+@lower_builtin(opaque, nb.types.Integer)
+def _(context, builder, signature, arguments):
+    number = context.cast(builder, arguments[0], signature.args[0], nb.intp)
+    return builder.asm(ir.FunctionType(number.type, [number.type]), "", "=r,0", [number], True)
+
+
+@type_callable(noinline)
+def _(context):
+    return lambda: nb.void
+
+
+@lower_builtin(noinline)
+def _(context, builder, signature, arguments):
+    builder.function.attributes.add("noinline")
+    return context.get_dummy_value()
+
+
+@type_callable(local)
+def _(context):
+    def typer(size, dtype):
+        return nb.types.Array(dtype.dtype, 1, "C") if isinstance(size, nb.types.IntegerLiteral) else None
+
+    return typer
+
+
+@lower_builtin(local, nb.types.IntegerLiteral, nb.types.NumberClass)
+def _(context, builder, signature, arguments):
+    size, number = signature.args[0].literal_value, context.get_data_type(signature.return_type.dtype)
+    memory = cgutils.alloca_once(builder, ir.ArrayType(number, size))
+    memory.align = 64
+    data = builder.bitcast(memory, number.as_pointer())
+    return _array(context, builder, signature.return_type, data, [context.get_constant(nb.intp, size)])
+
+
+@type_callable(_overlap)
+def _(context):
+    return lambda one, other: nb.boolean
+
+
+@lower_builtin(_overlap, nb.types.Array, nb.types.Array)
+def _(context, builder, signature, arguments):
+    def ends(place):
+        array = make_array(signature.args[place])(context, builder, arguments[place])
+        start = builder.ptrtoint(array.data, array.nitems.type)
+        return start, builder.add(start, builder.mul(array.nitems, array.itemsize))
+
+    (start, end), (other_start, other_end) = ends(0), ends(1)
+    before = builder.icmp_unsigned("<", start, other_end)
+    return builder.and_(before, builder.icmp_unsigned("<", other_start, end))
+
+
+def _array(context, builder, kind, data, extents):
+    """An array of this type, data and extents, row by row."""
+    array = make_array(kind)(context, builder)
+    number = context.get_data_type(kind.dtype)
+    size = context.get_constant(nb.intp, context.get_abi_sizeof(number))
+    strides = [size]
+    for extent in reversed(extents[1:]):
+        strides.insert(0, builder.mul(strides[0], extent))
+    populate_array(array, data, extents, strides, size, None)
+    return array._getvalue()
+
+
+def _adapted(function, names, written=()):
+    """A function of arguments with these names, in this order: each parameter of `function` is the
+    argument that has its name, or what stands for it where there is none. A kernel's `xs` are the
+    x of all. What it does not write, results and `written`, is read-only for it: so one compilation
+    serves all who call it."""
+    own = inspect.signature(as_python(function)).parameters
+    own = [name if name in names else name.removesuffix("s") for name in own]
+    places = [names.index(name) if name in names else None for name in own]
+    changed = {"y", "gradient", "scratch", *written}
+
+    def taken(known, absent):
+        return [absent(name) if place is None else known[place] for name, place in zip(own, places, strict=True)]
+
+    def call(*known):
+        return function(*taken(known, left_out))
+
+    def resolved(context, kinds):
+        kinds = taken(kinds, lambda name: nb.typeof(left_out(name)))
+        kinds = [kind if name in changed else _read_only(kind) for name, kind in zip(own, kinds, strict=True)]
+        return nb.types.Dispatcher(function).get_call_type(context, kinds, {})
+
+    @type_callable(call)
+    def _(context):
+        def typer(*kinds):
+            return resolved(context, kinds).return_type
+
+        order = inspect.Parameter.POSITIONAL_OR_KEYWORD
+        typer.__signature__ = inspect.Signature([inspect.Parameter(name, order) for name in names])
+        return typer
+
+    @lower_builtin(call, nb.types.VarArg(nb.types.Any))
+    def _(context, builder, signature, arguments):
+        called = resolved(context.typing_context, signature.args)
+        compiled = context.get_function(nb.types.Dispatcher(function), called)
+        values = []
+        for name, place, kind in zip(own, places, called.args, strict=True):
+            if place is None:
+                values.append(context.get_constant_generic(builder, kind, left_out(name)))
+            else:
+                values.append(context.cast(builder, arguments[place], signature.args[place], kind))
+        return compiled(builder, values)
+
+    return call
+
+
+def _read_only(kind):
+    return kind.copy(readonly=True) if isinstance(kind, nb.types.Array) else kind
+
+
+def matmul(left, right, into, row=None):
+    """into = left·right, on top of a row for each of its rows, or of 0.
+
+    Each number of the result is one chain of fma along the sum, in order, from its start: the same bits,
+    whatever the processor and however the work is cut.
+    """
+    into[...] = 0 if row is None else row
+    for k in range(left.shape[1]):
+        into += left[:, k : k + 1] * right[k]
+
+
+def matmul_piece(left, right, into, piece, pieces):
+    """The same on top of 0, of some rows of the result: all pieces have all of them."""
+    first, last = (_first_row(len(into), each, pieces) for each in (piece, piece + 1))
+    matmul(left[first:last], right, into[first:last])
+
+
+def sum_rows(matrix, into):
+    """into = the sum of the matrix's rows, from the first to the last."""
+    into[...] = 0
+    for row in matrix:
+        into += row
+
+
+def _first_row(rows, piece, pieces):
+    """Where a piece begins: all but the last have a multiple of 8 rows, as tiles like it."""
+    return min(-(-rows // 8) * piece // pieces * 8, rows)
+
+
+def _of_matrices(left, right, into):
+    """Whether matrices lie row by row or column by column, the result row by row: no others are known here."""
+    arrays = isinstance(left, nb.types.Array) and isinstance(right, nb.types.Array) and isinstance(into, nb.types.Array)
+    return arrays and left.layout in "CF" and right.layout in "CF" and into.layout == "C"
+
+
+@type_callable(matmul)
+def _(context):
+    return lambda left, right, into, row=None: nb.void if _of_matrices(left, right, into) else None
+
+
+@type_callable(matmul_piece)
+def _(context):
+    return lambda left, right, into, piece, pieces: nb.void if _of_matrices(left, right, into) else None
+
+
+@type_callable(sum_rows)
+def _(context):
+    return lambda matrix, into: nb.void if matrix.layout == "C" and into.layout == "C" else None
+
+
+@lower_builtin(matmul, nb.types.Array, nb.types.Array, nb.types.Array)
+@lower_builtin(matmul, nb.types.Array, nb.types.Array, nb.types.Array, nb.types.Array)
+def _(context, builder, signature, arguments):
+    return _multiplied(context, builder, signature, arguments, None)
+
+
+@lower_builtin(matmul_piece, nb.types.Array, nb.types.Array, nb.types.Array, nb.types.Integer, nb.types.Integer)
+def _(context, builder, signature, arguments):
+    pieces = [
+        context.cast(builder, value, kind, nb.intp)
+        for kind, value in zip(signature.args[3:], arguments[3:], strict=True)
+    ]
+    return _multiplied(context, builder, signature, arguments[:3], pieces)
+
+
+@lower_builtin(sum_rows, nb.types.Array, nb.types.Array)
+def _(context, builder, signature, arguments):
+    matrix, into = _matrices(context, builder, signature, arguments)
+    extents = cgutils.unpack_tuple(builder, matrix.shape)
+    number = signature.args[1].dtype.name
+    sum_of_rows(builder, _forms(context, builder), number, matrix.data, into.data, *extents)
+    return context.get_dummy_value()
+
+
+def _matrices(context, builder, signature, arguments):
+    return [make_array(kind)(context, builder, value) for kind, value in zip(signature.args, arguments, strict=False)]
+
+
+def _forms(context, builder):
+    return functools.partial(written, builder.module, _processor(context))
+
+
+def _multiplied(context, builder, signature, arguments, piece):
+    """A call of a function that is written once for each form of product."""
+    left, right, into, *row = _matrices(context, builder, signature, arguments)
+    (m, k), (_, n) = (cgutils.unpack_tuple(builder, each.shape) for each in (left, right))
+    by_columns = [kind.layout == "F" for kind in signature.args[:2]]
+    multiply(
+        builder, _forms(context, builder), signature.args[2].dtype.name,
+        left.data, right.data, into.data, m, k, n, *by_columns, row[0].data if row else None, piece,
+    )  # fmt: skip
+    return context.get_dummy_value()
+
+
+# Whether compiled code may read arrays where Python has them.
+_LAYOUT_KNOWN = sys.implementation.name == "cpython" and not nb.config.DISABLE_JIT and as_expected()
+
+# Python's C interface. Objects are addresses here.
+_release = nb.types.ExternalFunction("PyEval_SaveThread", nb.intp())
+_resume = nb.types.ExternalFunction("PyEval_RestoreThread", nb.void(nb.intp))
+_float = nb.types.ExternalFunction("PyFloat_FromDouble", nb.intp(nb.float64))
+_item = nb.types.ExternalFunction("PyTuple_GetItem", nb.intp(nb.intp, nb.intp))
+_call = nb.types.ExternalFunction("PyObject_Vectorcall", nb.intp(nb.intp, nb.intp, nb.intp, nb.intp))
+
+# What the functions for a call from Python are given; `predict` writes its y where others have t.
+_GIVEN = ("theta", "x", "t", "w", "l1", "l2", "gradient", "rate")
+
+
+def _arguments(kinds):
+    """How compiled code asks whether what Python gives are arrays and floats of these kinds, by name,
+    and takes them as such: all of _GIVEN, and what stands for those that are not among them."""
+    places = {"t" if name == "y" else name: place for place, name in enumerate(kinds)}
+    absent = {name: left_out(name) for name in _GIVEN if name not in places}
+    known = dict(zip(places, kinds.values(), strict=True))
+    types = [nb.typeof(absent[name]) if name in absent else _numba_type(known[name]) for name in _GIVEN]
+    taken = nb.types.Tuple(types)
+
+    def thing(builder, arguments, place):
+        return at(builder, arguments, place * ctypes.sizeof(ctypes.c_void_p))
+
+    @intrinsic
+    def fit(typing, arguments):
+        def generate(context, builder, signature, values):
+            result = cgutils.true_bit
+            for place, kind in enumerate(kinds.values()):
+                each = thing(builder, values[0], place)
+                if kind.axes:
+                    result = both(builder, result, functools.partial(is_array, builder, each, kind))
+                else:
+                    result = builder.and_(result, is_object(builder, at(builder, each, TYPE_OFFSET), "float"))
+            return result
+
+        return nb.boolean(arguments), generate
+
+    @intrinsic
+    def take(typing, arguments):
+        def generate(context, builder, signature, values):
+            found = []
+            for name, kind in zip(_GIVEN, types, strict=True):
+                each = None if name in absent else thing(builder, values[0], places[name])
+                if each is None:
+                    found.append(context.get_constant_generic(builder, kind, absent[name]))
+                elif isinstance(kind, nb.types.Array):
+                    found.append(_array(context, builder, kind, *address_and_extents(
+                        builder, each, context.get_data_type(kind.dtype), kind.ndim
+                    )))  # fmt: skip
+                else:
+                    found.append(at(builder, each, object.__basicsize__, ir.DoubleType()))
+            return context.make_tuple(builder, taken, found)
+
+        return taken(arguments), generate
+
+    return fit, take
+
+
+def _entry(name, kinds, many, fits, driver):
+    """The function `name` as C calls it for Python, which compiled code runs without any of Python.
+
+    `python` are two functions of Python's: for arguments that do not fit, and for `many` samples
+    or more. `fits` and `driver` take arguments of these types, which are by name.
+    """
+    expected = len(kinds)
+    fit, take = _arguments(kinds)
+
+    def enter(python, arguments, count, names):
+        if count != expected or names != 0 or not fit(arguments):
+            return _call(_item(python, 0), arguments, count, names)
+        theta, x, t, w, l1, l2, gradient, rate = take(arguments)
+        if not fits(theta, x, t, w, l1, l2, gradient):
+            return _call(_item(python, 0), arguments, count, names)
+        if x.shape[0] >= many:
+            return _call(_item(python, 1), arguments, count, names)
+        thread = _release()
+        done, E = False, 0.0
+        try:
+            E = driver(theta, x, t, w, l1, l2, gradient, rate)
+            done = True
+        except Exception:  # out of memory, which is for Python to say
+            pass
+        _resume(thread)
+        return _float(E) if done else _call(_item(python, 0), arguments, count, names)
+
+    enter.__name__ = f"_enter_{name}"
+    return enter
+
+
+def _compiled(dispatcher, signature):
+    """A function that is compiled for arguments of just these types, now."""
+    if nb.config.DISABLE_JIT:  # as debuggers like it: Python runs all of it
+        return np.errstate(over="ignore")(dispatcher)
+    dispatcher.compile(signature)
+    dispatcher.disable_compile()
+    return dispatcher
+
+
+def _numba_type(kind):
+    """Numba's type of an argument; what is not written may be read-only."""
+    number = nb.from_dtype(NATIVE[kind.number])
+    return nb.types.Array(number, kind.axes, "C", readonly=not kind.written) if kind.axes else number
+
+
+def _callback(signature, **options):
+    """A compiler of functions that C can call; unlike Numba's decorator it waits to be told to begin."""
+    return lambda function: CFunc(function, sigutils.normalize_signature(signature), {}, options)
+
+
+class Implementation:
+    """What a function does for arguments that fit: compiled when first needed, for each way of calling it.
+
+    `entries` has a function of C for fewer samples than each of its keys; the one for few is compiled
+    faster than that for more. From `many` samples on it runs on several threads, with the same result to
+    the bit: after a few such calls, because code for threads takes seconds to compile.
+    """
+
+    calls_until_threads = 20
+
+    def __init__(self, compiler, kinds, many, in_turn, on_threads, entries=(), batches=None):
+        self.compiler, self.kinds, self.many = compiler, kinds, many
+        self.names, self.signature = [*kinds], tuple(map(_numba_type, kinds.values()))
+        self.in_turn, self.on_threads, self.batches = in_turn, on_threads, batches
+        self.entries, self.few = dict(entries), min(entries, default=0)
+        self.lock, self.kept = threading.RLock(), []  # several threads may make the first call
+        self.methods = {}
+        self.small = self.larger = self.whole = self.threaded = None
+
+    def __call__(self, *arguments):
+        if len(arguments[1]) >= self.few or not _LAYOUT_KNOWN:
+            return self.more(*arguments)
+        if self.small is None:
+            self.small = self.from_python(out_of_memory)
+        return self.small(*arguments)
+
+    def first(self, function, arguments, named):
+        """Calls until one has few samples: what is compiled for that one takes those that follow.
+
+        Numba's dispatcher may overlook another order of bytes, so that dtypes are compared before.
+        """
+        try:
+            kinds = [*function.kinds.values()]
+            many = len(arguments[1]) >= self.few and len(arguments) == len(kinds)
+            given = [array for array, kind in zip(arguments, kinds) if kind.axes] if many else []
+            if many and all(type(array) is np.ndarray and array.dtype is function.facts.native for array in given):
+                complete = function.completed(arguments)
+                if self.larger is not None:  # for the second time: it will not be the last
+                    function.redirect(function.fast())
+                return function.answer(self.more(*complete), complete)
+        except ValueError as error:
+            raise in_words(error) from None
+        except (TypeError, AttributeError, IndexError):  # other types than in the signature
+            pass
+        result = function.otherwise(*arguments, **named)
+        if self.few in self.methods:
+            function.redirect(function.fast())
+        return result
+
+    def dispatcher(self, body):
+        """What compiled code calls."""
+        names = inspect.signature(body).parameters
+        return _compiled(self.compiler.inner(body), self.signature[: len(names)])
+
+    def from_python(self, otherwise):
+        """A function of C for few samples; what does not fit goes to `otherwise`."""
+        return self.function_of_c(self.few, otherwise, self.more)
+
+    def function_of_c(self, limit, otherwise, more):
+        """One of the entries; so many samples or more go to another function."""
+        with self.lock:  # Python keeps the address of the method, so that there must be but one
+            if limit not in self.methods:
+                kind = nb.intp(nb.intp, nb.intp, nb.intp, nb.intp)
+                entry = self.entries[limit]()
+                compiled = self.compiler.cached(_callback, entry, kind)
+                compiled.compile()
+                method = PyMethodDef(entry.__name__.encode(), compiled.address, FASTCALL, None)
+                self.methods[limit] = method, compiled
+        python = otherwise, more
+        self.kept.append(python)  # C code reads it until its call ends
+        return new_function(ctypes.addressof(self.methods[limit][0]), python, None)
+
+    def more(self, *arguments):
+        """For samples that are not few."""
+        if len(self.entries) < 2 or not _LAYOUT_KNOWN:
+            return self.large(*arguments)
+        if self.larger is None:
+            self.larger = self.function_of_c(max(self.entries), self.in_words_of_numba, self.large)
+        return self.larger(*arguments)
+
+    def in_words_of_numba(self, *arguments):
+        """By way of Numba's dispatcher, which says what is wrong with arguments."""
+        return self.compile()(*arguments)
+
+    def large(self, *arguments):
+        """On several threads, where there are many samples and several threads."""
+        if len(arguments[1]) >= self.many and not threads_are_a_parents() and several_threads():
+            with self.lock:
+                if self.threaded is None:
+                    self.calls_until_threads -= 1
+                    if self.calls_until_threads <= 0:
+                        self.threaded = self.specialized(self.on_threads)
+            if self.threaded is not None:
+                return self.threaded(*arguments)
+        return self.compile()(*arguments)
+
+    def compile(self):
+        """On one thread, however many samples."""
+        with self.lock:
+            if self.whole is None:
+                self.whole = self.specialized(self.in_turn)
+        return self.whole
+
+    def specialized(self, driver):
+        """A driver, compiled for the arguments of this network and no others."""
+        parallel = getattr(driver, "targetoptions", {}).get("parallel")  # else what it calls may be
+        dispatcher = (self.compiler.threaded if parallel else self.compiler.inner)(as_python(driver))
+        parameters = inspect.signature(as_python(dispatcher)).parameters
+        if [*parameters] == self.names:
+            return _compiled(dispatcher, self.signature)
+        known = dict(zip(self.names, self.signature, strict=True))
+        absent = {name: left_out(name) for name in parameters if name not in known}
+        _compiled(dispatcher, tuple(known.get(name) or nb.typeof(absent[name]) for name in parameters))
+        places = [self.names.index(name) if name in known else None for name in parameters]
+        pairs = [(place, absent.get(name)) for name, place in zip(parameters, places, strict=True)]
+        return lambda *given: dispatcher(*[value if place is None else given[place] for place, value in pairs])
+
+
+class EpochImplementation(Implementation):
+    """The same for an epoch, which is many steps in one call: its batches are what runs on threads."""
+
+    def __call__(self, *arguments):
+        samples, batches = self.extent(arguments)
+        if samples < batches * self.many:
+            return self.compile()(*arguments)
+        if self.threaded is None:
+            self.calls_until_threads -= batches - 1
+        return self.large(*arguments)
+
+    def extent(self, arguments):
+        """How many samples there are to see, and in how many batches."""
+        given = dict(zip(self.names, arguments, strict=True))
+        if "order" in given:
+            return len(given["order"]), max(len(given["starts"]) - 1, 1)
+        return len(given["x"]), self.batches(len(given["x"]), given["settings"])
+
+
+# What drivers hand to a network's own functions, which take what they need of it.
+_HANDED = {
+    "_totals": ["x", "t", "w"],
+    "_prediction_of_chunk": ["theta", "x", "y", "scratch"],
+    "_samples_of_leaf": ["theta", "x", "t", "w", "l1", "l2", "N", "w_total", "gradient", "scratch", "first", "last"],
+    "_sums_of_leaf": ["theta", "x", "t", "w", "l1", "l2", "N", "w_total", "gradient", "scratch", "piece", "pieces"],
+    "_gradient_of_leaf": ["theta", "x", "t", "w", "l1", "l2", "N", "w_total", "gradient", "scratch"],
+    "_gradient_at_the_end": ["theta", "l1", "l2", "N", "w_total", "gradient", "E_sum"],
+}
+
+
+# How many samples are summed one after the other; these sums are added in a binary tree.
+LEAF = 128
+
+
+def _drivers(compiler, F, own, SIZE, INPUTS, OUTPUTS, PREDICTION_SCRATCH, GRADIENT_SCRATCH):
+    """The functions that check what is given, cut samples into leaves, and add up what comes of these.
+
+    F is the network's dtype, `own` has its functions by name.
+    """
+    inner, inlined = compiler.inner, compiler.inlined
+    threaded, written_out = compiler.threaded, compiler.written_out
+    WEIGHTED, SHARED = "_totals" in own, "_sums_of_leaf" in own
+    _totals, _prediction_of_chunk, _samples_of_leaf, _sums_of_leaf, _gradient_of_leaf, _gradient_at_the_end = (
+        _adapted(own[name], names) if name in own else None for name, names in _HANDED.items()
+    )
+
+    theta_must = f"theta must be of shape ({SIZE},), came one of length"
+    x_must = f"x must be of shape (samples, {INPUTS}), came one of width"
+    t_must = f"t must be of shape (samples, {OUTPUTS}), came one of width"
+    gradient_must = f"gradient must be of shape ({SIZE},), came one of length"
+    @inner
+    def _check(theta, x, t=None, w=None, l1=None, l2=None, gradient=None):
+        """The shapes of what is given: compiled code would read and write beyond other ones."""
+        if theta.shape[0] != SIZE:
+            raise ValueError(theta_must, theta.shape[0])
+        if x.shape[1] != INPUTS:
+            raise ValueError(x_must, x.shape[1])
+        if x.shape[0] == 0:
+            raise ValueError("x must hold at least one sample, came", x.shape[0])
+        if t is not None:
+            if t.shape[1] != OUTPUTS:
+                raise ValueError(t_must, t.shape[1])
+            if t.shape[0] != x.shape[0]:
+                raise ValueError("t must have as many samples as x, came", t.shape[0], "and", x.shape[0])
+        if w is not None:
+            if w.shape[0] != x.shape[0]:
+                raise ValueError("w must have as many samples as x, came", w.shape[0], "and", x.shape[0])
+        if l1 is not None:
+            if not l1 >= 0.0:
+                raise ValueError("l1 must be at least 0, came", l1)
+        if l2 is not None:
+            if not l2 >= 0.0:
+                raise ValueError("l2 must be at least 0, came", l2)
+        if gradient is not None:
+            if gradient.shape[0] != SIZE:
+                raise ValueError(gradient_must, gradient.shape[0])
+            if _overlap(gradient, theta):
+                raise ValueError("gradient must not overlap theta in memory")
+            if _overlap(gradient, x):
+                raise ValueError("gradient must not overlap x in memory")
+            if _overlap(gradient, t):
+                raise ValueError("gradient must not overlap t in memory")
+            if w is not None:
+                if _overlap(gradient, w):
+                    raise ValueError("gradient must not overlap w in memory")
+
+    @inlined
+    def _fits(theta, x, t=None, w=None, l1=None, l2=None, gradient=None):
+        """Whether they are of these shapes."""
+        if theta.shape[0] != SIZE:
+            return 0
+        if x.shape[1] != INPUTS:
+            return 0
+        if x.shape[0] == 0:
+            return 0
+        if t is not None:
+            if t.shape[1] != OUTPUTS:
+                return 0
+            if t.shape[0] != x.shape[0]:
+                return 0
+        if w is not None:
+            if w.shape[0] != x.shape[0]:
+                return 0
+        if l1 is not None:
+            if not l1 >= 0.0:
+                return 0
+        if l2 is not None:
+            if not l2 >= 0.0:
+                return 0
+        if gradient is not None:
+            if gradient.shape[0] != SIZE:
+                return 0
+            if _overlap(gradient, theta):
+                return 0
+            if _overlap(gradient, x):
+                return 0
+            if _overlap(gradient, t):
+                return 0
+            if w is not None:
+                if _overlap(gradient, w):
+                    return 0
+        return 1
+
+    @written_out
+    def _prediction_at_once(theta, x, y):
+        """The output y, written on one thread, unchecked."""
+        scratch = np.empty(PREDICTION_SCRATCH, F) if PREDICTION_SCRATCH else None
+        _prediction_of_chunk(theta, x, y, scratch)
+        return 0.0
+
+    @inner
+    def _prediction_in_turn(theta, x, y):
+        """The same, checked."""
+        _check(theta, x, y)
+        scratch = np.empty(PREDICTION_SCRATCH, F) if PREDICTION_SCRATCH else None
+        _prediction_of_chunk(theta, x, y, scratch)
+
+    @threaded
+    def _prediction_on_threads(theta, x, y):
+        """The same, each thread a chunk of the samples."""
+        _check(theta, x, y)
+        workers = nb.get_num_threads()
+        scratch = np.empty((workers, PREDICTION_SCRATCH), F) if PREDICTION_SCRATCH else None
+        for chunk in nb.prange(workers):
+            start, end = x.shape[0] * chunk // workers, x.shape[0] * (chunk + 1) // workers
+            _prediction_of_chunk(theta, x[start:end], y[start:end], _row(scratch, chunk))
+
+    @inner
+    def _sum_of_leaves(theta, x, t, w, l1, l2, N, w_total, gradient, scratch, first, last):
+        """The sum of the losses of leaves from `first` on, before `last`, and its gradient: leaves are added two by two, these sums likewise, and so on."""
+        levels, depth = 0, 0
+        while 1 << levels < last - first:
+            levels += 1
+        sums = np.empty(levels + 1)
+        parts = _fresh(gradient, levels * SIZE)
+        for leaf in range(first, last):
+            start = leaf * LEAF
+            end = min(start + LEAF, x.shape[0])
+            into = _part(parts, (depth - 1) * SIZE, depth * SIZE) if depth else gradient
+            if SHARED:
+                _samples_of_leaf(theta, x[start:end], t[start:end], _part(w, start, end), l1, l2, N, w_total, into, scratch, 0, end - start)
+                sums[depth] = _sums_of_leaf(theta, x[start:end], t[start:end], _part(w, start, end), l1, l2, N, w_total, into, scratch, 0, 1)
+            else:
+                sums[depth] = _gradient_of_leaf(theta, x[start:end], t[start:end], _part(w, start, end), l1, l2, N, w_total, into, scratch)
+            count = 0 if leaf + 1 == last else (leaf - first) + 1
+            depth += 1
+            while depth > (1 if count & 1 == 0 else depth):
+                depth -= 1
+                before = depth - 1
+                sums[before] += sums[depth]
+                if gradient is not None:
+                    onto = _part(parts, (before - 1) * SIZE, before * SIZE) if before else gradient
+                    for k in range(SIZE):
+                        onto[k] += parts[before * SIZE + k]
+                count = count >> 1
+        return sums[0]
+
+    @inner
+    def _is_shared(samples):
+        """Whether threads do better by sharing leaves: there are few, or gradients are large."""
+        workers = nb.get_num_threads()
+        leaves = -(-samples // LEAF)
+        rounds = -(-leaves // workers)
+        return 1 if SIZE > 524288 or 5 * samples < 4 * rounds * LEAF * min(workers, 8) else 0
+
+    @threaded
+    def _sum_of_shared_leaves(theta, x, t, w, l1, l2, N, w_total, gradient, scratch):
+        """The same, of all leaves, of which each thread computes some samples, and then some of the sums."""
+        workers = nb.get_num_threads()
+        pieces = min(workers, 8)
+        shares = np.empty(pieces)
+        leaves = -(-x.shape[0] // LEAF)
+        levels, depth = 0, 0
+        while 1 << levels < leaves:
+            levels += 1
+        sums = np.empty(levels + 1)
+        parts = _fresh(gradient, levels * SIZE)
+        for leaf in range(leaves):
+            start = leaf * LEAF
+            end = min(start + LEAF, x.shape[0])
+            into = _part(parts, (depth - 1) * SIZE, depth * SIZE) if depth else gradient
+            rows = end - start
+            blocks = -(-rows // 8)
+            for piece in nb.prange(pieces):
+                first, last = min((blocks * piece // pieces) * 8, rows), min((blocks * (piece + 1) // pieces) * 8, rows)
+                _samples_of_leaf(theta, x[start:end], t[start:end], _part(w, start, end), l1, l2, N, w_total, into, scratch, first, last)
+            for piece in nb.prange(pieces):
+                shares[piece] = _sums_of_leaf(theta, x[start:end], t[start:end], _part(w, start, end), l1, l2, N, w_total, into, scratch, piece, pieces)
+            sums[depth] = shares[0]
+            count = 0 if leaf + 1 == leaves else leaf + 1
+            depth += 1
+            while depth > (1 if count & 1 == 0 else depth):
+                depth -= 1
+                before = depth - 1
+                sums[before] += sums[depth]
+                if gradient is not None:
+                    onto = _part(parts, (before - 1) * SIZE, before * SIZE) if before else gradient
+                    for k in range(SIZE):
+                        onto[k] += parts[before * SIZE + k]
+                count = count >> 1
+        return sums[0]
+
+    @inner
+    def _tree_of_sums(sums, subtrees):
+        """The sum of numbers, added two by two, these sums likewise, and so on."""
+        span = 1
+        while span < subtrees:
+            for pair in range(-(-(subtrees - span) // (2 * span))):
+                one = 2 * span * pair
+                other = one + span
+                sums[one] += sums[other]
+            span *= 2
+        return sums[0]
+
+    @inner
+    def _tree_of_parts(gradient, parts, subtrees, start, end):
+        """The same of gradients, of weights from `start` on, before `end`; the first is `gradient`."""
+        span = 1
+        while span < subtrees:
+            for pair in range(-(-(subtrees - span) // (2 * span))):
+                one = 2 * span * pair
+                other = one + span
+                into = parts[(one - 1) * SIZE:one * SIZE] if one else gradient
+                for k in range(start, end):
+                    into[k] += parts[(other - 1) * SIZE + k]
+            span *= 2
+
+    @threaded
+    def _sum_of_subtrees(theta, x, t, w, l1, l2, N, w_total, gradient):
+        """The same: each thread has some subtrees, and their sums are added by the tree."""
+        workers = nb.get_num_threads()
+        leaves = -(-x.shape[0] // LEAF)
+        most = min(64, max(workers, 8388608 // SIZE))
+        span = 1
+        while most * span < leaves:
+            span *= 2
+        subtrees = -(-leaves // span)
+        sums = np.empty(subtrees)
+        scratch = np.empty((subtrees, GRADIENT_SCRATCH), F) if GRADIENT_SCRATCH else None
+        parts = _fresh(gradient, (subtrees - 1) * SIZE)
+        for subtree in nb.prange(subtrees):
+            first = subtree * span
+            last = min(first + span, leaves)
+            into = _part(parts, (subtree - 1) * SIZE, subtree * SIZE) if subtree else gradient
+            sums[subtree] = _sum_of_leaves(theta, x, t, w, l1, l2, N, w_total, into, _row(scratch, subtree), first, last)
+        if gradient is not None:
+            if SIZE > 4096:
+                for piece in nb.prange(16):
+                    _tree_of_parts(gradient, parts, subtrees, piece * SIZE // 16, (piece + 1) * SIZE // 16)
+            else:
+                _tree_of_parts(gradient, parts, subtrees, 0, SIZE)
+        return _tree_of_sums(sums, subtrees)
+
+    @written_out
+    def _gradient_of_one_leaf(theta, x, t, w, l1, l2, gradient):
+        """The loss E, and its gradient if that is given, of samples of one leaf; unchecked."""
+        N = F(x.shape[0])
+        w_total = N
+        if WEIGHTED:
+            w_total = _totals(x, t, w)
+        scratch = np.empty(GRADIENT_SCRATCH, F) if GRADIENT_SCRATCH else None
+        if SHARED:
+            _samples_of_leaf(theta, x, t, w, F(l1), F(l2), N, w_total, gradient, scratch, 0, x.shape[0])
+            E_sum = _sums_of_leaf(theta, x, t, w, F(l1), F(l2), N, w_total, gradient, scratch, 0, 1)
+        else:
+            E_sum = _gradient_of_leaf(theta, x, t, w, F(l1), F(l2), N, w_total, gradient, scratch)
+        E = _gradient_at_the_end(theta, F(l1), F(l2), N, w_total, gradient, E_sum)
+        return E
+
+    @written_out
+    def _gradient_at_once(theta, x, t, w, l1, l2, gradient):
+        """The same of any number of samples, unchecked."""
+        N = F(x.shape[0])
+        w_total = N
+        if WEIGHTED:
+            w_total = _totals(x, t, w)
+        scratch = np.empty(GRADIENT_SCRATCH, F) if GRADIENT_SCRATCH else None
+        leaves = -(-x.shape[0] // LEAF)
+        if leaves == 1:
+            if SHARED:
+                _samples_of_leaf(theta, x, t, w, F(l1), F(l2), N, w_total, gradient, scratch, 0, x.shape[0])
+                E_sum = _sums_of_leaf(theta, x, t, w, F(l1), F(l2), N, w_total, gradient, scratch, 0, 1)
+            else:
+                E_sum = _gradient_of_leaf(theta, x, t, w, F(l1), F(l2), N, w_total, gradient, scratch)
+        else:
+            E_sum = _sum_of_leaves(theta, x, t, w, F(l1), F(l2), N, w_total, gradient, scratch, 0, leaves)
+        E = _gradient_at_the_end(theta, F(l1), F(l2), N, w_total, gradient, E_sum)
+        return E
+
+    @inner
+    def _gradient_in_turn(theta, x, t, w, l1, l2, gradient):
+        """The same, checked."""
+        _check(theta, x, t, w, l1, l2, gradient)
+        E = _gradient_at_once(theta, x, t, w, l1, l2, gradient)
+        return E
+
+    @inner
+    def _gradient_on_threads(theta, x, t, w, l1, l2, gradient):
+        """The same on threads, which share leaves, or have subtrees of them."""
+        _check(theta, x, t, w, l1, l2, gradient)
+        N = F(x.shape[0])
+        w_total = N
+        if WEIGHTED:
+            w_total = _totals(x, t, w)
+        E_sum = 0.0
+        shared = 0
+        if SHARED:
+            shared = _is_shared(x.shape[0])
+            if shared:
+                scratch = np.empty(GRADIENT_SCRATCH, F) if GRADIENT_SCRATCH else None
+                E_sum = _sum_of_shared_leaves(theta, x, t, w, F(l1), F(l2), N, w_total, gradient, scratch)
+        if shared == 0:
+            E_sum = _sum_of_subtrees(theta, x, t, w, F(l1), F(l2), N, w_total, gradient)
+        E = _gradient_at_the_end(theta, F(l1), F(l2), N, w_total, gradient, E_sum)
+        return E
+
+    @inner
+    def predict(theta, x):
+        y = np.empty((x.shape[0], OUTPUTS), F)
+        _prediction_in_turn(theta, x, y)
+        return y
+
+    @inner
+    def loss(theta, x, t, w, l1, l2):
+        return _gradient_in_turn(theta, x, t, w, l1, l2, None)
+
+    @inner
+    def loss_and_gradient_into(theta, x, t, w, l1, l2, gradient):
+        return _gradient_in_turn(theta, x, t, w, l1, l2, gradient)
+
+    @inner
+    def loss_and_gradient(theta, x, t, w, l1, l2):
+        gradient = np.empty(SIZE, F)
+        return loss_and_gradient_into(theta, x, t, w, l1, l2, gradient), gradient
+
+    @inner
+    def _descend(theta, rate, gradient):
+        """The weights go down the gradient, all at once."""
+        for k in range(SIZE):
+            theta[k] -= F(rate) * gradient[k]
+
+    @inner
+    def step(theta, x, t, w, l1, l2, rate):
+        gradient = np.empty(SIZE, F)
+        E = loss_and_gradient_into(theta, x, t, w, l1, l2, gradient)
+        _descend(theta, rate, gradient)
+        return E
+
+    @written_out
+    def _step_of_one_leaf(theta, x, t, w, l1, l2, rate):
+        """A step down the gradient, of samples of one leaf; unchecked."""
+        gradient = np.empty(SIZE, F)
+        E = _gradient_of_one_leaf(theta, x, t, w, l1, l2, gradient)
+        _descend(theta, rate, gradient)
+        return E
+
+    @written_out
+    def _step_at_once(theta, x, t, w, l1, l2, rate):
+        """The same of any number of samples, unchecked."""
+        gradient = np.empty(SIZE, F)
+        E = _gradient_at_once(theta, x, t, w, l1, l2, gradient)
+        _descend(theta, rate, gradient)
+        return E
+
+    @inner
+    def _step_on_threads(theta, x, t, w, l1, l2, rate):
+        """The same, many samples on several threads."""
+        gradient = np.empty(SIZE, F)
+        E = _gradient_on_threads(theta, x, t, w, l1, l2, gradient)
+        _descend(theta, rate, gradient)
+        return E
+
+    @written_out
+    def _predict_at_once(theta, x, t, w, l1, l2, gradient, rate):
+        return _prediction_at_once(theta, x, t)
+
+    @written_out
+    def _differentiate_one_leaf(theta, x, t, w, l1, l2, gradient, rate):
+        return _gradient_of_one_leaf(theta, x, t, w, l1, l2, gradient)
+
+    @written_out
+    def _differentiate_at_once(theta, x, t, w, l1, l2, gradient, rate):
+        return _gradient_at_once(theta, x, t, w, l1, l2, gradient)
+
+    @written_out
+    def _descend_one_leaf(theta, x, t, w, l1, l2, gradient, rate):
+        return _step_of_one_leaf(theta, x, t, w, l1, l2, rate)
+
+    @written_out
+    def _descend_at_once(theta, x, t, w, l1, l2, gradient, rate):
+        return _step_at_once(theta, x, t, w, l1, l2, rate)
+
+    return locals()
+
+
+def _training(compiler, F, known, _update, SIZE, INPUTS, OUTPUTS, STATE, SETTINGS, BATCH):
+    """The functions that train, on top of the drivers `known`; SETTINGS is how many there are, and
+    BATCH the place of the one that is the size of a batch."""
+    inner, written_out = compiler.inner, compiler.written_out
+    data = ["theta", "x", "t", "w", "l1", "l2"]
+    _check, _gradient_in_turn, _gradient_on_threads = (
+        _adapted(known[name], names)
+        for name, names in {
+            "_check": data, "_gradient_in_turn": [*data, "gradient"], "_gradient_on_threads": [*data, "gradient"]
+        }.items()
+    )  # fmt: skip
+
+    @inner
+    def _random(progress):
+        """The next of 2⁶⁴ random numbers: SplitMix64 (Steele, Lea and Flood 2014, doi:10.1145/2660193.2660195)."""
+        progress[0] += np.uint64(0x9E3779B97F4A7C15)
+        z = progress[0]
+        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        return z ^ (z >> np.uint64(31))
+
+    @inner
+    def _shuffled(samples, progress):
+        """The numbers of the samples in random order, every order as likely: Fisher and Yates, by Durstenfeld 1964."""
+        order = np.arange(samples)
+        for last in range(samples - 1, 0, -1):
+            high = _random(progress) >> np.uint64(32)  # of 2³²: no place is likelier by more than 1 in 2³²/samples
+            place = np.int64((high * np.uint64(last + 1)) >> np.uint64(32))
+            order[last], order[place] = order[place], order[last]
+        return order
+
+    state_must = f"state must be of shape ({STATE},), came one of length"
+    settings_must = f"settings must be of shape ({SETTINGS},), came one of length"
+    @inner
+    def _check_training(theta, x, t, w, l1, l2, state, progress, settings):
+        """The shapes of what `train_epoch` is given, and that what it changes is nothing else's memory."""
+        _check(theta, x, t, w, l1, l2)
+        if state.shape[0] != STATE:
+            raise ValueError(state_must, state.shape[0])
+        if progress.shape[0] != 2:
+            raise ValueError("progress must be of shape (2,), came one of length", progress.shape[0])
+        if settings.shape[0] != SETTINGS:
+            raise ValueError(settings_must, settings.shape[0])
+        if not settings[BATCH] >= 0.0:
+            raise ValueError("batch must be at least 1, or 0 for all samples, came", settings[BATCH])
+        if _overlap(theta, x):
+            raise ValueError("theta must not overlap x in memory")
+        if _overlap(theta, t):
+            raise ValueError("theta must not overlap t in memory")
+        if w is not None:
+            if _overlap(theta, w):
+                raise ValueError("theta must not overlap w in memory")
+        if _overlap(theta, settings):
+            raise ValueError("theta must not overlap settings in memory")
+        if _overlap(state, x):
+            raise ValueError("state must not overlap x in memory")
+        if _overlap(state, t):
+            raise ValueError("state must not overlap t in memory")
+        if w is not None:
+            if _overlap(state, w):
+                raise ValueError("state must not overlap w in memory")
+        if _overlap(state, theta):
+            raise ValueError("state must not overlap theta in memory")
+        if _overlap(state, settings):
+            raise ValueError("state must not overlap settings in memory")
+        if _overlap(progress, x):
+            raise ValueError("progress must not overlap x in memory")
+        if _overlap(progress, t):
+            raise ValueError("progress must not overlap t in memory")
+        if w is not None:
+            if _overlap(progress, w):
+                raise ValueError("progress must not overlap w in memory")
+        if _overlap(progress, theta):
+            raise ValueError("progress must not overlap theta in memory")
+        if _overlap(progress, state):
+            raise ValueError("progress must not overlap state in memory")
+        if _overlap(progress, settings):
+            raise ValueError("progress must not overlap settings in memory")
+
+    @inner
+    def _check_steps(theta, x, t, w, l1, l2, order, starts, state, progress, settings):
+        """The same for `train_steps`, and that `order` has samples of x, and `starts` places in it."""
+        _check_training(theta, x, t, w, l1, l2, state, progress, settings)
+        if starts.shape[0] < 2:
+            raise ValueError("starts must say where a batch begins and where the last one ends, came", starts.shape[0], "numbers")
+        if starts[0] < 0 or starts[-1] > order.shape[0]:
+            raise ValueError("starts must lie within order, whose length is", order.shape[0], "and came from", starts[0], "to", starts[-1])
+        for batch in range(starts.shape[0] - 1):
+            if starts[batch] >= starts[batch + 1]:
+                raise ValueError("starts must increase, came", starts[batch], "before", starts[batch + 1])
+        for place in range(order.shape[0]):
+            if not 0 <= order[place] < x.shape[0]:
+                raise ValueError("order must hold numbers of samples; x has", x.shape[0], "and there came", order[place])
+        if _overlap(theta, order):
+            raise ValueError("theta must not overlap order in memory")
+        if _overlap(theta, starts):
+            raise ValueError("theta must not overlap starts in memory")
+        if _overlap(state, order):
+            raise ValueError("state must not overlap order in memory")
+        if _overlap(state, starts):
+            raise ValueError("state must not overlap starts in memory")
+        if _overlap(progress, order):
+            raise ValueError("progress must not overlap order in memory")
+        if _overlap(progress, starts):
+            raise ValueError("progress must not overlap starts in memory")
+
+    @inner
+    def _batches(samples, settings):
+        """How many steps an epoch has: of equal batches as far as that is possible, none larger than `batch`."""
+        batch = settings[BATCH]
+        return -(-samples // int(batch)) if 1.0 <= batch < samples else 1
+
+    @inner
+    def _gather(order, start, rows, x, t, w, xs, ts, ws):
+        """The samples of a batch, one below the other."""
+        for row in range(rows):
+            n = order[start + row]
+            for i in range(INPUTS):
+                xs[row, i] = x[n, i]
+            for j in range(OUTPUTS):
+                ts[row, j] = t[n, j]
+            if w is not None:
+                ws[row] = w[n]
+
+    @written_out
+    def _learn(theta, x, t, w, l1, l2, gradient, state, progress, settings, batches, threads):
+        """A step on one batch, if its loss E is finite; returns E.
+        Where `threads` is None, Numba leaves out what stands after `else`, and compiles nothing of it.
+        """
+        if threads is None:
+            E = _gradient_in_turn(theta, x, t, w, l1, l2, gradient)
+        else:
+            E = _gradient_on_threads(theta, x, t, w, l1, l2, gradient)
+        if np.isfinite(E):
+            _update(theta, gradient, state, progress, settings, batches)
+        return E
+
+    @inner
+    def _steps(theta, x, t, w, l1, l2, order, starts, state, progress, settings, threads):
+        """A step for each batch: batch k has the samples order[starts[k]:starts[k + 1]]."""
+        batches, longest = starts.shape[0] - 1, 0
+        for batch in range(batches):
+            longest = max(longest, starts[batch + 1] - starts[batch])
+        gradient = np.empty(SIZE, F)
+        xs, ts = np.empty((longest, INPUTS), F), np.empty((longest, OUTPUTS), F)
+        ws = _fresh(w, longest)
+        E_sum, w_sum = 0.0, 0.0
+        for batch in range(batches):
+            start = starts[batch]
+            rows = starts[batch + 1] - start
+            _gather(order, start, rows, x, t, w, xs, ts, ws)
+            if w is not None:
+                weight = np.sum(_part(ws, 0, rows))
+                if weight == 0.0:
+                    continue  # it has no loss, which would be an average over nothing
+            else:
+                weight = float(rows)
+            E = _learn(theta, xs[:rows], ts[:rows], _part(ws, 0, rows), l1, l2, gradient, state, progress, settings, batches, threads)
+            if not np.isfinite(E):
+                return E
+            E_sum += weight * E
+            w_sum += weight
+        return E_sum / w_sum
+
+    @inner
+    def _epoch(theta, x, t, w, l1, l2, state, progress, settings, threads):
+        """A step for each batch of the samples, in a new random order; returns the mean of their losses."""
+        _check_training(theta, x, t, w, l1, l2, state, progress, settings)
+        samples, batches = x.shape[0], _batches(x.shape[0], settings)
+        if batches == 1:
+            gradient = np.empty(SIZE, F)
+            return _learn(theta, x, t, w, l1, l2, gradient, state, progress, settings, batches, threads)
+        starts = np.empty(batches + 1, np.int64)
+        for batch in range(batches + 1):
+            starts[batch] = samples * batch // batches
+        return _steps(theta, x, t, w, l1, l2, _shuffled(samples, progress), starts, state, progress, settings, threads)
+
+    @inner
+    def train_epoch(theta, x, t, w, l1, l2, state, progress, settings):
+        return _epoch(theta, x, t, w, l1, l2, state, progress, settings, None)
+
+    @inner
+    def train_steps(theta, x, t, w, l1, l2, order, starts, state, progress, settings):
+        _check_steps(theta, x, t, w, l1, l2, order, starts, state, progress, settings)
+        return _steps(theta, x, t, w, l1, l2, order, starts, state, progress, settings, None)
+
+    @inner
+    def _epoch_on_threads(theta, x, t, w, l1, l2, state, progress, settings):
+        """An epoch, large batches on several threads."""
+        return _epoch(theta, x, t, w, l1, l2, state, progress, settings, 1)
+
+    @inner
+    def _steps_on_threads(theta, x, t, w, l1, l2, order, starts, state, progress, settings):
+        """The same in an order of the caller's."""
+        _check_steps(theta, x, t, w, l1, l2, order, starts, state, progress, settings)
+        return _steps(theta, x, t, w, l1, l2, order, starts, state, progress, settings, 1)
+
+    return locals()
+
+
+def _doubles(compiler):
+    """What the steps of optimizers need in float64, whatever the network's dtype: no library's, so that it is
+    the same everywhere."""
+    inlined = compiler.inlined
+
+    @inlined
+    def exp_times(y, u, v):
+        """y·exp(u + v), v small: y·exp(r)·2^k with |r| < 0.35, and 2^k in two halves: rounded but once
+        where the result is below the smallest normal number. Within 2 ulp."""
+        shifted = fma(u + v, 1.4426950408889634, 6755399441057790.0)  # its last bits hold k + 2046
+        k = shifted - 6755399441057790.0
+        r = fma(-k, 5.497923018708371e-14, fma(-k, 0.6931471805598903, u) + v)
+        p = 2.500739020369554e-08
+        p = fma(p, r, 2.7630190716793994e-07)
+        p = fma(p, r, 2.755755788593732e-06)
+        p = fma(p, r, 2.4801493180627818e-05)
+        p = fma(p, r, 0.00019841269546916706)
+        p = fma(p, r, 0.0013888888943693934)
+        p = fma(p, r, 0.00833333333346996)
+        p = fma(p, r, 0.04166666666652881)
+        p = fma(p, r, 0.16666666666666466)
+        p = fma(p, r, 0.5000000000000011)
+        p = fma(p, r, 1.0)
+        p = fma(p, r, 1.0)
+        whole = np.float64(shifted).view(np.int64)
+        first = whole >> 1
+        return y * p * np.int64(first << 52).view(np.float64) * np.int64((whole - first) << 52).view(np.float64)
+
+    @inlined
+    def exp(u):
+        """Within 1.5 ulp."""
+        u = min(max(u, -1400.0), 1400.0)
+        return exp_times(1.0, u, -0.0)
+
+    @inlined
+    def log(u):
+        """k·log 2 + log m for u = m·2^k, √½ < m < √2; log m by t = 2(m - 1)/(m + 1). Within 2.5 ulp."""
+        small = u < 2.2250738585072014e-308
+        v = u * 4503599627370496.0 if small else u
+        above_root = np.float64(v).view(np.int64) - 0x3fe6a09e667f3bcd
+        m = np.int64((above_root & 0xfffffffffffff) + 0x3fe6a09e667f3bcd).view(np.float64)
+        k = np.int64((above_root >> 52) + 0x4338000000000000).view(np.float64) - (6755399441055796.0 if small else 6755399441055744.0)
+        f = m - 1.0
+        t = f / fma(0.5, f, 1.0)
+        s = t * t
+        p = 4.515191406779878e-06
+        p = fma(p, s, 1.8693981278638006e-05)
+        p = fma(p, s, 8.878692352638996e-05)
+        p = fma(p, s, 0.000434027316818148)
+        p = fma(p, s, 0.002232142870460683)
+        p = fma(p, s, 0.012499999999817824)
+        p = fma(p, s, 0.08333333333333418)
+        result = fma(k, 0.6931471805598903, t + fma(t * s, p, k * 5.497923018708371e-14))
+        result = result if u < np.inf else u
+        return result if u > 0.0 else (-np.inf if u == 0.0 else np.nan)
+
+    @inlined
+    def quarter_turns(u):
+        """(k, r) with u = k·π/2 + r, |r| <= π/4, k in the last two bits; for |u| up to 2^20."""
+        shifted = fma(u, 0.6366197723675814, 6755399441055744.0)
+        k = shifted - 6755399441055744.0
+        r = u
+        r = fma(-k, 1.5707963267341256, r)
+        r = fma(-k, 6.077100506303966e-11, r)
+        r = fma(-k, 2.0222662487111665e-21, r)
+        r = fma(-k, 8.4784276603689e-32, r)
+        return np.float64(shifted).view(np.int64), r
+
+    @inlined
+    def cos(u):
+        """By quarter turns and polynomials of r². Within 2 ulp."""
+        k, r = quarter_turns(u)
+        k = k + 1
+        s = r * r
+        p = -7.388451991600837e-13
+        p = fma(p, s, 1.6054297670582932e-10)
+        p = fma(p, s, -2.5052070861090204e-08)
+        p = fma(p, s, 2.7557319073894843e-06)
+        p = fma(p, s, -0.0001984126984096247)
+        p = fma(p, s, 0.008333333333333042)
+        p = fma(p, s, -0.16666666666666666)
+        q = -1.1358733295463443e-11
+        q = fma(q, s, 2.0875705121788823e-09)
+        q = fma(q, s, -2.7557314215326843e-07)
+        q = fma(q, s, 2.4801587288997515e-05)
+        q = fma(q, s, -0.0013888888888873338)
+        q = fma(q, s, 0.041666666666666595)
+        q = fma(q, s, -0.5)
+        p = fma(r * s, p, r)
+        q = fma(q, s, 1.0)
+        result = q if k & 1 else p
+        return -result if k & 2 else result
+
+    @inlined
+    def cos64(u):
+        return cos(u)
+
+    @inlined
+    def power64(base, exponent):
+        """A positive number to any power."""
+        return exp(exponent * log(base))
+
+    @inlined
+    def power64_whole(base, exponent):
+        """A number to a whole power from 0 up, by repeated squaring."""
+        n, result = int(exponent), 1.0
+        while n:
+            if n & 1:
+                result *= base
+            base *= base
+            n >>= 1
+        return result
+
+    return {"cos64": cos64, "power64": power64, "power64_whole": power64_whole}
+
+
+def build(namespace, emitted, inlined, compiled):
+    """Compiles the functions of an emitted module when they are called, and adds those that it has not.
+
+    `namespace` is the module's, `emitted` a hash of its text, `inlined` and `compiled` name its functions, those
+    that are a part of each caller and the others.
+    """
+    spec, size = namespace["SPEC"], namespace["SIZE"]
+    inputs, outputs = spec["inputs"], spec["layers"][-1]["units"]
+    compiler = Compiler(namespace, emitted)
+    namespace["parameters"] = _views(namespace["PARAMETERS"])
+    scratch = namespace["PREDICTION_SCRATCH"], namespace["GRADIENT_SCRATCH"]
+    _compile_own(compiler, namespace, inlined, compiled)
+    settings = namespace.get("SETTINGS", ())
+    state = len(namespace["STATE"]) * size if settings else 0
+    facts = Facts(compiler.name, spec["dtype"], size, inputs, outputs, state, len(settings))
+    F = facts.native.type
+    known = _drivers(compiler, F, namespace, size, inputs, outputs, *scratch)
+    _make_public(namespace, compiler, facts, known)
+    if settings:
+        namespace |= _doubles(compiler)
+        place = [*settings].index("batch")
+        trained = _training(
+            compiler, F, known, namespace["_update"], size, inputs, outputs, state, len(settings), place
+        )
+        _make_trainable(namespace, compiler, facts, trained)
+    weights = Weights(namespace["PARAMETERS"], size, F, [layer["activation"] for layer in spec["layers"]])
+    _add(namespace, weights.init, weights.pack, weights.unpack)
+    namespace["__dir__"] = lambda: sorted(namespace["__all__"])
+
+
+def _compile_own(compiler, namespace, inlined, compiled):
+    """The functions that a module has itself."""
+    own = {name: namespace[name] for name in (*inlined, *compiled)}
+    for name, function in own.items():
+        namespace[name] = compiler.inlined(function) if name in inlined else compiler.inner(function)
+
+
+def _views(parameters):
+    """What gives the arrays that lie in a flat vector, as `parameters` says; None for each of None."""
+    arrays = [*parameters.values()]
+
+    def views(vector):
+        return tuple(view(vector, start, shape) for start, shape in arrays)
+
+    @type_callable(views)
+    def _(context):
+        def typer(vector):
+            if not isinstance(vector, nb.types.Array):
+                return nb.types.Tuple([nb.none] * len(arrays))
+            readonly = not vector.mutable
+            return nb.types.Tuple([nb.types.Array(vector.dtype, len(shape), "C", readonly) for _, shape in arrays])
+
+        return typer
+
+    @lower_builtin(views, nb.types.NoneType)
+    def _(context, builder, signature, arguments):
+        return context.get_constant_null(signature.return_type)
+
+    @lower_builtin(views, nb.types.Array)
+    def _(context, builder, signature, arguments):
+        vector = make_array(signature.args[0])(context, builder, arguments[0])
+        made = []
+        for kind, (start, shape) in zip(signature.return_type, arrays, strict=True):
+            data = builder.gep(vector.data, [context.get_constant(nb.intp, start)])
+            extents = [context.get_constant(nb.intp, extent) for extent in shape]
+            made.append(_array(context, builder, kind, data, extents))
+        return context.make_tuple(builder, signature.return_type, made)
+
+    return views
+
+
+def _make_public(namespace, compiler, facts, known):
+    """`predict`, `loss` and the others, as Python and compiled code call them."""
+    data = [*inspect.signature(namespace["loss"]).parameters]
+    ways = {
+        # its class, arguments, those that are written; drivers: unchecked, for few samples and for more;
+        # in turn; and on threads
+        "predict": (
+            Predict, ["theta", "x", "y"], ["y"],
+            ["_predict_at_once"], "_prediction_in_turn", "_prediction_on_threads",
+        ),
+        "loss": (
+            Converting, data, [],
+            ["_differentiate_one_leaf", "_differentiate_at_once"], "_gradient_in_turn", "_gradient_on_threads",
+        ),
+        "loss_and_gradient_into": (
+            Compiled, [*data, "gradient"], ["gradient"],
+            ["_differentiate_one_leaf", "_differentiate_at_once"], "_gradient_in_turn", "_gradient_on_threads",
+        ),
+        "step": (
+            Compiled, [*data, "rate"], ["theta"],
+            ["_descend_one_leaf", "_descend_at_once"], "step", "_step_on_threads",
+        ),
+    }  # fmt: skip
+    made = {}
+    for name, (_, names, written, unchecked, in_turn, on_threads) in ways.items():
+        kinds = {each: facts.kind(each, written) for each in names}
+        threaded = namespace["PREDICTION_THREADED" if name == "predict" else "GRADIENT_THREADED"]
+        limits = {driver: threaded if driver.endswith("at_once") else LEAF + 1 for driver in unchecked}
+        if threaded <= LEAF:
+            limits = {unchecked[0]: threaded}
+        entries = {
+            limit: functools.partial(
+                _entry, name if driver == unchecked[0] else f"many_{name}", kinds, limit, known["_fits"], known[driver]
+            )
+            for driver, limit in limits.items()
+        }
+        made[name] = Implementation(compiler, kinds, threaded, known[in_turn], known[on_threads], entries)
+    made["loss_and_gradient"] = made["loss_and_gradient_into"]
+    classes = {name: way[0] for name, way in ways.items()} | {"loss_and_gradient": LossAndGradient}
+    for name, called in classes.items():
+        body = namespace[name]
+        written = ["theta"] if name == "step" else []
+        namespace[f"_{name}"] = _adapted(known[name], [*inspect.signature(body).parameters], written)
+        namespace[name] = called(body, made[name], known["_check"], facts)
+
+
+def _make_trainable(namespace, compiler, facts, known):
+    """`train_epoch` and `train_steps`, and what they are given."""
+    written = ["theta", "state", "progress"]
+    for name, threaded, check in (
+        ("train_epoch", "_epoch_on_threads", "_check_training"),
+        ("train_steps", "_steps_on_threads", "_check_steps"),
+    ):
+        body = namespace[name]
+        names = [*inspect.signature(body).parameters]
+        kinds = {each: facts.kind(each, written) for each in names}
+        many, batches = namespace["GRADIENT_THREADED"], as_python(known["_batches"])
+        work = EpochImplementation(compiler, kinds, many, known[name], known[threaded], batches=batches)
+        namespace[f"_{name}"] = _adapted(known[name], names, written)
+        namespace[name] = Epoch(body, work, known[check], facts)
+    going_on = GoingOn(namespace["SETTINGS"], len(namespace["STATE"]) * facts.size, facts.native)
+    _add(namespace, going_on.train_settings, going_on.train_state)
+
+
+def _add(namespace, *functions):
+    """Makes functions the module's own; pickle finds them by their names."""
+    for function in functions:
+        function.__module__, function.__qualname__ = namespace["__name__"], function.__name__
+        namespace[function.__name__] = function
+
+
+def build_frozen(namespace, emitted, inlined, compiled, parameters, entries):
+    """Compiles the functions of a frozen module when they are called. `parameters` are
+    the arrays in its weights, `entries` those of its functions that take raw inputs, each with what
+    compiled code calls in its place."""
+    compiler, theta = Compiler(namespace, emitted), namespace["_THETA"]
+    namespace["parameters"] = _views(parameters)
+    _compile_own(compiler, namespace, inlined, compiled)
+    inputs, outputs = namespace["SPEC"]["inputs"], namespace["SPEC"]["layers"][-1]["units"]
+    for array in (each for each in namespace.values() if isinstance(each, np.ndarray)):
+        array.flags.writeable = False  # compiled code has it as it is now
+    known = _drivers(
+        compiler, theta.dtype.type, namespace, theta.size, inputs, outputs,
+        namespace["PREDICTION_SCRATCH"], 0,
+    )  # fmt: skip
+    namespace["_prediction_in_turn"] = known["_prediction_in_turn"]
+    namespace["_given"] = functools.partial(_raw, inputs)
+    for name, inner in entries:
+        _overload(compiler, namespace[name], namespace[inner], theta, inputs)
+    namespace["__dir__"] = lambda: sorted(namespace["__all__"])
+
+
+def _raw(inputs, x):
+    """Inputs as compiled code takes them, a float64 matrix, and whether they are one sample's."""
+    array = real_array("x", x, f"(samples, {inputs})")
+    one = array.shape == (inputs,)
+    if one:
+        array = array.reshape(1, inputs)
+    if array.ndim != 2 or array.shape[1] != inputs:
+        raise ValueError(f"x must be of shape (samples, {inputs}) or ({inputs},), came {array.shape}")
+    if len(array) == 0:
+        raise ValueError("x must hold at least one sample, came 0")
+    if array.dtype != np.float64 or not array.flags.carray:
+        array = np.array(array, np.float64, order="C")
+    return array, one
+
+
+def _overload(compiler, function, inner, theta, inputs):
+    """What compiled code calls for `function`: `inner`, with the weights as a part of that code."""
+    kind = nb.types.Array(nb.from_dtype(theta.dtype), 1, "C", readonly=True)
+
+    @intrinsic
+    def weights(typing):
+        def generate(context, builder, signature, arguments):
+            content = ir.ArrayType(ir.IntType(8), theta.nbytes)
+            data = ir.GlobalVariable(builder.module, content, builder.module.get_unique_name("symgrad_theta"))
+            data.linkage, data.global_constant, data.align = "internal", True, 64
+            data.initializer = ir.Constant(content, bytearray(theta.tobytes()))
+            pointer = builder.bitcast(data, context.get_data_type(kind.dtype).as_pointer())
+            return _array(context, builder, kind, pointer, [context.get_constant(nb.intp, theta.size)])
+
+        return kind(), generate
+
+    @overload(function)
+    def _(x):
+        fits = isinstance(x, nb.types.Array) and x.ndim == 2
+        if not (fits and isinstance(x.dtype, (nb.types.Float, nb.types.Integer, nb.types.Boolean))):
+            raise nb.errors.TypingError(f"x must be an array of real numbers of shape (samples, {inputs}), came {x}")
+        return compiler.named(lambda x: inner(weights(), x), function.__name__)

@@ -1,0 +1,80 @@
+"""pipeline: the passes, one after the other, and what they come to."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from symgrad.language.program import Program
+from symgrad.lowering.layout import parameters
+from symgrad.lowering.module import LoweredModule, lower_module
+from symgrad.lowering.schedule import Schedule, schedule
+from symgrad.passes.differentiate import DerivativeGraph, differentiate
+from symgrad.passes.expand import expand
+from symgrad.passes.factor import Order, factor
+from symgrad.passes.guard import guard
+from symgrad.passes.share import share
+from symgrad.passes.stabilize import stabilize
+from symgrad.passes.update import update
+from symgrad.spec.spec import Spec
+from symgrad.targets.llvm.describe import describe
+from symgrad.targets.llvm.kept import Made
+from symgrad.targets.numba.emit import emit
+
+
+@dataclass(frozen=True)
+class Stages:
+    """What every pass has made of a spec."""
+
+    spec: Spec
+    order: Order
+    expand: Program
+    stabilize: Program
+    share: Program
+    differentiate: DerivativeGraph
+    factor: Program
+    gradient: Program
+    schedule: Mapping[str, Schedule]
+    update: Program | None
+
+    @cached_property
+    def lowered(self) -> LoweredModule:
+        """All that computes, as loops, assignments, products and calls."""
+        layout = parameters(self.gradient)
+        return lower_module(self.spec, self.schedule, layout, self.update)
+
+    @property
+    def described(self) -> Made:
+        """What object code is made from."""
+        return describe(self.spec, self.lowered, parameters(self.gradient))
+
+    @cached_property
+    def source(self) -> str:
+        """A module's text, with all it needs."""
+        return self.emitted(single_file=True)
+
+    def emitted(self, single_file: bool) -> str:
+        """The text of the module; not a single file imports what all modules have in common."""
+        return emit(self.spec, self.gradient, self.schedule, self.order, self.update, single_file)
+
+
+def passes(spec: Spec, order: Order = "loss-first") -> Stages:
+    """The compiler: spec → expression → derivative by all weights at once → what is printed of
+    it."""
+    expanded = expand(spec)  # the one loss expression, in shared form
+    stable = stabilize(expanded)  # the same, finite in floating point
+    shared = share(stable)  # the same, nothing computed twice
+    graph = differentiate(shared)  # the local partial derivatives
+    factored = factor(graph, order)  # the derivative by all weights at once
+    gradient = guard(share(factored))  # forward and backward share what they have in common
+    schedules = {
+        "predict": schedule(shared, ("y",)),
+        "gradient": schedule(gradient, ("E", *derivatives(gradient))),
+    }  # which definitions are products and which share loops, and where arrays live
+    step = None
+    if spec.training is not None and not spec.training.whole_batch:
+        step = share(update(spec.training, spec.weights))  # what the optimizer does with it
+    return Stages(spec, order, expanded, stable, shared, graph, factored, gradient, schedules, step)
+
+
+def derivatives(program: Program) -> list[str]:
+    return [name for name in program.outputs if name.startswith("d_")]

@@ -1,0 +1,99 @@
+"""kinds: what is to be known of a network by those who call it: its dtype, and the kind and shape
+of each argument."""
+
+from collections import namedtuple
+
+import numpy as np
+
+from symgrad.runtime.given import real_array, unmasked
+
+# An argument: the dtype of its numbers, how many axes it has, none for a number, and whether it is
+# written.
+Kind = namedtuple("Kind", "number axes written")
+
+# NumPy's own objects for the dtypes of arguments.
+NATIVE = {name: np.dtype(name) for name in ("float32", "float64", "uint64", "int64")}
+
+# The dtypes of arguments that have not the network's own.
+_OTHERS = {"progress": "uint64", "settings": "float64", "order": "int64", "starts": "int64"}
+
+
+class Facts:
+    """What is known of a network, and of its arguments by name."""
+
+    numbers = ("l1", "l2", "rate")
+    def __init__(self, name, dtype, size, inputs, outputs, state, settings):
+        self.name, self.native, self.dtype = name, NATIVE[dtype], dtype
+        self.size, self.inputs, self.outputs = size, inputs, outputs
+        self.shapes = {
+            "theta": f"({size},)",
+            "x": f"(samples, {inputs})",
+            "t": f"(samples, {outputs})",
+            "w": "(samples,)",
+            "gradient": f"({size},)",
+            "state": f"({state},)",
+            "progress": "(2,)",
+            "order": "(samples to see,)",
+            "starts": "(batches + 1,)",
+            "settings": f"({settings},)",
+        }
+
+    def kind(self, name, written=()):
+        """The kind of an argument; what is not written may be read-only."""
+        if name in self.numbers:
+            return Kind("float64", 0, False)
+        return Kind(
+            _OTHERS.get(name, self.dtype), 2 if name in ("x", "t", "y") else 1, name in written
+        )
+
+    def converted(self, name, value):
+        """An array-like as the array that compiled code takes; refused where it holds no
+        numbers."""
+        if name in self.numbers:
+            if wrong := _no_number(name, value):
+                raise TypeError(wrong)
+            return float(value)
+        array = real_array(name, value, self.shapes[name])
+        if array.ndim != self.kind(name).axes:
+            raise ValueError(f"{name} must be of shape {self.shapes[name]}, came {array.shape}")
+        return _plain(np.require(array, self.native.type, ["C", "A"]), self.native)
+
+    def in_place(self, name, value, kind):
+        """An argument that is used as it is."""
+        if kind.axes == 0:
+            return float(value)
+        return _plain(unmasked(name, value), NATIVE[kind.number])
+
+    def mismatch(self, name, value, kind):
+        """What is wrong with an argument that must be used in place; None if nothing is."""
+        if kind.axes == 0:
+            return _no_number(name, value)
+        native = NATIVE[kind.number]
+        wanted = f"{name} must be a C-contiguous {native} array of shape {self.shapes[name]}"
+        if not isinstance(value, np.ndarray):
+            return f"{wanted}, came {type(value).__name__}"
+        what = [str(value.dtype)]
+        what += [] if value.flags.c_contiguous else ["not C-contiguous"]
+        what += [] if value.flags.aligned else ["not aligned"]
+        what += [] if value.flags.writeable or not kind.written else ["read-only"]
+        if len(what) == 1 and value.dtype == native and value.ndim == kind.axes:
+            return None
+        return f"{wanted}, came one of shape {value.shape}: {', '.join(what)}"
+
+
+def _plain(array, native):
+    """The same memory as an array of no class but NumPy's, with NumPy's own object as its dtype."""
+    return np.asarray(array).view(native)
+
+
+def _no_number(name, value):
+    """What is wrong with an argument that must be a number; None if nothing is."""
+    if isinstance(value, (int, float, np.integer, np.floating)):
+        return None
+    return f"{name} must be a number, came {type(value).__name__}"
+
+
+def left_out(name):
+    """What stands for an argument that a network does not have: no penalty, no weights of
+    samples."""
+    return 0.0 if name in ("l1", "l2") else None

@@ -1,0 +1,475 @@
+"""products: products of matrices as LLVM IR, one function for each form of them."""
+
+import functools
+from collections import namedtuple
+
+from llvmlite import ir
+
+from symgrad.runtime.fma import DOUBLE, FLOAT, INT64, external, fused
+
+# Of "float32" or "float64"; a and b are "r" for a matrix that lies row by row, "c" for column by
+# column, a "1" for ones; `from_row` is whether the product is on top of a row.
+Form = namedtuple("Form", "number a b from_row")
+
+
+PREFIX = "symgrad_product_"
+
+
+def symbol(form):
+    """What the function of a form is called."""
+    return f"{PREFIX}{form.number}_{form.a}{form.b}{'_from_row' * form.from_row}"
+
+
+def form_of(name):
+    """The form of the function that is called so."""
+    number, kinds, *row = name.removeprefix(PREFIX).split("_", 2)
+    return Form(number, *kinds, bool(row))
+
+
+def declared(module, form):
+    """The function C = row + A·B of a form: of A, B, C, how many rows of A and C, terms of a sum,
+    columns of B and C, the row, and from which row of C on, and before which, to go."""
+    number = FLOAT if form.number == "float32" else DOUBLE
+    kind = ir.FunctionType(
+        ir.VoidType(), [*[number.as_pointer()] * 3, *[INT64] * 3, number.as_pointer(), INT64, INT64]
+    )
+    return external(module, symbol(form), kind)
+
+
+def written(module, processor, form):
+    """The same, written in this module."""
+    function = declared(module, form)
+    if not function.blocks:
+        function.linkage = "linkonce_odr"
+        _Product(module, processor, form)
+    return function
+
+
+def multiply(
+    builder,
+    function_of,
+    number,
+    a,
+    b,
+    into,
+    m,
+    k,
+    n,
+    a_by_columns,
+    b_by_columns,
+    row=None,
+    piece=None,
+):
+    """into = A·B of numbers "float32" or "float64", A of m × k numbers, B of k × n, on top of a
+    row or of 0; or some rows of it, as `piece` says, the number of a piece and how many there are.
+    `function_of` gives the function of a form."""
+
+    def call(form, *arguments, rows):
+        builder.call(function_of(form), [*arguments, *rows])
+
+    kinds = ["c" if by_columns else "r" for by_columns in (a_by_columns, b_by_columns)]
+    nothing = into.type(None)
+    if row is not None:
+        call(Form(number, *kinds, True), a, b, into, m, k, n, row, rows=(INT64(0), m))
+        return
+    form = Form(number, *kinds, False)
+
+    def whole():
+        call(form, a, b, into, m, k, n, nothing, rows=(INT64(0), m))
+
+    def in_one_row():
+        """A column, as one row: vectors run across it."""
+        turned = [{"c": "r", "r": "c"}[kind] for kind in reversed(kinds)]
+        call(Form(number, *turned, False), b, a, into, n, k, m, nothing, rows=(INT64(0), n))
+
+    def some():
+        call(form, a, b, into, m, k, n, nothing, rows=_rows_of(builder, m, *piece))
+
+    def one(count):
+        return builder.icmp_signed("==", count, INT64(1))
+
+    def at_once():
+        if isinstance(n, ir.Constant):
+            (in_one_row if n.constant == 1 else whole)()
+        else:
+            _either(builder, one(n), in_one_row, whole)
+
+    if piece is None:
+        at_once()
+    else:
+        _either(builder, one(piece[1]), at_once, some)
+
+
+def _either(builder, condition, yes, no):
+    with builder.if_else(condition) as (then, otherwise):
+        with then:
+            yes()
+        with otherwise:
+            no()
+
+
+def sum_of_rows(builder, function_of, number, matrix, into, rows, columns):
+    """into = the sum of a matrix's rows: a row of ones times the matrix."""
+    function = function_of(Form(number, "1", "r", False))
+    builder.call(
+        function, [into, matrix, into, INT64(1), rows, columns, into.type(None), INT64(0), INT64(1)]
+    )
+
+
+def _rows_of(builder, m, piece, pieces):
+    """Where a piece of the result begins and ends, as `_first_row` says."""
+    blocks = builder.sdiv(builder.add(m, INT64(7)), INT64(8))
+    for each in (piece, builder.add(piece, INT64(1))):
+        first = builder.mul(builder.sdiv(builder.mul(blocks, each), pieces), INT64(8))
+        yield builder.select(builder.icmp_signed("<", first, m), first, m)
+
+
+class _Product:
+    """Writes the function C = row + A·B as LLVM IR; A of m × k numbers, B of k × n, row by row or
+    column by column, C row by row.
+
+              n, `vectors` vectors of `lanes` numbers
+            ┌───────────────┐
+            │ B             │ k      A tile of C, rows × vectors, lies in registers. For each k a
+            row of └───────────────┘        B is loaded, a number of A spread for each row of the
+            tile, and all
+      k     ┌───────────────┐        of it multiplied and added: rows × vectors instructions for
+    ┌───┐   │ tile of C     │ rows   rows + vectors loads. Vectors run across results, never along
+    a sum. │ A │   └───────────────┘
+    └───┘
+
+    At the right edge tiles have one vector, which is masked, at the lower edge two rows. Where B
+    is large, or lies column by column, a piece of it, `depth` × tile's width, is copied into a
+    panel in L1 that all tiles below it read. What tiles and vectors are depends on the processor;
+    the results do not.
+    """
+
+    depth = 128
+
+    def __init__(self, module, processor, form):
+        self.processor = processor
+        self.number, self.bytes = (FLOAT, 4) if form.number == "float32" else (DOUBLE, 8)
+        self.lanes, self.rows, self.vectors = _tile(processor, self.bytes)
+        self.a_by_columns, self.b_by_columns, self.from_row = (
+            form.a == "c",
+            form.b == "c",
+            form.from_row,
+        )
+        self.of_ones = form.a == "1"
+        self.vector = ir.VectorType(self.number, self.lanes)
+        self.width = self.vectors * self.lanes
+        self.function = declared(module, form)
+        self.function.attributes.add("noinline")
+        self.builder = ir.IRBuilder(self.function.append_basic_block())
+        suffix = f"v{self.lanes}f{8 * self.bytes}"
+        self.mask = ir.VectorType(ir.IntType(1), self.lanes)
+        place, short = self.vector.as_pointer(), ir.IntType(32)
+        kinds = {
+            f"llvm.masked.load.{suffix}.p0": (self.vector, [place, short, self.mask, self.vector]),
+            f"llvm.masked.store.{suffix}.p0": (
+                ir.VoidType(),
+                [self.vector, place, short, self.mask],
+            ),
+        }
+        self.masked_load, self.masked_store = (
+            external(module, name, ir.FunctionType(*kind)) for name, kind in kinds.items()
+        )
+        self._write()
+
+    def _write(self):
+        """Small matrices as they are; panels of large ones, and of those whose rows are columns."""
+        builder = self.builder
+        self.a, self.b, self.c, self.m, self.k, self.n, self.row, self.top, self.bottom = (
+            self.function.args
+        )
+        self.panel = builder.alloca(ir.ArrayType(self.number, self.depth * self.width))
+        self.panel.align = 64
+        self.panel = builder.bitcast(self.panel, self.number.as_pointer())
+        if self.b_by_columns:
+            self._in_panels()
+        else:
+            large = builder.icmp_signed(
+                ">", builder.mul(self.k, self.n), INT64(_LARGE // self.bytes)
+            )
+            rows = builder.sub(self.bottom, self.top)
+            many = builder.icmp_signed(">=", rows, INT64(4 * self.rows))
+            with builder.if_else(builder.and_(large, many)) as (then, otherwise):
+                with then:
+                    self._in_panels()
+                with otherwise:
+                    self._columns(
+                        lambda n, masks: self._all_rows(
+                            n, masks, INT64(0), self.k, self._row_of_b(n)
+                        )
+                    )
+        builder.ret_void()
+
+    # Edges
+
+    def _columns(self, body):
+        """body(n, masks) for tiles from left to right; those of the last columns have one vector,
+        and a mask."""
+        builder = self.builder
+        whole = builder.sub(self.n, INT64(self.width - 1))
+        n, _ = self._loop(
+            INT64(0), whole, self.width, [], lambda n, _: body(n, [None] * self.vectors)
+        )
+        self._loop(
+            n, self.n, self.lanes, [], lambda n, _: body(n, [self._first(builder.sub(self.n, n))])
+        )
+
+    def _all_rows(self, n, masks, first, depth, row_of_b):
+        """Tiles from top to bottom, each with `depth` terms of its sums from `first` on."""
+
+        def tiles(m, end, rows):
+            m, _ = self._loop(
+                m,
+                end,
+                rows,
+                [],
+                lambda m, _: self._tile_of(m, n, rows, masks, first, depth, row_of_b),
+            )
+            return m
+
+        m = tiles(self.top, self.builder.sub(self.bottom, INT64(self.rows - 1)), self.rows)
+        tiles(m, self.bottom, 2)  # the last may be one row twice
+
+    # A tile
+
+    def _tile_of(self, m, n, rows, masks, first, depth, row_of_b):
+        builder = self.builder
+        below = [builder.add(m, INT64(row)) for row in range(rows)]
+        if rows < self.rows:
+            last = builder.sub(self.bottom, INT64(1))
+            below = [
+                builder.select(builder.icmp_signed("<", row, last), row, last) for row in below
+            ]
+        places = []
+        for row in below:
+            begin = builder.add(builder.mul(row, self.n), n)
+            places += [
+                (self._at(self.c, begin, vector * self.lanes), mask)
+                for vector, mask in enumerate(masks)
+            ]
+        sums = self._started(places, n, rows, masks, first)
+        stride = self.m if self.a_by_columns else self.k
+        rows_of_a = [
+            self._at(self.a, row if self.a_by_columns else builder.mul(row, stride))
+            for row in below
+        ]
+
+        def step(k, sums):
+            b = [
+                self._load(self._at(row_of_b(k), None, vector * self.lanes), mask)
+                for vector, mask in enumerate(masks)
+            ]
+            along = builder.add(first, k)
+            along = builder.mul(along, stride) if self.a_by_columns else along
+            result = []
+            for row in range(rows):
+                number = (
+                    self.number(1.0)
+                    if self.of_ones
+                    else builder.load(self._at(rows_of_a[row], along))
+                )
+                spread = self._spread(number)
+                for vector, each in enumerate(b):
+                    result.append(
+                        fused(
+                            builder, self.processor, spread, each, sums[row * len(masks) + vector]
+                        )
+                    )
+            return result
+
+        _, sums = self._loop(INT64(0), depth, 1, sums, step)
+        for (place, mask), value in zip(places, sums, strict=True):
+            self._store(value, place, mask)
+        return []
+
+    def _started(self, places, n, rows, masks, first):
+        """What the sums of a tile start from: what C holds but at the beginning, and there 0 or
+        the row."""
+        builder = self.builder
+        begins = builder.icmp_signed("==", first, INT64(0))
+        fresh, from_c, after = (self.function.append_basic_block() for _ in range(3))
+        builder.cbranch(begins, fresh, from_c)
+        builder.position_at_end(fresh)
+        new = [ir.Constant(self.vector, [0.0] * self.lanes)] * len(places)
+        if self.from_row:
+            row = [
+                self._load(self._at(self.row, n, v * self.lanes), mask)
+                for v, mask in enumerate(masks)
+            ]
+            new = row * rows
+        fresh = builder.block
+        builder.branch(after)
+        builder.position_at_end(from_c)
+        old = [self._load(place, mask) for place, mask in places]
+        from_c = builder.block
+        builder.branch(after)
+        builder.position_at_end(after)
+        sums = []
+        for one, other in zip(new, old, strict=True):
+            value = builder.phi(self.vector)
+            value.add_incoming(one, fresh)
+            value.add_incoming(other, from_c)
+            sums.append(value)
+        return sums
+
+    # B, as it is and in panels
+
+    def _row_of_b(self, n):
+        return lambda k: self._at(self.b, self.builder.add(self.builder.mul(k, self.n), n))
+
+    def _in_panels(self):
+        builder = self.builder
+
+        def piece(n, masks, first):
+            left = builder.sub(self.k, first)
+            depth = builder.select(
+                builder.icmp_signed("<", left, INT64(self.depth)), left, INT64(self.depth)
+            )
+            copy = self._transpose if self.b_by_columns else self._copy
+            copy(n, masks, first, depth)
+
+            def row(k):
+                return self._at(self.panel, builder.mul(k, INT64(self.width)))
+
+            self._all_rows(n, masks, first, depth, row)
+            return []
+
+        none = builder.icmp_signed("==", self.k, INT64(0))
+        end = builder.select(none, INT64(1), self.k)  # a sum of no terms is what it starts from
+
+        def column(n, masks):
+            self._loop(INT64(0), end, self.depth, [], lambda first, _: piece(n, masks, first))
+            return []
+
+        self._columns(column)
+
+    def _copy(self, n, masks, first, depth):
+        builder = self.builder
+
+        def row(k, _):
+            source = self._row_of_b(n)(builder.add(first, k))
+            target = self._at(self.panel, builder.mul(k, INT64(self.width)))
+            for vector, mask in enumerate(masks):
+                value = self._load(self._at(source, None, vector * self.lanes), mask)
+                self._store(value, self._at(target, None, vector * self.lanes))
+            return []
+
+        self._loop(INT64(0), depth, 1, [], row)
+
+    def _transpose(self, n, masks, first, depth):
+        """`lanes` × `lanes` numbers at a time: rows loaded, interleaved until they are columns,
+        and stored."""
+        builder = self.builder
+
+        def square(k, _, vector):
+            inside = self._first(builder.sub(depth, k))
+            rows = []
+            for lane in range(self.lanes):
+                unit = builder.add(n, INT64(vector * self.lanes + lane))
+                place = self._at(
+                    self.b, builder.add(builder.mul(unit, self.k), builder.add(first, k))
+                )
+                there = builder.icmp_signed("<", unit, self.n)
+                none = ir.Constant(self.mask, [0] * self.lanes)
+                rows.append(self._load(place, builder.select(there, inside, none)))
+            half = self.lanes // 2
+            low = [place // 2 + (self.lanes if place % 2 else 0) for place in range(self.lanes)]
+            high = [place + half for place in low]
+            for _ in range(self.lanes.bit_length() - 1):
+                pairs = zip(rows[:half], rows[half:], strict=True)
+                rows = [
+                    self._shuffled(one, other, order)
+                    for one, other in pairs
+                    for order in (low, high)
+                ]
+            for lane, row in enumerate(rows):  # the panel holds a multiple of `lanes` rows
+                offset = builder.mul(builder.add(k, INT64(lane)), INT64(self.width))
+                self._store(row, self._at(self.panel, offset, vector * self.lanes))
+            return []
+
+        for vector in range(len(masks)):
+            self._loop(INT64(0), depth, self.lanes, [], functools.partial(square, vector=vector))
+
+    # Instructions
+
+    def _loop(self, start, end, step, carried, body):
+        """for i in range(start, end, step): carried = body(i, carried). Gives i and carried as
+        they end."""
+        builder, before = self.builder, self.builder.block
+        head, inside, after = (self.function.append_basic_block() for _ in range(3))
+        builder.branch(head)
+        builder.position_at_end(head)
+        i, *values = (builder.phi(each.type) for each in (start, *carried))
+        for value, begin in zip((i, *values), (start, *carried), strict=True):
+            value.add_incoming(begin, before)
+        builder.cbranch(builder.icmp_signed("<", i, end), inside, after)
+        builder.position_at_end(inside)
+        results = body(i, values) or []
+        next_i = builder.add(i, INT64(step))
+        for value, result in zip((i, *values), (next_i, *results), strict=True):
+            value.add_incoming(result, builder.block)
+        builder.branch(head)
+        builder.position_at_end(after)
+        return i, values
+
+    def _at(self, pointer, index=None, more=0):
+        """The address of a number so far behind another."""
+        index = (
+            INT64(more)
+            if index is None
+            else self.builder.add(index, INT64(more))
+            if more
+            else index
+        )
+        return self.builder.gep(pointer, [index])
+
+    def _load(self, place, mask=None):
+        place = self.builder.bitcast(place, self.vector.as_pointer())
+        if mask is None:
+            return self.builder.load(place, align=self.bytes)
+        zero = ir.Constant(self.vector, [0.0] * self.lanes)
+        return self.builder.call(self.masked_load, [place, ir.IntType(32)(self.bytes), mask, zero])
+
+    def _store(self, value, place, mask=None):
+        place = self.builder.bitcast(place, self.vector.as_pointer())
+        if mask is None:
+            self.builder.store(value, place, align=self.bytes)
+        else:
+            self.builder.call(self.masked_store, [value, place, ir.IntType(32)(self.bytes), mask])
+
+    def _spread(self, scalar):
+        """A vector with one number in all its places."""
+        empty = ir.Constant(ir.VectorType(scalar.type, self.lanes), ir.Undefined)
+        one = self.builder.insert_element(empty, scalar, ir.IntType(32)(0))
+        return self._shuffled(one, empty, [0] * self.lanes)
+
+    def _shuffled(self, one, other, order):
+        order = ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), order)
+        return self.builder.shuffle_vector(one, other, order)
+
+    def _first(self, count):
+        """A mask for so many lanes, the first."""
+        lanes = ir.Constant(ir.VectorType(INT64, self.lanes), [*range(self.lanes)])
+        return self.builder.icmp_signed("<", lanes, self._spread(count))
+
+
+# B is copied into panels from so many bytes on.
+_LARGE = 64 * 1024
+
+
+def _tile(processor, size):
+    """The processor's vectors, in numbers of `size` bytes; and how many rows and vectors a tile
+    has, so that its sums, a row of B and a number of A fit into the registers: 32 with AVX-512 and
+    on ARM, else 16."""
+    triple, features = processor
+    if "+avx512f" in features:
+        return 64 // size, 8, 2
+    if triple.startswith(("aarch64", "arm64")):
+        return 16 // size, 8, 2
+    if "+avx" in features:
+        return 32 // size, 6, 2
+    return 16 // size, 4, 2

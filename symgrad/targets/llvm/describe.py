@@ -1,0 +1,32 @@
+"""describe: what object code of a network is made from, out of what the passes made of its spec."""
+
+from symgrad.lowering.lower import Layout
+from symgrad.lowering.module import LoweredModule
+from symgrad.spec.spec import Spec
+from symgrad.targets.elementary import OF_DOUBLES, with_callees
+from symgrad.targets.llvm.program import Description, Program, entries
+from symgrad.targets.numba.emit import elementary_text
+from symgrad.targets.numba.source import source
+
+# The lowered functions that say what is wrong with arguments, and how many batches there are.
+CHECKS = ("_check", "_check_training", "_check_steps", "_batches")
+
+
+def describe(spec: Spec, lowered: LoweredModule, layout: Layout) -> tuple[Description, Program]:
+    """What Python has to know of a network, and what its object code is made from."""
+    single = spec.dtype == "float32"
+    functions = tuple(lowered.functions)
+    step = lowered.step
+    description = Description(
+        spec=spec.normalised(),
+        parameters=layout,
+        threaded={"predict": lowered.prediction.threaded, "gradient": lowered.gradient.threaded},
+        settings=spec.training.settings() if step is not None and spec.training else None,
+        remembered=step.remembered if step is not None else (),
+        checks="\n\n".join(
+            source(function, single, ()) for function in functions if function.name in CHECKS
+        ),
+    )
+    called = tuple(with_callees(lowered.elementary))
+    elementary = elementary_text(called, single), elementary_text(OF_DOUBLES, False, bounded=True)
+    return description, Program(single, functions, elementary, entries(description))

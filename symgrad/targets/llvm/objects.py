@@ -1,0 +1,118 @@
+"""objects: object code of one network, in memory and in files.
+
+Nothing fails for want of a file or of room for one: what is not there is compiled in this process.
+"""
+
+import ctypes
+import json
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+
+from llvmlite import binding
+
+from symgrad.targets import sealed
+from symgrad.targets.llvm.processor import described, machine
+from symgrad.targets.llvm.units import Unit
+
+# What object code calls of Python.
+_OF_PYTHON = (
+    "PyEval_SaveThread", "PyEval_RestoreThread", "PyFloat_FromDouble", "PyTuple_GetItem",
+    "PyObject_Vectorcall", "PyMem_RawMalloc", "PyMem_RawFree",
+)  # fmt: skip
+
+
+class Objects:
+    """The units of a network: loaded when their addresses are asked for, from the folder that
+    `folder_of` names for each, where they are there, else `make` compiles them."""
+
+    def __init__(
+        self, folder_of: Callable[[str], Path | None], make: Callable[[str], Unit]
+    ) -> None:
+        self.folder_of, self.make = folder_of, make
+        self.lock = threading.RLock()
+        self.loaded: set[str] = set()
+        self.engine: binding.ExecutionEngine | None = None
+
+    def address(self, symbol: str) -> int:
+        """Where the code of a unit begins."""
+        with self.lock:
+            if self.engine is None:
+                self.engine = _engine()
+            if symbol not in self.loaded:
+                self._load(self.engine, symbol)
+                self.engine.finalize_object()
+            return int(self.engine.get_function_address(symbol))
+
+    def _load(self, engine: binding.ExecutionEngine, symbol: str) -> None:
+        unit = self._read(symbol) or self._made(symbol)
+        engine.add_object_file(binding.ObjectFileRef.from_data(unit.code))
+        self.loaded.add(symbol)
+        for each in unit.needs:
+            if each not in self.loaded:
+                self._load(engine, each)
+
+    def _made(self, symbol: str) -> Unit:
+        """Compiled here, unless another process does it at this moment."""
+        with alone(self.folder_of(symbol)):
+            unit = self._read(symbol)
+            if unit is None:
+                unit = self.make(symbol)
+                if path := self._path(symbol):
+                    needs = json.dumps(unit.needs).encode()
+                    sealed.write(path, _meaning(symbol), needs + b"\n" + unit.code)
+        return unit
+
+    def _read(self, symbol: str) -> Unit | None:
+        path = self._path(symbol)
+        content = None if path is None else sealed.read(path, _meaning(symbol))
+        if content is None:
+            return None
+        needs, _, code = content.partition(b"\n")
+        return Unit(code, tuple(json.loads(needs)))
+
+    def _path(self, symbol: str) -> Path | None:
+        folder = self.folder_of(symbol)
+        key = sha256(_meaning(symbol).encode()).hexdigest()[:16]
+        return None if folder is None else folder / f"{symbol}-{key}.o"
+
+
+@contextmanager
+def alone(folder: Path | None) -> Iterator[None]:
+    """No other process compiles for a folder meanwhile. A lock ends with the process that holds
+    it."""
+    if folder is None:
+        yield
+        return
+    from filelock import FileLock  # which takes longer to import than to load object code
+
+    lock = FileLock(folder / ".lock")
+    with suppress(OSError, NotImplementedError):  # files cannot be locked there
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _meaning(symbol: str) -> str:
+    """All that object code depends on besides the network: its file is in a folder for that."""
+    python = sys.implementation.cache_tag, getattr(sys, "abiflags", ""), sys.maxsize
+    return repr((symbol, described(), python))
+
+
+def _engine() -> binding.ExecutionEngine:
+    """What loads object code into this process."""
+    _add_symbols()
+    return binding.create_mcjit_compiler(binding.parse_assembly(""), machine())
+
+
+@cache
+def _add_symbols() -> None:
+    for name in _OF_PYTHON:
+        function = getattr(ctypes.pythonapi, name)
+        binding.add_symbol(name, ctypes.cast(function, ctypes.c_void_p).value)

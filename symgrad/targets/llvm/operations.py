@@ -1,0 +1,85 @@
+"""operations: what LLVM has no single instruction for, or one of another meaning than Python's."""
+
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+
+from symgrad.targets.llvm.arrays import DOUBLE, SINGLE, TRUTH, WHOLE
+
+
+def suffix(kind: ir.Type) -> str:
+    """How LLVM's own functions are called for numbers of a type."""
+    return {SINGLE: "f32", DOUBLE: "f64"}[kind]
+
+
+def intrinsic(module: ir.Module, name: str, kind: ir.Type, arguments: int) -> ir.Function:
+    """One of LLVM's own functions, of so many numbers of a type, or one of C's."""
+    known = module.globals.get(name)
+    return known or ir.Function(module, ir.FunctionType(kind, [kind] * arguments), name)
+
+
+def external(module: ir.Module, name: str, result: ir.Type, *arguments: ir.Type) -> ir.Function:
+    """A function that is not in this module."""
+    known = module.globals.get(name)
+    return known or ir.Function(module, ir.FunctionType(result, arguments), name)
+
+
+def unary(builder: ir.IRBuilder, name: str, value: ir.Value) -> ir.Value:
+    """sqrt, fabs or floor."""
+    function = intrinsic(builder.module, f"llvm.{name}.{suffix(value.type)}", value.type, 1)
+    return builder.call(function, [value])
+
+
+def rounded(value: float, kind: ir.Type) -> float:
+    """The nearest number of a type; infinite where there is none so large."""
+    if kind == SINGLE:
+        with np.errstate(over="ignore"):
+            return float(np.float32(value))
+    return float(value)
+
+
+def comparison(builder: ir.IRBuilder, operator: str, one: ir.Value, other: ir.Value) -> ir.Value:
+    """Of NaN nothing is true but that it differs."""
+    if isinstance(one.type, ir.IntType):
+        return builder.icmp_signed(operator, one, other)
+    compare = builder.fcmp_unordered if operator == "!=" else builder.fcmp_ordered
+    return compare(operator, one, other)
+
+
+def least(builder: ir.IRBuilder, one: ir.Value, other: ir.Value) -> ir.Value:
+    """The first where neither is less, as where it is NaN."""
+    return builder.select(comparison(builder, "<", other, one), other, one)
+
+
+def largest(builder: ir.IRBuilder, one: ir.Value, other: ir.Value) -> ir.Value:
+    """The first where neither is larger, as where it is NaN."""
+    return builder.select(comparison(builder, ">", other, one), other, one)
+
+
+def finite(builder: ir.IRBuilder, value: ir.Value) -> ir.Value:
+    infinite = value.type(float("inf"))
+    return builder.fcmp_ordered("<", unary(builder, "fabs", value), infinite)
+
+
+def floor_quotient(builder: ir.IRBuilder, one: ir.Value, other: ir.Value) -> ir.Value:
+    """Of whole numbers, rounded down."""
+    quotient, rest = builder.sdiv(one, other), builder.srem(one, other)
+    opposite = builder.icmp_signed("<", builder.xor(rest, other), rest.type(0))
+    inexact = builder.icmp_signed("!=", rest, rest.type(0))
+    down = builder.zext(builder.and_(inexact, opposite), quotient.type)
+    return builder.sub(quotient, down)
+
+
+def opaque(builder: ir.IRBuilder, number: ir.Value) -> ir.Value:
+    """The number, unknown to LLVM: a loop that runs so often is vectorised, not unrolled before."""
+    kind = ir.FunctionType(WHOLE, [WHOLE])
+    return builder.asm(kind, "", "=r,0", [number], True)
+
+
+def constant(value: Any) -> int | None:
+    """A whole number that is known when code is made."""
+    return value.constant if isinstance(value, ir.Constant) else None
+
+
+TRUE, FALSE = TRUTH(1), TRUTH(0)

@@ -1,0 +1,111 @@
+"""program: all that object code of a network is made from, and what Python has to know of it to
+call it: as data, without SymPy or templates, so that both can be kept in files.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from symgrad.lowering.program import Function
+from symgrad.runtime.kinds import Facts, Kind
+from symgrad.targets.public import GOING_ON, data
+
+
+@dataclass(frozen=True)
+class Description:
+    """What Python has to know: `spec` as plain data, where weights lie in theta, from how many
+    samples on threads pay, the settings of training and what its optimizer remembers, None where
+    it is not trained, and `checks`, the source of the functions that say what is wrong with
+    arguments."""
+
+    spec: Mapping[str, Any]
+    parameters: Mapping[str, tuple[int, tuple[int, ...]]]
+    threaded: Mapping[str, int]
+    settings: Mapping[str, float] | None
+    remembered: tuple[str, ...]
+    checks: str
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> "Description":
+        """From plain data as JSON has it."""
+        parameters = {
+            name: (first, tuple(shape)) for name, (first, shape) in data["parameters"].items()
+        }
+        remembered = tuple(data["remembered"])
+        return cls(**{**data, "parameters": parameters, "remembered": remembered})
+
+    @property
+    def size(self) -> int:
+        """How many weights there are."""
+        offset, shape = [*self.parameters.values()][-1]
+        size = 1
+        for extent in shape:
+            size *= extent
+        return offset + size
+
+    @property
+    def memory(self) -> int:
+        """How many numbers the optimizer remembers."""
+        return len(self.remembered) * self.size
+
+    def facts(self) -> Facts:
+        spec = self.spec
+        outputs = spec["layers"][-1]["units"]
+        settings = len(self.settings or ())
+        return Facts(
+            spec["name"], spec["dtype"], self.size, spec["inputs"], outputs, self.memory, settings
+        )
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A function as Python calls it: the kinds of its arguments by name, the lowered function that
+    does it in turn, the one on threads, and from how many samples on these pay. An epoch's samples
+    are looked at by Python."""
+
+    kinds: Mapping[str, Kind]
+    in_turn: str
+    on_threads: str
+    many: int
+    epoch: bool = False
+
+
+def entries(description: Description) -> dict[str, Entry]:
+    """The functions of a network that Python calls, by name."""
+    facts, given = description.facts(), data(description.spec)
+    gradient = ("_gradient_in_turn", "_gradient_on_threads")
+    many = description.threaded["gradient"]
+
+    def kinds(names: tuple[str, ...], *written: str) -> dict[str, Kind]:
+        return {name: facts.kind(name, written) for name in names}
+
+    found = {
+        "predict": Entry(
+            kinds(("theta", "x", "y"), "y"),
+            "_prediction_in_turn",
+            "_prediction_on_threads",
+            description.threaded["predict"],
+        ),
+        "loss": Entry(kinds(given), *gradient, many),
+        "loss_and_gradient_into": Entry(kinds((*given, "gradient"), "gradient"), *gradient, many),
+        "step": Entry(kinds((*given, "rate"), "theta"), "step", "_step_on_threads", many),
+    }
+    if description.settings is not None:
+        written = ("theta", "state", "progress")
+        for name, names, threads in (
+            ("train_epoch", (*given, *GOING_ON), "_epoch_on_threads"),
+            ("train_steps", (*given, "order", "starts", *GOING_ON), "_steps_on_threads"),
+        ):
+            found[name] = Entry(kinds(names, *written), name, threads, many, epoch=True)
+    return found
+
+
+@dataclass(frozen=True)
+class Program:
+    """The lowered functions, the texts of the elementary functions that they call, those of the
+    network's own precision and those of doubles, and what Python calls."""
+
+    single: bool
+    functions: tuple[Function, ...]
+    elementary: tuple[str, str]
+    entries: Mapping[str, Entry]
