@@ -20,6 +20,7 @@ from benchmarks import (
     gradients,
     growth,
     inside,
+    jobs,
     memory,
     products,
 )
@@ -40,6 +41,7 @@ SECTIONS = {
     "growth": growth,
     "memory": memory,
     "compiling": compiling,
+    "jobs": jobs,
 }
 HERE = Path(__file__).parent
 

@@ -23,6 +23,7 @@ from symgrad.targets import llvm
 from symgrad.targets.cache import folders
 from symgrad.targets.numba.beside import is_runtime, remove_strays
 from symgrad.targets.numba.load import known, load, load_text
+from symgrad.targets.waiting import compiling, waiting
 from symgrad.targets.write import write
 
 if TYPE_CHECKING:
@@ -53,9 +54,10 @@ class Compiled:
     @cached_property
     def stages(self) -> "Stages":
         """What every pass has made of the spec."""
-        from symgrad.pipeline import passes
+        with waiting(compiling(self.spec.name)):
+            from symgrad.pipeline import passes  # which takes longer to import than to run
 
-        return passes(self.spec, self.order)
+            return passes(self.spec, self.order)
 
     @property
     def program(self) -> "Program":

@@ -1,4 +1,5 @@
-"""symgrad: the emitted module, called as a user calls it."""
+"""symgrad: a network's module, called from Python as `symgrad.compile` gives it; inside compiled code
+the emitted one."""
 
 import tempfile
 from functools import partial
@@ -13,14 +14,15 @@ from benchmarks.peers import Variant
 from benchmarks.peers.numba_by_hand import looped
 
 
-def emitted(net, dtype, **tables):
+def emitted(net, dtype):
     """The module, emitted to a real file as `symgrad compile` does, and imported from it."""
     folder = Path(tempfile.mkdtemp(prefix="symgrad-benchmark-"))
-    return symgrad.load(symgrad.compile({**net.spec, "dtype": dtype, **tables}).write(folder))
+    return symgrad.load(symgrad.compile({**net.spec, "dtype": dtype}).write(folder))
 
 
 def prepare(net, theta, x, t):
-    module, gradient = emitted(net, theta.dtype.name), np.empty_like(theta)
+    module = symgrad.compile({**net.spec, "dtype": theta.dtype.name}).module
+    gradient = np.empty_like(theta)
     call = partial(module.loss_and_gradient_into, theta, x, t, gradient)
 
     def value():
@@ -46,7 +48,8 @@ def inside(net, theta, x, t):
 
 def train(net, theta, x, t):
     settings = {"optimizer": "adam", "batch": training.BATCH if net.classifies else "all"}
-    module = emitted(net, theta.dtype.name, training=settings)
+    spec = {**net.spec, "dtype": theta.dtype.name, "training": settings}
+    module = symgrad.compile(spec).module
 
     def start():
         return theta.copy(), x, t, *module.train_state(0), module.train_settings()

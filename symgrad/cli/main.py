@@ -22,7 +22,9 @@ from symgrad.cli.new import new_command
 from symgrad.cli.predict import predict_command
 from symgrad.cli.schema import schema_command
 from symgrad.cli.train import train_command
+from symgrad.cli.waiting import Waiting
 from symgrad.errors import SymgradError
+from symgrad.targets.waiting import shown
 
 
 class Commands(typer.core.TyperGroup):
@@ -30,7 +32,8 @@ class Commands(typer.core.TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         try:
-            return super().invoke(ctx)
+            with shown(Waiting()):
+                return super().invoke(ctx)
         except SymgradError as error:
             typer.echo(f"error: {error}", err=True)
         except OSError as error:

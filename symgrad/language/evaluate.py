@@ -19,7 +19,6 @@ from typing import Any, Protocol
 
 import mpmath
 import numpy as np
-import scipy.special
 import sympy
 from sympy import Add, Expr, Indexed, Mul, Piecewise, Pow, Rational, Sum, Symbol
 
@@ -77,6 +76,17 @@ class Floats:
         return values.max(axis=axis)
 
 
+def _of_scipy(name: str) -> Callable[..., Any]:
+    """One of SciPy's special functions: to import them takes longer than all passes."""
+
+    def function(*arguments: Any) -> Any:
+        import scipy.special
+
+        return getattr(scipy.special, name)(*arguments)
+
+    return function
+
+
 _NUMPY: dict[type[Expr], Callable[..., Any]] = {
     sympy.exp: np.exp,
     sympy.log: np.log,
@@ -86,19 +96,19 @@ _NUMPY: dict[type[Expr], Callable[..., Any]] = {
     sympy.cosh: np.cosh,
     sympy.tanh: np.tanh,
     sympy.atan: np.arctan,
-    sympy.erf: scipy.special.erf,
+    sympy.erf: _of_scipy("erf"),
     sympy.Abs: np.abs,
     sympy.sign: np.sign,
     f.expm1: np.expm1,
     f.log1p: np.log1p,
     f.relu: lambda u: np.maximum(u, 0),
-    f.sigmoid: scipy.special.expit,
+    f.sigmoid: _of_scipy("expit"),
     f.softplus: lambda u: np.logaddexp(0, u),
     f.log_cosh: lambda u: np.abs(u) + np.log1p(np.exp(-2 * np.abs(u))) - np.log(2),
-    f.normal_cdf: scipy.special.ndtr,
+    f.normal_cdf: _of_scipy("ndtr"),
     f.maximum: np.maximum,
     f.minimum: np.minimum,
-    f.xlogy: scipy.special.xlogy,
+    f.xlogy: _of_scipy("xlogy"),
     f.times: lambda a, b: np.where((a == 0) & (b == b) | (b == 0) & (a == a), 0, a * b),
     inverse_sum_exp: lambda *terms: np.exp(-_largest(terms)) / _shifted(terms),
     log_sum_exp: lambda *terms: _log_sum_exp(*terms),

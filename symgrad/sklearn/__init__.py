@@ -6,7 +6,6 @@
     epochs.py       an epoch, in the order that scikit-learn sees the samples
     optimizer.py    what stochastic training remembers from epoch to epoch
     network.py      the network as a spec, and its module
-    threads.py      whether the work is worth threads
 
 scikit-learn checks input, draws weights, splits, shuffles and labels, as it does for its own
 estimators; each file imports only from those below it.

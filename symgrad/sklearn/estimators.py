@@ -12,6 +12,8 @@ rounding, but for these:
 """
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -29,7 +31,15 @@ from symgrad.masks import refuse_masked
 from symgrad.sklearn.epochs import Data, Epochs, NotFinite, penalty, told
 from symgrad.sklearn.network import compiled, flat, views
 from symgrad.sklearn.optimizer import Optimizer, name_of
-from symgrad.sklearn.threads import decide_threads
+from symgrad.targets.waiting import shown
+
+
+@contextmanager
+def _told(words: str) -> Iterator[None]:
+    """What takes long, as estimators tell how they fare."""
+    print(words)
+    yield
+
 
 # Its attributes are scikit-learn's, whose class stands behind it in both estimators.
 _Mixin: Any = object
@@ -62,7 +72,8 @@ class _WithModule(_Mixin):
 
     def _fit(self, X: Any, y: Any, sample_weight: Any = None, *rest: Any, **named: Any) -> Any:
         refuse_masked(X=X, y=y, sample_weight=sample_weight)
-        return super()._fit(X, y, sample_weight, *rest, **named)
+        with shown(_told) if self.verbose else nullcontext():
+            return super()._fit(X, y, sample_weight, *rest, **named)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         refuse_masked(X=X, y=y, sample_weight=sample_weight)
@@ -88,7 +99,6 @@ class _WithModule(_Mixin):
         data = Data.of(X, y, sample_weight, theta.dtype)
         blocks = list(data.blocks())
         l2, first = self.alpha / data.weight, data.chosen(blocks[0])
-        decide_threads(module, len(first[1]), len(data), self.max_iter)
 
         def loss_and_gradient(theta: np.ndarray) -> tuple[float, np.ndarray]:
             """A mean over blocks of samples, each with the same penalty."""
@@ -155,8 +165,6 @@ class _WithModule(_Mixin):
             mean=self._tells_the_mean(),
             constant=self._constants(data),
         )
-        epochs_at_most = 1 if incremental else self.max_iter
-        decide_threads(module, epochs.batch, len(data), epochs_at_most)
         order = np.arange(len(data))
         self.n_iter_ = 0
         try:

@@ -222,12 +222,12 @@ class _Writer:
     def called(self, name: str, arguments: list[Written]) -> Written:
         if name == "F" or name in _NUMBERS:
             return self.converted(arguments[0], self.known.real if name == "F" else _NUMBERS[name])
-        operation: Callable[..., Written] | None = {
+        operations: dict[str, Callable[..., Written]] = {
             "fma": self.fused, "min": self.least, "max": self.largest, "abs": self.absolute,
             "np.copysign": self.signed, "opaque": self.opaque,
-        }.get(name)  # fmt: skip
-        if operation is not None:
-            return operation(*arguments)
+        }  # fmt: skip
+        if name in operations:
+            return operations[name](*arguments)
         given = [self.number(each) for each in arguments]
         return self.known.call(self.builder, name, given)
 
@@ -258,10 +258,6 @@ class _Writer:
         return builder.fpext(value, kind) if kind == DOUBLE else builder.fptrunc(value, kind)
 
     def operated(self, operator: ast.operator, left: Written, right: Written) -> Written:
-        if not isinstance(left, ir.Value) and not isinstance(right, ir.Value):
-            return ast.literal_eval(
-                ast.Expression(ast.BinOp(ast.Constant(left), operator, ast.Constant(right)))
-            )
         builder = self.builder
         one, other = self.alike(left, right)
         if isinstance(one.type, ir.IntType):

@@ -10,8 +10,9 @@ import ctypes
 from llvmlite import ir
 
 from symgrad.lowering.program import Argument, Array, Invoke, Kind, Nothing, Variable
-from symgrad.runtime import python_c
+from symgrad.runtime import arguments
 from symgrad.runtime.kinds import Kind as KindOfArgument
+from symgrad.runtime.python_c import TYPE_OFFSET
 from symgrad.targets.llvm.arrays import DOUBLE, STATUS, WHOLE, Memory, type_of
 from symgrad.targets.llvm.functions import Functions
 from symgrad.targets.llvm.operations import external
@@ -54,7 +55,7 @@ class _Entry:
         if self.many is not None:
             samples = writer.memory("x").extents[0]
             many = builder.icmp_signed(">=", samples, WHOLE(self.many))
-            with builder.if_then(python_c.both(builder, many, self.has_another)):
+            with builder.if_then(arguments.both(builder, many, self.has_another)):
                 self.hand_over(MANY)
         E = writer.alloca(DOUBLE)
         builder.store(DOUBLE(0.0), E)
@@ -81,7 +82,7 @@ class _Entry:
 
     def has_another(self) -> ir.Value:
         """Whether there is one for many samples."""
-        return self.builder.not_(python_c.is_object(self.builder, self.other(MANY), "None"))
+        return self.builder.not_(arguments.is_object(self.builder, self.other(MANY), "None"))
 
     def hand_over(self, to: int) -> None:
         call = external(self.module, "PyObject_Vectorcall", WHOLE, *[WHOLE] * 4)
@@ -90,7 +91,7 @@ class _Entry:
 
     def thing(self, place: int) -> ir.Value:
         """The address of an argument."""
-        return python_c.at(self.builder, self.arguments, place * _POINTER)
+        return arguments.at(self.builder, self.arguments, place * _POINTER)
 
     def fit(self) -> ir.Value:
         """Whether there are just the arguments that the function takes, of these kinds."""
@@ -102,11 +103,11 @@ class _Entry:
             def fits(place: int = place, kind: KindOfArgument = kind) -> ir.Value:
                 thing = self.thing(place)
                 if kind.axes:
-                    return python_c.is_array(builder, thing, kind)
-                of_type = python_c.at(builder, thing, python_c.TYPE_OFFSET)
-                return python_c.is_object(builder, of_type, "float")
+                    return arguments.is_array(builder, thing, kind)
+                of_type = arguments.at(builder, thing, TYPE_OFFSET)
+                return arguments.is_object(builder, of_type, "float")
 
-            result = python_c.both(builder, result, fits)
+            result = arguments.both(builder, result, fits)
         return result
 
     def take(self) -> None:
@@ -116,14 +117,14 @@ class _Entry:
             thing = self.thing(place)
             if kind.axes == 0:
                 writer.variables[name] = writer.alloca(DOUBLE)
-                number = python_c.at(builder, thing, _HEAD, DOUBLE)
+                number = arguments.at(builder, thing, _HEAD, DOUBLE)
                 builder.store(number, writer.variables[name])
                 continue
             number = _KINDS[kind.number]
             if number == "double" and not writer.single and name != "settings":
                 number = "real"
             of = type_of(number, writer.single)
-            data, extents = python_c.address_and_extents(builder, thing, of, kind.axes)
+            data, extents = arguments.address_and_extents(builder, thing, of, kind.axes)
             writer.arrays[name] = Memory(number, data, tuple(extents))
 
     def call(self) -> Invoke:

@@ -16,8 +16,8 @@ from symgrad.targets import sealed
 from symgrad.targets.cache import folders
 from symgrad.targets.llvm.objects import Objects, alone
 from symgrad.targets.llvm.program import Description, Program
-from symgrad.targets.llvm.units import Unit, compile_unit, is_shared
-from symgrad.targets.waiting import waiting
+from symgrad.targets.llvm.units import Unit, is_shared
+from symgrad.targets.waiting import compiling, waiting
 
 _PACKAGE = Path(__file__).parents[2]
 
@@ -91,7 +91,9 @@ class Kept:
         return self.folder
 
     def _compile(self, symbol: str) -> Unit:
-        with waiting(f"compiling {self.name}, once for this machine"):
+        from symgrad.targets.llvm.compile_unit import compile_unit
+
+        with waiting(compiling(self.name)):
             return compile_unit(symbol, self.program)
 
 

@@ -4,11 +4,13 @@ call it: as data, without SymPy or templates, so that both can be kept in files.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from symgrad.lowering.program import Function
 from symgrad.runtime.kinds import Facts, Kind
 from symgrad.targets.public import GOING_ON, data
+
+if TYPE_CHECKING:
+    from symgrad.lowering.program import Function
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,6 @@ class Program:
     network's own precision and those of doubles, and what Python calls."""
 
     single: bool
-    functions: tuple[Function, ...]
+    functions: "tuple[Function, ...]"
     elementary: tuple[str, str]
     entries: Mapping[str, Entry]

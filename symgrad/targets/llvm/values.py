@@ -40,6 +40,7 @@ from symgrad.lowering.program import (
     Value,
     Variable,
     joined,
+    walk,
 )
 from symgrad.targets.llvm.arrays import (
     DOUBLE,
@@ -249,7 +250,14 @@ class Values:
         known = constant(decided)
         if known is not None:
             return self.as_kind(yes if known else no, kind)
-        return self.builder.select(decided, self.as_kind(yes, kind), self.as_kind(no, kind))
+        if not any(isinstance(node, Quotient) for each in (yes, no) for node in walk(each)):
+            return self.builder.select(decided, self.as_kind(yes, kind), self.as_kind(no, kind))
+        result = self.alloca(self.type(kind))  # by 0 nothing whole may be divided
+        with self.builder.if_else(decided) as (then, otherwise):
+            for branch, value in ((then, yes), (otherwise, no)):
+                with branch:
+                    self.builder.store(self.as_kind(value, kind), result)
+        return self.builder.load(result)
 
     def converted(self, value: ir.Value, come: Kind, kind: Kind) -> ir.Value:
         builder, wanted = self.builder, self.type(kind)

@@ -37,7 +37,8 @@ from symgrad.targets.public import public as callable_functions
 
 # The files of symgrad/runtime whose text emitted modules have, those that others need first.
 SHARED = (
-    "given", "kinds", "weights", "going_on", "fma", "products", "python_c", "forks", "calling",
+    "given", "kinds", "weights", "going_on", "fma", "products", "python_c", "arguments", "forks",
+    "calling",
 )  # fmt: skip
 
 _PUBLIC = (
