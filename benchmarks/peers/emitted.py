@@ -1,4 +1,5 @@
-"""symgrad: a network's module, called from Python as `symgrad.compile` gives it; inside compiled code
+"""symgrad: a network's module, called from Python as `symgrad.compile` gives it; inside compiled
+code
 the emitted one."""
 
 import tempfile

@@ -19,11 +19,25 @@ imports from.
     network.py      spec and theta; between theta and the arrays of layers
     activations.py  activations as formulas, and which of these have a name here
     agreement.py    whether two formulas are one function
+    sklearn_names.py  what scikit-learn calls activations
     numeric.py      formulas as numbers; text.py: as text
     errors.py       what is raised; packages that may be missing
 """
 
+from typing import TYPE_CHECKING, Any
+
 from symgrad.interop.errors import InteropError
-from symgrad.interop.network import Network
+
+if TYPE_CHECKING:
+    from symgrad.interop.network import Network
 
 __all__ = ["InteropError", "Network"]
+
+
+def __getattr__(name: str) -> Any:
+    """What needs SymPy is imported when it is asked for."""
+    if name != "Network":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from symgrad.interop.network import Network
+
+    return Network

@@ -14,14 +14,9 @@ import numpy as np
 from symgrad.interop.activations import BUILT_IN
 from symgrad.interop.errors import InteropError, needed
 from symgrad.interop.network import Layer, LossLike, Network, Weights, assemble
+from symgrad.interop.sklearn_names import HIDDEN
 
 # scikit-learn's names, and the ones here.
-HIDDEN: Mapping[str, str] = {
-    "identity": "identity",
-    "logistic": "sigmoid",
-    "tanh": "tanh",
-    "relu": "relu",
-}
 _OUTPUT: Mapping[str, str] = {**HIDDEN, "softmax": "softmax", "exp": "exp(z)"}
 _LOSSES: Mapping[str, str] = {
     "squared_error": "squared",

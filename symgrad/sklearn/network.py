@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from symgrad.compiler import Compiled, compile
-from symgrad.interop.sklearn import HIDDEN
+from symgrad.interop.sklearn_names import HIDDEN
 
 # scikit-learn's names of activations, for hidden layers and the last, and the ones here.
 ACTIVATIONS = {**HIDDEN, "softmax": "softmax", "exp": "exponential"}

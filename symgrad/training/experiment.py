@@ -21,6 +21,7 @@ from symgrad.spec.spec import Spec
 from symgrad.spec.spec import read as read_spec
 from symgrad.spec.training import WHOLE_BATCH, Training
 from symgrad.training.data import Samples, read
+from symgrad.training.module import to_compile
 from symgrad.training.record import Record
 
 Missing: TypeAlias = Literal["refuse", "drop", "mean"]
@@ -141,8 +142,7 @@ def with_training(spec: Spec, changes: Mapping[str, Any]) -> Spec:
 
 def compile_module(experiment: Experiment) -> ModuleType:
     """The network's module, with as much of training in it as its code depends on."""
-    training = None if experiment.training.whole_batch else experiment.training.structure()
-    return compile(experiment.spec.model_copy(update={"training": training})).module
+    return compile(to_compile(experiment.spec, experiment.training)).module
 
 
 def describe(experiment: Experiment) -> Record:

@@ -5,6 +5,9 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
+from symgrad.spec.spec import Spec
+from symgrad.spec.training import Training
+
 Array = NDArray[Any]
 
 
@@ -28,6 +31,12 @@ class Module(Protocol):
     train_state: Callable[..., tuple[Array, Array]]
     train_settings: Callable[..., Array]
     train_epoch: Callable[..., float]
+
+
+def to_compile(spec: Spec, training: Training | None) -> Spec:
+    """The spec with as much of training in it as a network's code depends on."""
+    structure = None if training is None or training.whole_batch else training.structure()
+    return spec.model_copy(update={"training": structure})
 
 
 def outputs(spec: Mapping[str, Any]) -> int:

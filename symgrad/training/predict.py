@@ -14,7 +14,7 @@ from symgrad.training.data import read_to_predict
 from symgrad.training.dataset import build_dataset
 from symgrad.training.evaluate import evaluate
 from symgrad.training.metrics import Figures, predicted_classes
-from symgrad.training.module import Array, gives_probabilities
+from symgrad.training.module import Array, gives_probabilities, to_compile
 from symgrad.training.trained import Label, Trained
 
 
@@ -56,7 +56,8 @@ class Predictions:
 
 def predict(trained: Trained, data: Any) -> Predictions:
     """Predicts for data as `read_to_predict` takes it; raises DataError for what does not fit."""
-    spec = Spec.recorded(trained.spec).model_copy(update={"training": None})
+    recorded = Spec.recorded(trained.spec)
+    spec = to_compile(recorded, recorded.training)  # what was compiled to train it
     check_consistency(trained, spec)
     samples = read_to_predict(data, trained)
     module = compile(spec).module

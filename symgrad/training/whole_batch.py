@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from scipy.optimize import minimize
 
 from symgrad.spec.training import WHOLE_BATCH, Training
 from symgrad.training.checkpoint import Checkpoint, Epoch
@@ -67,6 +66,8 @@ def fit_whole(
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")  # its message says the same
+            from scipy.optimize import minimize  # which nothing else of training needs
+
             result = minimize(
                 objective,
                 checkpoint.theta.astype(np.float64),
