@@ -18,8 +18,8 @@ from fuzz.judging import Reading, wide, wrong
 from fuzz.modules import compiled, interpreted
 from fuzz.networks import ACTIVATIONS, LOSSES, Case, run
 from fuzz.places import Place, places
-from symgrad.compiler import passes
 from symgrad.errors import SpecError
+from symgrad.pipeline import passes
 from symgrad.spec.spec import Spec
 
 SAMPLES = 24

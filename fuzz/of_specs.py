@@ -17,9 +17,9 @@ from fuzz.hunt import Finding, Kind
 from fuzz.modules import interpreted
 from symgrad.checking import scalars
 from symgrad.checking.check import check
-from symgrad.compiler import passes
 from symgrad.errors import SpecError
 from symgrad.language.verify import verify
+from symgrad.pipeline import passes
 from symgrad.spec.spec import ACTIVATIONS, LOSSES, Spec
 
 SECONDS = 120

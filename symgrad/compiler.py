@@ -1,39 +1,33 @@
-"""compiler: the passes, one after the other, and what they come to."""
+"""compiler: a spec, compiled, and what comes of it: formulas, a program, and a module.
+
+The passes, and SymPy with them, are imported when they are run: see `pipeline.py`.
+"""
 
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sympy import Expr
 
 from symgrad.errors import SymgradError
-from symgrad.language.evaluate import Decimals, Floats, evaluate
-from symgrad.language.latex import displayed
-from symgrad.language.program import Program
-from symgrad.language.summary import summary
-from symgrad.language.views import formula
-from symgrad.lowering.schedule import Schedule, schedule
 from symgrad.masks import refuse_masked
-from symgrad.passes.differentiate import DerivativeGraph, differentiate
-from symgrad.passes.expand import expand
-from symgrad.passes.factor import Order, factor
-from symgrad.passes.guard import guard
-from symgrad.passes.share import share
-from symgrad.passes.stabilize import stabilize
-from symgrad.passes.update import update
 from symgrad.spec.spec import Spec, read
 from symgrad.targets.cache import folders
 from symgrad.targets.numba.beside import is_runtime, remove_strays
-from symgrad.targets.numba.emit import emit, parameters, runtime, runtime_name
 from symgrad.targets.numba.load import load, load_text
 from symgrad.targets.write import write
+
+if TYPE_CHECKING:
+    from sympy import Expr
+
+    from symgrad.language.program import Program
+    from symgrad.passes.factor import Order
+    from symgrad.pipeline import Stages
 
 _LONG_AGO = 946_684_800  # 2000-01-01; ZIP files, for one, know no year before 1980
 
@@ -41,55 +35,24 @@ _LONG_AGO = 946_684_800  # 2000-01-01; ZIP files, for one, know no year before 1
 DISPLAYED = 60
 
 
-@dataclass(frozen=True)
-class Stages:
-    """What every pass has made of a spec."""
-
-    expand: Program
-    stabilize: Program
-    share: Program
-    differentiate: DerivativeGraph
-    factor: Program
-    gradient: Program
-    schedule: Mapping[str, Schedule]
-    update: Program | None
-    source: str
-
-
-def passes(spec: Spec, order: Order = "loss-first") -> Stages:
-    """The compiler: spec → expression → derivative by all weights at once → source."""
-    expanded = expand(spec)  # the one loss expression, in shared form
-    stable = stabilize(expanded)  # the same, finite in floating point
-    shared = share(stable)  # the same, nothing computed twice
-    graph = differentiate(shared)  # the local partial derivatives
-    factored = factor(graph, order)  # the derivative by all weights at once
-    gradient = guard(share(factored))  # forward and backward share what they have in common
-    schedules = {
-        "predict": schedule(shared, ("y",)),
-        "gradient": schedule(gradient, ("E", *derivatives(gradient))),
-    }  # which definitions are products and which share loops, and where arrays live
-    step = None
-    if spec.training is not None and not spec.training.whole_batch:
-        step = share(update(spec.training, spec.weights))  # what the optimizer does with it
-    source = emit(spec, gradient, schedules, order, step)  # a module's text, with all it needs
-    return Stages(expanded, stable, shared, graph, factored, gradient, schedules, step, source)
-
-
-def derivatives(program: Program) -> list[str]:
-    return [name for name in program.outputs if name.startswith("d_")]
-
-
 class Compiled:
     """A spec, compiled: the loss and its gradient as formulas, as a program, and as a module."""
 
-    def __init__(self, spec: Spec, order: Order = "loss-first", into: Path | None = None) -> None:
+    def __init__(self, spec: Spec, order: "Order" = "loss-first", into: Path | None = None) -> None:
         self.spec = spec
         self.order = order
-        self.stages = passes(spec, order)
+        self.stages  # noqa: B018  what the passes refuse is refused at once
         self._file = self.write(into) if into else None
 
+    @cached_property
+    def stages(self) -> "Stages":
+        """What every pass has made of the spec."""
+        from symgrad.pipeline import passes
+
+        return passes(self.spec, self.order)
+
     @property
-    def program(self) -> Program:
+    def program(self) -> "Program":
         """Loss and gradient, every part defined once."""
         return self.stages.gradient
 
@@ -102,6 +65,8 @@ class Compiled:
     def files(self) -> dict[str, str]:
         """The emitted module's text where it imports what all modules have in common, and the text
         of that, by file name."""
+        from symgrad.targets.numba.emit import emit, runtime, runtime_name
+
         stages, single_file = self.stages, False
         text = emit(
             self.spec, stages.gradient, stages.schedule, self.order, stages.update, single_file
@@ -109,8 +74,10 @@ class Compiled:
         return {self._file_name: text, f"{runtime_name()}.py": runtime()}
 
     @cached_property
-    def loss(self) -> Expr:
+    def loss(self) -> "Expr":
         """The loss as one formula in x, t and the weights; TooLarge where that is too large."""
+        from symgrad.language.views import formula
+
         return formula(self.stages.expand, "E")
 
     @cached_property
@@ -147,6 +114,9 @@ class Compiled:
         float64, or with `digits` decimal digits (mpmath), where arrays hold mpf numbers. Returns
         (loss, gradient), the gradient laid out like theta. Raises ValueError for masked values.
         """
+        from symgrad.language.evaluate import Decimals, Floats, evaluate
+        from symgrad.targets.numba.emit import parameters
+
         refuse_masked(theta=theta, x=x, t=t, w=w)
         arithmetic = Decimals(digits) if digits else Floats()
         flat = arithmetic.array(theta)
@@ -166,10 +136,14 @@ class Compiled:
         return values["E"], gradient
 
     def __repr__(self) -> str:
+        from symgrad.language.summary import summary
+
         return f"Compiled {self.spec.name}: {summary(self.program)}"
 
     def _repr_latex_(self) -> str:
         """The program's equations, as notebooks typeset them."""
+        from symgrad.language.latex import displayed
+
         return displayed(self.program, DISPLAYED)
 
     def _repr_html_(self) -> str:
@@ -191,14 +165,18 @@ class Compiled:
         return None
 
 
-class Gradient(Mapping[str, Expr]):
+class Gradient(Mapping[str, "Expr"]):
     """The derivative by each weight array as one formula, written out when it is asked for."""
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: "Program") -> None:
+        from symgrad.pipeline import derivatives
+
         self._names = [name.removeprefix("d_") for name in derivatives(program)]
         self._program = program
 
-    def __getitem__(self, weight: str) -> Expr:
+    def __getitem__(self, weight: str) -> "Expr":
+        from symgrad.language.views import formula
+
         if weight not in self._names:
             raise KeyError(weight)
         return formula(self._program, f"d_{weight}")
@@ -213,7 +191,7 @@ class Gradient(Mapping[str, Expr]):
 def compile(
     spec: str | os.PathLike[str] | Mapping[str, Any] | Spec,
     into: str | os.PathLike[str] | None = None,
-    order: Order = "loss-first",
+    order: "Order" = "loss-first",
 ) -> Compiled:
     """Compiles a spec: a path to a TOML or JSON file, a dict of the same form, or a `Spec`.
 

@@ -7,7 +7,8 @@ from types import ModuleType
 
 import pytest
 
-from symgrad.compiler import Compiled, passes
+from symgrad.compiler import Compiled
+from symgrad.pipeline import passes
 from symgrad.spec.spec import Spec
 from symgrad.targets.numba.load import load
 from symgrad.targets.write import write

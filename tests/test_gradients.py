@@ -12,7 +12,7 @@ import pytest
 
 from symgrad.checking import scalars
 from symgrad.checking.check import check
-from symgrad.compiler import passes
+from symgrad.pipeline import passes
 from symgrad.spec.spec import ACTIVATIONS, LOSSES, Spec
 from symgrad.targets.numba.emit import emit, runtime
 from tests.nets import net

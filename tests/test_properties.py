@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from symgrad.checking import scalars
 from symgrad.checking.check import check
-from symgrad.compiler import passes
 from symgrad.errors import SpecError
 from symgrad.language.verify import verify
+from symgrad.pipeline import passes
 from symgrad.spec.spec import ACTIVATIONS, LOSSES, Spec
 
 # The activations whose outputs a loss takes logarithms of.

@@ -108,8 +108,8 @@ def test_the_speeds_of_training_shown_are_those_measured():
 
 
 def test_the_equations_of_a_step_shown_are_those_that_are_emitted():
-    from symgrad.compiler import passes
     from symgrad.language.unicode import listing
+    from symgrad.pipeline import passes
     from symgrad.spec.spec import Spec
 
     step = passes(Spec.load(ROOT / "specs" / "digits.toml")).update

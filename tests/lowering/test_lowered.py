@@ -11,7 +11,6 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from symgrad.compiler import passes
 from symgrad.language.evaluate import Floats, evaluate
 from symgrad.language.functions import TABLE
 from symgrad.lowering.listing import listing
@@ -42,6 +41,7 @@ from symgrad.lowering.program import (
     whole,
 )  # fmt: skip
 from symgrad.lowering.verify import UnsoundLowering, verify
+from symgrad.pipeline import passes
 from symgrad.spec.spec import Spec
 from symgrad.targets.numba.emit import parameters
 from tests.interpreter import Interpreter, Refused

@@ -11,7 +11,6 @@ from random import Random
 import numpy as np
 import pytest
 
-from symgrad.compiler import passes
 from symgrad.language.evaluate import Floats, evaluate
 from symgrad.language.indices import SAMPLE
 from symgrad.language.program import indices_of, name_of, prune, reads
@@ -22,6 +21,7 @@ from symgrad.lowering.arithmetic import LEAF
 from symgrad.lowering.buffers import buffers
 from symgrad.lowering.canonical import matrices, over_samples, size, sums_over_samples
 from symgrad.lowering.schedule import Nest, Product, Rows, definitions_of, groups, schedule
+from symgrad.pipeline import passes
 from symgrad.targets.numba.emit import emit, parameters
 from tests import nets
 from tests.drivers import on_threads

@@ -13,13 +13,14 @@ import sympy
 from sympy import Sum, Symbol
 
 import symgrad
-from symgrad.compiler import Compiled, passes
+from symgrad.compiler import Compiled
 from symgrad.inspect import view
 from symgrad.language.functions import in_sympy
 from symgrad.language.program import name_of
 from symgrad.language.verify import verify
 from symgrad.passes.share import share
 from symgrad.passes.update import RATES, UPDATES, update
+from symgrad.pipeline import passes
 from symgrad.spec.spec import Spec
 from symgrad.spec.training import OPTIMIZERS, SCHEDULES, Training
 from tests import nets

@@ -7,8 +7,8 @@ import mpmath
 import numpy as np
 import pytest
 
-from symgrad.compiler import passes
 from symgrad.errors import SpecError
+from symgrad.pipeline import passes
 from tests import nets
 
 NAN = float("nan")

@@ -16,8 +16,9 @@ import pytest
 from jinja2 import Environment, FileSystemLoader, meta
 
 import symgrad
-from symgrad.compiler import Compiled, passes
+from symgrad.compiler import Compiled
 from symgrad.language.unicode import equation
+from symgrad.pipeline import passes
 from symgrad.spec.spec import Spec
 from symgrad.targets.numba import emit
 from tests.nets import net

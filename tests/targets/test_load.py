@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 import symgrad
-from symgrad.compiler import passes
 from symgrad.errors import SymgradError
+from symgrad.pipeline import passes
 from symgrad.spec.spec import Spec
 from symgrad.targets.numba.emit import runtime_name
 from symgrad.targets.write import write

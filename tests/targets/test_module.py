@@ -20,7 +20,7 @@ from scipy.optimize import minimize
 
 import symgrad
 from symgrad.checking import reference
-from symgrad.compiler import passes
+from symgrad.pipeline import passes
 from symgrad.spec.spec import ACTIVATIONS, LOSSES
 from tests.nets import net
 from tests.paths import ROOT, copy_generated

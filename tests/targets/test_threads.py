@@ -10,9 +10,9 @@ import numba
 import numpy as np
 import pytest
 
-from symgrad.compiler import passes
 from symgrad.lowering import cost_model
 from symgrad.lowering.arithmetic import LEAF
+from symgrad.pipeline import passes
 from tests import nets
 from tests.drivers import driver
 

@@ -7,7 +7,7 @@ import numba as nb
 import numpy as np
 import pytest
 
-from symgrad.compiler import passes
+from symgrad.pipeline import passes
 from tests import nets
 from tests.drivers import driver
 from tests.passes.test_optimizers import trained

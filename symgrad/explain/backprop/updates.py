@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.compiler import derivatives
 from symgrad.language.evaluate import evaluate
 from symgrad.language.program import Definition, Program, name_of, prune
+from symgrad.pipeline import derivatives
 
 Values = dict[str, np.ndarray]
 

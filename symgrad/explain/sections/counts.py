@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
-from symgrad.compiler import Compiled, derivatives
+from symgrad.compiler import Compiled
 from symgrad.explain.backprop import chain_rule
 from symgrad.explain.backprop.by_hand import NoTextbook, backprop
 from symgrad.explain.report import Bars, Block, Section, Table, Words
@@ -15,6 +15,7 @@ from symgrad.passes.expand import expand
 from symgrad.passes.factor import Order, factor
 from symgrad.passes.share import share
 from symgrad.passes.stabilize import stabilize
+from symgrad.pipeline import derivatives
 from symgrad.spec.spec import Spec
 
 RULE = (

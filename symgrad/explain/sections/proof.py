@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from symgrad.compiler import Compiled, derivatives
+from symgrad.compiler import Compiled
 from symgrad.explain.backprop.by_hand import GRADIENT, NoTextbook, backprop
 from symgrad.explain.backprop.certificate import COPIES, DIGITS, Check, Equal, compare
 from symgrad.explain.backprop.isomorphism import Match, match
@@ -14,6 +14,7 @@ from symgrad.language.program import Definition, Program, array, name_of
 from symgrad.language.unicode import equation
 from symgrad.language.verify import verify
 from symgrad.passes.differentiate import DerivativeGraph, textbook
+from symgrad.pipeline import derivatives
 
 # The textbook derivative is a sum over paths; with more it is not written down to be evaluated.
 PATHS = 64

@@ -1,0 +1,54 @@
+"""pipeline: the passes, one after the other, from a spec to the emitted source."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from symgrad.language.program import Program
+from symgrad.lowering.schedule import Schedule, schedule
+from symgrad.passes.differentiate import DerivativeGraph, differentiate
+from symgrad.passes.expand import expand
+from symgrad.passes.factor import Order, factor
+from symgrad.passes.guard import guard
+from symgrad.passes.share import share
+from symgrad.passes.stabilize import stabilize
+from symgrad.passes.update import update
+from symgrad.spec.spec import Spec
+from symgrad.targets.numba.emit import emit
+
+
+@dataclass(frozen=True)
+class Stages:
+    """What every pass has made of a spec."""
+
+    expand: Program
+    stabilize: Program
+    share: Program
+    differentiate: DerivativeGraph
+    factor: Program
+    gradient: Program
+    schedule: Mapping[str, Schedule]
+    update: Program | None
+    source: str
+
+
+def passes(spec: Spec, order: Order = "loss-first") -> Stages:
+    """The compiler: spec → expression → derivative by all weights at once → source."""
+    expanded = expand(spec)  # the one loss expression, in shared form
+    stable = stabilize(expanded)  # the same, finite in floating point
+    shared = share(stable)  # the same, nothing computed twice
+    graph = differentiate(shared)  # the local partial derivatives
+    factored = factor(graph, order)  # the derivative by all weights at once
+    gradient = guard(share(factored))  # forward and backward share what they have in common
+    schedules = {
+        "predict": schedule(shared, ("y",)),
+        "gradient": schedule(gradient, ("E", *derivatives(gradient))),
+    }  # which definitions are products and which share loops, and where arrays live
+    step = None
+    if spec.training is not None and not spec.training.whole_batch:
+        step = share(update(spec.training, spec.weights))  # what the optimizer does with it
+    source = emit(spec, gradient, schedules, order, step)  # a module's text, with all it needs
+    return Stages(expanded, stable, shared, graph, factored, gradient, schedules, step, source)
+
+
+def derivatives(program: Program) -> list[str]:
+    return [name for name in program.outputs if name.startswith("d_")]
