@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from scipy.optimize import minimize
 
 from symgrad.spec.training import WHOLE_BATCH, Training
 from symgrad.training.checkpoint import Checkpoint, Epoch
@@ -42,6 +41,8 @@ def fit_whole(
 
     The arguments are those of `fit`; the loss that is recorded is the one after the step.
     """
+    from scipy.optimize import minimize  # stochastic training does without
+
     dtype = checkpoint.theta.dtype
     in_a_row = 0
 
