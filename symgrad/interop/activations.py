@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 
 from symgrad.errors import FormulaError
-from symgrad.interop.agreement import agree
 from symgrad.interop.errors import InteropError
 from symgrad.interop.text import substituted, text
-from symgrad.language.functions import SELU_ALPHA, SELU_SCALE
+from symgrad.language.constants import SELU_ALPHA, SELU_SCALE
 from symgrad.spec.formula import (
     Binary,
     Call,
@@ -146,13 +145,12 @@ class Declarations:
 
 # Constants of built-in activations that no decimal is, so that files hold them rounded: √2, √½, and
 # those of selu.
-_SCALE, _ALPHA = (Fraction(int(each.p), int(each.q)) for each in (SELU_SCALE, SELU_ALPHA))
 _ROUNDED = (
     Fraction("1.4142135623730950488016887242096980785696718753769"),
     Fraction("0.7071067811865475244008443621048490392848359376885"),
-    _SCALE,
-    _ALPHA,
-    _SCALE * _ALPHA,
+    SELU_SCALE,
+    SELU_ALPHA,
+    SELU_SCALE * SELU_ALPHA,
 )
 
 
@@ -162,6 +160,8 @@ def recognised(tree: Tree, dtype: str) -> str | None:
 
     Numbers decide, not the form: exporters write one function in many ways.
     """
+    from symgrad.interop.agreement import agree  # mpmath: built-in ones by name do without
+
     if has_sum(tree):
         return "softmax" if is_softmax(tree) else None
     tree = unrounded(tree, float(np.finfo(dtype).eps))

@@ -38,6 +38,7 @@ from sympy import (
 )
 from sympy.concrete.expr_with_limits import ExprWithLimits
 
+from symgrad.language import constants
 from symgrad.language.exponentials import (
     inverse,
     inverse_sum_exp,
@@ -100,9 +101,7 @@ even_relu = _opaque("even_relu")
 even_maximum = _opaque("even_maximum", 2)
 even_minimum = _opaque("even_minimum", 2)
 
-# The constants of self-normalising networks (Klambauer et al. 2017, arXiv:1706.02515).
-SELU_SCALE = Rational("1.0507009873554804934193349852946")
-SELU_ALPHA = Rational("1.6732632423543772848170429916717")
+SELU_SCALE, SELU_ALPHA = Rational(constants.SELU_SCALE), Rational(constants.SELU_ALPHA)
 
 
 @dataclass(frozen=True)

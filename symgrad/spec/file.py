@@ -6,7 +6,6 @@ are too large or no files, and a JSON key given twice.
 
 import json
 import re
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +55,8 @@ def _read_text(path: Path, shown: str) -> str:
 
 
 def _parse(text: str, is_json: bool, shown: str) -> Any:
+    import tomllib  # a spec may be given as data
+
     if not is_json and _LONG_KEY.search(_STRING_OR_COMMENT.sub("s", text)):
         raise SpecError(f"{shown}: a key of more than {limits.KEY_PARTS} parts")
     try:

@@ -28,7 +28,6 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from difflib import get_close_matches
 from fractions import Fraction
 from types import MappingProxyType
 from typing import Literal, NamedTuple, TypeAlias
@@ -143,6 +142,8 @@ def quoted(text: str, limit: int = 60) -> str:
 
 def suggestion(name: str, known: Iterable[str]) -> str:
     """` (did you mean 'relu'?)`, or nothing where no known name is near."""
+    from difflib import get_close_matches  # a right spec does without
+
     # Comparing takes the product of the lengths, and the name is as long as a user likes.
     near = get_close_matches(name[:64].lower(), sorted(known), n=1)
     return f" (did you mean {near[0]!r}?)" if near else ""

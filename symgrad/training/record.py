@@ -12,7 +12,6 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    TypeAdapter,
     ValidationError,
     model_validator,
 )
@@ -36,7 +35,7 @@ _Text = Annotated[str, AfterValidator(_text)]
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(strict=True)
+    model_config = ConfigDict(strict=True, defer_build=True)  # most runs read no record
 
 
 class _Figures(_Part):
@@ -110,15 +109,12 @@ class _Over(_Begun):
         return self
 
 
-_BEGUN, _OVER = TypeAdapter(_Begun), TypeAdapter(_Over)
-
-
 def problem(record: object) -> str:
     """Why plain data is no record of a run, where it says what it shouldn't; empty if it is one."""
     try:
-        begun = _BEGUN.validate_python(record)
+        begun = _Begun.model_validate(record)
         if begun.status in OVER and (begun.fold is not None or begun.options.folds is None):
-            _OVER.validate_python(record)
+            _Over.model_validate(record)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(map(str, first["loc"]))

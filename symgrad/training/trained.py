@@ -110,7 +110,7 @@ class Trained:
             return cls(
                 spec,
                 arrays["theta"],
-                _COLUMNS.validate_json(str(arrays["columns"])),
+                TypeAdapter(Columns).validate_json(str(arrays["columns"])),
                 Scaling(
                     arrays["mean"],
                     arrays["scale"],
@@ -134,6 +134,3 @@ class Trained:
             f"{path}: no weights file of symgrad's, or damaged ({reason}); train again, or bring"
             " the file back"
         )
-
-
-_COLUMNS = TypeAdapter(Columns)

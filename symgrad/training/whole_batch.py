@@ -41,6 +41,8 @@ def fit_whole(
 
     The arguments are those of `fit`; the loss that is recorded is the one after the step.
     """
+    from scipy.optimize import minimize  # stochastic training does without
+
     dtype = checkpoint.theta.dtype
     in_a_row = 0
 

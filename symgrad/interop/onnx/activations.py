@@ -9,7 +9,7 @@ from typing import Any
 
 from symgrad.interop.onnx.functions import expm1, normal_tail, softplus
 from symgrad.interop.onnx.graph import Graph
-from symgrad.language.functions import SELU_ALPHA, SELU_SCALE
+from symgrad.language.constants import SELU_ALPHA, SELU_SCALE
 
 
 def activation(graph: Graph, name: str, z: str) -> str:
