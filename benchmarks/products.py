@@ -145,7 +145,7 @@ def _peak(module: ModuleType, dtype: np.dtype, seconds: float) -> tuple[int, flo
     @intrinsic
     def chains(typing: Any, start: Any, number: Any) -> Any:
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            lanes, _, _ = module._tile(context, dtype.itemsize)
+            lanes, _, _ = module._tile(module._processor(context), dtype.itemsize)
             known.append(lanes)
             return _chains(context.get_data_type(start), lanes, builder, *arguments)
 

@@ -45,13 +45,13 @@ import numpy as np
 
 try:
     if __package__:
-        from ._symgrad_d49a5a13d967e875 import build, fma, local, matmul, matmul_piece, noinline, opaque, sum_rows, view
+        from ._symgrad_9be0ae01ee49b691 import build, fma, local, matmul, matmul_piece, noinline, opaque, sum_rows, view
     else:
-        from _symgrad_d49a5a13d967e875 import build, fma, local, matmul, matmul_piece, noinline, opaque, sum_rows, view
+        from _symgrad_9be0ae01ee49b691 import build, fma, local, matmul, matmul_piece, noinline, opaque, sum_rows, view
 except ModuleNotFoundError as error:
-    if error.name not in ("_symgrad_d49a5a13d967e875", f"{__package__}._symgrad_d49a5a13d967e875"):
+    if error.name not in ("_symgrad_9be0ae01ee49b691", f"{__package__}._symgrad_9be0ae01ee49b691"):
         raise
-    raise ImportError("_symgrad_d49a5a13d967e875.py is missing: copy it along with this file, beside it") from None
+    raise ImportError("_symgrad_9be0ae01ee49b691.py is missing: copy it along with this file, beside it") from None
 
 __all__ = [
     "PARAMETERS", "SETTINGS", "SIZE", "SPEC", "STATE", "init", "loss", "loss_and_gradient",
@@ -456,7 +456,7 @@ def train_steps(theta, x, t, order, starts, state, progress, settings):
 # All above is compiled when it is called, and `init`, `pack` and `unpack`, `train_settings` and `train_state` are added.
 build(
     globals(),
-    emitted="77b5043c3cac5111",
+    emitted="5d593dbdffe08c2f",
     inlined=['exp_times', 'exp', 'heaviside', 'log', 'relu'],
     compiled=['_prediction_of_chunk', '_samples_of_leaf', '_sums_of_leaf', '_gradient_at_the_end', '_update'],
 )

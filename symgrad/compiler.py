@@ -132,9 +132,6 @@ class Compiled:
         float64, or with `digits` decimal digits (mpmath), where arrays hold mpf numbers. Returns
         (loss, gradient), the gradient laid out like theta. Raises ValueError for masked values.
         """
-        from symgrad.language.evaluate import Decimals, Floats, evaluate
-        from symgrad.targets.numba.emit import parameters
-
         refuse_masked(theta=theta, x=x, t=t, w=w)
         from symgrad.language.evaluate import Decimals, Floats, evaluate
         from symgrad.lowering.layout import parameters

@@ -6,7 +6,7 @@ from functools import cached_property
 
 from symgrad.language.program import Program
 from symgrad.lowering.layout import parameters
-from symgrad.lowering.module import LoweredModule, lower_module
+from symgrad.lowering.module import LoweredModule
 from symgrad.lowering.schedule import Schedule, schedule
 from symgrad.passes.differentiate import DerivativeGraph, differentiate
 from symgrad.passes.expand import expand
@@ -35,12 +35,7 @@ class Stages:
     gradient: Program
     schedule: Mapping[str, Schedule]
     update: Program | None
-
-    @cached_property
-    def lowered(self) -> LoweredModule:
-        """All that computes, as loops, assignments, products and calls."""
-        layout = parameters(self.gradient)
-        return lower_module(self.spec, self.schedule, layout, self.update)
+    lowered: LoweredModule
 
     @property
     def described(self) -> Made:

@@ -18,9 +18,10 @@ WAY = {
     "spec": {"language"},
     "passes": {"language", "spec"},
     "lowering": {"language", "spec", "passes"},
-    "targets": {"language", "spec", "passes", "lowering"},
+    "runtime": set(),
+    "targets": {"language", "spec", "passes", "lowering", "runtime"},
     "pipeline": {"language", "spec", "passes", "lowering", "targets"},
-    "compiler": {"language", "spec", "passes", "targets", "pipeline", "showing"},
+    "compiler": {"language", "spec", "passes", "lowering", "targets", "pipeline", "showing"},
     "inspect": {"language", "spec", "passes", "lowering", "compiler"},
 }
 

@@ -10,6 +10,7 @@ from sympy.core.function import AppliedUndef
 import symgrad
 from symgrad.errors import SymgradError
 from symgrad.inspect import FORMATS, stage_of, view
+from symgrad.inspect import STAGES as OF_PASSES
 from symgrad.language import functions
 from symgrad.language.program import array, name_of
 from symgrad.language.unicode import equation
@@ -55,7 +56,8 @@ def test_every_stage_in_every_format(compiled, stage, format):
 
 
 def test_the_stages_are_those_of_the_compiler(compiled):
-    assert ["spec", *vars(compiled.stages)] == [*STAGES[:-1], "update", "source"]
+    assert ["spec", *OF_PASSES] == [*STAGES[:-1], "update", "source"]
+    assert {*OF_PASSES} - {"source"} == {*vars(compiled.stages)} - {"spec", "order", "lowered", "source"}
 
 
 def test_a_step_is_there_where_a_spec_names_an_optimizer(compiled):

@@ -202,15 +202,11 @@ class Epoch(Compiled):
                 each.dtype if type(each) is np.ndarray else type(each) for each in arguments
             )
             if not named and kinds == self.given:
-                return self.work(*arguments)
+                return self.work.checked(*arguments)
         except ValueError as error:
             raise in_words(error) from None
-        except (
-            TypeError,
-            AttributeError,
-            IndexError,
-        ):  # other types or shapes than compiled code takes
-            pass
+        except (DoesNotFit, TypeError, AttributeError, IndexError):
+            pass  # other types or shapes than compiled code takes
         return self.otherwise(*arguments, **named)
 
 

@@ -24,6 +24,8 @@ CALLS: dict[str, tuple[str, ...]] = {
     "half_sech": ("sech",),
     "sin": ("quarter_turns",),
     "cos": ("quarter_turns",),
+    "cos64": ("cos",),
+    "power64": ("exp", "log"),
     "elu": ("expm1",),
     "selu": ("expm1",),
     "sigmoid": ("exp",),

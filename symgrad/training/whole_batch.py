@@ -68,8 +68,6 @@ def fit_whole(
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")  # its message says the same
-            from scipy.optimize import minimize  # which nothing else of training needs
-
             result = minimize(
                 objective,
                 checkpoint.theta.astype(np.float64),

@@ -133,7 +133,7 @@ def test_later_processes_take_the_code_from_the_cache(tmp_path):
     )
     program = """
 import numpy as np, symgrad
-module = symgrad.compile("cached.toml", into=".").module
+module = symgrad.compile("cached.toml", into=".").emitted
 x, t = np.ones((3, 2), "f4"), np.ones((3, 20), "f4")
 E, gradient = module.loss_and_gradient(module.init(0), x, t)
 print(E, gradient.tobytes().hex())

@@ -164,7 +164,7 @@ for call in range(2):  # on one thread first, and then as many as there are
     works = [getattr(module, name).work for name in names]
     for work in (*works, module.loss.work):
         work.seconds = 1.0
-print(json.dumps([said[0] == said[1], [work.threaded is not None for work in works]]))
+print(json.dumps([said[0] == said[1], [work.is_threaded for work in works]]))
 """
 
 

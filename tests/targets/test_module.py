@@ -80,9 +80,19 @@ def cases(build):
     return {name: Case(spec, build(spec)) for name, spec in SPECS.items()}
 
 
-@pytest.fixture(params=SPECS)
-def case(cases, request):
-    return cases[request.param]
+@pytest.fixture(scope="session")
+def natives():
+    """The same networks as Python calls them in object code."""
+    return {name: Case(spec, symgrad.compile(spec).module) for name, spec in SPECS.items()}
+
+
+KINDS = [(kind, name) for kind in ("numba", "native") for name in SPECS]
+
+
+@pytest.fixture(params=KINDS, ids="-".join)
+def case(cases, natives, request):
+    kind, name = request.param
+    return (natives if kind == "native" else cases)[name]
 
 
 def parameters(names, leave=()):
@@ -768,7 +778,7 @@ def test_infinity_means_what_it_means_in_numpy(interpret, activation, infinity):
 
 
 @pytest.mark.parametrize(
-    "case", ["loops", pytest.param("products", marks=pytest.mark.slow)], indirect=True
+    "case", [("numba", "loops"), pytest.param(("numba", "products"), marks=pytest.mark.slow)], indirect=True
 )
 def test_calls_from_compiled_code(case):
     predict, loss, into, both, step = (

@@ -72,6 +72,11 @@ class NativeModule(ModuleType):
     def _emitted(self, name: str) -> Any:
         return getattr(self._numba, name)
 
+    @property
+    def __doc__(self) -> str | None:  # type: ignore[override]
+        """The emitted module's."""
+        return self._numba.__doc__
+
     def __getattr__(self, name: str) -> Any:
         if name == "__file__":
             path = self._emit()
@@ -79,7 +84,7 @@ class NativeModule(ModuleType):
                 raise AttributeError(f"module {self.__name__!r} has no file")
             self.__file__ = str(path)
             return self.__file__
-        if name == "__doc__" or (name.startswith("__") and name.endswith("__")):
+        if name.startswith("__") and name.endswith("__"):
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
         return getattr(self._numba, name)
 

@@ -6,10 +6,10 @@ import ctypes
 import threading
 import time
 from collections.abc import Callable
-from functools import cached_property
+from functools import partial
 from typing import Any
 
-from symgrad.runtime.calling import Compiled, out_of_memory
+from symgrad.runtime.calling import Compiled, does_not_fit, out_of_memory
 from symgrad.runtime.forks import several_threads, threads_are_a_parents
 from symgrad.runtime.python_c import FASTCALL, PyMethodDef, new_function
 from symgrad.targets.llvm.objects import Objects
@@ -34,12 +34,13 @@ class Work:
         self.kinds, self.many = entry.kinds, entry.many
         self.lock = threading.RLock()  # several threads may make the first call
         self.methods: dict[bool, PyMethodDef] = {}
-        self.seconds = 0.0
-        self.threaded: Function | None = None
+        self.made: dict[tuple[Function, bool, bool], Function] = {}
+        self.seconds = 0.0  # on one thread, where several would have been quicker
+        self.is_threaded = False
 
     def __call__(self, *arguments: Any) -> Any:
         """The result of a call whose arguments fit."""
-        return self.complete(*arguments)
+        return self.from_python(out_of_memory)(*arguments)
 
     def first(self, function: Compiled, arguments: Any, named: Any) -> Any:
         """From the first call on, Python calls the function of C."""
@@ -50,42 +51,41 @@ class Work:
         """What compiled code calls: the emitted module's own function, of Numba."""
         return self.emitted(body.__name__).compile()
 
+    def checked(self, *arguments: Any) -> Any:
+        """The same where they are of the right kinds; raises DoesNotFit if that is not enough."""
+        return self.from_python(does_not_fit)(*arguments)
+
     def from_python(self, otherwise: Function) -> Function:
         """A function of C; what does not fit goes to `otherwise`."""
-        return self.function_of_c(otherwise, self.large)
+        return self._function(otherwise, True)
 
-    @cached_property
-    def complete(self) -> Function:
-        """The same for arguments that fit."""
-        return self.function_of_c(out_of_memory, self.large)
+    def alone(self, otherwise: Function, threads: bool = False) -> Function:
+        """The same for many samples as for few; or on several threads."""
+        return self._function(otherwise, False, threads)
 
-    @cached_property
-    def on_one_thread(self) -> Function:
-        return self.function_of_c(out_of_memory, None)
+    def _function(self, otherwise: Function, large: bool, threads: bool = False) -> Function:
+        key = otherwise, large, threads
+        if key not in self.made:
+            with self.lock:  # Python keeps the address of the method: there must be but one
+                if threads not in self.methods:
+                    address = self.objects.address(unit_of(self.name, threads))
+                    self.methods[threads] = PyMethodDef(self.name.encode(), address, FASTCALL, None)
+                method = self.methods[threads]
+            many = partial(self.large, otherwise) if large else None
+            # What C code calls, and what must be there as long as the function is.
+            kept = otherwise, many, method, self.objects
+            self.made[key] = new_function(ctypes.addressof(method), kept, None)
+        return self.made[key]
 
-    def function_of_c(
-        self, otherwise: Function, many: Function | None, threads: bool = False
-    ) -> Function:
-        with self.lock:  # Python keeps the address of the method, so that there must be but one
-            if threads not in self.methods:
-                address = self.objects.address(unit_of(self.name, threads))
-                self.methods[threads] = PyMethodDef(self.name.encode(), address, FASTCALL, None)
-            method = self.methods[threads]
-        # What C code calls, and what must be there as long as the function is.
-        kept = otherwise, many, method, self.objects
-        made: Function = new_function(ctypes.addressof(method), kept, None)
-        return made
-
-    def large(self, *arguments: Any) -> Any:
+    def large(self, otherwise: Function, *arguments: Any) -> Any:
         """Of many samples: on several threads, if there are several and it pays."""
         if self.seconds < UNTIL_THREADS or threads_are_a_parents() or not several_threads():
             begun = time.perf_counter()
-            result = self.on_one_thread(*arguments)
+            result = self.alone(otherwise)(*arguments)
             self.seconds += time.perf_counter() - begun
             return result
-        if self.threaded is None:
-            self.threaded = self.function_of_c(out_of_memory, None, threads=True)
-        return self.threaded(*arguments)
+        self.is_threaded = True
+        return self.alone(otherwise, True)(*arguments)
 
 
 class EpochWork(Work):
@@ -96,10 +96,14 @@ class EpochWork(Work):
         super().__init__(*given)
         self.batches = batches
 
-    def __call__(self, *arguments: Any) -> Any:
-        samples, batches = self.extent(dict(zip(self.kinds, arguments, strict=True)))
-        on_threads = samples >= batches * self.many
-        return (self.large if on_threads else self.on_one_thread)(*arguments)
+    def from_python(self, otherwise: Function) -> Function:
+        def epoch(*arguments: Any) -> Any:
+            samples, batches = self.extent(dict(zip(self.kinds, arguments, strict=True)))
+            if samples >= batches * self.many:
+                return self.large(otherwise, *arguments)
+            return self.alone(otherwise)(*arguments)
+
+        return epoch
 
     def extent(self, given: dict[str, Any]) -> tuple[int, int]:
         """How many samples there are to see, and in how many batches."""

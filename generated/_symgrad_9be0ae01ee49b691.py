@@ -108,7 +108,7 @@ class Compiler:
 
 def _named(function):
     """The same for a function that is compiled with whatever calls it: of what stands here."""
-    function.__module__, function.__qualname__ = "numba", f"{function.__name__}_03b26a6392259c12"
+    function.__module__, function.__qualname__ = "numba", f"{function.__name__}_21aeda4dddb24b1e"
     return function
 
 
@@ -1039,6 +1039,7 @@ new_function = ctypes.PYFUNCTYPE(
 for _name, _object in {"ndarray": np.ndarray, "float": float, "None": None, **NATIVE}.items():
     binding.add_symbol(f"symgrad_{_name}", id(_object))
 
+
 ADDRESS = ir.IntType(8 * ctypes.sizeof(ctypes.c_void_p))
 
 
@@ -1322,15 +1323,11 @@ class Epoch(Compiled):
                 each.dtype if type(each) is np.ndarray else type(each) for each in arguments
             )
             if not named and kinds == self.given:
-                return self.work(*arguments)
+                return self.work.checked(*arguments)
         except ValueError as error:
             raise in_words(error) from None
-        except (
-            TypeError,
-            AttributeError,
-            IndexError,
-        ):  # other types or shapes than compiled code takes
-            pass
+        except (DoesNotFit, TypeError, AttributeError, IndexError):
+            pass  # other types or shapes than compiled code takes
         return self.otherwise(*arguments, **named)
 
 
@@ -1937,6 +1934,8 @@ class EpochImplementation(Implementation):
         if self.threaded is None:
             self.calls_until_threads -= batches - 1
         return self.large(*arguments)
+
+    checked = __call__
 
     def extent(self, arguments):
         """How many samples there are to see, and in how many batches."""
