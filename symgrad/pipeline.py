@@ -6,7 +6,7 @@ from functools import cached_property
 
 from symgrad.language.program import Program
 from symgrad.lowering.layout import parameters
-from symgrad.lowering.module import LoweredModule
+from symgrad.lowering.module import LoweredModule, lower_module
 from symgrad.lowering.schedule import Schedule, schedule
 from symgrad.passes.differentiate import DerivativeGraph, differentiate
 from symgrad.passes.expand import expand
@@ -68,7 +68,10 @@ def passes(spec: Spec, order: Order = "loss-first") -> Stages:
     step = None
     if spec.training is not None and not spec.training.whole_batch:
         step = share(update(spec.training, spec.weights))  # what the optimizer does with it
-    return Stages(spec, order, expanded, stable, shared, graph, factored, gradient, schedules, step)
+    lowered = lower_module(spec, schedules, parameters(gradient), step)  # loops, as data
+    return Stages(
+        spec, order, expanded, stable, shared, graph, factored, gradient, schedules, step, lowered
+    )
 
 
 def derivatives(program: Program) -> list[str]:

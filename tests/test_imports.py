@@ -1,4 +1,4 @@
-"""What is imported: no more than a job takes; and of the compiler nothing, where it was done before."""
+"""What is imported: no more than a job takes; nothing of the compiler where it was done before."""
 
 import json
 import os

@@ -778,7 +778,9 @@ def test_infinity_means_what_it_means_in_numpy(interpret, activation, infinity):
 
 
 @pytest.mark.parametrize(
-    "case", [("numba", "loops"), pytest.param(("numba", "products"), marks=pytest.mark.slow)], indirect=True
+    "case",
+    [("numba", "loops"), pytest.param(("numba", "products"), marks=pytest.mark.slow)],
+    indirect=True,
 )
 def test_calls_from_compiled_code(case):
     predict, loss, into, both, step = (
