@@ -133,6 +133,7 @@ def seconds(program: str | tuple[str, ...], package: Path, caches: Path, folder:
         **os.environ, "PYTHONPATH": str(package), "XDG_CACHE_HOME": str(caches),
         "NUMBA_CACHE_DIR": str(caches / "numba"),
     }  # fmt: skip
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # as what is installed has it
     if isinstance(program, str):
         file = folder / "job.py"
         file.write_text(program)
