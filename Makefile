@@ -66,6 +66,7 @@ lines: $(STAMP)  ## how long the modules in generated/ are, and how much of them
 
 coefficients: $(STAMP)  ## derive the coefficients of the elementary functions again: minutes
 	"$(BIN)/python" coefficients/derive.py
+	"$(BIN)/python" coefficients/render.py
 
 explained: $(STAMP)  ## make the example page of `symgrad explain` again: minutes
 	"$(BIN)/symgrad" explain specs/iris.toml --budget 240 --against wrenfold,casadi,symengine \

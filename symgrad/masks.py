@@ -6,14 +6,12 @@ a caller's arrays asks here first. Emitted modules have the same for themselves.
 
 from typing import Any
 
-import numpy as np
+from symgrad.runtime import given
 
 
 def is_masked(value: Any) -> bool:
     """Whether a mask says that some of an array, or of arrays in a list, is missing."""
-    if isinstance(value, list | tuple):
-        return any(map(is_masked, value))
-    return isinstance(value, np.ma.MaskedArray) and bool(np.ma.is_masked(value))
+    return bool(given.is_masked(value))  # type: ignore[no-untyped-call]
 
 
 def refuse_masked(**values: Any) -> None:

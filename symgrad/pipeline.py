@@ -18,7 +18,6 @@ from symgrad.passes.update import update
 from symgrad.spec.spec import Spec
 from symgrad.targets.llvm.describe import describe
 from symgrad.targets.llvm.kept import Made
-from symgrad.targets.numba.emit import emit
 
 
 @dataclass(frozen=True)
@@ -49,6 +48,8 @@ class Stages:
 
     def emitted(self, single_file: bool) -> str:
         """The text of the module; not a single file imports what all modules have in common."""
+        from symgrad.targets.numba.emit import emit  # and templates with it
+
         return emit(self.spec, self.gradient, self.schedule, self.order, self.update, single_file)
 
 

@@ -9,6 +9,7 @@ name. A definition reads what stands above it; what has no index is computed onc
 """
 
 from collections.abc import Mapping
+from functools import cache
 
 from sympy import Expr, Integer, Rational, Sum, cos, floor, pi, sign, sqrt
 
@@ -41,8 +42,10 @@ rate_s, rest, rest1, rest2, pace, unbias, shrink, norm, shorter = (
 )
 
 
+@cache
 @undistributed
-def _updates() -> Table:
+def updates() -> Table:
+    """The steps of the optimizers by name."""
     # fmt: off
     adam = (
         (rest1,      1 - beta1),
@@ -108,8 +111,10 @@ def _updates() -> Table:
     # fmt: on
 
 
+@cache
 @undistributed
-def _rates() -> Mapping[str, Expr]:
+def rates() -> Mapping[str, Expr]:
+    """The rate by the name of its schedule, as it changes with the steps."""
     done = as_it_stands(minimum)(1, (s - 1) / (epochs * b))  # the share of all steps before this
     return {
         "constant": rate,
@@ -120,19 +125,15 @@ def _rates() -> Mapping[str, Expr]:
     }
 
 
-UPDATES = _updates()
-RATES = _rates()
-
-
 @undistributed
 def update(training: Training, weights: int) -> Program:
     """One step of the optimizer for so many weights: from theta, the gradient, and m and v where
     they are needed, to theta_next, m_next and v_next."""
-    rate_now = RATES[training.schedule]
+    rate_now = rates()[training.schedule]
     if training.warmup:
         rate_now = rate_now * as_it_stands(minimum)(1, s / (warmup * b))
     pairs = [(rate_s, rate_now)]
-    rules = UPDATES[training.optimizer]
+    rules = updates()[training.optimizer]
     if training.clip is not None:
         pairs += [
             (norm, sqrt(Sum(g**2, (_k, 0, weights - 1)))),

@@ -1,5 +1,7 @@
 """given: what Python gives: numbers, all of which are there."""
 
+import sys
+
 import numpy as np
 
 
@@ -8,7 +10,8 @@ def is_masked(value):
     it."""
     if isinstance(value, (list, tuple)):
         return any(map(is_masked, value))
-    return isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value)
+    masks = sys.modules.get("numpy.ma")  # which takes long to import, and has to be to make one
+    return masks is not None and isinstance(value, masks.MaskedArray) and masks.is_masked(value)
 
 
 def unmasked(name, value):

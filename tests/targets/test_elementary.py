@@ -3,6 +3,7 @@
 import ast
 import platform
 import re
+import runpy
 import sys
 from functools import cache
 from math import inf, log, nan
@@ -17,7 +18,7 @@ from mpmath import mpf
 from sympy import Symbol, lambdify
 
 from symgrad.language.functions import SELU_ALPHA, SELU_SCALE, TABLE, in_sympy
-from symgrad.targets import coefficients
+from symgrad.targets import coefficients, rendered
 from symgrad.targets.elementary import CALLS, CALLS_OF_MANY, ULP, numbers, with_callees
 from symgrad.targets.numba import emit
 from symgrad.targets.numba.load import load_text
@@ -700,3 +701,12 @@ def test_coefficients_are_those_derived(monkeypatch):
     import derive
 
     assert Path(coefficients.__file__).read_text("utf-8") == derive.source()
+
+
+def test_the_rendered_functions_are_those_of_the_template():
+    """To write them anew: python coefficients/render.py."""
+    written = {path.name: path.read_text("utf-8") for path in rendered.FOLDER.glob("*.txt")}
+    assert written == runpy.run_path(str(ROOT / "coefficients" / "render.py"))["rendered"]()
+    for single in (True, False):
+        known = {name for name in IN_TEMPLATE if rendered.is_there(rendered.name_of(single), name)}
+        assert known == {*IN_TEMPLATE} - OF_STEPS

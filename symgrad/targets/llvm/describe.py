@@ -3,9 +3,9 @@
 from symgrad.lowering.lower import Layout
 from symgrad.lowering.module import LoweredModule
 from symgrad.spec.spec import Spec
+from symgrad.targets import rendered
 from symgrad.targets.elementary import OF_DOUBLES, with_callees
 from symgrad.targets.llvm.program import Description, Program, entries
-from symgrad.targets.numba.emit import elementary_text
 from symgrad.targets.numba.source import source
 
 # The lowered functions that say what is wrong with arguments, and how many batches there are.
@@ -27,6 +27,17 @@ def describe(spec: Spec, lowered: LoweredModule, layout: Layout) -> tuple[Descri
             source(function, single, ()) for function in functions if function.name in CHECKS
         ),
     )
-    called = tuple(with_callees(lowered.elementary))
-    elementary = elementary_text(called, single), elementary_text(OF_DOUBLES, False, bounded=True)
+    elementary = _elementary(lowered, single), rendered.functions(rendered.OF_STEPS, OF_DOUBLES)
     return description, Program(single, functions, elementary, entries(description))
+
+
+def _elementary(lowered: LoweredModule, single: bool) -> str:
+    """The text of the elementary functions of reals that are called."""
+    names, file = with_callees(lowered.elementary), rendered.name_of(single)
+    others = tuple(name for name in names if not rendered.is_there(file, name))
+    text = rendered.functions(file, (name for name in names if name not in others))
+    if others:  # of so many terms
+        from symgrad.targets.numba.emit import elementary_text
+
+        text = f"{text}\n\n{elementary_text(others, single)}"
+    return text

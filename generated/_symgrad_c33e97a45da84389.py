@@ -108,7 +108,7 @@ class Compiler:
 
 def _named(function):
     """The same for a function that is compiled with whatever calls it: of what stands here."""
-    function.__module__, function.__qualname__ = "numba", f"{function.__name__}_21aeda4dddb24b1e"
+    function.__module__, function.__qualname__ = "numba", f"{function.__name__}_28790226eb430f39"
     return function
 
 
@@ -178,7 +178,8 @@ def is_masked(value):
     it."""
     if isinstance(value, (list, tuple)):
         return any(map(is_masked, value))
-    return isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value)
+    masks = sys.modules.get("numpy.ma")  # which takes long to import, and has to be to make one
+    return masks is not None and isinstance(value, masks.MaskedArray) and masks.is_masked(value)
 
 
 def unmasked(name, value):
