@@ -21,6 +21,7 @@ from symgrad.masks import refuse_masked
 from symgrad.spec.spec import Spec, read
 from symgrad.targets import llvm
 from symgrad.targets.cache import folders
+from symgrad.targets.garbage import uncollected
 from symgrad.targets.numba.beside import is_runtime, remove_strays
 from symgrad.targets.numba.load import known, load, load_text
 from symgrad.targets.waiting import compiling, waiting
@@ -54,7 +55,7 @@ class Compiled:
     @cached_property
     def stages(self) -> "Stages":
         """What every pass has made of the spec."""
-        with waiting(compiling(self.spec.name)):
+        with waiting(compiling(self.spec.name)), uncollected():
             from symgrad.pipeline import passes  # which takes longer to import than to run
 
             return passes(self.spec, self.order)

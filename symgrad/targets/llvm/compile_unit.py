@@ -17,7 +17,7 @@ def compile_unit(name: str, program: Program) -> Unit:
         function = products.written(module, host(), products.form_of(name))
         function.linkage = "external"
         return Unit(object_code(module, AS_WRITTEN), ())
-    functions = Functions(program.functions, program.single, host(), program.elementary, root=name)
+    functions = Functions(program, host(), root=name)
     if not name.startswith(ENTER):
         functions.function(*named(name))
         return Unit(object_code(functions.module, FULL), tuple(sorted(functions.needs)))

@@ -5,19 +5,15 @@ is too. An array is its address and a whole number for each of its extents. Func
 return a status, and write results where their caller says.
 """
 
-from collections.abc import Iterable, Iterator
-from functools import cached_property
+from collections.abc import Iterator
 from itertools import count
 
 from llvmlite import ir
 
 from symgrad.lowering.program import (
-    Allocate,
     Argument,
     Array,
-    Buffer,
     Constants,
-    Counted,
     Function,
     Invoke,
     Kind,
@@ -25,20 +21,16 @@ from symgrad.lowering.program import (
     Nothing,
     Parameter,
     Part,
-    Pick,
-    Refuse,
     Return,
     Row,
-    Statement,
     every,
-    values,
-    walk,
 )
 from symgrad.runtime.fma import Processor
 from symgrad.runtime.products import Form, declared, symbol
 from symgrad.targets.llvm import threads
 from symgrad.targets.llvm.arrays import STATUS, WHOLE, Memory, type_of
 from symgrad.targets.llvm.elementary import Elementary
+from symgrad.targets.llvm.program import Program
 from symgrad.targets.llvm.statements import Statements
 from symgrad.targets.llvm.values import Passed
 
@@ -55,23 +47,21 @@ WITHOUT = ".without_"
 class Functions:
     """Functions of one program in a module of IR, each written when something calls it. Those that
     are not merged into their callers are in object code of their own, but for `root`; their symbols
-    are in `needs`. `elementary` are the texts of elementary functions: of the module's own
-    precision, and those of doubles."""
+    are in `needs`."""
 
     def __init__(
         self,
-        functions: Iterable[Function],
-        single: bool,
+        program: Program,
         processor: Processor,
-        elementary: tuple[str, str],
         root: str = "",
     ) -> None:
-        self.known = {function.name: function for function in functions}
-        self.single, self.processor, self.root = single, processor, root
+        self.program, self.single = program, program.single
+        self.known = {function.name: function for function in program.functions}
+        self.processor, self.root = processor, root
         self.needs: set[str] = set()
         self.module = ir.Module("symgrad")
-        of_reals, of_doubles = elementary
-        self.of_reals = Elementary(self.module, processor, of_reals, single)
+        of_reals, of_doubles = program.elementary
+        self.of_reals = Elementary(self.module, processor, of_reals, self.single)
         self.of_doubles = Elementary(self.module, processor, of_doubles, False, "step")
         self.written: dict[str, ir.Function] = {}
         self.written_out = False
@@ -90,31 +80,6 @@ class Functions:
     def numbered(self) -> int:
         """A number for what has no name of its own."""
         return next(self._numbers)
-
-    # What is known of a function before it is written
-
-    @cached_property
-    def fallible(self) -> frozenset[str]:
-        """The functions that can fail: for want of memory, or because they refuse arguments."""
-        return self._that(
-            {name for name, f in self.known.items() if any(map(_fails, every(f.body)))}
-        )
-
-    @cached_property
-    def checking(self) -> frozenset[str]:
-        """The functions that check what they are given: it may be of any extents for these."""
-        refusing = {
-            name for name, f in self.known.items()
-            if any(isinstance(each, Refuse) for each in every(f.body))
-        }  # fmt: skip
-        return self._that(refusing)
-
-    def _that(self, some: set[str]) -> frozenset[str]:
-        """Some functions, and all that call them."""
-        callers = {name: _called(function) for name, function in self.known.items()}
-        while more := {name for name, called in callers.items() if called & some} - some:
-            some |= more
-        return frozenset(some)
 
     # Writing
 
@@ -144,7 +109,7 @@ class Functions:
                 apart.append(len(types))
             types += [kind.as_pointer(), *[WHOLE] * len(parameter.extents)]
         results = [type_of(kind, self.single) for kind in _results(function)]
-        if function.name in self.fallible:
+        if function.name in self.program.fallible:
             kind, out = STATUS, results
         else:
             kind, out = (results[0], []) if len(results) == 1 else (ir.VoidType(), results)
@@ -161,9 +126,9 @@ class Functions:
             into.attributes.add("alwaysinline")
         if not function.apart:
             into.linkage = "internal"
-        writer = Statements(self, into, function.name in self.fallible)
+        writer = Statements(self, into, function.name in self.program.fallible)
         taken = iter(into.args)
-        relies = function.name not in self.checking
+        relies = function.name not in self.program.checking
         for parameter in function.parameters:
             if parameter.name in absent:
                 writer.arrays[parameter.name] = None
@@ -176,7 +141,7 @@ class Functions:
                 writer.variables[parameter.name] = where
         writer.results = list(taken)
         alone: list[ir.Value] = []
-        if function.name not in self.fallible and len(_results(function)) == 1:
+        if function.name not in self.program.fallible and len(_results(function)) == 1:
             alone = [writer.alloca(into.function_type.return_type)]
             writer.results = alone
         writer.body(function.body)
@@ -206,7 +171,7 @@ class Functions:
             elif each is not None:
                 arguments.append(caller.widened(each, parameter.kind))
         results = [type_of(kind, self.single) for kind in _results(function)]
-        fallible = function.name in self.fallible
+        fallible = function.name in self.program.fallible
         if not fallible and len(results) == 1:
             return (caller.builder.call(called, arguments),)
         places = [caller.alloca(kind) for kind in results]
@@ -269,28 +234,6 @@ def _taken(parameter: Parameter, taken: Iterator[ir.Value], relies: bool) -> Mem
         given = next(taken)
         extents.append(WHOLE(extent) if relies and isinstance(extent, int) else given)
     return Memory(parameter.kind, data, tuple(extents))
-
-
-def _fails(statement: Statement) -> bool:
-    match statement:
-        case Refuse() | Allocate() | Counted():
-            return True
-        case Pick(_, _, yes, no):
-            return isinstance(yes, Buffer) or isinstance(no, Buffer)
-        case Loop():
-            return statement.parallel
-    return False
-
-
-def _called(function: Function) -> set[str]:
-    """The functions of the program that a function calls."""
-    return {
-        node.function
-        for statement in every(function.body)
-        for value in values(statement)
-        for node in walk(value)
-        if isinstance(node, Invoke)
-    }
 
 
 def _results(function: Function) -> tuple[Kind, ...]:

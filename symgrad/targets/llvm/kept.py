@@ -14,6 +14,7 @@ from pathlib import Path
 
 from symgrad.targets import sealed
 from symgrad.targets.cache import folders
+from symgrad.targets.garbage import uncollected
 from symgrad.targets.llvm.objects import Objects, alone
 from symgrad.targets.llvm.program import Description, Program
 from symgrad.targets.llvm.units import Unit, is_shared
@@ -67,7 +68,8 @@ class Kept:
 
     def _make(self) -> Made:
         if self._made is None:
-            self._made = self.make()
+            with uncollected():
+                self._made = self.make()
             if self.folder is not None:
                 description, program = self._made
                 sealed.write(self.folder / "program", self._python, pickle.dumps(program))
@@ -91,9 +93,9 @@ class Kept:
         return self.folder
 
     def _compile(self, symbol: str) -> Unit:
-        from symgrad.targets.llvm.compile_unit import compile_unit
+        with waiting(compiling(self.name)), uncollected():
+            from symgrad.targets.llvm.compile_unit import compile_unit
 
-        with waiting(compiling(self.name)):
             return compile_unit(symbol, self.program)
 
 

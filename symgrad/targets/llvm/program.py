@@ -4,6 +4,7 @@ call it: as data, without SymPy or templates, so that both can be kept in files.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from symgrad.runtime.kinds import Facts, Kind
@@ -111,3 +112,17 @@ class Program:
     functions: "tuple[Function, ...]"
     elementary: tuple[str, str]
     entries: Mapping[str, Entry]
+
+    @cached_property
+    def fallible(self) -> frozenset[str]:
+        """The functions that can fail."""
+        from symgrad.targets.llvm.failing import fallible
+
+        return fallible(self.functions)
+
+    @cached_property
+    def checking(self) -> frozenset[str]:
+        """The functions that check what they are given."""
+        from symgrad.targets.llvm.failing import checking
+
+        return checking(self.functions)
