@@ -325,15 +325,15 @@ def test_every_activation_compiled_in_float32(chains, interpret):
 
 
 @pytest.mark.parametrize("kind", LOSSES)
-def test_every_loss_compiled(build, only_numbers, kind):
+def test_every_loss_compiled(native, only_numbers, kind):
     last = dict(SENSIBLE)[kind]
     dtype = DTYPES[LOSSES.index(kind) % 2]
     spec = net([2, 2, 2], ["elu", last], kind=kind, dtype=dtype)
-    assert_gradient(spec, build(spec))
+    assert_gradient(spec, native(spec))
 
 
 @pytest.mark.parametrize("dtype", ["float32", pytest.param("float64", marks=pytest.mark.slow)])
-def test_products_and_options_compiled(build, only_numbers, dtype):
+def test_products_and_options_compiled(native, only_numbers, dtype):
     spec = net(
         [17, 17, 17, 17, 3],
         ["silu", "relu", "gelu", "softmax"],
@@ -344,20 +344,20 @@ def test_products_and_options_compiled(build, only_numbers, dtype):
         l2=0.1,
         sample_weights=True,
     )
-    assert_gradient(spec, build(spec), samples=5)
+    assert_gradient(spec, native(spec), samples=5)
 
 
-def test_a_formula_with_sums_compiled(build, only_numbers):
+def test_a_formula_with_sums_compiled(native, only_numbers):
     own = {"norm": "(z - sum(z)/sum(1)) / sqrt(0.1 + sum(z**2))", "mine": "max(z, 0.2*z) + z**3"}
     formula = "sqrt(1 + sum((y - t)**2))"
     spec = net([2, 3, 3], ["mine", "norm"], own=own, formula=formula, dtype="float32")
-    assert_gradient(spec, build(spec))
+    assert_gradient(spec, native(spec))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", LOSSES)
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_every_loss_after_every_activation_compiled(build, only_numbers, activation, kind, dtype):
+def test_every_loss_after_every_activation_compiled(native, only_numbers, activation, kind, dtype):
     spec = net([2, 2], [activation], kind=kind, dtype=dtype)
-    assert_gradient(spec, build(spec))
+    assert_gradient(spec, native(spec))

@@ -275,13 +275,13 @@ def test_emitted_steps_are_the_paper_s(interpret, optimizer, schedule):
         for name in updates()
     ],
 )
-def test_compiled_steps_in_both_precisions(build, optimizer):
+def test_compiled_steps_in_both_precisions(native, optimizer):
     for dtype, tolerance in (("float64", 1e-12), ("float32", 3e-5)):
         spec = trained(
             {"optimizer": optimizer, "batch": "all"},
             nets.net([3, 9, 2], ["tanh", "identity"], dtype=dtype, l2=0.01),
         )
-        module = build(spec)
+        module = native(spec)
         random = np.random.default_rng(2)
         x = random.normal(size=(11, 3)).astype(dtype)
         t = random.normal(size=(11, 2)).astype(dtype)

@@ -124,9 +124,9 @@ def test_other_weights_have_other_bits(here):
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("widths", [[3, 5, 2], [20, 33, 17, 3], [64, 64, 32, 10]])
-def test_a_sample_does_not_depend_on_those_beside_it(widths, dtype, build):
+def test_a_sample_does_not_depend_on_those_beside_it(widths, dtype, native):
     spec = net(widths, ["tanh"] * (len(widths) - 2) + ["softmax"], dtype=dtype)
-    module = build(spec)
+    module = native(spec)
     theta = (0.5 * numbers(module.SIZE, 1)).astype(dtype)
     x = numbers(67 * widths[0], 2).reshape(67, widths[0]).astype(dtype)
     together = module.predict(theta, x)

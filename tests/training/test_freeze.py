@@ -129,12 +129,12 @@ QUICK = CASES[0:6:2] + CASES[7:16:2] + CASES[16:17]
     params=[pytest.param(each, marks=[] if each in QUICK else pytest.mark.slow) for each in CASES],
     ids=map("-".join, CASES),
 )
-def case(request, build, frozen):
+def case(request, native, frozen):
     """A spec, its module, its weights, and their frozen module."""
     name, dtype = request.param
     spec, options = NETWORKS[name]
     spec = Spec.parse(spec.normalised() | {"dtype": dtype, "name": f"{name}_{dtype}"})
-    module = build(spec)
+    module = native(spec)
     weights = started(module, spec, **options)
     return spec, module, weights, frozen(weights)
 
