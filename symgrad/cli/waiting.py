@@ -13,6 +13,11 @@ import typer
 PATIENCE = 0.5
 
 
+def is_watched() -> bool:
+    """Whether somebody may look at what is said."""
+    return sys.stderr.isatty()
+
+
 class Waiting:
     """Says each thing once. A command has begun when this was made."""
 
@@ -25,7 +30,7 @@ class Waiting:
     def __call__(self, words: str) -> Iterator[None]:
         timer = Timer(max(self.begun + PATIENCE - time.monotonic(), 0.0), self.say, [words])
         timer.daemon = True
-        if sys.stderr.isatty():
+        if is_watched():
             timer.start()
         try:
             yield
