@@ -114,6 +114,11 @@ def test_training_by_every_optimizer_has_the_same_bits(optimizer):
     _train(optimizer, clip=0.5)
 
 
+def test_clipped_gradients_have_the_same_bits():
+    """By so much that every step is: the norm's last bits are in all that follows."""
+    _train("adagrad", clip=0.01)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_every_schedule_of_the_rate_has_the_same_bits(schedule):

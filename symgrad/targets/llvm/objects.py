@@ -44,17 +44,27 @@ class Objects:
             if self.engine is None:
                 self.engine = _engine()
             if symbol not in self.loaded:
-                self._load(self.engine, symbol)
-                self.engine.finalize_object()
+                self._load(self.engine, self._units(symbol))
             return int(self.engine.get_function_address(symbol))
 
-    def _load(self, engine: binding.ExecutionEngine, symbol: str) -> None:
-        unit = self._read(symbol) or self._made(symbol)
-        engine.add_object_file(binding.ObjectFileRef.from_data(unit.code))
-        self.loaded.add(symbol)
-        for each in unit.needs:
-            if each not in self.loaded:
-                self._load(engine, each)
+    def _units(self, symbol: str) -> dict[str, Unit]:
+        """A unit and all it calls, as far as they are not loaded, by name."""
+        found: dict[str, Unit] = {}
+        wanted = [symbol]
+        while wanted:
+            name = wanted.pop()
+            if name not in self.loaded and name not in found:
+                found[name] = self._read(name) or self._made(name)
+                wanted += found[name].needs
+        return found
+
+    def _load(self, engine: binding.ExecutionEngine, units: dict[str, Unit]) -> None:
+        """Nothing is loaded before all that it calls is there: LLVM ends the process over what it
+        does not find. Who is interrupted here begins anew; what was loaded may be loaded again."""
+        for unit in units.values():
+            engine.add_object_file(binding.ObjectFileRef.from_data(unit.code))
+        self.loaded.update(units)
+        engine.finalize_object()
 
     def _made(self, symbol: str) -> Unit:
         """Compiled here, unless another process does it at this moment."""
@@ -64,12 +74,12 @@ class Objects:
                 unit = self.make(symbol)
                 if path := self._path(symbol):
                     needs = json.dumps(unit.needs).encode()
-                    sealed.write(path, _meaning(symbol), needs + b"\n" + unit.code)
+                    sealed.write(path, _of_network(path, symbol), needs + b"\n" + unit.code)
         return unit
 
     def _read(self, symbol: str) -> Unit | None:
         path = self._path(symbol)
-        content = None if path is None else sealed.read(path, _meaning(symbol))
+        content = None if path is None else sealed.read(path, _of_network(path, symbol))
         if content is None:
             return None
         needs, _, code = content.partition(b"\n")
@@ -100,9 +110,14 @@ def alone(folder: Path | None) -> Iterator[None]:
 
 
 def _meaning(symbol: str) -> str:
-    """All that object code depends on besides the network: its file is in a folder for that."""
+    """All that object code depends on besides the network."""
     python = sys.implementation.cache_tag, getattr(sys, "abiflags", ""), sys.maxsize
     return repr((symbol, described(), python))
+
+
+def _of_network(path: Path, symbol: str) -> str:
+    """All that object code depends on: the folder is called after what networks differ in."""
+    return f"{path.parent.name} {_meaning(symbol)}"
 
 
 def _engine() -> binding.ExecutionEngine:
