@@ -48,8 +48,8 @@ class Compiled:
         self.spec = spec
         self.order = order
         self._kept = llvm.network(spec.name, self._key, self._make)
-        if into is not None or self._kept is None or not self._kept.is_known:
-            _ = self.stages  # which refuse what they cannot do
+        # The passes refuse what they cannot do; of several processes, one runs them.
+        _ = self.stages if into is not None or self._kept is None else self._kept.description
         self._file = self.write(into) if into else None
 
     @cached_property

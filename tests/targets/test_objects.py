@@ -174,6 +174,14 @@ def test_of_several_processes_one_compiles_and_the_others_wait(home, warm):
     assert {E for _, E in results} == {warm[1]["tanh"][0]}
 
 
+def test_of_several_processes_one_runs_the_passes(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    program = f"{CALL}\nprint('sympy' in sys.modules)"
+    given = json.dumps(network().normalised())
+    ran = [said(each)[-1] for each in [process(program, given) for _ in range(3)]]
+    assert sorted(ran) == ["False", "False", "True"]
+
+
 def test_a_process_waits_for_the_one_that_compiles(home, warm):
     """And then takes what that has made."""
     folder = home / "symgrad" / warm[2]["tanh"]

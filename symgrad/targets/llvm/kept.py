@@ -40,13 +40,10 @@ class Kept:
         """Where it is kept."""
         return _folder(self.meaning)
 
-    @property
-    def is_known(self) -> bool:
-        """Whether it was made before, so that nothing of the compiler is needed for it."""
-        return self._read() is not None
-
     @cached_property
     def description(self) -> Description:
+        """Read, where it was made before, so that nothing of the compiler is needed for it; else
+        made."""
         found = self._read()
         if found is None:
             with alone(self.folder):
