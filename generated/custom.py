@@ -3,7 +3,7 @@
 Emitted by symgrad 0.1.0 from custom.toml. Do not edit: change the spec, and
     symgrad compile custom.toml
 Spec, sha256: 09221b7b79fa3c9d803addd55f057ea423b06fe2342052189738eb7dcc99a567
-Options: order = loss-first, dtype = float64; arithmetic version 2
+Options: order = loss-first, dtype = float64; arithmetic version 3
 
 The one expression, its shared parts named:
 

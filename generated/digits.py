@@ -3,7 +3,7 @@
 Emitted by symgrad 0.1.0 from digits.toml. Do not edit: change the spec, and
     symgrad compile digits.toml
 Spec, sha256: 3e9582c4d84be57bd211f85ec212ca5f481ca1aff0849460ad33ab108f807df2
-Options: order = loss-first, dtype = float32; arithmetic version 2
+Options: order = loss-first, dtype = float32; arithmetic version 3
 
 The one expression, its shared parts named:
 

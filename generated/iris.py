@@ -3,7 +3,7 @@
 Emitted by symgrad 0.1.0 from iris.toml. Do not edit: change the spec, and
     symgrad compile iris.toml
 Spec, sha256: e36a4e154080a08fbcfafde423e6741bc3f45453af4592c120dcd315c8e0f340
-Options: order = loss-first, dtype = float64; arithmetic version 2
+Options: order = loss-first, dtype = float64; arithmetic version 3
 
 The one expression, its shared parts named:
 

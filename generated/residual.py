@@ -3,7 +3,7 @@
 Emitted by symgrad 0.1.0 from residual.toml. Do not edit: change the spec, and
     symgrad compile residual.toml
 Spec, sha256: 3be02e48179023bcab9caf306477ef8ea1ad66c5976b417b528d1f28fe4e0035
-Options: order = loss-first, dtype = float32; arithmetic version 2
+Options: order = loss-first, dtype = float32; arithmetic version 3
 
 The one expression, its shared parts named:
 

@@ -3,7 +3,7 @@
 Emitted by symgrad 0.1.0 from spirals.toml. Do not edit: change the spec, and
     symgrad compile spirals.toml
 Spec, sha256: 95b7807a64a2e948b9dfce6264af385054ba8073f4831c8493accf158f68aa04
-Options: order = loss-first, dtype = float64; arithmetic version 2
+Options: order = loss-first, dtype = float64; arithmetic version 3
 
 The one expression, its shared parts named:
 

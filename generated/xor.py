@@ -3,7 +3,7 @@
 Emitted by symgrad 0.1.0 from xor.toml. Do not edit: change the spec, and
     symgrad compile xor.toml
 Spec, sha256: d6468bb4b0ff4c4413cc4af3a17a02d08ac4071c5cbcbb675a7d4f021445b444
-Options: order = loss-first, dtype = float64; arithmetic version 2
+Options: order = loss-first, dtype = float64; arithmetic version 3
 
 The one expression, its shared parts named:
 

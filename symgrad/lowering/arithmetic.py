@@ -16,7 +16,7 @@ libraries, or on whether code comes from a cache.
 The version rises when a change moves a bit of a loss, a gradient, a prediction or a training.
 """
 
-VERSION = 2
+VERSION = 3
 
 # A leaf is so large that to add its gradient to others costs at most a fiftieth of computing it,
 # and so small that what is computed for its samples stays in a core's cache.

@@ -121,29 +121,22 @@ def _once(program: Program) -> Iterator[Statement]:
 
 
 def _number(definition: Definition, lowering: Lowering) -> Iterator[Statement]:
-    """A number; a sum over the weights in it is formed first: its terms as they are computed for
-    each weight, added in double precision."""
+    """A number; a sum over the weights in it is formed first."""
     value = definition.value
     for total in value.atoms(Sum):
         name = f"{definition.name}_sum"
         yield Assign(_double(name), Number(0.0, "double"))
-        term = Convert(_for_each().value(total.function), "double")
-        add = Accumulate(_double(name), term)
+        add = Accumulate(_double(name), lowering.value(total.function))
         yield Loop(WEIGHT.name, _WEIGHTS, (add,))
         value = value.xreplace({total: Symbol(name, real=True)})
     yield Assign(_double(definition.name), lowering.value(value))
 
 
-def _for_each() -> Lowering:
-    """What is computed for each weight is in the network's own precision."""
-    return Lowering(
-        "real", element=_element, scalar=lambda read: Convert(_double(name_of(read)), "real")
-    )
-
-
 def _each(program: Program) -> Iterator[Statement]:
     """What is computed for each weight; numbers have been computed in double precision."""
-    lowering = _for_each()
+    lowering = Lowering(
+        "real", element=_element, scalar=lambda read: Convert(_double(name_of(read)), "real")
+    )
     (group,) = loops(d for d in program.definitions if d.indices)
     yield from (Comment(equation(definition)) for definition in group)
     body: list[Statement] = []

@@ -119,6 +119,16 @@ def test_clipped_gradients_have_the_same_bits():
     _train("adagrad", clip=0.01)
 
 
+def test_steep_slopes_are_clipped():
+    """In float32 the square of their norm would be infinite."""
+    spec = training(net([1, 1], ["identity"], dtype="float32"), "sgd", clip=2.0)
+    x = np.array([[1e12]], np.float32)
+    for module in both(spec):
+        theta, settings = np.zeros(2, np.float32), module.train_settings(rate=1.0, clip=2.0)
+        module.train_epoch(theta, x, x, *module.train_state(0), settings)
+        assert theta[0] == 2.0
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_every_schedule_of_the_rate_has_the_same_bits(schedule):

@@ -401,7 +401,8 @@ class _Printer:
         if come == kind or (come == "double" and kind == "real" and not self.single):
             return self._written(conversion.value)
         names = {
-            "double": "float",
+            # to Numba float() of a float32 is a float32
+            "double": "np.float64" if come == "real" and self.single else "float",
             "whole": "int" if come == "double" else "np.int64",
             "word": "np.uint64",
         }
