@@ -179,6 +179,7 @@ def test_what_python_calls_is_made_once_whoever_is_first(build):
     assert len(made) == 1
 
 
+@pytest.mark.slow
 def test_callers_from_numba_s_cache_have_products(tmp_path):
     (tmp_path / "caller.py").write_text(
         "import numba, numpy as np, digits\n"
