@@ -1,7 +1,7 @@
 """A word where something takes long: on terminals, in the log, by estimators."""
 
 import logging
-import time
+import threading
 import warnings
 
 import pytest
@@ -19,10 +19,14 @@ def at_a_terminal(monkeypatch):
 
 def test_what_takes_long_is_said_once(monkeypatch, capsys, at_a_terminal):
     monkeypatch.setattr(terminal, "PATIENCE", 0.0)
-    with shown(terminal.Waiting()):
+    show, said = terminal.Waiting(), threading.Event()
+    say = show.say
+    show.say = lambda words: (say(words), said.set())
+    with shown(show):
         for words in ("this", "this", "that"):
+            said.clear()
             with waiting(words):
-                time.sleep(0.05)
+                assert said.wait(60)
     assert capsys.readouterr().err == "this …\nthat …\n"
 
 
@@ -35,8 +39,10 @@ def test_what_is_soon_done_is_not(monkeypatch, capsys, at_a_terminal):
 
 def test_nor_where_nobody_looks(monkeypatch, capsys):
     monkeypatch.setattr(terminal, "PATIENCE", 0.0)
+    monkeypatch.setattr(terminal, "is_watched", lambda: False)
+    monkeypatch.setattr(terminal.Timer, "start", lambda timer: pytest.fail("nobody is to be told"))
     with shown(terminal.Waiting()), waiting("this"):
-        time.sleep(0.05)
+        pass
     assert capsys.readouterr().err == ""
 
 

@@ -9,12 +9,10 @@ from dataclasses import dataclass
 from llvmlite import ir
 
 from symgrad.lowering.program import Kind
+from symgrad.runtime import fma
 
-WHOLE = ir.IntType(64)
-BYTE = ir.IntType(8)
-STATUS = ir.IntType(32)
-TRUTH = ir.IntType(1)
-SINGLE, DOUBLE = ir.FloatType(), ir.DoubleType()
+SINGLE, DOUBLE, WHOLE = fma.FLOAT, fma.DOUBLE, fma.INT64
+BYTE, STATUS, TRUTH = ir.IntType(8), ir.IntType(32), ir.IntType(1)
 
 
 def type_of(kind: Kind, single: bool) -> ir.Type:

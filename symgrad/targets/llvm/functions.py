@@ -64,7 +64,6 @@ class Functions:
         self.of_reals = Elementary(self.module, processor, of_reals, self.single)
         self.of_doubles = Elementary(self.module, processor, of_doubles, False, "step")
         self.written: dict[str, ir.Function] = {}
-        self.written_out = False
         self._numbers = count()
 
     @property

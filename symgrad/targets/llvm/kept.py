@@ -115,7 +115,7 @@ def fingerprint() -> str:
     files = []
     for root in (_PACKAGE, templates()):
         for path in sorted(root.rglob("*")):
-            if path.suffix in (".py", ".jinja"):
-                about = path.stat()
-                files.append((path.name, about.st_size, about.st_mtime_ns))
+            if path.suffix in (".py", ".jinja", ".txt"):
+                about, name = path.stat(), path.relative_to(root).as_posix()
+                files.append((name, about.st_size, about.st_mtime_ns))
     return sha256(repr(files).encode()).hexdigest()

@@ -3,6 +3,7 @@ Python's calls need neither Numba nor that it is emitted at all. What else is as
 emitted module's.
 """
 
+import inspect
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
@@ -121,7 +122,6 @@ def _functions(
 
 def _body(function: Public) -> Callable[..., Any]:
     """What says how a function is called."""
-    import inspect
 
     def body(*arguments: Any) -> Any:
         raise AssertionError("it is compiled")

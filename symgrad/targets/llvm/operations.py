@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 
+from symgrad.runtime import fma
 from symgrad.targets.llvm.arrays import DOUBLE, SINGLE, TRUTH, WHOLE
 
 
@@ -13,16 +14,19 @@ def suffix(kind: ir.Type) -> str:
     return {SINGLE: "f32", DOUBLE: "f64"}[kind]
 
 
-def intrinsic(module: ir.Module, name: str, kind: ir.Type, arguments: int) -> ir.Function:
-    """One of LLVM's own functions, of so many numbers of a type, or one of C's."""
-    known = module.globals.get(name)
-    return known or ir.Function(module, ir.FunctionType(kind, [kind] * arguments), name)
-
-
 def external(module: ir.Module, name: str, result: ir.Type, *arguments: ir.Type) -> ir.Function:
     """A function that is not in this module."""
-    known = module.globals.get(name)
-    return known or ir.Function(module, ir.FunctionType(result, arguments), name)
+    return fma.external(module, name, ir.FunctionType(result, arguments))
+
+
+def intrinsic(module: ir.Module, name: str, kind: ir.Type, arguments: int) -> ir.Function:
+    """One of LLVM's own functions, of so many numbers of a type, or one of C's."""
+    return external(module, name, kind, *[kind] * arguments)
+
+
+def threads(builder: ir.IRBuilder) -> ir.Value:
+    """How many threads Numba is to use."""
+    return builder.call(external(builder.module, "get_num_threads", ir.IntType(32)), [])
 
 
 def unary(builder: ir.IRBuilder, name: str, value: ir.Value) -> ir.Value:

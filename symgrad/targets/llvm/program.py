@@ -5,6 +5,7 @@ call it: as data, without SymPy or templates, so that both can be kept in files.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 from symgrad.runtime.kinds import Facts, Kind
@@ -41,10 +42,7 @@ class Description:
     def size(self) -> int:
         """How many weights there are."""
         offset, shape = [*self.parameters.values()][-1]
-        size = 1
-        for extent in shape:
-            size *= extent
-        return offset + size
+        return offset + prod(shape)
 
     @property
     def memory(self) -> int:

@@ -81,7 +81,6 @@ class Statements(Values):
         self.kinds: dict[str, Kind] = {}
         self.asked: list[ir.Value] = []  # where addresses of memory lie that is to be given back
         self.results: list[ir.Value] = []  # where results go
-        self.returned: tuple[Passed, ...] = ()  # by a function that is written out
         self.continues: list[ir.Block] = []
         self.end = function.append_basic_block("end")
         self.status = self.alloca(STATUS) if fallible else None
@@ -271,9 +270,6 @@ class Statements(Values):
     def give(self, values: Sequence[Argument]) -> None:
         """Results go where they are wanted, and the function ends."""
         found = [self.argument(each) for each in values]
-        if self.functions.written_out:
-            self.returned = tuple(found)
-            return
         for each, given, where in zip(values, found, self.results, strict=True):
             assert isinstance(given, ir.Value) and not isinstance(each, Array)
             self.builder.store(given, where)

@@ -10,7 +10,7 @@ from llvmlite import ir
 
 from symgrad.lowering.program import Loop, Variable
 from symgrad.targets.llvm.arrays import BYTE, STATUS, WHOLE, Memory
-from symgrad.targets.llvm.operations import constant, external
+from symgrad.targets.llvm.operations import constant, external, threads
 
 if TYPE_CHECKING:
     from symgrad.targets.llvm.statements import Statements
@@ -22,8 +22,8 @@ _BODY = ir.FunctionType(
     ir.VoidType(), [_POINTER.as_pointer(), WHOLE.as_pointer(), WHOLE.as_pointer(), _POINTER]
 )
 
-# What the layer is called, with the body, what the body is given, and how many threads.
-LAUNCH, THREADS = "numba_parallel_for", "get_num_threads"
+# What runs a body on the layer's threads: given it, what it is given, and how many threads.
+LAUNCH = "numba_parallel_for"
 
 
 class Frame:
@@ -92,11 +92,10 @@ def parallel(writer: "Statements", loop: Loop, begin: "type[Statements]") -> Non
         builder.module, LAUNCH, ir.VoidType(),
         _POINTER, _POINTER.as_pointer(), *[WHOLE.as_pointer()] * 2, _POINTER, WHOLE, WHOLE, _SHORT,
     )  # fmt: skip
-    several = external(builder.module, THREADS, _SHORT)
-    threads = builder.call(several, [])
+    several = threads(builder)
     body = builder.bitcast(function, _POINTER)
     data = builder.bitcast(kept, _POINTER)
-    builder.call(launch, [body, arguments, extents, steps, data, WHOLE(0), WHOLE(1), threads])
+    builder.call(launch, [body, arguments, extents, steps, data, WHOLE(0), WHOLE(1), several])
     status = builder.load(field(builder, kept, 0))
     writer.unless(builder.icmp_unsigned("!=", status, STATUS(0)), status)
 

@@ -59,7 +59,6 @@ from symgrad.targets.llvm.operations import (
     TRUE,
     comparison,
     constant,
-    external,
     finite,
     floor_quotient,
     intrinsic,
@@ -67,6 +66,7 @@ from symgrad.targets.llvm.operations import (
     least,
     rounded,
     suffix,
+    threads,
     unary,
 )
 
@@ -123,8 +123,7 @@ class Values:
                     function, [self.as_kind(base, kind), self.as_kind(exponent, kind)]
                 )
             case Negative(negated):
-                whole = written.kind in ("whole", "word")
-                return (builder.neg if whole else builder.fneg)(self.value(negated))
+                return self.negated(self.value(negated))
             case Quotient(dividend, divisor, up):
                 above = self.value(dividend)
                 quotient = floor_quotient(
@@ -142,8 +141,7 @@ class Values:
             case Total(vector):
                 return self.total(vector)
             case Choice(condition, yes, no):
-                kind = written.kind
-                return self.choice(condition, yes, no, kind)
+                return self.choice(condition, yes, no, written.kind)
             case Convert(value, kind):
                 return self.converted(self.value(value), value.kind, kind)
         raise AssertionError(written)
@@ -216,8 +214,7 @@ class Values:
     def called(self, call: Call) -> ir.Value:
         name, kind = call.function, call.kind
         if name == "threads":
-            several = external(self.builder.module, "get_num_threads", ir.IntType(32))
-            return self.builder.sext(self.builder.call(several, []), WHOLE)
+            return self.builder.sext(threads(self.builder), WHOLE)
         whole = kind in ("whole", "word")
         arguments = [
             self.value(a) if whole or a.kind == "whole" else self.as_kind(a, kind)
