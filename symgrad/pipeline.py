@@ -8,6 +8,7 @@ from symgrad.language.program import Program
 from symgrad.lowering.layout import parameters
 from symgrad.lowering.module import LoweredModule, lower_module
 from symgrad.lowering.schedule import Schedule, schedule
+from symgrad.passes.derivatives import Derivative, Network, derivative
 from symgrad.passes.differentiate import DerivativeGraph, differentiate
 from symgrad.passes.expand import expand
 from symgrad.passes.factor import Order, factor
@@ -34,6 +35,7 @@ class Stages:
     gradient: Program
     schedule: Mapping[str, Schedule]
     update: Program | None
+    derivatives: Mapping[str, Derivative]
     lowered: LoweredModule
 
     @property
@@ -50,7 +52,15 @@ class Stages:
         """The text of the module; not a single file imports what all modules have in common."""
         from symgrad.targets.numba.emit import emit  # and templates with it
 
-        return emit(self.spec, self.gradient, self.schedule, self.order, self.update, single_file)
+        return emit(
+            self.spec,
+            self.gradient,
+            self.schedule,
+            self.order,
+            self.update,
+            single_file,
+            self.derivatives,
+        )
 
 
 def passes(spec: Spec, order: Order = "loss-first") -> Stages:
@@ -69,9 +79,23 @@ def passes(spec: Spec, order: Order = "loss-first") -> Stages:
     step = None
     if spec.training is not None and not spec.training.whole_batch:
         step = share(update(spec.training, spec.weights))  # what the optimizer does with it
-    lowered = lower_module(spec, schedules, parameters(gradient), step)  # loops, as data
+    network = Network(spec, shared)
+    asked = {name: derivative(name, network) for name in spec.derivatives}  # others than by weights
+    more = {name: each.program for name, each in asked.items()}
+    lowered = lower_module(spec, schedules, parameters(gradient), step, more)  # loops, as data
     return Stages(
-        spec, order, expanded, stable, shared, graph, factored, gradient, schedules, step, lowered
+        spec=spec,
+        order=order,
+        expand=expanded,
+        stabilize=stable,
+        share=shared,
+        differentiate=graph,
+        factor=factored,
+        gradient=gradient,
+        schedule=schedules,
+        update=step,
+        derivatives=asked,
+        lowered=lowered,
     )
 
 

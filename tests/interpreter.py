@@ -49,6 +49,7 @@ from symgrad.lowering.program import (
     Refuse,
     Return,
     Row,
+    RowShape,
     RowSum,
     Run,
     Skip,
@@ -142,14 +143,15 @@ class Interpreter:
                 while self.holds(condition, names):
                     result = self._body(inner, names)
                     assert result is None, result
-            case MatrixProduct(left, right, into, row, piece):
+            case MatrixProduct(left, right, into, row, piece, onto):
                 one, other = (
                     names[m.array].T if m.transposed else names[m.array] for m in (left, right)
                 )
                 array = names[into]
                 place, pieces = (0, 1) if piece is None else map(value, piece)
                 rows = range(place, len(array), pieces)  # which ones is for targets to say
-                array[rows] = one[rows] @ other + (0 if row is None else names[row])
+                start = array[rows] if onto else 0 if row is None else names[row]
+                array[rows] = one[rows] @ other + start
             case RowSum(array, into):
                 names[into][...] = 0
                 for row in names[array]:
@@ -312,6 +314,8 @@ class Interpreter:
                 return isfinite(value(number))
             case Overlap(one, other):
                 return bool(np.may_share_memory(names[one], names[other]))
+            case RowShape(array, extents):
+                return names[array].shape[1:] == extents
             case Given(name):
                 return names[name] is not None
         raise AssertionError(condition)

@@ -52,6 +52,7 @@ from symgrad.lowering.program import (
     Refuse,
     Return,
     Row,
+    RowShape,
     RowSum,
     Run,
     Skip,
@@ -84,9 +85,9 @@ static int64_t quotient(int64_t a, int64_t b) { return a / b - (a % b && (a < 0)
 static real total(const real *a, int64_t n) { real t = 0; while (n--) t += *a++; return t; }
 static void product(const real *a, int64_t ar, int64_t ac, const real *b, int64_t br, int64_t bc,
                     real *c, int64_t m, int64_t k, int64_t n, const real *row, int64_t piece,
-                    int64_t pieces) {
+                    int64_t pieces, int64_t onto) {
     for (int64_t i = piece; i < m; i += pieces) for (int64_t j = 0; j < n; j++) {
-        real t = row ? row[j] : 0;
+        real t = onto ? c[i * n + j] : row ? row[j] : 0;
         for (int64_t l = 0; l < k; l++) t = fma(a[i * ar + l * ac], b[l * br + j * bc], t);
         c[i * n + j] = t;
     }
@@ -200,7 +201,7 @@ class _Printer:
                     yield from self.block("else", no)
             case While(condition, inner):
                 yield from self.block(f"while ({self.condition(condition)})", inner)
-            case MatrixProduct(left, right, into, row, piece):
+            case MatrixProduct(left, right, into, row, piece, onto):
                 strides = [
                     f"{m.array}, {f'1, {m.array}_1' if m.transposed else f'{m.array}_1, 1'}"
                     for m in (left, right)
@@ -208,7 +209,7 @@ class _Printer:
                 inner = f"{left.array}_{0 if left.transposed else 1}"
                 sizes = f"{into}_0, {inner}, {into}_1"
                 place, pieces = ("0", "1") if piece is None else map(value, piece)
-                part = f"{row or 'NULL'}, {place}, {pieces}"
+                part = f"{row or 'NULL'}, {place}, {pieces}, {int(onto)}"
                 yield f"product({', '.join(strides)}, {into}, {sizes}, {part});"
             case RowSum(array, into):
                 yield f"for (int64_t j = 0; j < {into}_0; j++) {{ {into}[j] = 0;"
@@ -364,6 +365,9 @@ class _Printer:
                 return f"isfinite({value(number)})"
             case Overlap(one, other):
                 return f"({self.ends(one, other)} && {self.ends(other, one)})"
+            case RowShape(array, tuple(extents)):
+                pairs = (f"{array}_{axis} == {n}" for axis, n in enumerate(extents, start=1))
+                return f"({' && '.join(pairs)})"
             case Given(name) if name in self.array_names:
                 return f"({name} != NULL)"
             case Given(name):

@@ -24,7 +24,7 @@ from sympy import Add, Expr, Indexed, Mul, Piecewise, Pow, Rational, Sum, Symbol
 
 from symgrad.language import functions as f
 from symgrad.language.exponentials import inverse_sum_exp, log_sum_exp
-from symgrad.language.indices import SAMPLES, axis, bounds
+from symgrad.language.indices import SAMPLES, axis, bounds, kronecker
 from symgrad.language.order import is_constant
 from symgrad.language.program import Program, indices_of, name_of
 
@@ -243,6 +243,7 @@ def evaluate(
         environment[name] = _Array(indices, values)
     samples = sympy.Integer(sizes["n"])
     environment[SAMPLES.name] = _Array((), arithmetic.number(samples))
+    environment |= {each: _Array((), size) for each, size in sizes.items()}  # no array is called so
     for definition in program.definitions:
         result = _value(definition.value, environment, arithmetic)
         shape = tuple(sizes[axis(index)] for index in definition.indices)
@@ -252,7 +253,7 @@ def evaluate(
             if shape
             else _aligned(result, ())[()],
         )
-    return {name: held.values for name, held in environment.items()}
+    return {name: held.values for name, held in environment.items() if name not in sizes}
 
 
 def value_at(expression: Expr, given: Mapping[Expr, Any], arithmetic: Arithmetic) -> Any:
@@ -272,8 +273,9 @@ def _value(expression: Expr, environment: Mapping[str, _Array], arithmetic: Arit
     if is_constant(expression):
         return _Array((), arithmetic.number(expression))
     if isinstance(expression, Indexed):
-        held = environment[name_of(expression)]
-        return _Array(tuple(expression.indices), held.values)
+        return _at(expression, environment[name_of(expression)].values)
+    if isinstance(expression, kronecker):
+        return _same(expression, environment)
     if isinstance(expression, Symbol):
         return environment[expression.name]
     if isinstance(expression, f.Peak):
@@ -299,6 +301,27 @@ def _value(expression: Expr, environment: Mapping[str, _Array], arithmetic: Arit
     if isinstance(expression, Piecewise):
         return _Array(indices, _piecewise(expression, environment, arithmetic))
     return _Array(indices, arithmetic.function(expression, arrays))
+
+
+def _at(read: Expr, values: Any) -> _Array:
+    """What is read: at a number, along a diagonal where an index stands twice."""
+    numbers = tuple(int(i) if i.is_Integer else slice(None) for i in read.indices)
+    indices = [i for i in read.indices if not i.is_Integer]
+    values = _numpy(values)[numbers] if numbers else values
+    for index in [i for place, i in enumerate(indices) if i in indices[:place]]:
+        one, other = (place for place, i in enumerate(indices) if i == index)
+        values = np.moveaxis(np.diagonal(values, axis1=one, axis2=other), -1, one)
+        del indices[other]
+    return _Array(tuple(indices), values)
+
+
+def _same(expression: Expr, environment: Mapping[str, _Array]) -> _Array:
+    indices = tuple(i for i in expression.args if not i.is_Integer)
+    one, other = (
+        int(i) if i.is_Integer else np.arange(environment[axis(i)].values) for i in expression.args
+    )
+    values = np.equal.outer(one, other) if len(indices) == 2 else one == other
+    return _Array(indices, np.asarray(values, int))
 
 
 def _arguments(expression: Expr) -> tuple[Expr, ...]:

@@ -79,8 +79,28 @@ def reduction_like(reduction: Expr, body: Expr, over: Mapping[Symbol, Expr]) -> 
     return reduction.func(body, *((index, 0, extent - 1) for index, extent in over.items()))
 
 
+class kronecker(Function):
+    """δ(i,j): 1 where two indices have the same value, else 0. `delta` makes it."""
+
+    nargs = 2
+    is_real = True
+
+
+def delta(one: Expr, other: Expr) -> Expr:
+    """Kronecker's δ of two indices, of which one may be a number."""
+    if one == other:
+        return Integer(1)
+    return kronecker(*sorted((one, other), key=lambda index: (index.is_Integer, str(index))))
+
+
 def sum_over(body: Expr, index: Symbol, extent: Expr) -> Expr:
-    """Σ_index body, with the factors that do not depend on the index pulled out of the sum."""
+    """Σ_index body, with the factors that do not depend on the index pulled out of the sum; of
+    δ(index,j) times something it is that something at j."""
+    for place in factors(body):
+        if isinstance(place, kronecker) and index in place.args:
+            (at,) = (other for other in place.args if other != index)
+            rest = product(factor for factor in factors(body) if factor != place)
+            return rename(rest, {index: at})
     inside = [factor for factor in factors(body) if index in free_indices(factor)]
     outside = [factor for factor in factors(body) if index not in free_indices(factor)]
     summed = Sum(product(inside), (index, 0, extent - 1)) if inside else extent
@@ -105,8 +125,9 @@ def free_indices(expression: Expr) -> frozenset[Symbol]:
     return frozenset[Symbol]().union(*map(free_indices, expression.args))
 
 
-def rename(expression: Expr, names: Mapping[Symbol, Symbol]) -> Expr:
-    """`expression` with its free indices renamed; sums that would capture one get a fresh index.
+def rename(expression: Expr, names: Mapping[Symbol, Expr]) -> Expr:
+    """`expression` with its free indices renamed, or replaced by numbers; sums that would capture
+    one get a fresh index.
 
     Renaming is simultaneous: {i: j, j: i} swaps.
     """
@@ -115,7 +136,7 @@ def rename(expression: Expr, names: Mapping[Symbol, Symbol]) -> Expr:
     return _rename(apart(expression, names.values()), names) if names else expression
 
 
-def _rename(expression: Expr, names: Mapping[Symbol, Symbol]) -> Expr:
+def _rename(expression: Expr, names: Mapping[Symbol, Expr]) -> Expr:
     if isinstance(expression, Indexed):
         return expression.base[tuple(names.get(index, index) for index in expression.indices)]
     if isinstance(expression, Symbol):
@@ -128,7 +149,7 @@ def _rename(expression: Expr, names: Mapping[Symbol, Symbol]) -> Expr:
     changed = [_rename(argument, names) for argument in expression.args]
     if all(new is old for new, old in zip(changed, expression.args, strict=True)):
         return expression
-    return rebuild(expression, changed)
+    return delta(*changed) if isinstance(expression, kronecker) else rebuild(expression, changed)
 
 
 def apart(expression: Expr, indices: Iterable[Symbol]) -> Expr:

@@ -53,7 +53,7 @@ def _term(term: Expr) -> tuple[object, ...]:
 
 
 def _of_samples(read: Indexed) -> bool:
-    return any(index.name == "n" for index in read.indices)
+    return any(str(index) == "n" for index in read.indices)
 
 
 def _negative(term: Expr) -> bool:
@@ -77,7 +77,7 @@ def _factor(factor: Expr) -> tuple[object, ...]:
 def text(value: Expr) -> str:
     """A text that orders values; not for reading."""
     if isinstance(value, Indexed):
-        return f"{value.base.label}[{','.join(index.name for index in value.indices)}]"
+        return f"{value.base.label}[{','.join(map(str, value.indices))}]"
     if not value.args:
         return str(value)
     return f"{type(value).__name__}({','.join(map(text, arranged(value)))})"

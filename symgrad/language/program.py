@@ -45,7 +45,8 @@ class Program:
     """An ordered list of definitions over inputs and weights.
 
     `extents` says how many values the index of each axis takes: "n" the samples (a symbol), "0" the
-    inputs, "1" the units of layer 1 and so on. `outputs` are the names that the program is for.
+    inputs, "1" the units of layer 1 and so on. `outputs` are the names that the program is for;
+    those that are `scattered` lie in one array with others, and are no matrices in memory.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Program:
     extents: Mapping[str, Expr]
     definitions: tuple[Definition, ...]
     outputs: tuple[str, ...]
+    scattered: frozenset[str] = frozenset()
 
     def extent(self, index: Symbol) -> Expr:
         return self.extents[axis(index)]

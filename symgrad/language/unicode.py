@@ -6,7 +6,7 @@ from sympy import Abs, Add, Expr, Indexed, Mul, Pow, Rational, Sum, Symbol
 from sympy.concrete.expr_with_limits import ExprWithLimits
 
 from symgrad.language.functions import spelled
-from symgrad.language.indices import bounds, operands
+from symgrad.language.indices import bounds, kronecker, operands
 from symgrad.language.order import arranged
 from symgrad.language.program import Definition, Program, indices_of, name_of
 
@@ -68,6 +68,8 @@ class Writer:
             over = [self.index(index) for index in reversed(bounds(expression))]
             sign = self.sign("Σ" if isinstance(expression, Sum) else "max", over)
             return f"{sign} {self.write(expression.function, PRODUCT)}", PRODUCT
+        if isinstance(expression, kronecker):
+            return self.delta(*map(self.place, expression.args)), ATOM
         if isinstance(expression, Abs):
             return f"|{self.write(expression.args[0])}|", ATOM
         if not operands(expression):
@@ -132,7 +134,14 @@ class Writer:
     fraction_holds = PRODUCT
 
     def element(self, name: str, indices: tuple[Symbol, ...]) -> str:
-        return f"{name}[{','.join(map(self.index, indices))}]" if indices else name
+        return f"{name}[{','.join(map(self.place, indices))}]" if indices else name
+
+    def place(self, index: Expr) -> str:
+        """An index, or the number that stands for one."""
+        return self.index(index) if isinstance(index, Symbol) else str(index)
+
+    def delta(self, one: str, other: str) -> str:
+        return f"δ({one},{other})"
 
     def index(self, index: Symbol) -> str:
         return str(index.name)

@@ -11,6 +11,7 @@ another is read for the last time takes that array's place; and scratch memory i
 soon as its array has been read for the last time.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
@@ -58,10 +59,11 @@ class Buffers:
         return self.storage[name] == "whole" and name not in self.takes_over
 
 
-def buffers(schedule: Schedule, itemsize: int) -> Buffers:
-    """The memory of a schedule whose numbers take `itemsize` bytes."""
+def buffers(schedule: Schedule, itemsize: int, packed: Collection[str] = ()) -> Buffers:
+    """The memory of a schedule whose numbers take `itemsize` bytes; those that lie `packed` in an
+    array with others have no memory that others could use."""
     storage, kept = _storage(schedule)
-    takes_over = _handovers(schedule, storage)
+    takes_over = _handovers(schedule, storage, packed)
     places = Buffers(storage, kept, takes_over, {}, 0, 0)
     used = _lifetimes(schedule, places)
     program = schedule.program
@@ -128,7 +130,9 @@ def _storage(schedule: Schedule) -> tuple[dict[str, Storage], frozenset[str]]:
     return storage, frozenset(kept)
 
 
-def _handovers(schedule: Schedule, storage: dict[str, Storage]) -> dict[str, str]:
+def _handovers(
+    schedule: Schedule, storage: dict[str, Storage], packed: Collection[str]
+) -> dict[str, str]:
     """Which arrays are written where another was that is read for the last time just then."""
     program = schedule.program
     places = [(block, group) for block in schedule.in_order for group in groups(block)]
@@ -142,10 +146,14 @@ def _handovers(schedule: Schedule, storage: dict[str, Storage]) -> dict[str, str
     gone: set[str] = set()
     for place, (block, group) in enumerate(places):
         if isinstance(block, Product):
+            if block.rest is not None:  # the product is added to it
+                taken_over[name_of(block.rest)] = block.definition.name
             continue
         for definition in group:
             if storage[definition.name] in ("local", "row") or sums_over_samples(definition):
                 continue  # a sum is begun before the loop that still reads the other array
+            if definition.name in packed:
+                continue
             for name in _read_through(definition, group, storage):
                 if (
                     storage.get(name) in ("block", "whole")

@@ -25,8 +25,11 @@ from symgrad.language.indices import (
 from symgrad.language.notation import undistributed
 from symgrad.language.order import factors as factors_of
 from symgrad.language.order import terms as terms_of
-from symgrad.language.program import Definition, Program, array, indices_of, name_of
+from symgrad.language.program import Definition, Program, array, name_of
 from symgrad.passes.share import name_for
+
+# What the names of such a part begin with.
+REST = "rest_of_"
 
 
 @undistributed
@@ -55,6 +58,15 @@ class _Canonical:
             return definition
         terms = terms_of(definition.value)
         summed = [term for term in terms if _sums_over_samples(term)]
+        if definition.indices and len(summed) == len(terms) > 1 and self._has_products(definition):
+            # what is no product is summed first, and the products on top of it
+            products = [term for term in terms if self._is_product(term, definition)]
+            rest = Add(*(self._term(term, definition) for term in terms if term not in products))
+            name = f"{REST}{definition.name}"
+            self.taken.add(name)
+            part = array(name, *definition.indices)
+            self.definitions.append(Definition(part, rest))
+            return replace(definition, value=Add(part, *products))
         if definition.indices and summed and len(summed) < len(terms):
             rest = [self._term(term, definition) for term in terms if term not in summed]
             total = self._split(replace(definition, value=Add(*summed)))
@@ -62,6 +74,12 @@ class _Canonical:
             part = self._named(total.value, definition, definition.indices)
             return replace(definition, value=Add(*rest, part))
         return replace(definition, value=Add(*(self._term(term, definition) for term in terms)))
+
+    def _is_product(self, term: Expr, definition: Definition) -> bool:
+        return matrices(self.program, replace(definition, value=term), self.least) is not None
+
+    def _has_products(self, definition: Definition) -> bool:
+        return any(self._is_product(term, definition) for term in terms_of(definition.value))
 
     def _term(self, term: Expr, definition: Definition) -> Expr:
         """A term with the reductions in it named, unless it is c·Σ body and needed as often."""
@@ -135,11 +153,24 @@ def _product_name(value: Expr) -> str | None:
 
 def matrices(
     program: Program, definition: Definition, least: int
-) -> tuple[Indexed, Indexed] | None:
-    """The two matrices whose product the definition is, if it is one and not a smaller one."""
-    target = definition.target
-    value, _ = sum_and_row(definition)
-    if not isinstance(value, Sum) or len(bounds(value)) != 1 or len(indices_of(target)) != 2:
+) -> tuple[tuple[Indexed, Indexed], ...] | None:
+    """The pairs of matrices whose products the definition is the sum of, on top of a row or of what
+    is there, if it is one and none is smaller than `least`."""
+    sums, start = sums_and_start(definition)
+    if definition.name in program.scattered or len(definition.indices) != 2:
+        return None
+    pairs = [_pair(definition, value) for value in sums]
+    small = (multiplied(program, definition, value) < least for value in sums)
+    if not pairs or any(pair is None for pair in pairs) or any(small):
+        return None
+    if start is not None and start.indices == definition.indices and not is_rest(start):
+        return None
+    return tuple(pair for pair in pairs if pair is not None)
+
+
+def _pair(definition: Definition, value: Expr) -> tuple[Indexed, Indexed] | None:
+    """The two matrices of which a term is the product."""
+    if not isinstance(value, Sum) or len(bounds(value)) != 1:
         return None
     ((index, _),) = bounds(value).items()
     factors = factors_of(value.function)
@@ -147,31 +178,43 @@ def matrices(
         isinstance(f, Indexed) and len(f.indices) == 2 for f in factors
     ):
         return None
-    if multiplications(program, definition) < least:
-        return None
-    rows, columns = indices_of(target)
+    rows, columns = definition.indices
     for left, right in (factors, factors[::-1]):
         if set(left.indices) == {rows, index} and set(right.indices) == {index, columns}:
             return left, right
     return None
 
 
-def sum_and_row(definition: Definition) -> tuple[Expr, Indexed | None]:
-    """A value that is a sum and a row, the same for all rows of the target; else all of it, and
-    None."""
-    terms = terms_of(definition.value)
-    if len(terms) == 2 and len(definition.indices) == 2:
-        for row, total in (terms, terms[::-1]):
-            if isinstance(row, Indexed) and row.indices == definition.indices[1:]:
-                return total, row
-    return definition.value, None
+def sums_and_start(definition: Definition) -> tuple[list[Expr], Indexed | None]:
+    """The terms of a value, and one that sums may start from: a row, the same for all rows of the
+    target, or all of it."""
+    terms = [*terms_of(definition.value)]
+    if len(terms) > 1 and len(definition.indices) == 2:
+        for term in terms:
+            whole = definition.indices
+            if isinstance(term, Indexed) and term.indices in (whole, whole[1:]):
+                return [other for other in terms if other is not term], term
+    return terms, None
+
+
+def is_rest(read: Indexed) -> bool:
+    """Whether it is the part of a sum over samples that is no product of matrices."""
+    return name_of(read).startswith(REST)
+
+
+def multiplied(program: Program, definition: Definition, value: Expr) -> int:
+    """Multiplications that a product of matrices takes for one sample."""
+    return (
+        size(program, {*definition.indices, *free_indices(value.function)})
+        if isinstance(value, Sum)
+        else 0
+    )
 
 
 def multiplications(program: Program, definition: Definition) -> int:
-    """Multiplications that a product of matrices takes for one sample."""
-    total, _ = sum_and_row(definition)
-    indices = {*definition.indices, *free_indices(total.function)}
-    return size(program, indices)
+    """The same for all of a definition."""
+    sums, _ = sums_and_start(definition)
+    return sum(multiplied(program, definition, value) for value in sums)
 
 
 def size(program: Program, indices: Iterable[Symbol]) -> int:

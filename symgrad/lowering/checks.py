@@ -2,6 +2,7 @@
 arrays of other shapes.
 """
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from symgrad.lowering.interface import (
@@ -9,8 +10,10 @@ from symgrad.lowering.interface import (
     INPUTS,
     L1,
     L2,
+    MORE,
     OUTPUTS,
     PENALTIES,
+    RESULT,
     SIZE,
     THETA,
     T,
@@ -31,6 +34,7 @@ from symgrad.lowering.program import (
     Overlap,
     Refuse,
     Return,
+    RowShape,
     Statement,
     Value,
     Variable,
@@ -38,34 +42,48 @@ from symgrad.lowering.program import (
     whole,
 )
 
+# What is written, by the names that a derivative has for it.
+WRITTEN = {"gradient": "{SUMMED}", "by_sample": "{BY_SAMPLE}"}
+
 
 def check() -> Function:
     """What must hold before compiled code runs."""
-    left_out = (replace(each, optional=False, left_out=True) for each in (T, W, L1, L2, GRADIENT))
+    given = (T, W, L1, L2, *MORE, GRADIENT)
+    left_out = (replace(each, optional=False, left_out=True) for each in given)
     body: list[Statement] = [
         _length("theta", SIZE),
         _width("x", INPUTS),
         _refused(equal(SAMPLES, WHOLE_ZERO), "x must hold at least one sample, came", SAMPLES),
         _where_given("t", _width("t", OUTPUTS), _as_many("t")),
         _where_given("w", _as_many("w")),
+        _where_given("d_y", _width("d_y", OUTPUTS), _as_many("d_y")),
+        _where_given("v", _length("v", SIZE)),
+        _where_given("v_x", _width("v_x", INPUTS), _as_many("v_x")),
+        _where_given("by_sample", _row_results()),
     ]
     for name in PENALTIES:
         number = Variable(name, "double")
         negative = Not(Compare((">=",), (number, Number(0.0, "double"))))
         refused = _refused(negative, f"{name} must be at least 0, came", number)
         body.append(_where_given(name, refused))
-    apart = [
-        _refused(Overlap("gradient", name), f"gradient must not overlap {name} in memory")
-        for name in ("theta", "x", "t", "w")
-    ]
-    apart[-1] = _where_given("w", apart[-1])
-    body.append(_where_given("gradient", _length("gradient", SIZE), *apart))
+    body.append(_where_given("by_sample", *_apart("by_sample")))
+    body.append(
+        _where_given("gradient", _length("gradient", RESULT), *_apart("gradient", "by_sample"))
+    )
     return Function(
         "_check",
         (THETA, X, *left_out),
         tuple(body),
         "The shapes of what is given: compiled code would read and write beyond other ones.",
     )
+
+
+def _apart(result: str, *more: str) -> Iterator[Statement]:
+    """What is written must not be what is read, or written too."""
+    for name in ("theta", "x", "t", "w", "d_y", "v", "v_x", *more):
+        told = WRITTEN[result], WRITTEN.get(name, name)
+        apart = _refused(Overlap(result, name), "{} must not overlap {} in memory".format(*told))
+        yield apart if name in ("theta", "x") else _where_given(name, apart)
 
 
 def fits() -> Function:
@@ -88,7 +106,8 @@ def fits() -> Function:
 
 def _length(name: str, length: Variable) -> Branch:
     found = Extent(name, 0)
-    says = f"{name} must be of shape ({{{length.name}}},), came one of length"
+    told = WRITTEN.get(name, name)
+    says = f"{told} must be of shape ({{{length.name}}},), came one of length"
     return _refused(_differs(found, length), says, found)
 
 
@@ -102,6 +121,11 @@ def _as_many(name: str) -> Branch:
     found = Extent(name, 0)
     says = f"{name} must have as many samples as x, came"
     return _refused(_differs(found, SAMPLES), says, found, "and", SAMPLES)
+
+
+def _row_results() -> Branch:
+    says = "{BY_SAMPLE} must have rows of shape {ROW_SHAPE}, came others"
+    return _refused(Not(RowShape("by_sample", "ROW_SHAPE")), says)
 
 
 def _refused(condition: Condition, *parts: str | Value) -> Branch:

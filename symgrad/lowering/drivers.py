@@ -15,6 +15,9 @@ from symgrad.lowering.interface import (
     GRADIENT,
     GRADIENT_SCRATCH,
     LEAVES,
+    MIRRORED,
+    MORE,
+    NO_MORE,
     NO_SUM,
     ONE,
     OUTPUTS,
@@ -74,6 +77,7 @@ from symgrad.lowering.program import (
     Run,
     Statement,
     Together,
+    Value,
     Variable,
     equal,
     index,
@@ -88,7 +92,7 @@ def drivers() -> tuple[Function, ...]:
     with_gradient, with_rate = (*DATA, GRADIENT), (*DATA, RATE)
     made = Allocate((Buffer("y", "real", (SAMPLES, OUTPUTS)),))
     predicted = Run(called("_prediction_in_turn", (THETA, X, Y)))
-    in_turn = called("_gradient_in_turn", with_gradient)
+    in_turn = called("_gradient_in_turn", DATA, *NO_MORE, Array("gradient"))
     return (
         check(),
         fits(),
@@ -111,6 +115,7 @@ def drivers() -> tuple[Function, ...]:
         tree_of_sums(),
         tree_of_parts(),
         sum_of_subtrees(),
+        _mirror(),
         _gradient(
             "_gradient_of_one_leaf",
             _of_one_leaf(),
@@ -138,7 +143,7 @@ def drivers() -> tuple[Function, ...]:
         Function(
             "loss",
             DATA,
-            (Return((called("_gradient_in_turn", DATA, Nothing()),)),),
+            (Return((called("_gradient_in_turn", DATA, *NO_MORE, Nothing()),)),),
             role="public",
         ),
         Function("loss_and_gradient_into", with_gradient, (Return((in_turn,)),), role="public"),
@@ -189,14 +194,14 @@ def _prediction(name: str, body: Iterator[Statement], says: str, role: Role = "i
 
 def _predicted_at_once() -> Iterator[Statement]:
     yield memory(PREDICTION_SCRATCH)
-    yield Run(kernel("_prediction_of_chunk"))
+    yield Run(kernel("_prediction_of_chunk", by_sample=Array("y")))
     yield Return((NO_SUM,))  # C functions for Python give a number, here too
 
 
 def _predicted_in_turn() -> Iterator[Statement]:
     yield _checked(THETA, X, Y)
     yield memory(PREDICTION_SCRATCH)
-    yield Run(kernel("_prediction_of_chunk"))
+    yield Run(kernel("_prediction_of_chunk", by_sample=Array("y")))
 
 
 def _predicted_on_threads() -> Iterator[Statement]:
@@ -205,7 +210,7 @@ def _predicted_on_threads() -> Iterator[Statement]:
         Quotient(times(SAMPLES, chunk), WORKERS),
         Quotient(times(SAMPLES, plus(chunk, ONE)), WORKERS),
     )
-    data = {name: Part(name, start, end) for name in ("x", "y")}
+    data = {name: Part(of, start, end) for name, of in (("x", "x"), ("by_sample", "y"))}
     run = Run(kernel("_prediction_of_chunk", **data, scratch=Row("scratch", chunk)))
     yield _checked(THETA, X, Y)
     yield workers()
@@ -217,7 +222,7 @@ def _predicted_on_threads() -> Iterator[Statement]:
 
 
 def _gradient(name: str, body: Iterator[Statement], says: str, role: Role = "inner") -> Function:
-    parameters = (*DATA, replace(GRADIENT, optional=True))
+    parameters = (*DATA, *MORE, replace(GRADIENT, optional=True))
     return Function(name, parameters, (*body, Return((E,))), says, role)
 
 
@@ -233,8 +238,24 @@ def _begun() -> Iterator[Statement]:
     yield Branch(Nonzero(WEIGHTED), (Assign(W_TOTAL, replace(kernel("_totals"), kind="real")),))
 
 
-def _ended() -> Assign:
-    return Assign(E, kernel("_gradient_at_the_end", **_given()))
+def _ended() -> Iterator[Statement]:
+    yield Assign(E, kernel("_gradient_at_the_end", **_given()))
+    yield Branch(Nonzero(MIRRORED), (Run(Invoke("_mirror", (Array("gradient"),))),))
+
+
+def _mirror() -> Function:
+    row, column = index("row"), index("column")
+
+    def at(one: Value, other: Value) -> Element:
+        return Element("gradient", (plus(times(one, MIRRORED), other),), "real")
+
+    copied = Assign(at(row, column), at(column, row))
+    return Function(
+        "_mirror",
+        (GRADIENT,),
+        (Loop("row", MIRRORED, (Loop("column", row, (copied,)),)),),
+        "What is below a matrix's diagonal becomes what is above it.",
+    )
 
 
 def _over_leaves(name: str, *more: Argument) -> Assign:
@@ -247,7 +268,7 @@ def _of_one_leaf() -> Iterator[Statement]:
     yield from _begun()
     yield memory(GRADIENT_SCRATCH)
     yield from one_leaf(E_SUM, **_given())
-    yield _ended()
+    yield from _ended()
 
 
 def _at_once() -> Iterator[Statement]:
@@ -259,18 +280,18 @@ def _at_once() -> Iterator[Statement]:
         one_leaf(E_SUM, **_given()),
         (_over_leaves("_sum_of_leaves", Array("scratch"), WHOLE_ZERO, LEAVES),),
     )
-    yield _ended()
+    yield from _ended()
 
 
 def _in_turn() -> Iterator[Statement]:
-    parameters = (*DATA, GRADIENT)
+    parameters = (*DATA, *MORE, GRADIENT)
     yield _checked(*parameters)
     yield Assign(E, called("_gradient_at_once", parameters))
 
 
 def _on_threads() -> Iterator[Statement]:
     shared = index("shared")
-    yield _checked(*DATA, GRADIENT)
+    yield _checked(*DATA, *MORE, GRADIENT)
     yield from _begun()
     yield Assign(E_SUM, NO_SUM)
     yield Assign(shared, WHOLE_ZERO)
@@ -283,7 +304,7 @@ def _on_threads() -> Iterator[Statement]:
         ),
     )
     yield Branch(equal(shared, WHOLE_ZERO), (_over_leaves("_sum_of_subtrees"),))
-    yield _ended()
+    yield from _ended()
 
 
 # Steps
@@ -303,9 +324,10 @@ def _descend() -> Function:
 
 def _stepping(differentiate: str, fresh: Allocate) -> tuple[Statement, ...]:
     down = (Array("theta"), Variable("rate", "double"), Array("gradient"))
+    more = () if differentiate == "loss_and_gradient_into" else NO_MORE
     return (
         fresh,
-        Assign(E, called(differentiate, (*DATA, GRADIENT))),
+        Assign(E, called(differentiate, DATA, *more, Array("gradient"))),
         Run(Invoke("_descend", down)),
         Return((E,)),
     )

@@ -3,6 +3,7 @@ it has its own numbers for, what arguments are called, and what its own function
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from symgrad.lowering.kernels import E_SUM
 from symgrad.lowering.program import (
@@ -27,6 +28,10 @@ from symgrad.lowering.program import (
 # that a chunk or a leaf of samples takes; whether samples have weights, and whether threads can
 # share a leaf. And how many samples a leaf has.
 SIZE, INPUTS, OUTPUTS, LEAF = map(index, ("SIZE", "INPUTS", "OUTPUTS", "LEAF"))
+# How many numbers are summed over samples, SIZE in a gradient.
+RESULT = index("RESULT")
+# How many rows a symmetric matrix has of which what is on and above the diagonal is summed; or 0.
+MIRRORED = index("MIRRORED")
 PREDICTION_SCRATCH, GRADIENT_SCRATCH = map(index, ("PREDICTION_SCRATCH", "GRADIENT_SCRATCH"))
 WEIGHTED, SHARED = index("WEIGHTED"), index("SHARED")
 
@@ -36,20 +41,35 @@ Y = Parameter("y", "real", ("samples", "OUTPUTS"))
 T = Parameter("t", "real", ("samples", "OUTPUTS"))
 W = Parameter("w", "real", ("samples",), optional=True)
 L1, L2 = Parameter("l1", "double"), Parameter("l2", "double")
-GRADIENT = Parameter("gradient", "real", ("SIZE",))
+GRADIENT = Parameter("gradient", "real", ("RESULT",))
+
+# What derivatives are given beside that, each where it is needed: ∂L/∂y of a loss of the caller's
+# own, and vectors to multiply by; and what they write for each sample.
+MORE = (
+    replace(Y, name="d_y", optional=True),
+    replace(THETA, name="v", optional=True),
+    replace(X, name="v_x", optional=True),
+    Parameter("by_sample", "real", ("samples",), optional=True),
+)
 RATE = Parameter("rate", "double")
 DATA = (THETA, X, T, W, L1, L2)
 PENALTIES = ("l1", "l2")
 
+# Of these, what a gradient by the weights is given.
+NO_MORE = (Nothing(),) * len(MORE)
+
 # What drivers hand to a network's own functions, which take what they need of it, by name.
-_OF_LEAF = ("theta", "x", "t", "w", "l1", "l2", "N", "w_total", "gradient", "scratch")
+_OF_LEAF = (
+    "theta", "x", "t", "w", "d_y", "v", "v_x", "l1", "l2", "N", "w_total", "by_sample", "gradient",
+    "scratch",
+)  # fmt: skip
 KERNELS: Mapping[str, tuple[str, ...]] = {
     "_totals": ("x", "t", "w"),
-    "_prediction_of_chunk": ("theta", "x", "y", "scratch"),
+    "_prediction_of_chunk": ("theta", "x", "by_sample", "scratch"),
     "_samples_of_leaf": (*_OF_LEAF, "first", "last"),
     "_sums_of_leaf": (*_OF_LEAF, "piece", "pieces"),
     "_gradient_of_leaf": _OF_LEAF,
-    "_gradient_at_the_end": ("theta", "l1", "l2", "N", "w_total", "gradient", "E_sum"),
+    "_gradient_at_the_end": ("theta", "v", "l1", "l2", "N", "w_total", "gradient", "E_sum"),
 }
 
 K, DEPTH, LEAVES, SUBTREE, SUBTREES = map(index, ("k", "depth", "leaves", "subtree", "subtrees"))
@@ -73,7 +93,7 @@ def called(name: str, parameters: tuple[Parameter, ...], *more: Argument) -> Inv
 
 def kernel(name: str, **given: Argument) -> Invoke:
     """A network's own function, given what is said and else what has its name."""
-    arrays = ("theta", "x", "t", "w", "y", "gradient", "scratch")
+    arrays = ("theta", "x", "t", "w", "d_y", "v", "v_x", "by_sample", "gradient", "scratch")
     known: dict[str, Argument] = {name: Array(name) for name in arrays}
     known |= {name: Variable(name, "real") for name in ("l1", "l2", "N", "w_total")}
     known |= {name: index(name) for name in ("first", "last", "piece", "pieces")}

@@ -39,6 +39,7 @@ from symgrad.lowering.program import (
     walk,
     whole,
 )
+from symgrad.lowering.results import GRADIENT, PREDICTION, Results
 from symgrad.lowering.schedule import Schedule
 
 # What the kernels do.
@@ -47,11 +48,14 @@ SAYS = {
     "gradient": "The sum of the losses of a leaf's samples, and its gradient if that is wanted.",
 }
 
-# Names of arguments, in the order that functions have them.
-NAMES = ("theta", "x", "t", "w", "y", "l1", "l2", "N", "w_total", "gradient", "scratch")
+# Names of arguments, in the order that functions have them: what is given, and what they need to
+# write, whose names differ.
+GIVEN = ("theta", "x", "t", "w", "d_y", "v", "v_x", "l1", "l2", "N", "w_total")
+SCRATCH = "scratch"
 
-# The arrays that have a row for each sample, and the numbers that say which share of a leaf.
-DATA = ("x", "t", "w", "y")
+# The arrays that are given and have a row for each sample, and the numbers that say which share of
+# a leaf.
+DATA = ("x", "t", "w", "d_y", "v_x")
 WHOLE = ("first", "last", "piece", "pieces")
 
 # Which samples of a leaf a function is for.
@@ -102,22 +106,24 @@ class Kernels:
         }
 
 
-def kernels(name: str, schedule: Schedule, layout: Layout, single: bool) -> Kernels:
-    """The functions that compute a "prediction", or the loss and its "gradient"."""
-    return _Kernels(name, schedule, layout, single).lowered()
+def kernels(results: Results, schedule: Schedule, layout: Layout, single: bool) -> Kernels:
+    """The functions that compute a prediction, or the loss and its gradient, or a derivative."""
+    return _Kernels(results, schedule, layout, single).lowered()
 
 
 class _Kernels:
-    def __init__(self, name: str, schedule: Schedule, layout: Layout, single: bool) -> None:
-        self.name, self.schedule, self.layout = name, schedule, layout
+    def __init__(self, results: Results, schedule: Schedule, layout: Layout, single: bool) -> None:
+        self.name, self.schedule, self.layout = results.kernel, schedule, layout
+        self.results = results
         self.size = sum(prod(shape) for _, shape in layout.values())
         self.program = schedule.program
-        self.places = buffers(schedule, itemsize=4 if single else 8)
+        self.data = (*DATA, *([] if results.rows is None else [results.rows]))
+        self.places = buffers(schedule, 4 if single else 8, results.packed)
         dtype: Dtype = "float32" if single else "float64"
-        self.body = lower(schedule, self.places, layout, name, dtype)
-        self.sums = "E" in self.program.outputs
-        # whether it computes a gradient
-        self.gathers = any(output.startswith("d_") for output in self.program.outputs)
+        self.body = lower(schedule, self.places, layout, results, dtype)
+        # whether it computes leaves of samples, and sums these, and whether into a vector
+        self.sums = results != PREDICTION
+        self.gathers = results.vector is not None
         self.in_blocks = bool(self.places.size)
         self.together = f" {self.places.rows} at a time, in scratch memory." * self.in_blocks
 
@@ -143,9 +149,20 @@ class _Kernels:
             reads.add("theta")
         if part.in_scratch and self.in_blocks:
             reads.add("scratch")
+        if any(name.startswith("v_") for name in reads & {*self.program.given} - {"v_x"}):
+            reads.add("v")
         if self.gathers:
-            reads.add("gradient")
-        return [name for name in NAMES if name in reads]
+            reads.add(str(self.results.vector))
+        if self.results.rows is not None and part.writes & self.written_in_rows:
+            reads.add(self.results.rows)
+        written = (each for each in (self.results.rows, self.results.vector) if each is not None)
+        return [name for name in (*GIVEN, *written, SCRATCH) if name in reads]
+
+    @property
+    def written_in_rows(self) -> set[str]:
+        """The arrays that are the result of each sample, or a part of it."""
+        rows, packed = str(self.results.rows), self.results.packed.items()
+        return {rows, *(name for name, place in packed if place.within == rows)}
 
     def _parameters(self, names: Iterable[str]) -> Iterator[Parameter]:
         outputs = int(self.program.extent(self.program.weights[-1].indices[-1]))
@@ -155,14 +172,23 @@ class _Kernels:
             "x": ("samples", inputs),
             "t": ("samples", outputs),
             "w": ("samples",),
-            "y": ("samples", outputs),
-            "gradient": (self.size,),
-            "scratch": ("scratch",),
+            "d_y": ("samples", outputs),
+            "v": (self.size,),
+            "v_x": ("samples", inputs),
+            SCRATCH: ("scratch",),
         }
-        extents |= {f"{name}s": extents[name] for name in DATA}
+        rows, vector = self.results.rows, self.results.vector
+        if rows is not None:
+            own = self.program.by_name[rows].indices if rows in self.program.by_name else ()
+            shape = tuple(int(self.program.extent(index)) for index in own[1:])
+            extents[rows] = self.results.extents.get(rows, ("samples", *shape))
+        if vector is not None:
+            extents[vector] = self.results.extents.get(vector, (self.size,))
+        extents |= {f"{name}s": extents[name] for name in self.data}
         for name in names:
             if name in extents:
-                yield Parameter(name, "real", extents[name], optional=name == "gradient")
+                optional = name == vector and self.results.optional
+                yield Parameter(name, "real", extents[name], optional=optional)
             elif name in WHOLE:
                 yield Parameter(name, "whole")
             else:
@@ -172,15 +198,14 @@ class _Kernels:
 
     def _kernel(self) -> Function:
         """All that is done for some samples: for a prediction, or for a leaf of a small network."""
-        names = self._names(self.body.block, "theta", "x", *["y"] * (not self.sums))
+        names = self._names(self.body.block, "theta", "x")
         begun = (Assign(E_SUM, Number(0.0, "double")),) if self.sums else ()
         returned = (Return((E_SUM,)),) if self.sums else ()
-        name = "_gradient_of_leaf" if self.sums else "_prediction_of_chunk"
         return self._function(
-            name,
+            f"_{self.name}_of_leaf" if self.sums else f"_{self.name}_of_chunk",
             self._parameters(self._marked(names)),
             (*self._for_samples(names, (*begun, *self.body.zeros)), *returned),
-            SAYS[self.name] + self.together,
+            self._says() + self.together,
             apart=True,
         )
 
@@ -188,7 +213,7 @@ class _Kernels:
         """What is done for each sample of a leaf, where sums come last."""
         names = self._names(self.body.block, "x")
         return self._function(
-            "_samples_of_leaf",
+            f"_{self.own}samples_of_leaf",
             self._parameters([*self._marked(names), *(each.name for each in SHARE)]),
             self._for_samples(names, (), within_leaf=True),
             "What is computed for each sample of a leaf, from `first` on, before `last`.",
@@ -200,17 +225,27 @@ class _Kernels:
         sums = self.body.sums
         begun = (Assign(index("rows"), SAMPLES), Assign(E_SUM, Number(0.0, "double")))
         return self._function(
-            "_sums_of_leaf",
+            f"_{self.own}sums_of_leaf",
             self._parameters([*self._names(sums, "x"), *(each.name for each in PIECE)]),
             (*begun, *self._lines(sums), Return((E_SUM,))),
             "The sum of a leaf's losses, and its gradient if that is wanted: a piece of these, the"
-            " first with the losses.",
+            " first with the losses."
+            if self.results == GRADIENT
+            else "The sums over a leaf's samples: a piece of these.",
             apart=True,
         )
 
+    @property
+    def own(self) -> str:
+        """What names of functions begin with that are not the gradient's."""
+        return "" if self.results in (PREDICTION, GRADIENT) else f"{self.name}_"
+
+    def _says(self) -> str:
+        return SAYS.get(self.name, "What is computed of some samples.")
+
     def _marked(self, names: Iterable[str]) -> list[str]:
         """The parameters of a function that goes through its samples in blocks."""
-        return [name + "s" * (self.in_blocks and name in DATA) for name in names]
+        return [name + "s" * (self.in_blocks and name in self.data) for name in names]
 
     def _for_samples(
         self, names: list[str], begun: tuple[Statement, ...], within_leaf: bool = False
@@ -222,7 +257,7 @@ class _Kernels:
         outside = [view for view in views if view not in inside]
         before = self._lines(self.body.before) if self.body.before.statements else ()
         within: tuple[Statement, ...] = (*inside, *body.statements)
-        data = tuple(name for name in names if name in DATA)
+        data = tuple(name for name in names if name in self.data)
         if within_leaf:
             within = (*self._window(data, *SHARE), *within)
         elif self.in_blocks:
@@ -252,7 +287,10 @@ class _Kernels:
         """The arrays that lie in theta, the gradient and scratch memory, as they are needed; those
         of samples behind so many others."""
         names = {self.places.place(name) for name in (*part.reads, *part.writes)}
-        for vector, mark in (("theta", ""), ("gradient", "d_")):
+        vectors = [("theta", ""), ("v", "v_")]
+        if self.results.vector is not None and not self.results.packed:
+            vectors.append((self.results.vector, self.results.mark))
+        for vector, mark in vectors:
             for name, (offset, shape) in self.layout.items():
                 if mark + name in names:
                     yield View(mark + name, vector, offset, tuple(map(whole, shape)))
@@ -274,15 +312,17 @@ class _Kernels:
     def _end(self) -> Function:
         after = self.body.after
         alone = not self.schedule.after
-        names = [name for name in self._names(after) if name not in DATA]
+        names = [name for name in self._names(after) if name not in self.data]
         if alone:
-            names = [name for name in names if name != "gradient"]
+            names = [name for name in names if name != self.results.vector]
+        loss = "E" in self.program.outputs
         gathered = " and, if that is wanted, the rest of its gradient," * self.gathers
+        says = f"The loss E{gathered * (not alone)} from the sum over samples."
         return self._function(
             f"_{self.name}_at_the_end",
             self._parameters([*names, "E_sum"]),
-            (*self._lines(after), Return((E,))),
-            f"The loss E{gathered * (not alone)} from the sum over samples.",
+            (*self._lines(after), Return((E if loss else E_SUM,))),
+            says if loss else "What is added to the sums over samples.",
             role="inlined" if alone else "inner",
             apart=not alone,
         )
@@ -295,7 +335,7 @@ class _Kernels:
         totals = tuple(Variable(total.name, "real") for total in self.schedule.totals)
         samples = Assign(index("samples"), Extent(names[0], 0))
         return self._function(
-            "_totals",
+            f"_{self.own}totals",
             self._parameters(names),
             (samples, *self._lines(self.body.totals), Return(totals)),
             "What the losses and the gradient of every sample need of all samples.",
@@ -325,10 +365,14 @@ def _read(statements: Iterable[Statement]) -> set[str]:
     }
 
 
-def called_with(function: Function) -> list[str]:
-    """A kernel's parameters by the names that callers know them by: `xs` are the x of all."""
+def called_with(function: Function, results: Results) -> list[str]:
+    """A kernel's parameters by the names that callers know them by: `xs` are the x of all, and what
+    is written are `rows` and the `gradient`, whatever they are called."""
+    known = {results.vector: "gradient", results.rows: "by_sample"}
+    data = (*DATA, results.rows)
     names = (parameter.name for parameter in function.parameters)
-    return [name[:-1] if name[:-1] in DATA else name for name in names]
+    singular = (name[:-1] if name[:-1] in data else name for name in names)
+    return [known.get(name, name) for name in singular]
 
 
 def _opaque(part: Part) -> Iterator[Opaque]:

@@ -19,10 +19,11 @@ from symgrad.lowering.interface import (
     LEAF,
     LEAVES,
     MANY_PIECES,
+    MORE,
     ONE,
     PIECE,
+    RESULT,
     SHARED,
-    SIZE,
     SPAN,
     SUBTREE,
     SUBTREES,
@@ -87,8 +88,8 @@ PIECES = 16
 
 # What a sum over leaves is given: data as kernels take them, and where they write.
 OF_LEAVES = (
-    THETA, X, T, W, Parameter("l1", "real"), Parameter("l2", "real"), Parameter("N", "real"),
-    Parameter("w_total", "real"), replace(GRADIENT, optional=True),
+    THETA, X, replace(T, optional=True), W, *MORE, Parameter("l1", "real"), Parameter("l2", "real"),
+    Parameter("N", "real"), Parameter("w_total", "real"), replace(GRADIENT, optional=True),
 )  # fmt: skip
 SCRATCH = Parameter("scratch", "real", ("scratch",), optional=True)
 BOUNDS = (Parameter("first", "whole"), Parameter("last", "whole"))
@@ -100,7 +101,7 @@ SHARING = ("_is_shared", "_sum_of_shared_leaves")
 def _into(place: Variable, name: str = "into") -> Pick:
     """Where gradient number `place` is: the first is the result, the others lie in `parts`, one
     behind the other."""
-    part = Part("parts", times(minus(place, ONE), SIZE), times(place, SIZE))
+    part = Part("parts", times(minus(place, ONE), RESULT), times(place, RESULT))
     return Pick(name, Nonzero(place), part, Array("gradient"))
 
 
@@ -119,11 +120,11 @@ def _leaf_sums(first: Value, last: Value, one_leaf: tuple[Statement, ...]) -> It
     yield Together((levels, DEPTH), (WHOLE_ZERO, WHOLE_ZERO))
     yield While(longer, (Accumulate(levels, ONE),))
     yield Allocate((Buffer("sums", "double", (plus(levels, ONE),)),))
-    parts = Buffer("parts", "real", (times(levels, SIZE),))
+    parts = Buffer("parts", "real", (times(levels, RESULT),))
     yield Pick("parts", Given("gradient"), parts, Nothing())
-    part = Element("parts", (plus(times(before, SIZE), K),), "real")
+    part = Element("parts", (plus(times(before, RESULT), K),), "real")
     add = Accumulate(Element("onto", (K,), "real"), part)
-    gradients = (_into(before, "onto"), Loop("k", SIZE, (add,)))
+    gradients = (_into(before, "onto"), Loop("k", RESULT, (add,)))
     yield Loop(
         "leaf",
         last,
@@ -157,7 +158,7 @@ def _sum_at(place: Value) -> Element:
 def _in_leaf() -> dict[str, Part | Array]:
     """The samples of a leaf, and where its gradient goes."""
     start, end = index("start"), index("end")
-    data = {name: Part(name, start, end) for name in ("x", "t", "w")}
+    data = {name: Part(name, start, end) for name in ("x", "t", "w", "d_y", "v_x", "by_sample")}
     return {**data, "gradient": Array("into")}
 
 
@@ -230,7 +231,7 @@ def is_shared() -> Function:
         ("<",),
         (times(whole(5), index("samples")), times(whole(5 - SHARED_LOSS), rounds, LEAF, among)),
     )
-    many = Compare((">",), (SIZE, whole(MOST_NUMBERS // PIECES)))
+    many = Compare((">",), (RESULT, whole(MOST_NUMBERS // PIECES)))
     return Function(
         "_is_shared",
         (Parameter("samples", "whole"),),
@@ -284,7 +285,7 @@ def tree_of_parts() -> Function:
     start, end = index("start"), index("end")
 
     def add(one: Value, other: Value) -> Statement:
-        place = plus(times(minus(other, ONE), SIZE), K)
+        place = plus(times(minus(other, ONE), RESULT), K)
         change = Accumulate(Element("into", (K,), "real"), Element("parts", (place,), "real"))
         return Loop("k", end, (change,), start=start)
 
@@ -302,25 +303,25 @@ def tree_of_parts() -> Function:
 
 def sum_of_subtrees() -> Function:
     first, last, most = index("first"), index("last"), index("most")
-    fit = Call("max", (WORKERS, Quotient(whole(MOST_NUMBERS), SIZE)), "whole")
+    fit = Call("max", (WORKERS, Quotient(whole(MOST_NUMBERS), RESULT)), "whole")
     larger = Compare(("<",), (times(most, SPAN), LEAVES))
     each = Element("sums", (SUBTREE,), "double")
     arguments = [*map(argument, OF_LEAVES[:-1]), Array("into"), Row("scratch", SUBTREE)]
     here = Assign(each, Invoke("_sum_of_leaves", (*arguments, first, last)))
     piece, pieces = index("piece"), whole(PIECES)
     ends = (
-        Quotient(times(piece, SIZE), pieces),
-        Quotient(times(plus(piece, ONE), SIZE), pieces),
+        Quotient(times(piece, RESULT), pieces),
+        Quotient(times(plus(piece, ONE), RESULT), pieces),
     )
     given = (Array("gradient"), Array("parts"), SUBTREES)
     in_pieces = Run(Invoke("_tree_of_parts", (*given, *ends)))
-    at_once = Run(Invoke("_tree_of_parts", (*given, WHOLE_ZERO, SIZE)))
+    at_once = Run(Invoke("_tree_of_parts", (*given, WHOLE_ZERO, RESULT)))
     added = Branch(
-        Compare((">",), (SIZE, whole(LARGE_GRADIENT))),
+        Compare((">",), (RESULT, whole(LARGE_GRADIENT))),
         (Loop("piece", pieces, (in_pieces,), parallel=True),),
         (at_once,),
     )
-    behind = Buffer("parts", "real", (times(minus(SUBTREES, ONE), SIZE),))
+    behind = Buffer("parts", "real", (times(minus(SUBTREES, ONE), RESULT),))
     return Function(
         "_sum_of_subtrees",
         OF_LEAVES,

@@ -58,6 +58,7 @@ from symgrad.lowering.program import (
     Refuse,
     Return,
     Row,
+    RowShape,
     RowSum,
     Run,
     Skip,
@@ -126,11 +127,11 @@ def _line(statement: Statement) -> str:
         case Accumulate(target, value, operator, factor):
             by = "" if factor is None else f" · {shown(factor)}"
             return f"{shown(target)} {operator}= {shown(value)}{by}"
-        case MatrixProduct(left, right, into, row, piece):
+        case MatrixProduct(left, right, into, row, piece, onto):
             product = f"{_matrix(left)} × {_matrix(right)}"
             start = "" if row is None else f", from {row}"
             part = "" if piece is None else f", piece {shown(piece[0])} of {shown(piece[1])}"
-            return f"{into} := {product}{start}{part}"
+            return f"{into} {'+' if onto else ':'}= {product}{start}{part}"
         case RowSum(array, into):
             return f"{into} := the sum of the rows of {array}"
         case Run(call):
@@ -245,6 +246,8 @@ def _text(value: Argument | Condition) -> str:
             return f"{within(number)} is finite"
         case Overlap(one, other):
             return f"{one} overlaps {other}"
+        case RowShape(array, extents):
+            return f"rows of {array} are of shape {extents}"
         case Given(name):
             return f"{name} is given"
     raise AssertionError(value)

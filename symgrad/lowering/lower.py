@@ -50,8 +50,11 @@ from symgrad.lowering.program import (
     calls,
     equal,
     index,
+    plus,
+    times,
     whole,
 )
+from symgrad.lowering.results import Results
 from symgrad.lowering.schedule import Block, Nest, Product, Rows, Schedule, definitions_of, loops
 from symgrad.lowering.values import Lowering
 
@@ -103,17 +106,20 @@ class Body:
 
 
 @undistributed
-def lower(schedule: Schedule, places: Buffers, layout: Layout, family: str, dtype: Dtype) -> Body:
-    """The statements that run `schedule`; functions that are shared among layers have a name that
-    begins with `family`, and gradients lie in `gradient` as `layout` has it."""
-    return _Writer(schedule, places, layout, family, dtype).run()
+def lower(
+    schedule: Schedule, places: Buffers, layout: Layout, results: Results, dtype: Dtype
+) -> Body:
+    """The statements that run `schedule`, and write its `results`; functions that are shared among
+    layers have a name that begins with that of its kernel."""
+    return _Writer(schedule, places, layout, results, dtype).run()
 
 
 class _Writer:
     def __init__(
-        self, schedule: Schedule, places: Buffers, layout: Layout, family: str, dtype: Dtype
+        self, schedule: Schedule, places: Buffers, layout: Layout, results: Results, dtype: Dtype
     ) -> None:
-        self.schedule, self.places, self.layout, self.family = schedule, places, layout, family
+        self.schedule, self.places, self.layout = schedule, places, layout
+        self.results, self.family = results, results.kernel
         self.program = schedule.program
         self.size = sum(prod(shape) for _, shape in layout.values())
         self.doubles: set[str] = set()  # the scalars that are summed in double precision
@@ -123,8 +129,7 @@ class _Writer:
         self.summing = False  # whether sums come now, which read what samples have left
         self.extents: dict[str, int] = {}
         self.for_loss = _needed_for_loss(self.program)
-        gathers = any(output.startswith("d_") for output in self.program.outputs)
-        self.last_for_loss = self._last_for_loss() if gathers else None
+        self.last_for_loss = self._last_for_loss() if results.optional else None
 
     def run(self) -> Body:
         plan = self.schedule
@@ -179,7 +184,8 @@ class _Writer:
                     rest = tuple(d for d in definitions if _summed_rows(d) is None)
                     first = (*self._zeros(rest), *self._rows(rest))
                     yield Branch(equal(PIECE[0], whole(0)), first)
-                    yield Branch(LEFT_OUT, (Return((Variable("E_sum", "double"),)),))
+                    if self.results.optional:
+                        yield Branch(LEFT_OUT, (Return((Variable("E_sum", "double"),)),))
                     if rows := tuple(self._row_sums(definitions)):
                         yield Branch(equal(PIECE[0], whole(0)), rows)
 
@@ -196,7 +202,7 @@ class _Writer:
         rest = tuple(nest for nest in nests if nest not in for_loss)
         yield from (s for nest in for_loss for s in self._block(nest))
         yield from (s for d in scalars for s in self._end(d))
-        if rest:
+        if rest and self.results.optional:
             yield Branch(LEFT_OUT, (Return((Variable("E", "double"),)),))
         yield from self._own(rest)
         yield from (s for nest in rest for s in self._block(nest))
@@ -312,7 +318,7 @@ class _Writer:
         if self.places.storage.get(name) == "local":
             return Variable(name, "real")
         stored = self._stored(name, indices_of(read))
-        return Element(name, tuple(index(i.name) for i in stored), "real")
+        return self._at(name, tuple(map(_place, stored)))
 
     def _scalar_read(self, read: Symbol) -> Variable:
         return Variable(read.name, "double" if read.name in self.doubles else "real")
@@ -366,13 +372,22 @@ class _Writer:
     def _product(
         self, block: Product, piece: tuple[Value, Value] | None = None
     ) -> Iterable[Statement]:
-        left, right = (
-            Matrix(name_of(matrix), transposed)
-            for matrix, transposed in zip((block.left, block.right), block.transposed, strict=True)
-        )
-        row = None if block.row is None else name_of(block.row)
         yield self._comment(block.definition)
-        yield MatrixProduct(left, right, block.definition.name, row, piece)
+        row, onto = None if block.row is None else name_of(block.row), block.rest is not None
+        products: list[Statement] = []
+        for pair in block.pairs:
+            left, right = (
+                Matrix(name_of(matrix), transposed)
+                for matrix, transposed in zip((pair.left, pair.right), pair.transposed, strict=True)
+            )
+            # what is not in pieces is there when the first piece is
+            given = None if block.rest is not None else piece
+            products.append(MatrixProduct(left, right, block.definition.name, row, given, onto))
+            row, onto = None, True
+        if block.rest is not None and piece is not None:
+            yield Branch(equal(piece[0], whole(0)), tuple(products))
+        else:
+            yield from products
 
     def _nest(self, definition: Definition) -> Iterable[Statement]:
         if definition.indices:
@@ -386,7 +401,7 @@ class _Writer:
         for group in loops(definitions):
             body += self._group(group)
             last = self.last_for_loss in group or any(d.name == "E" for d in group)
-            if last and group[-1] is not definitions[-1]:
+            if self.results.optional and last and group[-1] is not definitions[-1]:
                 body.append(Branch(LEFT_OUT, (Skip("the loss is known"),)))
         yield Loop("n", index(self.samples), tuple(body))
 
@@ -479,22 +494,42 @@ class _Writer:
         """Sums over samples begin at 0; products begin by themselves."""
         begun = [d for d in sums if d.indices]
         zero = Number(0.0, "real")
+        vector = self.results.vector or ""
         if sum(size(self.program, d.indices) for d in begun) == self.size:  # all of it at once
             k = index("k")
-            each = (Assign(Element("gradient", (k,), "real"), zero),)
-            yield Branch(Given("gradient"), (Loop("k", whole(self.size, "SIZE"), each),))
+            each = (Assign(Element(vector, (k,), "real"), zero),)
+            yield from self._if_wanted((Loop("k", whole(self.size, "SIZE"), each),))
             return
         loops = (
             self._around(d.indices, [Assign(self._zeroed(d), zero)], unrolled=UNITS_LIMIT)
             for d in begun
         )
         if zeroed := tuple(loop for each in loops for loop in each):
-            yield Branch(Given("gradient"), zeroed)
+            yield from self._if_wanted(zeroed)
+
+    def _if_wanted(self, statements: tuple[Statement, ...]) -> Iterable[Statement]:
+        """What concerns a gradient that may be left out."""
+        if self.results.optional:
+            yield Branch(Given("gradient"), statements)
+        else:
+            yield from statements
 
     def _zeroed(self, definition: Definition) -> Element:
         """A sum by the name of the memory it is in."""
-        indices = tuple(index(i.name) for i in definition.indices)
-        return Element(self.places.place(definition.name), indices, "real")
+        place = self.places.place(definition.name)
+        return self._at(place, tuple(index(i.name) for i in definition.indices))
+
+    def _at(self, name: str, indices: tuple[Value, ...]) -> Element:
+        """An element, where it is in memory."""
+        packed = self.results.packed.get(name)
+        if packed is None:
+            return Element(name, indices, "real")
+        inside = (
+            times(whole(stride), i) if stride != 1 else i
+            for stride, i in zip(packed.strides, indices[packed.kept :], strict=True)
+        )
+        start = [whole(packed.start)] if packed.start or not packed.strides else []
+        return Element(packed.within, (*indices[: packed.kept], plus(*start, *inside)), "real")
 
     def _add(self, definition: Definition) -> Iterable[Statement]:
         """A sample's part in a sum over samples."""
@@ -544,6 +579,11 @@ class _Writer:
             return Assign(Variable(definition.name, "double"), self.lowering.value(value))
         narrow = Convert(self.lowering.value(value), "real")
         return Assign(Variable(definition.name, "real"), narrow)
+
+
+def _place(at: Expr) -> Value:
+    """An index, or the number that stands for one."""
+    return whole(int(at)) if at.is_Integer else index(at.name)
 
 
 def units(program: Program, index: Symbol) -> Number:

@@ -242,6 +242,15 @@ class Finite:
 
 
 @dataclass(frozen=True)
+class RowShape:
+    """Whether the axes of an array behind the first are so long: numbers, or a constant's name."""
+
+    array: str
+    extents: "str | tuple[int, ...]"
+    kind: Kind = "truth"
+
+
+@dataclass(frozen=True)
 class Overlap:
     """Whether two arrays have memory in common."""
 
@@ -258,7 +267,7 @@ class Given:
     kind: Kind = "truth"
 
 
-Condition = Compare | Not | Either | Nonzero | Finite | Overlap | Given
+Condition = Compare | Not | Either | Nonzero | Finite | Overlap | RowShape | Given
 
 Value = (
     Number | Variable | Element | Last | Extent | Sum | Product | Power | Negative | Quotient
@@ -381,15 +390,16 @@ class Matrix:
 
 @dataclass(frozen=True)
 class MatrixProduct:
-    """into = left·right, on top of 0 or of a row, which is added to each of its rows. Every number
-    of it is one chain of fused multiply-adds, from its start along the sum, in order. `piece` k of
-    n pieces is some rows of the result; all pieces have all of them."""
+    """into = left·right, on top of 0 or of a row, which is added to each of its rows, or `onto`
+    what is there. Every number of it is one chain of fused multiply-adds, from its start along the
+    sum, in order. `piece` k of n pieces is some rows of the result; all pieces have all of them."""
 
     left: Matrix
     right: Matrix
     into: str
     row: str | None = None
     piece: "tuple[Value, Value] | None" = None
+    onto: bool = False
 
 
 @dataclass(frozen=True)

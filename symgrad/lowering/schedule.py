@@ -34,23 +34,32 @@ from symgrad.language.program import Definition, Program, indices_of, name_of, p
 from symgrad.lowering import cost_model
 from symgrad.lowering.canonical import (
     canonical,
+    is_rest,
     matrices,
     over_samples,
-    sum_and_row,
+    sums_and_start,
     sums_over_samples,
 )
 
 
 @dataclass(frozen=True)
-class Product:
-    """target = left·right + row, two matrices as they are in memory or transposed, and a row for
-    each row of the target, if there is one."""
+class Pair:
+    """Two matrices, and whether each is transposed."""
 
-    definition: Definition
     left: Indexed
     right: Indexed
     transposed: tuple[bool, bool]
+
+
+@dataclass(frozen=True)
+class Product:
+    """target = Σ left·right + row, pairs of matrices as they are in memory or transposed, and a row
+    for each row of the target, if there is one; or what has been summed in its memory before."""
+
+    definition: Definition
+    pairs: tuple[Pair, ...]
     row: Indexed | None
+    rest: Indexed | None
 
 
 @dataclass(frozen=True)
@@ -165,8 +174,8 @@ def _blocks(program: Program, definitions: list[Definition], least: int) -> tupl
     for definition in definitions:
         needs = [made_in[name] for r in reads(definition.value) if (name := name_of(r)) in made_in]
         place = len(blocks)
-        if (pair := matrices(program, definition, least)) is not None:
-            blocks.append(_product(definition, *pair))
+        if (pairs := matrices(program, definition, least)) is not None:
+            blocks.append(_product(definition, pairs))
         else:
             # what waits for nothing, as -t[n,i]/N does, stays where it stands in the program
             start = max(needs, default=len(blocks) - 1)
@@ -190,10 +199,15 @@ def _sums(program: Program, definitions: list[Definition]) -> tuple[Block, ...]:
     return (*([Rows(tuple(rows))] if rows else []), *products)
 
 
-def _product(definition: Definition, left: Indexed, right: Indexed) -> Product:
+def _product(definition: Definition, pairs: Iterable[tuple[Indexed, Indexed]]) -> Product:
     rows, columns = definition.indices
-    transposed = (left.indices[0] != rows, right.indices[1] != columns)
-    return Product(definition, left, right, transposed, sum_and_row(definition)[1])
+    found = (
+        Pair(left, right, (left.indices[0] != rows, right.indices[1] != columns))
+        for left, right in pairs
+    )
+    _, start = sums_and_start(definition)
+    rest = start if start is not None and is_rest(start) else None
+    return Product(definition, tuple(found), None if rest is not None else start, rest)
 
 
 def loops(definitions: Iterable[Definition]) -> Iterator[list[Definition]]:

@@ -5,7 +5,7 @@ is decided, and its own functions are given what they take.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any
 
 from symgrad.lowering.program import (
@@ -29,6 +29,7 @@ from symgrad.lowering.program import (
     Pick,
     Refuse,
     Row,
+    RowShape,
     Statement,
     Variable,
     whole,
@@ -37,16 +38,26 @@ from symgrad.lowering.program import (
 _COMPARED = {">": lambda a, b: a > b, "==": lambda a, b: a == b}
 
 
+ALWAYS = frozenset({"t", "w", "l1", "l2", "d_y", "v", "v_x", "by_sample"})
+
+
 @dataclass(frozen=True)
 class Network:
-    """What a network is to functions that are the same for all: `numbers` has its constants by
-    name, numbers and vectors; `absent` are the arguments that it does not have; `taken` has the
-    parameters of its own functions, each by the name that callers know it by."""
+    """What a network is to functions that are the same for all.
 
-    numbers: Mapping[str, int | tuple[int, ...]]
+    `numbers` has its constants by name, numbers, vectors and words; `absent` are the arguments that
+    it does not have; `taken` has the parameters of its own functions, each by the name that callers
+    know it by; `extents` those of parameters that differ in more than a number; `names` what
+    functions are called in it; `always` are given wherever a network has them.
+    """
+
+    numbers: Mapping[str, int | str | tuple[int, ...]]
     absent: frozenset[str]
     taken: Mapping[str, tuple[str, ...]]
     given: Mapping[str, tuple[str, ...]]
+    extents: Mapping[str, tuple[int | str, ...]] = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=dict)
+    always: frozenset[str] = ALWAYS
 
 
 def specialize(functions: Iterable[Function], network: Network) -> tuple[Function, ...]:
@@ -62,7 +73,7 @@ class _Specializer:
         self.absent = set(network.absent)
         # a parameter that every caller of this network gives
         self.given = {
-            p.name for p in function.parameters if p.name in ("w", "l1", "l2") and p.optional
+            p.name for p in function.parameters if p.name in network.always and p.optional
         } - self.absent
 
     def function(self, function: Function) -> Function:
@@ -71,9 +82,15 @@ class _Specializer:
             for p in function.parameters
             if p.name not in self.absent
         )
-        return replace(function, parameters=parameters, body=tuple(self._body(function.body)))
+        body = tuple(self._body(function.body))
+        return replace(function, name=self._name(function.name), parameters=parameters, body=body)
+
+    def _name(self, function: str) -> str:
+        return self.network.names.get(function, function)
 
     def _parameter(self, parameter: Parameter) -> Parameter:
+        if parameter.name in self.network.extents:
+            return replace(parameter, extents=self.network.extents[parameter.name])
         return replace(parameter, extents=tuple(map(self._extent, parameter.extents)))
 
     def _extent(self, extent: int | str) -> int | str:
@@ -121,6 +138,7 @@ class _Specializer:
         match node:
             case Variable(name) | Array(name) if name in self.network.numbers:
                 known = self.network.numbers[name]
+                assert not isinstance(known, str), name
                 return whole(known) if isinstance(known, int) else Constants(known)
             case Variable(name) if name in self.absent:
                 return Number(0.0, "double")
@@ -128,6 +146,10 @@ class _Specializer:
                 return Nothing()
             case Convert(Variable(name), kind) if name in self.absent:
                 return Number(0.0, kind)
+            case RowShape(array, str(name)):
+                shape = self.network.numbers[name]
+                assert isinstance(shape, tuple), name
+                return RowShape(array, shape)
             case Choice(condition, yes, no):
                 decided = self.condition(condition)
                 if isinstance(decided, bool):
@@ -147,13 +169,14 @@ class _Specializer:
         if call.function in self.network.taken:
             given = self.network.given[call.function]
             known = dict(zip(given, call.arguments, strict=True))
-            taken = (known[name] for name in self.network.taken[call.function])
-            return replace(call, arguments=tuple(map(self.node, taken)))
+            taken = tuple(self.node(known[name]) for name in self.network.taken[call.function])
+            return replace(call, function=self._name(call.function), arguments=taken)
         arguments = call.arguments
         if call.function in self.known:  # the others take what they are given
             pairs = zip(self.known[call.function].parameters, arguments, strict=False)
             arguments = tuple(a for p, a in pairs if p.name not in self.network.absent)
-        return replace(call, arguments=tuple(map(self.node, arguments)))
+        arguments = tuple(map(self.node, arguments))
+        return replace(call, function=self._name(call.function), arguments=arguments)
 
     def condition(self, condition: Any) -> Any:
         """A condition, or how it is decided."""

@@ -9,6 +9,7 @@ from symgrad.lowering.interface import (
     DATA,
     GRADIENT,
     INPUTS,
+    NO_MORE,
     OUTPUTS,
     PENALTIES,
     SIZE,
@@ -290,6 +291,7 @@ def _gather() -> Function:
 
 def _learn() -> Function:
     given = (*DATA, GRADIENT)
+    differentiated = (*map(argument, DATA), *NO_MORE, Array("gradient"))
     step = Invoke("_update", (Array("theta"), Array("gradient"), *map(Array, GOING_ON), BATCHES))
     return Function(
         "_learn",
@@ -297,8 +299,8 @@ def _learn() -> Function:
         (
             Branch(
                 Not(Given("threads")),
-                (Assign(E, called("_gradient_in_turn", given)),),
-                (Assign(E, called("_gradient_on_threads", given)),),
+                (Assign(E, Invoke("_gradient_in_turn", differentiated)),),
+                (Assign(E, Invoke("_gradient_on_threads", differentiated)),),
             ),
             Branch(Finite(E), (Run(step),)),
             Return((E,)),

@@ -17,11 +17,12 @@ from symgrad.language.functions import (
     log_abs,
     spelled,
 )
-from symgrad.language.indices import SAMPLES, operands
+from symgrad.language.indices import SAMPLES, kronecker, operands
 from symgrad.language.notation import grouped
 from symgrad.language.order import arranged, is_constant
 from symgrad.lowering.program import (
     Call,
+    Choice,
     Kind,
     Negative,
     Number,
@@ -31,6 +32,9 @@ from symgrad.lowering.program import (
     Sum,
     Value,
     Variable,
+    equal,
+    index,
+    whole,
 )
 
 # How many steps an optimizer has taken.
@@ -67,6 +71,9 @@ class Lowering:
         if isinstance(value, Pow):
             return self._power(value)
         assert isinstance(value, SymPyFunction), value
+        if isinstance(value, kronecker):
+            one, other = (whole(int(i)) if i.is_Integer else index(i.name) for i in value.args)
+            return Choice(equal(one, other), Number(1.0, self.kind), Number(0.0, self.kind))
         if isinstance(value, grouped):
             return self.value(spelled(value))
         if isinstance(value, log_abs | even_relu | even_maximum | even_minimum):

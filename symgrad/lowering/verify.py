@@ -50,6 +50,7 @@ from symgrad.lowering.program import (
     Product,
     Quotient,
     Row,
+    RowShape,
     RowSum,
     Statement,
     Sum,
@@ -206,6 +207,8 @@ class _Checker:
             raise self.fail("a product is written over one of its factors")
         if product.row is not None and self._array(product.row, scope).extents != (n,):
             raise self.fail("a product starts from a row of its result")
+        if product.row is not None and product.onto:
+            raise self.fail("a product starts from a row, or from what is there")
         self._whole(product.piece or ())
 
     def _matrix(self, matrix: Matrix, scope: _Scope) -> tuple[Known, Known]:
@@ -318,6 +321,10 @@ class _Checker:
             case Overlap(one, other):
                 self._array(one, scope)
                 self._array(other, scope)
+            case RowShape(array, extents):
+                axes = len(self._array(array, scope).extents)
+                if isinstance(extents, tuple) and len(extents) != axes - 1:
+                    raise self.fail(f"{array} has {axes} axes")
             case Given(name):
                 if name not in {*scope.numbers, *scope.arrays}:
                     raise self.fail(f"{name} is no parameter")

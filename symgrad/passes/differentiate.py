@@ -9,10 +9,13 @@ Kronecker δ that has been contracted): ∂a1[n,i1]/∂z1[n,i1] = 1 - tanh(z1[n,
 The derivative of the loss by a weight is the sum over all paths between them of the products of
 their edges, summed over the indices in between (Bauer 1974, "Computational graphs and rounding
 error"). `textbook` writes that down; `factor` computes it without walking every path.
+
+Nothing in it is about losses and weights: any arrays are differentiated by any others that are
+given, or along a direction, a number by which given arrays move: a source with an edge to each.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sympy import Add, Expr, Integer, Mul, Pow, Sum, Symbol
 
@@ -20,14 +23,16 @@ from symgrad.language.functions import TABLE, Peak
 from symgrad.language.indices import (
     apart,
     bounds,
+    delta,
     fresh,
+    is_index,
     product,
     rename,
     sum_over,
     walk,
 )
 from symgrad.language.notation import undistributed
-from symgrad.language.program import Program, indices_of, name_of, reads
+from symgrad.language.program import Definition, Program, indices_of, name_of, reads
 
 
 @dataclass(frozen=True)
@@ -42,42 +47,85 @@ class Edge:
 
 
 @dataclass(frozen=True)
+class Direction:
+    """A number s, and how fast given arrays move with it: x by `moves["x"]`, which has the indices
+    that x has in the program. A derivative by s is a derivative along the direction.
+
+    `form` is what the derivative of an array along it is called: "d_{}_d_x", or "v_{}".
+    """
+
+    name: str
+    moves: Mapping[str, Expr]
+    form: str
+
+
+@dataclass(frozen=True)
 class DerivativeGraph:
-    """A program, and the partial derivatives between arrays on a path from weight to loss."""
+    """A program, and the partial derivatives between arrays on a path from a source to a target:
+    from the weights to the loss, where nothing else is said."""
 
     program: Program
     edges: tuple[Edge, ...]
+    sources: tuple[str, ...]
+    targets: tuple[str, ...] = ("E",)
+    forms: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def loss(self) -> str:
+        """What weights are differentiated for; its derivatives have short names, d_W1."""
         return "E"
 
     def indices(self, name: str) -> tuple[Symbol, ...]:
+        if name in self.forms:
+            return ()
         found = self.program.given.get(name)
         return indices_of(found) if found is not None else self.program.by_name[name].indices
 
     def between(self) -> tuple[str, ...]:
-        """The vertices to eliminate, in the program's order: neither weights nor the loss."""
+        """The vertices to eliminate, in the program's order: neither sources nor targets."""
         ends = {edge.source for edge in self.edges} & {edge.target for edge in self.edges}
-        return tuple(d.name for d in self.program.definitions if d.name in ends)
+        names = (*self.program.given, *(d.name for d in self.program.definitions))
+        return tuple(name for name in names if name in ends - {*self.targets})
+
+    def named(self, target: str, source: str) -> str:
+        """What ∂target/∂source is called."""
+        if target == self.loss and source not in self.forms:
+            return f"d_{source}"
+        form = self.forms.get(source, f"d_{{}}_d_{source}")
+        again = form.startswith("d_") and target.startswith("d_") and "_d_" in target
+        return form.format(target.removeprefix("d_") if again else target)
 
 
 @undistributed
-def differentiate(program: Program) -> DerivativeGraph:
-    """The local partials of `program` along every path from a weight to E."""
-    active = {name_of(weight) for weight in program.weights}
-    edges: list[Edge] = []
+def differentiate(
+    program: Program,
+    of: Iterable[str] = ("E",),
+    by: Iterable[str] | None = None,
+    along: Iterable[Direction] = (),
+) -> DerivativeGraph:
+    """The local partials of `program` along every path from a source to one of the arrays `of`:
+    from those arrays that are named in `by`, the weights if None, and from directions."""
+    weights = tuple(name_of(weight) for weight in program.weights)
+    sources, targets, along = tuple(weights if by is None else by), tuple(of), tuple(along)
+    edges = [
+        Edge(direction.name, name, indices_of(program.given[name]), (), value)
+        for direction in along
+        for name, value in direction.moves.items()
+    ]
+    active = {*sources, *(edge.target for edge in edges)}
     for definition in program.definitions:
         for read in reads(definition.value):
             if name_of(read) in active:
-                edges.extend(_edges(definition.target, definition.value, read))
+                edges.extend(_edges(program, definition, read))
         if any(edge.target == definition.name for edge in edges):
             active.add(definition.name)
-    return DerivativeGraph(program, _leading_to("E", edges))
+    names = (*sources, *(direction.name for direction in along))
+    forms = {direction.name: direction.form for direction in along}
+    return DerivativeGraph(program, _leading_to(targets, edges), names, targets, forms)
 
 
-def _leading_to(loss: str, edges: list[Edge]) -> tuple[Edge, ...]:
-    reached = {loss}
+def _leading_to(targets: Iterable[str], edges: list[Edge]) -> tuple[Edge, ...]:
+    reached = {*targets}
     kept = []
     for edge in reversed(edges):
         if edge.target in reached:
@@ -86,11 +134,30 @@ def _leading_to(loss: str, edges: list[Edge]) -> tuple[Edge, ...]:
     return tuple(reversed(kept))
 
 
-def _edges(target: Expr, value: Expr, read: Expr) -> Iterable[Edge]:
-    beside = (*indices_of(target), *indices_of(read))
-    derivative = apart(partial(value, read), beside)
+def _edges(program: Program, definition: Definition, read: Expr) -> Iterable[Edge]:
+    out, name = definition.indices, name_of(read)
+    beside = (*out, *filter(is_index, indices_of(read)))
+    derivative = apart(partial(definition.value, read), beside)
     if derivative != 0:
-        yield Edge(name_of(read), name_of(target), indices_of(target), indices_of(read), derivative)
+        own = program.given[name] if name in program.given else program.by_name[name].target
+        into, places = _at_any_place(indices_of(read), indices_of(own), beside)
+        yield Edge(name, definition.name, out, into, product([*places, derivative]))
+
+
+def _at_any_place(
+    at: tuple[Expr, ...], own: tuple[Symbol, ...], taken: Iterable[Symbol]
+) -> tuple[tuple[Symbol, ...], list[Expr]]:
+    """Indices for what is read `at` a place, and what the derivative by it is multiplied by:
+    ∂W[1,i]/∂W[j,i] is δ(j,1)."""
+    into: list[Symbol] = []
+    places: list[Expr] = []
+    avoid = {*taken}
+    for index, wish in zip(at, own, strict=True):
+        into.append(index if is_index(index) else fresh(wish, avoid))
+        avoid.add(into[-1])
+        if into[-1] != index:
+            places.append(delta(into[-1], index))
+    return tuple(into), places
 
 
 def partial(value: Expr, read: Expr) -> Expr:
@@ -104,7 +171,7 @@ def partial(value: Expr, read: Expr) -> Expr:
         return Integer(1)
     if not any(node == read for node in walk(value)):
         return Integer(0)
-    freed = indices_of(read)
+    freed = tuple(filter(is_index, indices_of(read)))
     if isinstance(value, Add):
         return Add(*(partial(term, read) for term in value.args))
     if isinstance(value, Mul):

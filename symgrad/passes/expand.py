@@ -84,18 +84,8 @@ def expand(spec: Spec) -> Program:
             a = a + previous.base[SAMPLE, here]
         previous = define("y" if number == last else f"a{number}", (SAMPLE, here), a)
 
-    y, t = previous, array("t", SAMPLE, unit(last))
-    e = define("e", (SAMPLE,), _loss(spec, y, t))
-    inputs = [array("x", SAMPLE, unit(0)), t]
-    every_sample = (SAMPLE, 0, SAMPLES - 1)
-    if spec.loss.sample_weights:
-        w = array("w", SAMPLE)
-        inputs.append(w)
-        total = define("w_total", (), Sum(w, every_sample))
-        loss = Sum(w * e, every_sample) / total
-    else:
-        loss = Sum(e, every_sample) / SAMPLES
-    inputs += [array(name) for name in spec.loss.arguments]
+    given, loss = _loss_of_samples(spec, previous, define)
+    inputs = [array("x", SAMPLE, unit(0)), *given, *(array(name) for name in spec.loss.arguments)]
     for weight in weights:
         if str(weight.base.label).startswith("W") and (spec.loss.l1 or spec.loss.l2):
             number = int(str(weight.base.label)[1:])
@@ -109,6 +99,37 @@ def expand(spec: Spec) -> Program:
         definitions=tuple(definitions),
         outputs=("y", "E"),
     )
+
+
+@undistributed
+def loss_of_output(spec: Spec) -> Program:
+    """The loss without penalties as a program of what the network gives, y, which is given here."""
+    last = len(spec.layers)
+    definitions: list[Definition] = []
+
+    def define(name: str, indices: tuple[Expr, ...], value: Expr) -> Expr:
+        target = array(name, *indices)
+        definitions.append(Definition(target, value))
+        return target
+
+    y = array("y", SAMPLE, unit(last))
+    given, loss = _loss_of_samples(spec, y, define)
+    define("E", (), loss)
+    extents = {"n": SAMPLES, str(last): Integer(spec.outputs)}
+    return Program(spec.name, (y, *given), (), extents, tuple(definitions), ("E",))
+
+
+def _loss_of_samples(
+    spec: Spec, y: Expr, define: Callable[[str, tuple[Expr, ...], Expr], Expr]
+) -> tuple[list[Expr], Expr]:
+    """What it takes beside the output, and the mean of the losses of all samples."""
+    t, every_sample = array("t", *y.indices), (SAMPLE, 0, SAMPLES - 1)
+    e = define("e", (SAMPLE,), _loss(spec, y, t))
+    if not spec.loss.sample_weights:
+        return [t], Sum(e, every_sample) / SAMPLES
+    w = array("w", SAMPLE)
+    total = define("w_total", (), Sum(w, every_sample))
+    return [t, w], Sum(w * e, every_sample) / total
 
 
 def exact(value: float) -> Rational:

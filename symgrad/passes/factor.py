@@ -14,7 +14,7 @@ as chained sparse matrix products"). In which order is the whole question:
 """
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from math import prod
 from typing import Literal, get_args
@@ -22,13 +22,24 @@ from typing import Literal, get_args
 from sympy import Add, Indexed, Integer, Symbol
 
 from symgrad.language.count import operations
-from symgrad.language.indices import SAMPLES, apart, fresh, product, sum_over, walk
+from symgrad.language.indices import (
+    SAMPLE,
+    SAMPLES,
+    apart,
+    axis,
+    delta,
+    fresh,
+    product,
+    rename,
+    sum_over,
+    walk,
+)
 from symgrad.language.notation import undistributed
-from symgrad.language.program import Definition, Program, array, indices_of, name_of
+from symgrad.language.program import Definition, Program, array
 from symgrad.passes.differentiate import DerivativeGraph, Edge, moved_to, renamed
 
 Order = Literal["loss-first", "weights-first", "cheapest"]
-ORDERS: tuple[str, ...] = get_args(Order)
+ORDERS: tuple[Order, ...] = get_args(Order)
 
 
 @undistributed
@@ -60,7 +71,8 @@ class _Elimination:
         self.sources: defaultdict[str, dict[str, None]] = defaultdict(dict)
         self.definitions: list[Definition] = list(self.program.definitions)
         self.taken = {*self.program.given, *self.program.by_name}
-        self.weights = {name_of(weight) for weight in self.program.weights}
+        self.ends = {*graph.sources}, {*graph.targets}
+        self.outputs: dict[str, None] = {}
         for edge in graph.edges:
             self._add(edge, accumulated=False)
 
@@ -75,17 +87,20 @@ class _Elimination:
             vertex = pick[order]()
             waiting.remove(vertex)
             self._finish(self._eliminate(vertex))
-        outputs = (*self.program.outputs, *(f"d_{name_of(w)}" for w in self.program.weights))
+        self._finish(self.graph.sources)
         self._without_paths()
+        named = (self.graph.named(t, s) for t in self.graph.targets for s in self.graph.sources)
+        outputs = (*self.program.outputs, *named)
         return replace(self.program, definitions=tuple(self.definitions), outputs=outputs)
 
     def _without_paths(self) -> None:
-        """Weights that no path leads from, as after cos² + sin² for an activation: derivative 0."""
-        known = {definition.name for definition in self.definitions}
-        for weight in self.program.weights:
-            if f"d_{name_of(weight)}" not in known:
-                target = array(f"d_{name_of(weight)}", *indices_of(weight))
-                self.definitions.append(Definition(target, Integer(0)))
+        """Sources that no path leads from, as after cos² + sin² for an activation: derivative 0."""
+        indices = self.graph.indices
+        for target in self.graph.targets:
+            for source in self.graph.sources:
+                if self.graph.named(target, source) not in self.outputs:
+                    none = Edge(source, target, indices(target), indices(source), Integer(0))
+                    self._output(source, target, (none,))
 
     def _eliminate(self, vertex: str) -> list[str]:
         """Every path u → vertex → w becomes part of an edge u → w; returns all those u."""
@@ -150,8 +165,7 @@ class _Elimination:
     def _defined(self, edge: Edge) -> Edge:
         if not any(isinstance(node, Indexed) for node in walk(edge.value)):
             return edge  # a constant is read where it is used
-        stem = "" if edge.target == self.graph.loss else f"_{edge.target}_d"
-        name = f"d{stem}_{edge.source}"
+        name = self.graph.named(edge.target, edge.source)
         while name in self.taken:  # a derivative with a diagonal part and a full one has two arrays
             name += "_diagonal"
         self.taken.add(name)
@@ -160,12 +174,33 @@ class _Elimination:
         self.definitions.append(Definition(target, edge.value))
         return replace(edge, value=target)
 
-    def _finish(self, names: list[str]) -> None:
-        """Defines the derivative by each weight in `names` whose paths have all been followed."""
+    def _finish(self, names: Iterable[str]) -> None:
+        """Defines the derivatives by each source in `names` whose paths have all been followed."""
         for name in names:
-            if name in self.weights and list(self.partials[name]) == [self.graph.loss]:
-                (edge,) = self.partials[name][self.graph.loss].edges
-                self.definitions.append(Definition(array(f"d_{name}", *edge.into), edge.value))
+            sources, targets = self.ends
+            if name in sources and {*self.partials[name]} <= targets:
+                for target, partial in self.partials[name].items():
+                    if self.graph.named(target, name) not in self.outputs:
+                        self._output(name, target, partial.edges)
+
+    def _output(self, source: str, target: str, edges: tuple[Edge, ...]) -> None:
+        """∂target/∂source, all of it: the samples of both are the same, and where it has more than
+        one part the others are on a diagonal, δ times what is there."""
+        name, out = self.graph.named(target, source), self.graph.indices(target)
+        into: list[Symbol] = []
+        for index in self.graph.indices(source):
+            into.append(fresh(index, (*out, *into)) if index in (*out, *into) else index)
+        if SAMPLE in out:
+            into = [index for index in into if axis(index) != axis(SAMPLE)]
+        total = Integer(0)
+        for edge in edges:
+            of_own = [index for index in edge.into if index != SAMPLE or SAMPLE not in out]
+            on_diagonal = {i: j for i, j in zip(of_own, into, strict=True) if i in out}
+            rest = {i: j for i, j in zip(of_own, into, strict=True) if i not in out}
+            places = [delta(i, j) for i, j in on_diagonal.items()]
+            total = total + product([*places, rename(edge.value, rest)])
+        self.outputs[name] = None
+        self.definitions.append(Definition(array(name, *out, *into), total))
 
     def _cost(self, vertex: str) -> int:
         """Multiplications that eliminating `vertex` takes now, for one sample."""

@@ -22,6 +22,7 @@ from symgrad.language.indices import (
     axis,
     bounds,
     canonical,
+    is_index,
     operands,
     rebuild,
     rename,
@@ -67,9 +68,11 @@ class _Keys:
         if isinstance(value, grouped):
             return self.of(value.args[0])
         if isinstance(value, Indexed):
-            order = tuple(dict.fromkeys(value.indices))
-            places = tuple(order.index(index) for index in value.indices)
+            order = tuple(dict.fromkeys(filter(is_index, value.indices)))
+            places = tuple(order.index(i) if is_index(i) else str(i) for i in value.indices)
             return ("read", name_of(value), places), order
+        if is_index(value):
+            return ("index",), (value,)
         if not operands(value):
             return ("atom", str(value)), ()
         if isinstance(value, ExprWithLimits):

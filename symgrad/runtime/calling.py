@@ -3,10 +3,12 @@ always."""
 
 import functools
 import inspect
+import math
 
 import numpy as np
 
 from symgrad.runtime.kinds import NATIVE, left_out
+from symgrad.runtime.memory import LARGE, memory_available
 
 
 def out_of_memory(*arguments):
@@ -186,6 +188,68 @@ class LossAndGradient(Converting):
         return E, gradient
 
 
+class Into(Compiled):
+    """A derivative that is written into arrays of the caller's."""
+
+    def answer(self, result, complete):
+        return result if self.facts.results[self.__name__.removesuffix("_into")].value else None
+
+    def fast(self):
+        run = super().fast()
+
+        def derivative(*arguments, **named):
+            return self.answer(run(*arguments, **named), None)
+
+        derivative.__name__ = derivative.__qualname__ = self.__name__
+        return derivative
+
+
+class Derivative(Converting):
+    """One that gives arrays of its own, for arguments that are converted."""
+
+    def completed(self, arguments):
+        given = tuple(arguments)
+        return (*given, *self.results(len(given[1])))
+
+    def results(self, samples):
+        """Memory for what is computed of so many samples."""
+        extents = self.facts.results[self.__name__].extents.values()
+        shapes = [tuple(samples if n == "samples" else n for n in each) for each in extents]
+        needed = sum(math.prod(shape) for shape in shapes) * self.facts.native.itemsize
+        if needed > LARGE:
+            self.refuse_beyond_memory(needed, shapes)
+        return [np.empty(shape, self.facts.native) for shape in shapes]
+
+    def refuse_beyond_memory(self, needed, shapes):
+        """Before anything is computed, of which an end would be made in the middle."""
+        available = memory_available()
+        if needed > available:
+            shape = " and ".join(map(str, shapes))
+            raise MemoryError(
+                f"{self.__name__} gives an array of shape {shape}, {needed / 1e9:,.1f} GB, and"
+                f" {available / 1e9:,.1f} GB of memory are available; give it fewer samples at a"
+                f" time, or use a product with a vector in place of a matrix"
+            )
+
+    def answer(self, result, complete):
+        facts = self.facts.results[self.__name__]
+        arrays = complete[-len(facts.extents) :]
+        return (result, *arrays) if facts.value else arrays[0]
+
+    def fast(self):
+        run = self.work.from_python(does_not_fit)
+
+        def derivative(*arguments, **named):
+            try:
+                complete = *arguments, *self.results(len(arguments[1]))
+                return self.answer(run(*complete, **named), complete)
+            except (DoesNotFit, TypeError, IndexError):
+                return self.otherwise(*arguments, **named)
+
+        derivative.__name__ = derivative.__qualname__ = self.__name__
+        return derivative
+
+
 class Epoch(Compiled):
     """An epoch takes long enough for Python to look at what it is given."""
 
@@ -208,6 +272,23 @@ class Epoch(Compiled):
         except (DoesNotFit, TypeError, AttributeError, IndexError):
             pass  # other types or shapes than compiled code takes
         return self.otherwise(*arguments, **named)
+
+
+def renamed(check, arguments, names):
+    """A check of a derivative's arguments by the names that these have for callers; what is summed
+    is a vector to it."""
+    known = {names.get(name, name): name for name in arguments}
+    parameters = inspect.signature(as_python(check)).parameters.values()
+    changed = [each.replace(name=known.get(each.name, each.name)) for each in parameters]
+
+    def checked(**given):
+        given = {names.get(name, name): value for name, value in given.items()}
+        if given.get("gradient") is not None:
+            given["gradient"] = given["gradient"].reshape(-1)
+        as_python(check)(**given)
+
+    checked.__signature__ = inspect.Signature(changed)
+    return checked
 
 
 def in_words(error):

@@ -18,33 +18,47 @@ NATIVE = {name: np.dtype(name) for name in ("float32", "float64", "uint64", "int
 _OTHERS = {"progress": "uint64", "settings": "float64", "order": "int64", "starts": "int64"}
 
 
+# What a derivative gives: the extents of its results by name, numbers or "samples", and whether it
+# returns the loss too.
+Results = namedtuple("Results", "extents value")
+
+
 class Facts:
     """What is known of a network, and of its arguments by name."""
 
     numbers = ("l1", "l2", "rate")
-    def __init__(self, name, dtype, size, inputs, outputs, state, settings):
+
+    def __init__(self, name, dtype, size, inputs, outputs, state, settings, results=None):
         self.name, self.native, self.dtype = name, NATIVE[dtype], dtype
         self.size, self.inputs, self.outputs = size, inputs, outputs
-        self.shapes = {
-            "theta": f"({size},)",
-            "x": f"(samples, {inputs})",
-            "t": f"(samples, {outputs})",
-            "w": "(samples,)",
-            "gradient": f"({size},)",
-            "state": f"({state},)",
-            "progress": "(2,)",
-            "order": "(samples to see,)",
-            "starts": "(batches + 1,)",
-            "settings": f"({settings},)",
+        self.results = results or {}
+        of_inputs, of_outputs = ("samples", inputs), ("samples", outputs)
+        self.extents = {
+            "theta": (size,),
+            "x": of_inputs,
+            "t": of_outputs,
+            "y": of_outputs,
+            "w": ("samples",),
+            "d_y": of_outputs,
+            "v": (size,),
+            "v_theta": (size,),
+            "v_x": of_inputs,
+            "gradient": (size,),
+            "state": (state,),
+            "progress": (2,),
+            "order": ("samples to see",),
+            "starts": ("batches + 1",),
+            "settings": (settings,),
         }
+        for result in self.results.values():
+            self.extents.update(result.extents)
+        self.shapes = {each: _shape(extents) for each, extents in self.extents.items()}
 
     def kind(self, name, written=()):
         """The kind of an argument; what is not written may be read-only."""
         if name in self.numbers:
             return Kind("float64", 0, False)
-        return Kind(
-            _OTHERS.get(name, self.dtype), 2 if name in ("x", "t", "y") else 1, name in written
-        )
+        return Kind(_OTHERS.get(name, self.dtype), len(self.extents[name]), name in written)
 
     def converted(self, name, value):
         """An array-like as the array that compiled code takes; refused where it holds no
@@ -79,6 +93,11 @@ class Facts:
         if len(what) == 1 and value.dtype == native and value.ndim == kind.axes:
             return None
         return f"{wanted}, came one of shape {value.shape}: {', '.join(what)}"
+
+
+def _shape(extents):
+    """As messages have it."""
+    return f"({', '.join(map(str, extents))}{',' * (len(extents) == 1)})"
 
 
 def _plain(array, native):

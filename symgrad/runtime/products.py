@@ -8,22 +8,25 @@ from llvmlite import ir
 from symgrad.runtime.fma import DOUBLE, FLOAT, INT64, external, fused
 
 # Of "float32" or "float64"; a and b are "r" for a matrix that lies row by row, "c" for column by
-# column, a "1" for ones; `from_row` is whether the product is on top of a row.
-Form = namedtuple("Form", "number a b from_row")
+# column, a "1" for ones; the product is on top of what `start` says: "zero", a "row", or "what_is"
+# there.
+Form = namedtuple("Form", "number a b start")
 
 
 PREFIX = "symgrad_product_"
+_FROM = {"zero": "", "row": "_from_row", "what_is": "_from_what_is"}
 
 
 def symbol(form):
     """What the function of a form is called."""
-    return f"{PREFIX}{form.number}_{form.a}{form.b}{'_from_row' * form.from_row}"
+    return f"{PREFIX}{form.number}_{form.a}{form.b}{_FROM[form.start]}"
 
 
 def form_of(name):
     """The form of the function that is called so."""
-    number, kinds, *row = name.removeprefix(PREFIX).split("_", 2)
-    return Form(number, *kinds, bool(row))
+    number, kinds, *start = name.removeprefix(PREFIX).split("_", 2)
+    starts = {text.strip("_"): start for start, text in _FROM.items()}
+    return Form(number, *kinds, starts["".join(start)])
 
 
 def declared(module, form):
@@ -59,10 +62,11 @@ def multiply(
     b_by_columns,
     row=None,
     piece=None,
+    onto=False,
 ):
     """into = A·B of numbers "float32" or "float64", A of m × k numbers, B of k × n, on top of a
-    row or of 0; or some rows of it, as `piece` says, the number of a piece and how many there are.
-    `function_of` gives the function of a form."""
+    row or of 0, or `onto` what is there; or some rows of it, as `piece` says, the number of a piece
+    and how many there are. `function_of` gives the function of a form."""
 
     def call(form, *arguments, rows):
         builder.call(function_of(form), [*arguments, *rows])
@@ -70,9 +74,10 @@ def multiply(
     kinds = ["c" if by_columns else "r" for by_columns in (a_by_columns, b_by_columns)]
     nothing = into.type(None)
     if row is not None:
-        call(Form(number, *kinds, True), a, b, into, m, k, n, row, rows=(INT64(0), m))
+        call(Form(number, *kinds, "row"), a, b, into, m, k, n, row, rows=(INT64(0), m))
         return
-    form = Form(number, *kinds, False)
+    start = "what_is" if onto else "zero"
+    form = Form(number, *kinds, start)
 
     def whole():
         call(form, a, b, into, m, k, n, nothing, rows=(INT64(0), m))
@@ -80,7 +85,7 @@ def multiply(
     def in_one_row():
         """A column, as one row: vectors run across it."""
         turned = [{"c": "r", "r": "c"}[kind] for kind in reversed(kinds)]
-        call(Form(number, *turned, False), b, a, into, n, k, m, nothing, rows=(INT64(0), n))
+        call(Form(number, *turned, start), b, a, into, n, k, m, nothing, rows=(INT64(0), n))
 
     def some():
         call(form, a, b, into, m, k, n, nothing, rows=_rows_of(builder, m, *piece))
@@ -110,7 +115,7 @@ def _either(builder, condition, yes, no):
 
 def sum_of_rows(builder, function_of, number, matrix, into, rows, columns):
     """into = the sum of a matrix's rows: a row of ones times the matrix."""
-    function = function_of(Form(number, "1", "r", False))
+    function = function_of(Form(number, "1", "r", "zero"))
     builder.call(
         function, [into, matrix, into, INT64(1), rows, columns, into.type(None), INT64(0), INT64(1)]
     )
@@ -150,11 +155,8 @@ class _Product:
         self.processor = processor
         self.number, self.bytes = (FLOAT, 4) if form.number == "float32" else (DOUBLE, 8)
         self.lanes, self.rows, self.vectors = _tile(processor, self.bytes)
-        self.a_by_columns, self.b_by_columns, self.from_row = (
-            form.a == "c",
-            form.b == "c",
-            form.from_row,
-        )
+        self.a_by_columns, self.b_by_columns = form.a == "c", form.b == "c"
+        self.start = form.start
         self.of_ones = form.a == "1"
         self.vector = ir.VectorType(self.number, self.lanes)
         self.width = self.vectors * self.lanes
@@ -288,14 +290,16 @@ class _Product:
 
     def _started(self, places, n, rows, masks, first):
         """What the sums of a tile start from: what C holds but at the beginning, and there 0 or
-        the row."""
+        the row, if not that too."""
         builder = self.builder
+        if self.start == "what_is":
+            return [self._load(place, mask) for place, mask in places]
         begins = builder.icmp_signed("==", first, INT64(0))
         fresh, from_c, after = (self.function.append_basic_block() for _ in range(3))
         builder.cbranch(begins, fresh, from_c)
         builder.position_at_end(fresh)
         new = [ir.Constant(self.vector, [0.0] * self.lanes)] * len(places)
-        if self.from_row:
+        if self.start == "row":
             row = [
                 self._load(self._at(self.row, n, v * self.lanes), mask)
                 for v, mask in enumerate(masks)

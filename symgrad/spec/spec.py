@@ -38,6 +38,7 @@ from pydantic import (
 from symgrad.errors import SpecError
 from symgrad.language.dtypes import Dtype, misfit, remedy
 from symgrad.spec import limits
+from symgrad.spec.derivatives import DERIVATIVES
 from symgrad.spec.file import read_file
 from symgrad.spec.formula import Binary, Call, Tree, has_sum, listed, quoted, suggestion
 from symgrad.spec.messages import Problem, cleaned, refusal, refuse, report, shown
@@ -82,6 +83,14 @@ def _layers(value: object) -> object:
     return tuple(value) if isinstance(value, list) else value
 
 
+def _names(value: object) -> object:
+    """Files hold lists; in the order of `DERIVATIVES`, whatever the spec's."""
+    if not isinstance(value, list | tuple):
+        return value
+    known = [*DERIVATIVES]
+    return tuple(sorted(value, key=lambda name: known.index(name) if name in known else len(known)))
+
+
 class Spec(Model):
     """A network and its loss, checked in all that can be known before compiling.
 
@@ -124,6 +133,13 @@ class Spec(Model):
         default=None,
         description="How it is trained; the emitted module then carries train_epoch",
         json_schema_extra=without_null,
+    )
+
+    derivatives: Annotated[tuple[str, ...], BeforeValidator(_names)] = Field(
+        default=(),
+        description="Functions that the module gets beside the gradient, by their names",
+        examples=[["jacobian", "hessian_vector"]],
+        json_schema_extra={"items": {"enum": list(DERIVATIVES)}, "uniqueItems": True},
     )
 
     _file_name: str | None = PrivateAttr(default=None)
@@ -223,6 +239,7 @@ class Spec(Model):
                 name: _formula_data(self.activations[name]) for name in sorted(self.activations)
             },
             **({} if self.training is None else {"training": self.training.normalised()}),
+            **({"derivatives": list(self.derivatives)} if self.derivatives else {}),
         }
 
     def digest(self) -> str:
@@ -238,7 +255,14 @@ class Spec(Model):
 
     @model_validator(mode="after")
     def _check(self, info: ValidationInfo) -> Self:
-        refuse(chain(_check_names(self), _check_layers(self), _check_sizes(self)))
+        refuse(
+            chain(
+                _check_names(self),
+                _check_layers(self),
+                _check_sizes(self),
+                _check_derivatives(self),
+            )
+        )
         if info.context != _RECORDED:
             refuse(chain(_check_output(self), _check_numbers(self)))
         return self
@@ -271,6 +295,18 @@ def _check_names(spec: Spec) -> Iterator[Problem]:
             yield ("activations", name), f"{name!r} is built in; choose another name"
         elif wrong := identifier_problem(name):
             yield ("activations", name), f"{quoted(name)} {wrong}"
+
+
+def _check_derivatives(spec: Spec) -> Iterator[Problem]:
+    for number, name in enumerate(spec.derivatives):
+        if name not in DERIVATIVES:
+            yield (
+                ("derivatives", number),
+                f"unknown derivative {quoted(name)}{suggestion(name, DERIVATIVES)};"
+                f" there are {listed(DERIVATIVES)}",
+            )
+        elif name in spec.derivatives[:number]:
+            yield ("derivatives", number), f"{quoted(name)} is named twice"
 
 
 def _check_layers(spec: Spec) -> Iterator[Problem]:

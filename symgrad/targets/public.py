@@ -5,6 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from symgrad.runtime.kinds import Results
+from symgrad.spec.derivatives import DERIVATIVES
+
 
 @dataclass(frozen=True)
 class Public:
@@ -40,6 +43,8 @@ _STEPS = (
     " whatever `batch` is."
 )
 
+PENALTIES = ("l1", "l2")
+
 # What the optimizer goes on with.
 GOING_ON = ("state", "progress", "settings")
 
@@ -47,14 +52,82 @@ GOING_ON = ("state", "progress", "settings")
 def data(spec: Mapping[str, Any]) -> tuple[str, ...]:
     """What the functions of a loss are given; `spec` as plain data."""
     loss = spec["loss"]
-    penalties = (name for name in ("l1", "l2") if loss[name] == "argument")
+    penalties = (name for name in PENALTIES if loss[name] == "argument")
     return ("theta", "x", "t", *["w"] * loss["sample_weights"], *penalties)
 
 
-def public(spec: Mapping[str, Any], trained: bool) -> tuple[Public, ...]:
-    """The functions of a network, in the order that they stand in a module."""
+# What derivatives say of themselves.
+_DERIVATIVES = {
+    "jacobian": "∂y/∂x, of shape (samples, {outputs}, {inputs}): the derivative of every output by"
+    " every input.",
+    "second_derivatives": "∂²y/∂x², of shape (samples, {outputs}, {inputs}, {inputs}), symmetric in"
+    " the last two axes.",
+    "laplacian": "Σ_i ∂²y/∂x_i², of shape (samples, {outputs}).",
+    "pullback": "From d_y = ∂L/∂y, of shape (samples, {outputs}), of a loss L of your own:"
+    " ∂L/∂theta is written\n    into `d_theta`, laid out like theta, and ∂L/∂x into `d_x`, of"
+    " shape (samples, {inputs}).",
+    "pushforward": "∂y/∂theta·v_theta + ∂y/∂x·v_x, of shape (samples, {outputs}): how y moves with"
+    " theta and x\n    along v_theta and v_x, vectors like these.",
+    "loss_and_input_gradient": "The loss E and ∂E/∂x, of shape (samples, {inputs}).",
+    "gradients": "The derivative of every sample's own loss by the weights, of shape (samples,"
+    " {size}): without weights of\n    samples and penalties, and not divided by the number of"
+    " samples. Their mean is the gradient of E.",
+    "jacobian_by_weights": "∂y/∂theta, of shape (samples, {outputs}, {size}).",
+    "hessian_vector": "∂²E/∂theta²·v, a vector like theta, for a vector v like theta.",
+    "hessian": "∂²E/∂theta², of shape ({size}, {size}), symmetric to the bit.",
+    "hessian_diagonal": "The diagonal of ∂²E/∂theta², a vector like theta.",
+    "gauss_newton_vector": "Jᵀ·(∂²E/∂y²)·J·v for J = ∂y/∂theta, a vector like theta, for a vector v"
+    " like theta. E is\n    taken without penalties.",
+    "gauss_newton": "Jᵀ·(∂²E/∂y²)·J for J = ∂y/∂theta, of shape ({size}, {size}), symmetric to the"
+    " bit. E is taken without\n    penalties.",
+}
+INTO = "_into"
+
+
+def derivative(
+    name: str, spec: Mapping[str, Any], given: tuple[str, ...], shape: Mapping[str, int]
+) -> list[Public]:
+    """The functions of a derivative: one that gives it, and one that writes it where one says."""
+    signature = DERIVATIVES[name]
+    arguments: tuple[str, ...] = ("theta", "x")
+    if signature.loss:
+        arguments = given if signature.penalised else tuple(g for g in given if g not in PENALTIES)
+    arguments = (*arguments, *signature.more)
+    results = tuple(result.name for result in signature.results)
+    says = _DERIVATIVES[name].format(**shape) if shape else ""
+    if signature.in_place:
+        return [Public(name, (*arguments, *results), says)]
+    written = " and ".join(f"`{each}`" for each in results)
+    into = f"The same, written into {written}{'; returns E' * signature.value}."
+    return [
+        Public(name, arguments, says),
+        Public(name + INTO, (*arguments, *results), into),
+    ]
+
+
+def names_of(name: str) -> dict[str, str]:
+    """What drivers call the arguments of a derivative that have another name there."""
+    results = {
+        each.name: "by_sample" if each.by_sample else "gradient"
+        for each in DERIVATIVES[name].results
+    }
+    return {"v_theta": "v", **results}
+
+
+def results_of(name: str, shape: Mapping[str, int]) -> Results:
+    """What a derivative gives in a network of this shape."""
+    signature = DERIVATIVES[name]
+    extents = {
+        each.name: tuple(shape.get(extent, extent) for extent in each.extents)
+        for each in signature.results
+    }
+    return Results(extents, signature.value)
+
+
+def public(spec: Mapping[str, Any], size: int, trained: bool) -> tuple[Public, ...]:
+    """The functions of a network of so many weights, in the order that they stand in a module."""
     given = data(spec)
-    shape = {"inputs": spec["inputs"], "outputs": spec["layers"][-1]["units"]}
+    shape = {"inputs": spec["inputs"], "outputs": spec["layers"][-1]["units"], "size": size}
     functions = [
         Public("predict", ("theta", "x"), _PREDICT.format(**shape)),
         Public("loss", given, _LOSS.format(**shape)),
@@ -71,4 +144,6 @@ def public(spec: Mapping[str, Any], trained: bool) -> tuple[Public, ...]:
             Public("train_epoch", (*given, *GOING_ON), _EPOCH),
             Public("train_steps", (*given, "order", "starts", *GOING_ON), _STEPS),
         ]
+    for name in spec.get("derivatives", ()):
+        functions += derivative(name, spec, given, shape)
     return tuple(functions)

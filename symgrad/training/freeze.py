@@ -25,6 +25,7 @@ from symgrad.language.unicode import listing
 from symgrad.lowering import cost_model
 from symgrad.lowering.kernels import kernels
 from symgrad.lowering.layout import parameters
+from symgrad.lowering.results import PREDICTION
 from symgrad.lowering.schedule import schedule
 from symgrad.passes.expand import expand
 from symgrad.passes.share import share
@@ -77,7 +78,7 @@ def source(trained: Trained, name: str | None = None, file_name: str = WEIGHTS) 
     program = prune(share(stabilize(expand(spec))), ("y",))
     layout = parameters(program)
     single = spec.dtype == "float32"
-    network = kernels("prediction", schedule(program, ("y",)), layout, single)
+    network = kernels(PREDICTION, schedule(program, ("y",)), layout, single)
     labels = trained.columns.labels
     probabilities = labels is not None and gives_probabilities(trained.spec)
     functions = with_callees(network.elementary)

@@ -241,14 +241,14 @@ def test_blocks_hold_what_they_are_for(which, what, products):
     plan = plan_of(which, what)
     for block in plan.in_order:
         if isinstance(block, Product):
-            pair = matrices(plan.program, block.definition, 0)
-            assert pair == (block.left, block.right)
-            (summed,) = set(block.left.indices) & set(block.right.indices)
+            pairs = matrices(plan.program, block.definition, 0)
+            assert pairs == tuple((pair.left, pair.right) for pair in block.pairs)
             rows, columns = block.definition.indices
-            assert block.left.indices == ((summed, rows) if block.transposed[0] else (rows, summed))
-            assert block.right.indices == (
-                (columns, summed) if block.transposed[1] else (summed, columns)
-            )
+            for pair in block.pairs:
+                (summed,) = set(pair.left.indices) & set(pair.right.indices)
+                left, right = (rows, summed), (summed, columns)
+                assert pair.left.indices == (left[::-1] if pair.transposed[0] else left)
+                assert pair.right.indices == (right[::-1] if pair.transposed[1] else right)
         elif isinstance(block, Nest):
             assert not over_samples(block.definition)
         else:
@@ -380,9 +380,10 @@ def test_a_large_network_is_matrix_products_and_loops():
 def test_the_matrix_products_of_a_large_network_s_gradient():
     plan = made(nets.net([64, 32, 16], ["tanh", "identity"]))
     products = {
-        block.definition.name: (name_of(block.left), name_of(block.right), block.transposed)
+        block.definition.name: (name_of(pair.left), name_of(pair.right), pair.transposed)
         for block in (*plan.blocks, *plan.sums)
         if isinstance(block, Product)
+        for pair in block.pairs
     }
     assert {d.name for block in plan.sums for d in definitions_of(block)} >= {"E", "d_b1", "d_W1"}
     assert products == {

@@ -20,11 +20,17 @@ def describe(spec: Spec, lowered: LoweredModule, layout: Layout) -> tuple[Descri
     description = Description(
         spec=spec.normalised(),
         parameters=layout,
-        threaded={"predict": lowered.prediction.threaded, "gradient": lowered.gradient.threaded},
+        threaded={
+            "predict": lowered.prediction.threaded,
+            "gradient": lowered.gradient.threaded,
+            **{each.name: each.kernels.threaded for each in lowered.derivatives},
+        },
         settings=spec.training.settings() if step is not None and spec.training else None,
         remembered=step.remembered if step is not None else (),
         checks="\n\n".join(
-            source(function, single, ()) for function in functions if function.name in CHECKS
+            source(function, single, ())
+            for function in functions
+            if function.name in CHECKS or function.name.endswith("_check")
         ),
     )
     elementary = _elementary(lowered, single), rendered.functions(rendered.OF_STEPS, OF_DOUBLES)

@@ -6,6 +6,7 @@ Python's; many samples only if there is one for them.
 """
 
 import ctypes
+from functools import reduce
 
 from llvmlite import ir
 
@@ -125,13 +126,17 @@ class _Entry:
                 number = "real"
             of = type_of(number, writer.single)
             data, extents = arguments.address_and_extents(builder, thing, of, kind.axes)
+            name = self.entry.names.get(name, name)
+            if name == "gradient":  # a matrix is a vector to those who sum it
+                extents = [reduce(builder.mul, extents)]
             writer.arrays[name] = Memory(number, data, tuple(extents))
 
     def call(self) -> Invoke:
         """The lowered function, given what has the names of its parameters."""
         given: list[Argument] = []
+        known = {self.entry.names.get(name, name) for name in self.entry.kinds}
         for parameter in self.driver.parameters:
-            if parameter.name not in self.entry.kinds:
+            if parameter.name not in known:
                 given.append(Nothing())
             elif parameter.extents:
                 given.append(Array(parameter.name))

@@ -12,14 +12,23 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.runtime.calling import Compiled, Converting, Epoch, LossAndGradient, Predict
+from symgrad.runtime.calling import (
+    Compiled,
+    Converting,
+    Derivative,
+    Epoch,
+    Into,
+    LossAndGradient,
+    Predict,
+    renamed,
+)
 from symgrad.runtime.going_on import GoingOn
 from symgrad.runtime.kinds import NATIVE
 from symgrad.runtime.weights import Weights
 from symgrad.targets.llvm.objects import Objects
 from symgrad.targets.llvm.program import Description, entries
 from symgrad.targets.llvm.work import EpochWork, Work
-from symgrad.targets.public import Public, public
+from symgrad.targets.public import INTO, Public, names_of, public
 
 _CALLED = {"predict": Predict, "loss": Converting, "loss_and_gradient": LossAndGradient}
 
@@ -106,17 +115,26 @@ def _functions(
         else:
             made[name] = Work(name, entry, objects, emitted)
     made["loss_and_gradient"] = made["loss_and_gradient_into"]
+    for name in facts.results:
+        if name not in made:  # pullback has but the form in place
+            made[name] = made[f"{name}{INTO}"]
     functions = {}
-    for each in public(description.spec, description.settings is not None):
+    for each in public(description.spec, description.size, description.settings is not None):
         kind = (
             Epoch
             if known.get(each.name) and known[each.name].epoch
             else _CALLED.get(each.name, Compiled)
         )
-        check = {"train_epoch": "_check_training", "train_steps": "_check_steps"}.get(
-            each.name, "_check"
-        )
-        functions[each.name] = kind(_body(each), made[each.name], checks[check], facts)
+        check = checks[
+            {"train_epoch": "_check_training", "train_steps": "_check_steps"}.get(
+                each.name, "_check"
+            )
+        ]
+        name = each.name.removesuffix(INTO)
+        if name in facts.results:
+            kind = Into if each.name in known else Derivative
+            check = renamed(checks[f"_{name}_check"], each.arguments, names_of(name))
+        functions[each.name] = kind(_body(each), made[each.name], check, facts)
     return functions
 
 

@@ -3,13 +3,14 @@ call it: as data, without SymPy or templates, so that both can be kept in files.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from math import prod
 from typing import TYPE_CHECKING, Any
 
 from symgrad.runtime.kinds import Facts, Kind
-from symgrad.targets.public import GOING_ON, data
+from symgrad.spec.derivatives import DERIVATIVES
+from symgrad.targets.public import GOING_ON, data, derivative, names_of, results_of
 
 if TYPE_CHECKING:
     from symgrad.lowering.program import Function
@@ -53,8 +54,17 @@ class Description:
         spec = self.spec
         outputs = spec["layers"][-1]["units"]
         settings = len(self.settings or ())
+        shape = {"outputs": outputs, "inputs": spec["inputs"], "weights": self.size}
+        results = {name: results_of(name, shape) for name in spec.get("derivatives", ())}
         return Facts(
-            spec["name"], spec["dtype"], self.size, spec["inputs"], outputs, self.memory, settings
+            spec["name"],
+            spec["dtype"],
+            self.size,
+            spec["inputs"],
+            outputs,
+            self.memory,
+            settings,
+            results,
         )
 
 
@@ -62,13 +72,15 @@ class Description:
 class Entry:
     """A function as Python calls it: the kinds of its arguments by name, the lowered function that
     does it in turn, the one on threads, and from how many samples on these pay. An epoch's samples
-    are looked at by Python."""
+    are looked at by Python. `names` are those that the lowered functions have for arguments that
+    they call otherwise."""
 
     kinds: Mapping[str, Kind]
     in_turn: str
     on_threads: str
     many: int
     epoch: bool = False
+    names: Mapping[str, str] = field(default_factory=dict)
 
 
 def entries(description: Description) -> dict[str, Entry]:
@@ -98,6 +110,16 @@ def entries(description: Description) -> dict[str, Entry]:
             ("train_steps", (*given, "order", "starts", *GOING_ON), "_steps_on_threads"),
         ):
             found[name] = Entry(kinds(names, *written), name, threads, many, epoch=True)
+    for name in description.spec.get("derivatives", ()):
+        (*_, function) = derivative(name, description.spec, given, {})
+        results = [result.name for result in DERIVATIVES[name].results]
+        found[function.name] = Entry(
+            kinds(function.arguments, *results),
+            f"_{name}_gradient_in_turn",
+            f"_{name}_gradient_on_threads",
+            description.threaded[name],
+            names=names_of(name),
+        )
     return found
 
 

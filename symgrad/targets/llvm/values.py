@@ -35,6 +35,7 @@ from symgrad.lowering.program import (
     Product,
     Quotient,
     Row,
+    RowShape,
     Sum,
     Total,
     Value,
@@ -301,6 +302,12 @@ class Values:
                 return finite(builder, self.value(number))
             case Overlap(one, other):
                 return builder.and_(self.before(one, other), self.before(other, one))
+            case RowShape(array, tuple(wanted)):
+                result = ir.Constant(ir.IntType(1), 1)
+                for found, extent in zip(self.memory(array).extents[1:], wanted, strict=True):
+                    same = builder.icmp_signed("==", found, WHOLE(extent))
+                    result = builder.and_(result, same)
+                return result
             case Given(name):
                 absent = self.arrays.get(name) is None and name not in self.variables
                 return FALSE if absent else TRUE

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, meta
@@ -22,6 +23,7 @@ from symgrad.language.functions import SELU_ALPHA, SELU_SCALE
 from symgrad.language.program import Program, prune
 from symgrad.language.unicode import listing
 from symgrad.lowering import arithmetic
+from symgrad.lowering.derivatives import LoweredDerivative
 from symgrad.lowering.drivers import drivers
 from symgrad.lowering.interface import KERNELS
 from symgrad.lowering.kernels import Kernels
@@ -29,16 +31,19 @@ from symgrad.lowering.layout import parameters
 from symgrad.lowering.module import lower_module
 from symgrad.lowering.schedule import Schedule
 from symgrad.lowering.training import training
+from symgrad.passes.derivatives import Derivative
+from symgrad.spec.derivatives import DERIVATIVES
 from symgrad.spec.spec import Spec
 from symgrad.targets.elementary import OF_DOUBLES, ULP, numbers, with_callees
 from symgrad.targets.numba.source import generic, source, vocabulary
 from symgrad.targets.numba.templates import templates
+from symgrad.targets.public import INTO, Public, names_of
 from symgrad.targets.public import public as callable_functions
 
 # The files of symgrad/runtime whose text emitted modules have, those that others need first.
 SHARED = (
-    "given", "kinds", "weights", "going_on", "fma", "products", "python_c", "arguments", "forks",
-    "calling",
+    "given", "kinds", "memory", "weights", "going_on", "fma", "products", "python_c", "arguments",
+    "forks", "calling",
 )  # fmt: skip
 
 _PUBLIC = (
@@ -55,6 +60,7 @@ def emit(
     order: str,
     update: Program | None = None,
     single_file: bool = True,
+    derivatives: Mapping[str, Derivative] = MappingProxyType({}),
 ) -> str:
     """The source of the module of `spec`; `schedules` has "predict" and "gradient", and `update` is
     a step of the optimizer where the spec names one. It imports `runtime()` from a file beside it,
@@ -62,7 +68,8 @@ def emit(
     single = spec.dtype == "float32"
     forward = prune(program, ("E",))
     layout = parameters(program)
-    lowered = lower_module(spec, schedules, layout, update)
+    more = {name: each.program for name, each in derivatives.items()}
+    lowered = lower_module(spec, schedules, layout, update, more)
     file_name = spec.file_name or f"{spec.name}.toml"
     shape = "-".join(map(str, spec.widths))
     operand = f"./{file_name}" if file_name.startswith("-") else file_name
@@ -77,7 +84,8 @@ def emit(
             "settings": plain(spec.training.settings()),
             "remembered": lowered.step.remembered,
         }
-    public = [*_PUBLIC, *(_TRAINING if trained else ())]
+    called = callable_functions(spec.normalised(), spec.weights, trained is not None)
+    public = sorted({*_PUBLIC, *(_TRAINING if trained else ()), *(each.name for each in called)})
     keys: dict[str, Any] = {
         "title": f"{spec.name}: a {shape} network, its loss and gradient.",
         "version": __version__,
@@ -89,7 +97,19 @@ def emit(
         "arithmetic": arithmetic.VERSION,
         "leaf": arithmetic.LEAF,
         "kernel": " and ".join(f"`{part.name}`" for part in lowered.gradient.kernel),
-        "callable": callable_functions(spec.normalised(), trained is not None),
+        "callable": [
+            {"name": c.name, "arguments": c.arguments, "says": c.says, "body": body(c, spec)}
+            for c in called
+        ],
+        "derivatives": [
+            {
+                "name": each.name,
+                "orders": orders(derivatives[each.name]),
+                **with_constants(each.kernels, each.name.upper(), single, layout),
+            }
+            for each in lowered.derivatives
+        ],
+        "differentiated": plain({each.name: table(each) for each in lowered.derivatives}),
         "inputs": spec.inputs,
         "outputs": spec.outputs,
         "size": spec.weights,
@@ -110,6 +130,57 @@ def emit(
     } | elementary_keys(single)
     where = {"runtime": runtime_name(), "below": runtime(below=True) if single_file else ""}
     return render(keys | where)
+
+
+def body(function: Public, spec: Spec) -> list[str]:
+    """The lines of a function that others may call, which calls one that `build` adds."""
+    name, given = function.name, ", ".join(function.arguments)
+    signature = DERIVATIVES.get(name.removesuffix(INTO))
+    if signature is None:
+        return [f"return _{name}({given})"]
+    written = {each.name: each for each in signature.results}
+    inner = [
+        f"{each}.reshape(SIZE * SIZE)" if each in written and len(written[each].extents) == 2
+        and not written[each].by_sample else each
+        for each in dict.fromkeys((*function.arguments, *written))
+    ]  # fmt: skip
+    call = f"_{name.removesuffix(INTO)}({', '.join(inner)})"
+    if name.endswith(INTO) or signature.in_place:
+        return [f"return {call}" if signature.value else call]
+    extents = {
+        "samples": "len(x)", "inputs": "I0", "outputs": f"I{len(spec.layers)}", "weights": "SIZE",
+    }  # fmt: skip
+    lines = []
+    for result in signature.results:
+        shape = ", ".join(extents[each] for each in result.extents)
+        shape = shape if len(result.extents) == 1 else f"({shape})"
+        lines.append(f"{result.name} = np.empty({shape}, np.{spec.dtype})")
+    returned = ", ".join(("E", *written) if signature.value else written)
+    return [*lines, f"E = {call}" if signature.value else call, f"return {returned}"]
+
+
+def orders(derivative: Derivative) -> str:
+    """What a derivative costs in the order that was taken, and in the others."""
+    costs: dict[int, str] = {}
+    for order, cost in derivative.orders.items():
+        costs.setdefault(cost, " of ".join(reversed(order)))
+    (taken, way), *others = costs.items()
+    rest = ", ".join(f"{other} {cost}" for cost, other in others)
+    return f"{taken} operations for one sample, {way}" + f" ({rest})" * bool(rest)
+
+
+def table(derivative: LoweredDerivative) -> dict[str, object]:
+    """What `build` has to know of a derivative."""
+    numbers, results = derivative.network.numbers, DERIVATIVES[derivative.name]
+    return {
+        "kernels": dict(derivative.own),
+        "results": {each.name: each.extents for each in results.results},
+        "names": names_of(derivative.name),
+        "value": results.value,
+        "summed": numbers["RESULT"],
+        "by_sample": numbers["ROW_SHAPE"],
+        "mirrored": numbers["MIRRORED"],
+    }
 
 
 @cache

@@ -7,7 +7,7 @@ functions that are the same for every network, F is the dtype of the one that th
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
-from math import isinf
+from math import isinf, prod
 
 from symgrad.lowering.program import (
     Accumulate,
@@ -57,6 +57,7 @@ from symgrad.lowering.program import (
     Refuse,
     Return,
     Row,
+    RowShape,
     RowSum,
     Run,
     Skip,
@@ -90,7 +91,8 @@ _INDENT = "    "
 
 # What a module's functions call of the runtime.
 VOCABULARY = (
-    "fma", "local", "matmul", "matmul_piece", "noinline", "opaque", "sum_rows", "view",
+    "fma", "local", "matmul", "matmul_onto", "matmul_piece", "matmul_piece_onto", "noinline",
+    "opaque", "sum_rows", "view",
 )  # and build  # fmt: skip
 
 
@@ -174,15 +176,23 @@ class _Printer:
     # Statements
 
     def lines(self, body: Iterable[Statement], indent: str) -> Iterator[str]:
-        for vector, group in groupby(body, _flat):
-            if vector:
-                yield indent + self._parameters(vector, [*group])
+        for flat, group in groupby(body, self._flat):
+            if flat:
+                yield indent + self._parameters(*flat, [*group])
                 continue
             yield from self._each(group, indent)
 
-    def _parameters(self, vector: str, views: Iterable[Statement]) -> str:
+    def _flat(self, statement: Statement) -> tuple[str, str] | None:
+        """The vector in which an array lies that has the place of a weight's, and what the name of
+        the array has before that weight's."""
+        if isinstance(statement, View) and statement.vector != "scratch":
+            for weight in self.weights:
+                if statement.name == weight or statement.name.endswith(f"_{weight}"):
+                    return statement.vector, statement.name.removesuffix(weight)
+        return None
+
+    def _parameters(self, vector: str, mark: str, views: Iterable[Statement]) -> str:
         """The arrays of weights that lie in a vector, all in one line."""
-        mark = "d_" if vector == "gradient" else ""
         used = {view.name for view in views if isinstance(view, View)}
         names = [mark + name for name in self.weights]
         targets = _names(n if n in used else "_" for n in names)
@@ -229,11 +239,11 @@ class _Printer:
                 return f"{self.value(target)} = fma({self._listed((operand, factor, target))})"
             case Accumulate(target, operand, operator):
                 return f"{self.value(target)} {operator}= {self.value(operand)}"
-            case MatrixProduct(left, right, into, row, piece):
+            case MatrixProduct(left, right, into, row, piece, onto):
                 given = [_matrix(left), _matrix(right), into, *([row] if row else [])]
-                if piece is not None:
-                    return f"matmul_piece({', '.join([*given, *map(self.value, piece)])})"
-                return f"matmul({', '.join(given)})"
+                given += [] if piece is None else map(self.value, piece)
+                name = f"matmul{'_piece' * (piece is not None)}{'_onto' * onto}"
+                return f"{name}({', '.join(given)})"
             case RowSum(array, into):
                 return f"sum_rows({array}, {into})"
             case Run(call):
@@ -287,10 +297,11 @@ class _Printer:
 
     def _local(self, buffer: Buffer) -> str:
         """A vector, and a view of it where there are more axes."""
-        size = " * ".join(map(self.value, buffer.extents))
-        vector = f"local({size}, {self.dtype})"
-        one = len(buffer.extents) == 1
-        return vector if one else f"view({vector}, 0, {self._tuple(buffer.extents)})"
+        if len(buffer.extents) == 1:
+            return f"local({self.value(buffer.extents[0])}, {self.dtype})"
+        # a number: Numba takes a product of constants for none
+        size = prod(int(e.value) for e in buffer.extents if isinstance(e, Number))
+        return f"view(local({size}, {self.dtype}), 0, {self._tuple(buffer.extents)})"
 
     def _empty(self, buffer: Buffer) -> str:
         extents = buffer.extents
@@ -306,8 +317,11 @@ class _Printer:
         """A message; one with numbers of a network in it is made once."""
         if "{" not in text:
             return f'"{text}"'
-        name = "_".join(text.split()[:2])
-        assert self.texts.setdefault(name, text) == text, text
+        words = re.findall(r"\w+", text)
+        name = "_".join(words[:2])
+        if self.texts.setdefault(name, text) != text:
+            name = "_".join(words)
+            self.texts[name] = text
         return name
 
     # Values
@@ -430,15 +444,12 @@ class _Printer:
                 return f"np.isfinite({self.value(number)})"
             case Overlap(one, other):
                 return f"_overlap({one}, {other})"
+            case RowShape(array, extents):
+                return f"{array}.shape[1:] == {extents}"
             case Given(name):
                 return f"{name} is not None"
         raise AssertionError(condition)
 
-
-def _flat(statement: Statement) -> str:
-    """The flat vector that a view is of, if it is one of an array of weights; "" for all others."""
-    of_weights = isinstance(statement, View) and statement.vector in ("theta", "gradient")
-    return statement.vector if isinstance(statement, View) and of_weights else ""
 
 
 def _matrix(matrix: Matrix) -> str:

@@ -6,6 +6,7 @@ compiled already. It is named by its content, and the same for every network; co
 """
 
 import contextlib
+import copy
 import ctypes
 import functools
 import hashlib
@@ -45,7 +46,7 @@ class Compiler:
         file = namespace.get("__file__")  # which a text handed to `exec` has not
         self.file = None if file is None else Path(file).absolute()
         # In the names of compiled code: two modules in one process would otherwise share functions of one name.
-        self.content = self._content(emitted)
+        self.content, self.of = self._content(emitted), ""
 
     def _content(self, emitted):
         """A hash of what the files were emitted as, and of what they are now, should somebody have changed them."""
@@ -55,6 +56,12 @@ class Compiler:
             return hashlib.sha256(found).hexdigest()[:16]
         except (OSError, AttributeError):  # in a ZIP file, or a text
             return emitted
+
+    def for_derivative(self, name):
+        """The same for a derivative, whose drivers have the names of the gradient's."""
+        other = copy.copy(self)
+        other.content, other.of = hashlib.sha256((self.content + name).encode()).hexdigest()[:16], f"_{name}"
+        return other
 
     def named(self, function, name=None):
         """A function under the name that its compiled code has: of what the module holds, not of where it is.
@@ -108,7 +115,7 @@ class Compiler:
 
 def _named(function):
     """The same for a function that is compiled with whatever calls it: of what stands here."""
-    function.__module__, function.__qualname__ = "numba", f"{function.__name__}_28790226eb430f39"
+    function.__module__, function.__qualname__ = "numba", f"{function.__name__}_70cf103a10375c1b"
     return function
 
 
@@ -135,7 +142,7 @@ class _Cache(NullCache):
     """
 
     def __init__(self, compiler, function):
-        self.compiler, self.name = compiler, function.__name__
+        self.compiler, self.name = compiler, compiler.of + function.__name__
 
     def files(self, signature, codegen, make):
         """The file for a signature, in each of the folders."""
@@ -215,33 +222,47 @@ NATIVE = {name: np.dtype(name) for name in ("float32", "float64", "uint64", "int
 _OTHERS = {"progress": "uint64", "settings": "float64", "order": "int64", "starts": "int64"}
 
 
+# What a derivative gives: the extents of its results by name, numbers or "samples", and whether it
+# returns the loss too.
+Results = namedtuple("Results", "extents value")
+
+
 class Facts:
     """What is known of a network, and of its arguments by name."""
 
     numbers = ("l1", "l2", "rate")
-    def __init__(self, name, dtype, size, inputs, outputs, state, settings):
+
+    def __init__(self, name, dtype, size, inputs, outputs, state, settings, results=None):
         self.name, self.native, self.dtype = name, NATIVE[dtype], dtype
         self.size, self.inputs, self.outputs = size, inputs, outputs
-        self.shapes = {
-            "theta": f"({size},)",
-            "x": f"(samples, {inputs})",
-            "t": f"(samples, {outputs})",
-            "w": "(samples,)",
-            "gradient": f"({size},)",
-            "state": f"({state},)",
-            "progress": "(2,)",
-            "order": "(samples to see,)",
-            "starts": "(batches + 1,)",
-            "settings": f"({settings},)",
+        self.results = results or {}
+        of_inputs, of_outputs = ("samples", inputs), ("samples", outputs)
+        self.extents = {
+            "theta": (size,),
+            "x": of_inputs,
+            "t": of_outputs,
+            "y": of_outputs,
+            "w": ("samples",),
+            "d_y": of_outputs,
+            "v": (size,),
+            "v_theta": (size,),
+            "v_x": of_inputs,
+            "gradient": (size,),
+            "state": (state,),
+            "progress": (2,),
+            "order": ("samples to see",),
+            "starts": ("batches + 1",),
+            "settings": (settings,),
         }
+        for result in self.results.values():
+            self.extents.update(result.extents)
+        self.shapes = {each: _shape(extents) for each, extents in self.extents.items()}
 
     def kind(self, name, written=()):
         """The kind of an argument; what is not written may be read-only."""
         if name in self.numbers:
             return Kind("float64", 0, False)
-        return Kind(
-            _OTHERS.get(name, self.dtype), 2 if name in ("x", "t", "y") else 1, name in written
-        )
+        return Kind(_OTHERS.get(name, self.dtype), len(self.extents[name]), name in written)
 
     def converted(self, name, value):
         """An array-like as the array that compiled code takes; refused where it holds no
@@ -278,6 +299,11 @@ class Facts:
         return f"{wanted}, came one of shape {value.shape}: {', '.join(what)}"
 
 
+def _shape(extents):
+    """As messages have it."""
+    return f"({', '.join(map(str, extents))}{',' * (len(extents) == 1)})"
+
+
 def _plain(array, native):
     """The same memory as an array of no class but NumPy's, with NumPy's own object as its dtype."""
     return np.asarray(array).view(native)
@@ -294,6 +320,26 @@ def left_out(name):
     """What stands for an argument that a network does not have: no penalty, no weights of
     samples."""
     return 0.0 if name in ("l1", "l2") else None
+
+
+# Results of fewer bytes are made without a question.
+LARGE = 1 << 28
+
+
+def memory_available():
+    """How many bytes can be had without other programs being put aside; what the machine has where
+    the system does not say."""
+    try:
+        with open("/proc/meminfo") as file:
+            for line in file:
+                if line.startswith("MemAvailable:"):
+                    return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return float("inf")
 
 
 # The activations whose layers are initialised as He et al. do it; the others as Glorot and Bengio.
@@ -523,22 +569,25 @@ def _write_fma(module):
 
 
 # Of "float32" or "float64"; a and b are "r" for a matrix that lies row by row, "c" for column by
-# column, a "1" for ones; `from_row` is whether the product is on top of a row.
-Form = namedtuple("Form", "number a b from_row")
+# column, a "1" for ones; the product is on top of what `start` says: "zero", a "row", or "what_is"
+# there.
+Form = namedtuple("Form", "number a b start")
 
 
 PREFIX = "symgrad_product_"
+_FROM = {"zero": "", "row": "_from_row", "what_is": "_from_what_is"}
 
 
 def symbol(form):
     """What the function of a form is called."""
-    return f"{PREFIX}{form.number}_{form.a}{form.b}{'_from_row' * form.from_row}"
+    return f"{PREFIX}{form.number}_{form.a}{form.b}{_FROM[form.start]}"
 
 
 def form_of(name):
     """The form of the function that is called so."""
-    number, kinds, *row = name.removeprefix(PREFIX).split("_", 2)
-    return Form(number, *kinds, bool(row))
+    number, kinds, *start = name.removeprefix(PREFIX).split("_", 2)
+    starts = {text.strip("_"): start for start, text in _FROM.items()}
+    return Form(number, *kinds, starts["".join(start)])
 
 
 def declared(module, form):
@@ -574,10 +623,11 @@ def multiply(
     b_by_columns,
     row=None,
     piece=None,
+    onto=False,
 ):
     """into = A·B of numbers "float32" or "float64", A of m × k numbers, B of k × n, on top of a
-    row or of 0; or some rows of it, as `piece` says, the number of a piece and how many there are.
-    `function_of` gives the function of a form."""
+    row or of 0, or `onto` what is there; or some rows of it, as `piece` says, the number of a piece
+    and how many there are. `function_of` gives the function of a form."""
 
     def call(form, *arguments, rows):
         builder.call(function_of(form), [*arguments, *rows])
@@ -585,9 +635,10 @@ def multiply(
     kinds = ["c" if by_columns else "r" for by_columns in (a_by_columns, b_by_columns)]
     nothing = into.type(None)
     if row is not None:
-        call(Form(number, *kinds, True), a, b, into, m, k, n, row, rows=(INT64(0), m))
+        call(Form(number, *kinds, "row"), a, b, into, m, k, n, row, rows=(INT64(0), m))
         return
-    form = Form(number, *kinds, False)
+    start = "what_is" if onto else "zero"
+    form = Form(number, *kinds, start)
 
     def whole():
         call(form, a, b, into, m, k, n, nothing, rows=(INT64(0), m))
@@ -595,7 +646,7 @@ def multiply(
     def in_one_row():
         """A column, as one row: vectors run across it."""
         turned = [{"c": "r", "r": "c"}[kind] for kind in reversed(kinds)]
-        call(Form(number, *turned, False), b, a, into, n, k, m, nothing, rows=(INT64(0), n))
+        call(Form(number, *turned, start), b, a, into, n, k, m, nothing, rows=(INT64(0), n))
 
     def some():
         call(form, a, b, into, m, k, n, nothing, rows=_rows_of(builder, m, *piece))
@@ -625,7 +676,7 @@ def _either(builder, condition, yes, no):
 
 def sum_of_rows(builder, function_of, number, matrix, into, rows, columns):
     """into = the sum of a matrix's rows: a row of ones times the matrix."""
-    function = function_of(Form(number, "1", "r", False))
+    function = function_of(Form(number, "1", "r", "zero"))
     builder.call(
         function, [into, matrix, into, INT64(1), rows, columns, into.type(None), INT64(0), INT64(1)]
     )
@@ -665,11 +716,8 @@ class _Product:
         self.processor = processor
         self.number, self.bytes = (FLOAT, 4) if form.number == "float32" else (DOUBLE, 8)
         self.lanes, self.rows, self.vectors = _tile(processor, self.bytes)
-        self.a_by_columns, self.b_by_columns, self.from_row = (
-            form.a == "c",
-            form.b == "c",
-            form.from_row,
-        )
+        self.a_by_columns, self.b_by_columns = form.a == "c", form.b == "c"
+        self.start = form.start
         self.of_ones = form.a == "1"
         self.vector = ir.VectorType(self.number, self.lanes)
         self.width = self.vectors * self.lanes
@@ -803,14 +851,16 @@ class _Product:
 
     def _started(self, places, n, rows, masks, first):
         """What the sums of a tile start from: what C holds but at the beginning, and there 0 or
-        the row."""
+        the row, if not that too."""
         builder = self.builder
+        if self.start == "what_is":
+            return [self._load(place, mask) for place, mask in places]
         begins = builder.icmp_signed("==", first, INT64(0))
         fresh, from_c, after = (self.function.append_basic_block() for _ in range(3))
         builder.cbranch(begins, fresh, from_c)
         builder.position_at_end(fresh)
         new = [ir.Constant(self.vector, [0.0] * self.lanes)] * len(places)
-        if self.from_row:
+        if self.start == "row":
             row = [
                 self._load(self._at(self.row, n, v * self.lanes), mask)
                 for v, mask in enumerate(masks)
@@ -1308,6 +1358,68 @@ class LossAndGradient(Converting):
         return E, gradient
 
 
+class Into(Compiled):
+    """A derivative that is written into arrays of the caller's."""
+
+    def answer(self, result, complete):
+        return result if self.facts.results[self.__name__.removesuffix("_into")].value else None
+
+    def fast(self):
+        run = super().fast()
+
+        def derivative(*arguments, **named):
+            return self.answer(run(*arguments, **named), None)
+
+        derivative.__name__ = derivative.__qualname__ = self.__name__
+        return derivative
+
+
+class Derivative(Converting):
+    """One that gives arrays of its own, for arguments that are converted."""
+
+    def completed(self, arguments):
+        given = tuple(arguments)
+        return (*given, *self.results(len(given[1])))
+
+    def results(self, samples):
+        """Memory for what is computed of so many samples."""
+        extents = self.facts.results[self.__name__].extents.values()
+        shapes = [tuple(samples if n == "samples" else n for n in each) for each in extents]
+        needed = sum(math.prod(shape) for shape in shapes) * self.facts.native.itemsize
+        if needed > LARGE:
+            self.refuse_beyond_memory(needed, shapes)
+        return [np.empty(shape, self.facts.native) for shape in shapes]
+
+    def refuse_beyond_memory(self, needed, shapes):
+        """Before anything is computed, of which an end would be made in the middle."""
+        available = memory_available()
+        if needed > available:
+            shape = " and ".join(map(str, shapes))
+            raise MemoryError(
+                f"{self.__name__} gives an array of shape {shape}, {needed / 1e9:,.1f} GB, and"
+                f" {available / 1e9:,.1f} GB of memory are available; give it fewer samples at a"
+                f" time, or use a product with a vector in place of a matrix"
+            )
+
+    def answer(self, result, complete):
+        facts = self.facts.results[self.__name__]
+        arrays = complete[-len(facts.extents) :]
+        return (result, *arrays) if facts.value else arrays[0]
+
+    def fast(self):
+        run = self.work.from_python(does_not_fit)
+
+        def derivative(*arguments, **named):
+            try:
+                complete = *arguments, *self.results(len(arguments[1]))
+                return self.answer(run(*complete, **named), complete)
+            except (DoesNotFit, TypeError, IndexError):
+                return self.otherwise(*arguments, **named)
+
+        derivative.__name__ = derivative.__qualname__ = self.__name__
+        return derivative
+
+
 class Epoch(Compiled):
     """An epoch takes long enough for Python to look at what it is given."""
 
@@ -1330,6 +1442,23 @@ class Epoch(Compiled):
         except (DoesNotFit, TypeError, AttributeError, IndexError):
             pass  # other types or shapes than compiled code takes
         return self.otherwise(*arguments, **named)
+
+
+def renamed(check, arguments, names):
+    """A check of a derivative's arguments by the names that these have for callers; what is summed
+    is a vector to it."""
+    known = {names.get(name, name): name for name in arguments}
+    parameters = inspect.signature(as_python(check)).parameters.values()
+    changed = [each.replace(name=known.get(each.name, each.name)) for each in parameters]
+
+    def checked(**given):
+        given = {names.get(name, name): value for name, value in given.items()}
+        if given.get("gradient") is not None:
+            given["gradient"] = given["gradient"].reshape(-1)
+        as_python(check)(**given)
+
+    checked.__signature__ = inspect.Signature(changed)
+    return checked
 
 
 def in_words(error):
@@ -1552,15 +1681,17 @@ def _array(context, builder, kind, data, extents):
     return array._getvalue()
 
 
-def _adapted(function, names, written=()):
+def _adapted(function, names, written=(), named={}):
     """A function of arguments with these names, in this order: each parameter of `function` is the
     argument that has its name, or what stands for it where there is none. A kernel's `xs` are the
-    x of all. What it does not write, results and `written`, is read-only for it: so one compilation
-    serves all who call it."""
+    x of all, and what is `named` otherwise in it goes by the name that it has there. What it does not
+    write, results and `written`, is read-only for it: so one compilation serves all who call it."""
     own = inspect.signature(as_python(function)).parameters
-    own = [name if name in names else name.removesuffix("s") for name in own]
+    known = {*names, *named}
+    own = [name if name in known else name.removesuffix("s") for name in own]
+    own = [named.get(name, name) for name in own]
     places = [names.index(name) if name in names else None for name in own]
-    changed = {"y", "gradient", "scratch", *written}
+    changed = {"y", "by_sample", "gradient", "scratch", *written}
 
     def taken(known, absent):
         return [absent(name) if place is None else known[place] for name, place in zip(own, places, strict=True)]
@@ -1618,6 +1749,18 @@ def matmul_piece(left, right, into, piece, pieces):
     matmul(left[first:last], right, into[first:last])
 
 
+def matmul_onto(left, right, into):
+    """The same on top of what is there."""
+    for k in range(left.shape[1]):
+        into += left[:, k : k + 1] * right[k]
+
+
+def matmul_piece_onto(left, right, into, piece, pieces):
+    """Some rows of that."""
+    first, last = (_first_row(len(into), each, pieces) for each in (piece, piece + 1))
+    matmul_onto(left[first:last], right, into[first:last])
+
+
 def sum_rows(matrix, into):
     """into = the sum of the matrix's rows, from the first to the last."""
     into[...] = 0
@@ -1641,6 +1784,12 @@ def _(context):
     return lambda left, right, into, row=None: nb.void if _of_matrices(left, right, into) else None
 
 
+@type_callable(matmul_onto)
+def _(context):
+    return lambda left, right, into: nb.void if _of_matrices(left, right, into) else None
+
+
+@type_callable(matmul_piece_onto)
 @type_callable(matmul_piece)
 def _(context):
     return lambda left, right, into, piece, pieces: nb.void if _of_matrices(left, right, into) else None
@@ -1657,13 +1806,26 @@ def _(context, builder, signature, arguments):
     return _multiplied(context, builder, signature, arguments, None)
 
 
+@lower_builtin(matmul_onto, nb.types.Array, nb.types.Array, nb.types.Array)
+def _(context, builder, signature, arguments):
+    return _multiplied(context, builder, signature, arguments, None, onto=True)
+
+
 @lower_builtin(matmul_piece, nb.types.Array, nb.types.Array, nb.types.Array, nb.types.Integer, nb.types.Integer)
 def _(context, builder, signature, arguments):
-    pieces = [
-        context.cast(builder, value, kind, nb.intp)
-        for kind, value in zip(signature.args[3:], arguments[3:], strict=True)
-    ]
-    return _multiplied(context, builder, signature, arguments[:3], pieces)
+    return _multiplied(context, builder, signature, arguments[:3], _pieces(context, builder, signature, arguments))
+
+
+@lower_builtin(matmul_piece_onto, nb.types.Array, nb.types.Array, nb.types.Array, nb.types.Integer, nb.types.Integer)
+def _(context, builder, signature, arguments):
+    piece = _pieces(context, builder, signature, arguments)
+    return _multiplied(context, builder, signature, arguments[:3], piece, onto=True)
+
+
+def _pieces(context, builder, signature, arguments):
+    """The number of a piece, and how many there are."""
+    pairs = zip(signature.args[3:], arguments[3:], strict=True)
+    return [context.cast(builder, value, kind, nb.intp) for kind, value in pairs]
 
 
 @lower_builtin(sum_rows, nb.types.Array, nb.types.Array)
@@ -1683,14 +1845,14 @@ def _forms(context, builder):
     return functools.partial(written, builder.module, _processor(context))
 
 
-def _multiplied(context, builder, signature, arguments, piece):
+def _multiplied(context, builder, signature, arguments, piece, onto=False):
     """A call of a function that is written once for each form of product."""
     left, right, into, *row = _matrices(context, builder, signature, arguments)
     (m, k), (_, n) = (cgutils.unpack_tuple(builder, each.shape) for each in (left, right))
     by_columns = [kind.layout == "F" for kind in signature.args[:2]]
     multiply(
         builder, _forms(context, builder), signature.args[2].dtype.name,
-        left.data, right.data, into.data, m, k, n, *by_columns, row[0].data if row else None, piece,
+        left.data, right.data, into.data, m, k, n, *by_columns, row[0].data if row else None, piece, onto,
     )  # fmt: skip
     return context.get_dummy_value()
 
@@ -1769,7 +1931,7 @@ def _entry(name, kinds, many, fits, driver):
         if count != expected or names != 0 or not fit(arguments):
             return _call(_item(python, 0), arguments, count, names)
         theta, x, t, w, l1, l2, gradient, rate = take(arguments)
-        if not fits(theta, x, t, w, l1, l2, gradient):
+        if not fits(theta, x, t, w, l1, l2, None, None, None, None, gradient):
             return _call(_item(python, 0), arguments, count, names)
         if x.shape[0] >= many:
             return _call(_item(python, 1), arguments, count, names)
@@ -1820,6 +1982,7 @@ class Implementation:
     def __init__(self, compiler, kinds, many, in_turn, on_threads, entries=(), batches=None):
         self.compiler, self.kinds, self.many = compiler, kinds, many
         self.names, self.signature = [*kinds], tuple(map(_numba_type, kinds.values()))
+        self.of_driver = self.signature
         self.in_turn, self.on_threads, self.batches = in_turn, on_threads, batches
         self.entries, self.few = dict(entries), min(entries, default=0)
         self.lock, self.kept = threading.RLock(), []  # several threads may make the first call
@@ -1916,13 +2079,33 @@ class Implementation:
         dispatcher = (self.compiler.threaded if parallel else self.compiler.inner)(as_python(driver))
         parameters = inspect.signature(as_python(dispatcher)).parameters
         if [*parameters] == self.names:
-            return _compiled(dispatcher, self.signature)
-        known = dict(zip(self.names, self.signature, strict=True))
+            return _compiled(dispatcher, self.of_driver)
+        known = dict(zip(self.names, self.of_driver, strict=True))
         absent = {name: left_out(name) for name in parameters if name not in known}
         _compiled(dispatcher, tuple(known.get(name) or nb.typeof(absent[name]) for name in parameters))
         places = [self.names.index(name) if name in known else None for name in parameters]
         pairs = [(place, absent.get(name)) for name, place in zip(parameters, places, strict=True)]
         return lambda *given: dispatcher(*[value if place is None else given[place] for place, value in pairs])
+
+
+class DerivativeImplementation(Implementation):
+    """The same for a derivative, which Python calls by way of Numba; to drivers, what is summed over samples is
+    one vector. `names` are those that they have for arguments with another name."""
+
+    def __init__(self, compiler, kinds, many, in_turn, on_threads, names):
+        super().__init__(compiler, kinds, many, in_turn, on_threads)
+        self.names = [names.get(name, name) for name in kinds]
+        kinds = zip(self.names, kinds.values(), strict=True)
+        self.of_driver = tuple(
+            _numba_type(kind._replace(axes=1) if name == "gradient" else kind) for name, kind in kinds
+        )
+
+    def __call__(self, *arguments):
+        pairs = zip(self.names, arguments, strict=True)
+        return self.large(*(each.reshape(-1) if name == "gradient" else each for name, each in pairs))
+
+    def first(self, function, arguments, named):
+        return function.otherwise(*arguments, **named)
 
 
 class EpochImplementation(Implementation):
@@ -1949,11 +2132,11 @@ class EpochImplementation(Implementation):
 # What drivers hand to a network's own functions, which take what they need of it.
 _HANDED = {
     "_totals": ["x", "t", "w"],
-    "_prediction_of_chunk": ["theta", "x", "y", "scratch"],
-    "_samples_of_leaf": ["theta", "x", "t", "w", "l1", "l2", "N", "w_total", "gradient", "scratch", "first", "last"],
-    "_sums_of_leaf": ["theta", "x", "t", "w", "l1", "l2", "N", "w_total", "gradient", "scratch", "piece", "pieces"],
-    "_gradient_of_leaf": ["theta", "x", "t", "w", "l1", "l2", "N", "w_total", "gradient", "scratch"],
-    "_gradient_at_the_end": ["theta", "l1", "l2", "N", "w_total", "gradient", "E_sum"],
+    "_prediction_of_chunk": ["theta", "x", "by_sample", "scratch"],
+    "_samples_of_leaf": ["theta", "x", "t", "w", "d_y", "v", "v_x", "l1", "l2", "N", "w_total", "by_sample", "gradient", "scratch", "first", "last"],
+    "_sums_of_leaf": ["theta", "x", "t", "w", "d_y", "v", "v_x", "l1", "l2", "N", "w_total", "by_sample", "gradient", "scratch", "piece", "pieces"],
+    "_gradient_of_leaf": ["theta", "x", "t", "w", "d_y", "v", "v_x", "l1", "l2", "N", "w_total", "by_sample", "gradient", "scratch"],
+    "_gradient_at_the_end": ["theta", "v", "l1", "l2", "N", "w_total", "gradient", "E_sum"],
 }
 
 
@@ -1961,24 +2144,50 @@ _HANDED = {
 LEAF = 128
 
 
-def _drivers(compiler, F, own, SIZE, INPUTS, OUTPUTS, PREDICTION_SCRATCH, GRADIENT_SCRATCH):
+def _drivers(
+    compiler, F, own, SIZE, INPUTS, OUTPUTS, PREDICTION_SCRATCH, GRADIENT_SCRATCH,
+    RESULT=None, ROW_SHAPE=(), SUMMED="gradient", BY_SAMPLE="y", MIRRORED=0,
+):  # fmt: skip
     """The functions that check what is given, cut samples into leaves, and add up what comes of these.
 
-    F is the network's dtype, `own` has its functions by name.
+    F is the network's dtype, `own` has its functions by name. For a derivative these are those that compute it,
+    RESULT is how many numbers it sums over samples, ROW_SHAPE the shape of what it writes for each, and SUMMED and
+    BY_SAMPLE are what it calls these; MIRRORED is the order of a symmetric matrix, of which half is summed.
     """
+    RESULT = SIZE if RESULT is None else RESULT
+    named = {BY_SAMPLE: "by_sample", SUMMED: "gradient"}
     inner, inlined = compiler.inner, compiler.inlined
     threaded, written_out = compiler.threaded, compiler.written_out
     WEIGHTED, SHARED = "_totals" in own, "_sums_of_leaf" in own
     _totals, _prediction_of_chunk, _samples_of_leaf, _sums_of_leaf, _gradient_of_leaf, _gradient_at_the_end = (
-        _adapted(own[name], names) if name in own else None for name, names in _HANDED.items()
+        _adapted(own[name], names, named=named) if name in own else None for name, names in _HANDED.items()
     )
 
     theta_must = f"theta must be of shape ({SIZE},), came one of length"
     x_must = f"x must be of shape (samples, {INPUTS}), came one of width"
     t_must = f"t must be of shape (samples, {OUTPUTS}), came one of width"
-    gradient_must = f"gradient must be of shape ({SIZE},), came one of length"
+    d_y_must = f"d_y must be of shape (samples, {OUTPUTS}), came one of width"
+    v_must = f"v must be of shape ({SIZE},), came one of length"
+    v_x_must = f"v_x must be of shape (samples, {INPUTS}), came one of width"
+    BY_SAMPLE_must = f"{BY_SAMPLE} must have rows of shape {ROW_SHAPE}, came others"
+    BY_SAMPLE_must_not_overlap_theta_in_memory = f"{BY_SAMPLE} must not overlap theta in memory"
+    BY_SAMPLE_must_not_overlap_x_in_memory = f"{BY_SAMPLE} must not overlap x in memory"
+    BY_SAMPLE_must_not_overlap_t_in_memory = f"{BY_SAMPLE} must not overlap t in memory"
+    BY_SAMPLE_must_not_overlap_w_in_memory = f"{BY_SAMPLE} must not overlap w in memory"
+    BY_SAMPLE_must_not_overlap_d_y_in_memory = f"{BY_SAMPLE} must not overlap d_y in memory"
+    BY_SAMPLE_must_not_overlap_v_in_memory = f"{BY_SAMPLE} must not overlap v in memory"
+    BY_SAMPLE_must_not_overlap_v_x_in_memory = f"{BY_SAMPLE} must not overlap v_x in memory"
+    SUMMED_must = f"{SUMMED} must be of shape ({RESULT},), came one of length"
+    SUMMED_must_not_overlap_theta_in_memory = f"{SUMMED} must not overlap theta in memory"
+    SUMMED_must_not_overlap_x_in_memory = f"{SUMMED} must not overlap x in memory"
+    SUMMED_must_not_overlap_t_in_memory = f"{SUMMED} must not overlap t in memory"
+    SUMMED_must_not_overlap_w_in_memory = f"{SUMMED} must not overlap w in memory"
+    SUMMED_must_not_overlap_d_y_in_memory = f"{SUMMED} must not overlap d_y in memory"
+    SUMMED_must_not_overlap_v_in_memory = f"{SUMMED} must not overlap v in memory"
+    SUMMED_must_not_overlap_v_x_in_memory = f"{SUMMED} must not overlap v_x in memory"
+    SUMMED_must_not_overlap_BY_SAMPLE_in_memory = f"{SUMMED} must not overlap {BY_SAMPLE} in memory"
     @inner
-    def _check(theta, x, t=None, w=None, l1=None, l2=None, gradient=None):
+    def _check(theta, x, t=None, w=None, l1=None, l2=None, d_y=None, v=None, v_x=None, by_sample=None, gradient=None):
         """The shapes of what is given: compiled code would read and write beyond other ones."""
         if theta.shape[0] != SIZE:
             raise ValueError(theta_must, theta.shape[0])
@@ -1994,27 +2203,76 @@ def _drivers(compiler, F, own, SIZE, INPUTS, OUTPUTS, PREDICTION_SCRATCH, GRADIE
         if w is not None:
             if w.shape[0] != x.shape[0]:
                 raise ValueError("w must have as many samples as x, came", w.shape[0], "and", x.shape[0])
+        if d_y is not None:
+            if d_y.shape[1] != OUTPUTS:
+                raise ValueError(d_y_must, d_y.shape[1])
+            if d_y.shape[0] != x.shape[0]:
+                raise ValueError("d_y must have as many samples as x, came", d_y.shape[0], "and", x.shape[0])
+        if v is not None:
+            if v.shape[0] != SIZE:
+                raise ValueError(v_must, v.shape[0])
+        if v_x is not None:
+            if v_x.shape[1] != INPUTS:
+                raise ValueError(v_x_must, v_x.shape[1])
+            if v_x.shape[0] != x.shape[0]:
+                raise ValueError("v_x must have as many samples as x, came", v_x.shape[0], "and", x.shape[0])
+        if by_sample is not None:
+            if not by_sample.shape[1:] == ROW_SHAPE:
+                raise ValueError(BY_SAMPLE_must)
         if l1 is not None:
             if not l1 >= 0.0:
                 raise ValueError("l1 must be at least 0, came", l1)
         if l2 is not None:
             if not l2 >= 0.0:
                 raise ValueError("l2 must be at least 0, came", l2)
+        if by_sample is not None:
+            if _overlap(by_sample, theta):
+                raise ValueError(BY_SAMPLE_must_not_overlap_theta_in_memory)
+            if _overlap(by_sample, x):
+                raise ValueError(BY_SAMPLE_must_not_overlap_x_in_memory)
+            if t is not None:
+                if _overlap(by_sample, t):
+                    raise ValueError(BY_SAMPLE_must_not_overlap_t_in_memory)
+            if w is not None:
+                if _overlap(by_sample, w):
+                    raise ValueError(BY_SAMPLE_must_not_overlap_w_in_memory)
+            if d_y is not None:
+                if _overlap(by_sample, d_y):
+                    raise ValueError(BY_SAMPLE_must_not_overlap_d_y_in_memory)
+            if v is not None:
+                if _overlap(by_sample, v):
+                    raise ValueError(BY_SAMPLE_must_not_overlap_v_in_memory)
+            if v_x is not None:
+                if _overlap(by_sample, v_x):
+                    raise ValueError(BY_SAMPLE_must_not_overlap_v_x_in_memory)
         if gradient is not None:
-            if gradient.shape[0] != SIZE:
-                raise ValueError(gradient_must, gradient.shape[0])
+            if gradient.shape[0] != RESULT:
+                raise ValueError(SUMMED_must, gradient.shape[0])
             if _overlap(gradient, theta):
-                raise ValueError("gradient must not overlap theta in memory")
+                raise ValueError(SUMMED_must_not_overlap_theta_in_memory)
             if _overlap(gradient, x):
-                raise ValueError("gradient must not overlap x in memory")
-            if _overlap(gradient, t):
-                raise ValueError("gradient must not overlap t in memory")
+                raise ValueError(SUMMED_must_not_overlap_x_in_memory)
+            if t is not None:
+                if _overlap(gradient, t):
+                    raise ValueError(SUMMED_must_not_overlap_t_in_memory)
             if w is not None:
                 if _overlap(gradient, w):
-                    raise ValueError("gradient must not overlap w in memory")
+                    raise ValueError(SUMMED_must_not_overlap_w_in_memory)
+            if d_y is not None:
+                if _overlap(gradient, d_y):
+                    raise ValueError(SUMMED_must_not_overlap_d_y_in_memory)
+            if v is not None:
+                if _overlap(gradient, v):
+                    raise ValueError(SUMMED_must_not_overlap_v_in_memory)
+            if v_x is not None:
+                if _overlap(gradient, v_x):
+                    raise ValueError(SUMMED_must_not_overlap_v_x_in_memory)
+            if by_sample is not None:
+                if _overlap(gradient, by_sample):
+                    raise ValueError(SUMMED_must_not_overlap_BY_SAMPLE_in_memory)
 
     @inlined
-    def _fits(theta, x, t=None, w=None, l1=None, l2=None, gradient=None):
+    def _fits(theta, x, t=None, w=None, l1=None, l2=None, d_y=None, v=None, v_x=None, by_sample=None, gradient=None):
         """Whether they are of these shapes."""
         if theta.shape[0] != SIZE:
             return 0
@@ -2030,23 +2288,72 @@ def _drivers(compiler, F, own, SIZE, INPUTS, OUTPUTS, PREDICTION_SCRATCH, GRADIE
         if w is not None:
             if w.shape[0] != x.shape[0]:
                 return 0
+        if d_y is not None:
+            if d_y.shape[1] != OUTPUTS:
+                return 0
+            if d_y.shape[0] != x.shape[0]:
+                return 0
+        if v is not None:
+            if v.shape[0] != SIZE:
+                return 0
+        if v_x is not None:
+            if v_x.shape[1] != INPUTS:
+                return 0
+            if v_x.shape[0] != x.shape[0]:
+                return 0
+        if by_sample is not None:
+            if not by_sample.shape[1:] == ROW_SHAPE:
+                return 0
         if l1 is not None:
             if not l1 >= 0.0:
                 return 0
         if l2 is not None:
             if not l2 >= 0.0:
                 return 0
+        if by_sample is not None:
+            if _overlap(by_sample, theta):
+                return 0
+            if _overlap(by_sample, x):
+                return 0
+            if t is not None:
+                if _overlap(by_sample, t):
+                    return 0
+            if w is not None:
+                if _overlap(by_sample, w):
+                    return 0
+            if d_y is not None:
+                if _overlap(by_sample, d_y):
+                    return 0
+            if v is not None:
+                if _overlap(by_sample, v):
+                    return 0
+            if v_x is not None:
+                if _overlap(by_sample, v_x):
+                    return 0
         if gradient is not None:
-            if gradient.shape[0] != SIZE:
+            if gradient.shape[0] != RESULT:
                 return 0
             if _overlap(gradient, theta):
                 return 0
             if _overlap(gradient, x):
                 return 0
-            if _overlap(gradient, t):
-                return 0
+            if t is not None:
+                if _overlap(gradient, t):
+                    return 0
             if w is not None:
                 if _overlap(gradient, w):
+                    return 0
+            if d_y is not None:
+                if _overlap(gradient, d_y):
+                    return 0
+            if v is not None:
+                if _overlap(gradient, v):
+                    return 0
+            if v_x is not None:
+                if _overlap(gradient, v_x):
+                    return 0
+            if by_sample is not None:
+                if _overlap(gradient, by_sample):
                     return 0
         return 1
 
@@ -2075,22 +2382,22 @@ def _drivers(compiler, F, own, SIZE, INPUTS, OUTPUTS, PREDICTION_SCRATCH, GRADIE
             _prediction_of_chunk(theta, x[start:end], y[start:end], _row(scratch, chunk))
 
     @inner
-    def _sum_of_leaves(theta, x, t, w, l1, l2, N, w_total, gradient, scratch, first, last):
+    def _sum_of_leaves(theta, x, t, w, d_y, v, v_x, by_sample, l1, l2, N, w_total, gradient, scratch, first, last):
         """The sum of the losses of leaves from `first` on, before `last`, and its gradient: leaves are added two by two, these sums likewise, and so on."""
         levels, depth = 0, 0
         while 1 << levels < last - first:
             levels += 1
         sums = np.empty(levels + 1)
-        parts = _fresh(gradient, levels * SIZE)
+        parts = _fresh(gradient, levels * RESULT)
         for leaf in range(first, last):
             start = leaf * LEAF
             end = min(start + LEAF, x.shape[0])
-            into = _part(parts, (depth - 1) * SIZE, depth * SIZE) if depth else gradient
+            into = _part(parts, (depth - 1) * RESULT, depth * RESULT) if depth else gradient
             if SHARED:
-                _samples_of_leaf(theta, x[start:end], t[start:end], _part(w, start, end), l1, l2, N, w_total, into, scratch, 0, end - start)
-                sums[depth] = _sums_of_leaf(theta, x[start:end], t[start:end], _part(w, start, end), l1, l2, N, w_total, into, scratch, 0, 1)
+                _samples_of_leaf(theta, x[start:end], _part(t, start, end), _part(w, start, end), _part(d_y, start, end), v, _part(v_x, start, end), l1, l2, N, w_total, _part(by_sample, start, end), into, scratch, 0, end - start)
+                sums[depth] = _sums_of_leaf(theta, x[start:end], _part(t, start, end), _part(w, start, end), _part(d_y, start, end), v, _part(v_x, start, end), l1, l2, N, w_total, _part(by_sample, start, end), into, scratch, 0, 1)
             else:
-                sums[depth] = _gradient_of_leaf(theta, x[start:end], t[start:end], _part(w, start, end), l1, l2, N, w_total, into, scratch)
+                sums[depth] = _gradient_of_leaf(theta, x[start:end], _part(t, start, end), _part(w, start, end), _part(d_y, start, end), v, _part(v_x, start, end), l1, l2, N, w_total, _part(by_sample, start, end), into, scratch)
             count = 0 if leaf + 1 == last else (leaf - first) + 1
             depth += 1
             while depth > (1 if count & 1 == 0 else depth):
@@ -2098,9 +2405,9 @@ def _drivers(compiler, F, own, SIZE, INPUTS, OUTPUTS, PREDICTION_SCRATCH, GRADIE
                 before = depth - 1
                 sums[before] += sums[depth]
                 if gradient is not None:
-                    onto = _part(parts, (before - 1) * SIZE, before * SIZE) if before else gradient
-                    for k in range(SIZE):
-                        onto[k] += parts[before * SIZE + k]
+                    onto = _part(parts, (before - 1) * RESULT, before * RESULT) if before else gradient
+                    for k in range(RESULT):
+                        onto[k] += parts[before * RESULT + k]
                 count = count >> 1
         return sums[0]
 
@@ -2110,10 +2417,10 @@ def _drivers(compiler, F, own, SIZE, INPUTS, OUTPUTS, PREDICTION_SCRATCH, GRADIE
         workers = nb.get_num_threads()
         leaves = -(-samples // LEAF)
         rounds = -(-leaves // workers)
-        return 1 if SIZE > 524288 or 5 * samples < 4 * rounds * LEAF * min(workers, 8) else 0
+        return 1 if RESULT > 524288 or 5 * samples < 4 * rounds * LEAF * min(workers, 8) else 0
 
     @threaded
-    def _sum_of_shared_leaves(theta, x, t, w, l1, l2, N, w_total, gradient, scratch):
+    def _sum_of_shared_leaves(theta, x, t, w, d_y, v, v_x, by_sample, l1, l2, N, w_total, gradient, scratch):
         """The same, of all leaves, of which each thread computes some samples, and then some of the sums."""
         workers = nb.get_num_threads()
         pieces = min(workers, 8)
@@ -2123,18 +2430,18 @@ def _drivers(compiler, F, own, SIZE, INPUTS, OUTPUTS, PREDICTION_SCRATCH, GRADIE
         while 1 << levels < leaves:
             levels += 1
         sums = np.empty(levels + 1)
-        parts = _fresh(gradient, levels * SIZE)
+        parts = _fresh(gradient, levels * RESULT)
         for leaf in range(leaves):
             start = leaf * LEAF
             end = min(start + LEAF, x.shape[0])
-            into = _part(parts, (depth - 1) * SIZE, depth * SIZE) if depth else gradient
+            into = _part(parts, (depth - 1) * RESULT, depth * RESULT) if depth else gradient
             rows = end - start
             blocks = -(-rows // 8)
             for piece in nb.prange(pieces):
                 first, last = min((blocks * piece // pieces) * 8, rows), min((blocks * (piece + 1) // pieces) * 8, rows)
-                _samples_of_leaf(theta, x[start:end], t[start:end], _part(w, start, end), l1, l2, N, w_total, into, scratch, first, last)
+                _samples_of_leaf(theta, x[start:end], _part(t, start, end), _part(w, start, end), _part(d_y, start, end), v, _part(v_x, start, end), l1, l2, N, w_total, _part(by_sample, start, end), into, scratch, first, last)
             for piece in nb.prange(pieces):
-                shares[piece] = _sums_of_leaf(theta, x[start:end], t[start:end], _part(w, start, end), l1, l2, N, w_total, into, scratch, piece, pieces)
+                shares[piece] = _sums_of_leaf(theta, x[start:end], _part(t, start, end), _part(w, start, end), _part(d_y, start, end), v, _part(v_x, start, end), l1, l2, N, w_total, _part(by_sample, start, end), into, scratch, piece, pieces)
             sums[depth] = shares[0]
             count = 0 if leaf + 1 == leaves else leaf + 1
             depth += 1
@@ -2143,9 +2450,9 @@ def _drivers(compiler, F, own, SIZE, INPUTS, OUTPUTS, PREDICTION_SCRATCH, GRADIE
                 before = depth - 1
                 sums[before] += sums[depth]
                 if gradient is not None:
-                    onto = _part(parts, (before - 1) * SIZE, before * SIZE) if before else gradient
-                    for k in range(SIZE):
-                        onto[k] += parts[before * SIZE + k]
+                    onto = _part(parts, (before - 1) * RESULT, before * RESULT) if before else gradient
+                    for k in range(RESULT):
+                        onto[k] += parts[before * RESULT + k]
                 count = count >> 1
         return sums[0]
 
@@ -2169,39 +2476,46 @@ def _drivers(compiler, F, own, SIZE, INPUTS, OUTPUTS, PREDICTION_SCRATCH, GRADIE
             for pair in range(-(-(subtrees - span) // (2 * span))):
                 one = 2 * span * pair
                 other = one + span
-                into = parts[(one - 1) * SIZE:one * SIZE] if one else gradient
+                into = parts[(one - 1) * RESULT:one * RESULT] if one else gradient
                 for k in range(start, end):
-                    into[k] += parts[(other - 1) * SIZE + k]
+                    into[k] += parts[(other - 1) * RESULT + k]
             span *= 2
 
     @threaded
-    def _sum_of_subtrees(theta, x, t, w, l1, l2, N, w_total, gradient):
+    def _sum_of_subtrees(theta, x, t, w, d_y, v, v_x, by_sample, l1, l2, N, w_total, gradient):
         """The same: each thread has some subtrees, and their sums are added by the tree."""
         workers = nb.get_num_threads()
         leaves = -(-x.shape[0] // LEAF)
-        most = min(64, max(workers, 8388608 // SIZE))
+        most = min(64, max(workers, 8388608 // RESULT))
         span = 1
         while most * span < leaves:
             span *= 2
         subtrees = -(-leaves // span)
         sums = np.empty(subtrees)
         scratch = np.empty((subtrees, GRADIENT_SCRATCH), F) if GRADIENT_SCRATCH else None
-        parts = _fresh(gradient, (subtrees - 1) * SIZE)
+        parts = _fresh(gradient, (subtrees - 1) * RESULT)
         for subtree in nb.prange(subtrees):
             first = subtree * span
             last = min(first + span, leaves)
-            into = _part(parts, (subtree - 1) * SIZE, subtree * SIZE) if subtree else gradient
-            sums[subtree] = _sum_of_leaves(theta, x, t, w, l1, l2, N, w_total, into, _row(scratch, subtree), first, last)
+            into = _part(parts, (subtree - 1) * RESULT, subtree * RESULT) if subtree else gradient
+            sums[subtree] = _sum_of_leaves(theta, x, t, w, d_y, v, v_x, by_sample, l1, l2, N, w_total, into, _row(scratch, subtree), first, last)
         if gradient is not None:
-            if SIZE > 4096:
+            if RESULT > 4096:
                 for piece in nb.prange(16):
-                    _tree_of_parts(gradient, parts, subtrees, piece * SIZE // 16, (piece + 1) * SIZE // 16)
+                    _tree_of_parts(gradient, parts, subtrees, piece * RESULT // 16, (piece + 1) * RESULT // 16)
             else:
-                _tree_of_parts(gradient, parts, subtrees, 0, SIZE)
+                _tree_of_parts(gradient, parts, subtrees, 0, RESULT)
         return _tree_of_sums(sums, subtrees)
 
+    @inner
+    def _mirror(gradient):
+        """What is below a matrix's diagonal becomes what is above it."""
+        for row in range(MIRRORED):
+            for column in range(row):
+                gradient[row * MIRRORED + column] = gradient[column * MIRRORED + row]
+
     @written_out
-    def _gradient_of_one_leaf(theta, x, t, w, l1, l2, gradient):
+    def _gradient_of_one_leaf(theta, x, t, w, l1, l2, d_y, v, v_x, by_sample, gradient):
         """The loss E, and its gradient if that is given, of samples of one leaf; unchecked."""
         N = F(x.shape[0])
         w_total = N
@@ -2209,15 +2523,17 @@ def _drivers(compiler, F, own, SIZE, INPUTS, OUTPUTS, PREDICTION_SCRATCH, GRADIE
             w_total = _totals(x, t, w)
         scratch = np.empty(GRADIENT_SCRATCH, F) if GRADIENT_SCRATCH else None
         if SHARED:
-            _samples_of_leaf(theta, x, t, w, F(l1), F(l2), N, w_total, gradient, scratch, 0, x.shape[0])
-            E_sum = _sums_of_leaf(theta, x, t, w, F(l1), F(l2), N, w_total, gradient, scratch, 0, 1)
+            _samples_of_leaf(theta, x, t, w, d_y, v, v_x, F(l1), F(l2), N, w_total, by_sample, gradient, scratch, 0, x.shape[0])
+            E_sum = _sums_of_leaf(theta, x, t, w, d_y, v, v_x, F(l1), F(l2), N, w_total, by_sample, gradient, scratch, 0, 1)
         else:
-            E_sum = _gradient_of_leaf(theta, x, t, w, F(l1), F(l2), N, w_total, gradient, scratch)
-        E = _gradient_at_the_end(theta, F(l1), F(l2), N, w_total, gradient, E_sum)
+            E_sum = _gradient_of_leaf(theta, x, t, w, d_y, v, v_x, F(l1), F(l2), N, w_total, by_sample, gradient, scratch)
+        E = _gradient_at_the_end(theta, v, F(l1), F(l2), N, w_total, gradient, E_sum)
+        if MIRRORED:
+            _mirror(gradient)
         return E
 
     @written_out
-    def _gradient_at_once(theta, x, t, w, l1, l2, gradient):
+    def _gradient_at_once(theta, x, t, w, l1, l2, d_y, v, v_x, by_sample, gradient):
         """The same of any number of samples, unchecked."""
         N = F(x.shape[0])
         w_total = N
@@ -2227,26 +2543,28 @@ def _drivers(compiler, F, own, SIZE, INPUTS, OUTPUTS, PREDICTION_SCRATCH, GRADIE
         leaves = -(-x.shape[0] // LEAF)
         if leaves == 1:
             if SHARED:
-                _samples_of_leaf(theta, x, t, w, F(l1), F(l2), N, w_total, gradient, scratch, 0, x.shape[0])
-                E_sum = _sums_of_leaf(theta, x, t, w, F(l1), F(l2), N, w_total, gradient, scratch, 0, 1)
+                _samples_of_leaf(theta, x, t, w, d_y, v, v_x, F(l1), F(l2), N, w_total, by_sample, gradient, scratch, 0, x.shape[0])
+                E_sum = _sums_of_leaf(theta, x, t, w, d_y, v, v_x, F(l1), F(l2), N, w_total, by_sample, gradient, scratch, 0, 1)
             else:
-                E_sum = _gradient_of_leaf(theta, x, t, w, F(l1), F(l2), N, w_total, gradient, scratch)
+                E_sum = _gradient_of_leaf(theta, x, t, w, d_y, v, v_x, F(l1), F(l2), N, w_total, by_sample, gradient, scratch)
         else:
-            E_sum = _sum_of_leaves(theta, x, t, w, F(l1), F(l2), N, w_total, gradient, scratch, 0, leaves)
-        E = _gradient_at_the_end(theta, F(l1), F(l2), N, w_total, gradient, E_sum)
+            E_sum = _sum_of_leaves(theta, x, t, w, d_y, v, v_x, by_sample, F(l1), F(l2), N, w_total, gradient, scratch, 0, leaves)
+        E = _gradient_at_the_end(theta, v, F(l1), F(l2), N, w_total, gradient, E_sum)
+        if MIRRORED:
+            _mirror(gradient)
         return E
 
     @inner
-    def _gradient_in_turn(theta, x, t, w, l1, l2, gradient):
+    def _gradient_in_turn(theta, x, t, w, l1, l2, d_y, v, v_x, by_sample, gradient):
         """The same, checked."""
-        _check(theta, x, t, w, l1, l2, gradient)
-        E = _gradient_at_once(theta, x, t, w, l1, l2, gradient)
+        _check(theta, x, t, w, l1, l2, d_y, v, v_x, by_sample, gradient)
+        E = _gradient_at_once(theta, x, t, w, l1, l2, d_y, v, v_x, by_sample, gradient)
         return E
 
     @inner
-    def _gradient_on_threads(theta, x, t, w, l1, l2, gradient):
+    def _gradient_on_threads(theta, x, t, w, l1, l2, d_y, v, v_x, by_sample, gradient):
         """The same on threads, which share leaves, or have subtrees of them."""
-        _check(theta, x, t, w, l1, l2, gradient)
+        _check(theta, x, t, w, l1, l2, d_y, v, v_x, by_sample, gradient)
         N = F(x.shape[0])
         w_total = N
         if WEIGHTED:
@@ -2257,10 +2575,12 @@ def _drivers(compiler, F, own, SIZE, INPUTS, OUTPUTS, PREDICTION_SCRATCH, GRADIE
             shared = _is_shared(x.shape[0])
             if shared:
                 scratch = np.empty(GRADIENT_SCRATCH, F) if GRADIENT_SCRATCH else None
-                E_sum = _sum_of_shared_leaves(theta, x, t, w, F(l1), F(l2), N, w_total, gradient, scratch)
+                E_sum = _sum_of_shared_leaves(theta, x, t, w, d_y, v, v_x, by_sample, F(l1), F(l2), N, w_total, gradient, scratch)
         if shared == 0:
-            E_sum = _sum_of_subtrees(theta, x, t, w, F(l1), F(l2), N, w_total, gradient)
-        E = _gradient_at_the_end(theta, F(l1), F(l2), N, w_total, gradient, E_sum)
+            E_sum = _sum_of_subtrees(theta, x, t, w, d_y, v, v_x, by_sample, F(l1), F(l2), N, w_total, gradient)
+        E = _gradient_at_the_end(theta, v, F(l1), F(l2), N, w_total, gradient, E_sum)
+        if MIRRORED:
+            _mirror(gradient)
         return E
 
     @inner
@@ -2271,11 +2591,11 @@ def _drivers(compiler, F, own, SIZE, INPUTS, OUTPUTS, PREDICTION_SCRATCH, GRADIE
 
     @inner
     def loss(theta, x, t, w, l1, l2):
-        return _gradient_in_turn(theta, x, t, w, l1, l2, None)
+        return _gradient_in_turn(theta, x, t, w, l1, l2, None, None, None, None, None)
 
     @inner
     def loss_and_gradient_into(theta, x, t, w, l1, l2, gradient):
-        return _gradient_in_turn(theta, x, t, w, l1, l2, gradient)
+        return _gradient_in_turn(theta, x, t, w, l1, l2, None, None, None, None, gradient)
 
     @inner
     def loss_and_gradient(theta, x, t, w, l1, l2):
@@ -2299,7 +2619,7 @@ def _drivers(compiler, F, own, SIZE, INPUTS, OUTPUTS, PREDICTION_SCRATCH, GRADIE
     def _step_of_one_leaf(theta, x, t, w, l1, l2, rate):
         """A step down the gradient, of samples of one leaf; unchecked."""
         gradient = np.empty(SIZE, F)
-        E = _gradient_of_one_leaf(theta, x, t, w, l1, l2, gradient)
+        E = _gradient_of_one_leaf(theta, x, t, w, l1, l2, None, None, None, None, gradient)
         _descend(theta, rate, gradient)
         return E
 
@@ -2307,7 +2627,7 @@ def _drivers(compiler, F, own, SIZE, INPUTS, OUTPUTS, PREDICTION_SCRATCH, GRADIE
     def _step_at_once(theta, x, t, w, l1, l2, rate):
         """The same of any number of samples, unchecked."""
         gradient = np.empty(SIZE, F)
-        E = _gradient_at_once(theta, x, t, w, l1, l2, gradient)
+        E = _gradient_at_once(theta, x, t, w, l1, l2, None, None, None, None, gradient)
         _descend(theta, rate, gradient)
         return E
 
@@ -2315,7 +2635,7 @@ def _drivers(compiler, F, own, SIZE, INPUTS, OUTPUTS, PREDICTION_SCRATCH, GRADIE
     def _step_on_threads(theta, x, t, w, l1, l2, rate):
         """The same, many samples on several threads."""
         gradient = np.empty(SIZE, F)
-        E = _gradient_on_threads(theta, x, t, w, l1, l2, gradient)
+        E = _gradient_on_threads(theta, x, t, w, l1, l2, None, None, None, None, gradient)
         _descend(theta, rate, gradient)
         return E
 
@@ -2325,11 +2645,11 @@ def _drivers(compiler, F, own, SIZE, INPUTS, OUTPUTS, PREDICTION_SCRATCH, GRADIE
 
     @written_out
     def _differentiate_one_leaf(theta, x, t, w, l1, l2, gradient, rate):
-        return _gradient_of_one_leaf(theta, x, t, w, l1, l2, gradient)
+        return _gradient_of_one_leaf(theta, x, t, w, l1, l2, None, None, None, None, gradient)
 
     @written_out
     def _differentiate_at_once(theta, x, t, w, l1, l2, gradient, rate):
-        return _gradient_at_once(theta, x, t, w, l1, l2, gradient)
+        return _gradient_at_once(theta, x, t, w, l1, l2, None, None, None, None, gradient)
 
     @written_out
     def _descend_one_leaf(theta, x, t, w, l1, l2, gradient, rate):
@@ -2347,10 +2667,13 @@ def _training(compiler, F, known, _update, SIZE, INPUTS, OUTPUTS, STATE, SETTING
     BATCH the place of the one that is the size of a batch."""
     inner, written_out = compiler.inner, compiler.written_out
     data = ["theta", "x", "t", "w", "l1", "l2"]
+    more = ["d_y", "v", "v_x", "by_sample"]
     _check, _gradient_in_turn, _gradient_on_threads = (
         _adapted(known[name], names)
         for name, names in {
-            "_check": data, "_gradient_in_turn": [*data, "gradient"], "_gradient_on_threads": [*data, "gradient"]
+            "_check": data,
+            "_gradient_in_turn": [*data, *more, "gradient"],
+            "_gradient_on_threads": [*data, *more, "gradient"],
         }.items()
     )  # fmt: skip
 
@@ -2472,9 +2795,9 @@ def _training(compiler, F, known, _update, SIZE, INPUTS, OUTPUTS, STATE, SETTING
         Where `threads` is None, Numba leaves out what stands after `else`, and compiles nothing of it.
         """
         if threads is None:
-            E = _gradient_in_turn(theta, x, t, w, l1, l2, gradient)
+            E = _gradient_in_turn(theta, x, t, w, l1, l2, None, None, None, None, gradient)
         else:
-            E = _gradient_on_threads(theta, x, t, w, l1, l2, gradient)
+            E = _gradient_on_threads(theta, x, t, w, l1, l2, None, None, None, None, gradient)
         if np.isfinite(E):
             _update(theta, gradient, state, progress, settings, batches)
         return E
@@ -2658,11 +2981,11 @@ def _doubles(compiler):
     return {"cos64": cos64, "power64": power64, "power64_whole": power64_whole}
 
 
-def build(namespace, emitted, inlined, compiled):
+def build(namespace, emitted, inlined, compiled, derivatives={}):
     """Compiles the functions of an emitted module when they are called, and adds those that it has not.
 
     `namespace` is the module's, `emitted` a hash of its text, `inlined` and `compiled` name its functions, those
-    that are a part of each caller and the others.
+    that are a part of each caller and the others; `derivatives` says of each what computes it, and what it gives.
     """
     spec, size = namespace["SPEC"], namespace["SIZE"]
     inputs, outputs = spec["inputs"], spec["layers"][-1]["units"]
@@ -2672,10 +2995,19 @@ def build(namespace, emitted, inlined, compiled):
     _compile_own(compiler, namespace, inlined, compiled)
     settings = namespace.get("SETTINGS", ())
     state = len(namespace["STATE"]) * size if settings else 0
-    facts = Facts(compiler.name, spec["dtype"], size, inputs, outputs, state, len(settings))
+    shape = {"inputs": inputs, "outputs": outputs, "weights": size}
+    results = {
+        name: Results(
+            {each: tuple(shape.get(n, n) for n in extents) for each, extents in told["results"].items()}, told["value"]
+        )
+        for name, told in derivatives.items()
+    }
+    facts = Facts(compiler.name, spec["dtype"], size, inputs, outputs, state, len(settings), results)
     F = facts.native.type
     known = _drivers(compiler, F, namespace, size, inputs, outputs, *scratch)
     _make_public(namespace, compiler, facts, known)
+    for name, told in derivatives.items():
+        _make_derivative(namespace, compiler, facts, name, told)
     if settings:
         namespace |= _doubles(compiler)
         place = [*settings].index("batch")
@@ -2773,6 +3105,30 @@ def _make_public(namespace, compiler, facts, known):
         written = ["theta"] if name == "step" else []
         namespace[f"_{name}"] = _adapted(known[name], [*inspect.signature(body).parameters], written)
         namespace[name] = called(body, made[name], known["_check"], facts)
+
+
+def _make_derivative(namespace, compiler, facts, name, told):
+    """One of the functions that are asked for beside the gradient: its drivers are those of the gradient, for
+    other kernels."""
+    own = {known: namespace[function] for known, function in told["kernels"].items()}
+    compiler = compiler.for_derivative(name)
+    names, results = told["names"], told["results"]
+    called = {names[each]: each for each in results}
+    known = _drivers(
+        compiler, facts.native.type, own, facts.size, facts.inputs, facts.outputs, 0, namespace[f"{name.upper()}_SCRATCH"],
+        told["summed"], told["by_sample"], called.get("gradient", ""), called.get("by_sample", ""), told["mirrored"],
+    )  # fmt: skip
+    into = f"{name}_into" if f"{name}_into" in namespace else name
+    arguments = [*inspect.signature(namespace[into]).parameters]
+    kinds = {each: facts.kind(each, results) for each in arguments}
+    work = DerivativeImplementation(
+        compiler, kinds, namespace[f"{name.upper()}_THREADED"], known["_gradient_in_turn"],
+        known["_gradient_on_threads"], names,
+    )  # fmt: skip
+    namespace[f"_{name}"] = _adapted(known["_gradient_in_turn"], [names.get(each, each) for each in arguments])
+    for public, kind in ((name, Derivative), (into, Into)):
+        given = [*inspect.signature(namespace[public]).parameters]
+        namespace[public] = kind(namespace[public], work, renamed(known["_check"], given, names), facts)
 
 
 def _make_trainable(namespace, compiler, facts, known):

@@ -1,0 +1,194 @@
+"""derivatives: a derivative of a network as lowered functions: its own kernels, and the drivers of
+the gradient, for these."""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
+from math import prod
+
+from sympy import Expr
+
+from symgrad.language.notation import undistributed
+from symgrad.language.program import Definition, Program, array, indices_of, name_of, reads
+from symgrad.lowering.arithmetic import LEAF
+from symgrad.lowering.drivers import drivers
+from symgrad.lowering.interface import KERNELS, MORE, PENALTIES
+from symgrad.lowering.kernels import Kernels, called_with, kernels
+from symgrad.lowering.lower import Layout
+from symgrad.lowering.program import Function
+from symgrad.lowering.results import Packed, Results
+from symgrad.lowering.schedule import schedule
+from symgrad.lowering.specialize import ALWAYS, Network, specialize
+from symgrad.spec.derivatives import DERIVATIVES, Extent, Result
+from symgrad.spec.spec import Spec
+
+# What of the drivers computes a gradient, and so a derivative.
+_DRIVERS = (
+    "_check", "_fits", "_sum_of_leaves", "_is_shared", "_sum_of_shared_leaves", "_tree_of_sums",
+    "_tree_of_parts", "_sum_of_subtrees", "_gradient_of_one_leaf", "_gradient_at_once",
+    "_gradient_in_turn", "_gradient_on_threads", "_mirror",
+)  # fmt: skip
+_SHARING = ("_is_shared", "_sum_of_shared_leaves")
+
+
+@dataclass(frozen=True)
+class LoweredDerivative:
+    """A derivative's kernels, and what drivers have to know of it; `own` has the names of kernels
+    by those that drivers know."""
+
+    name: str
+    kernels: Kernels
+    results: Results
+    network: Network
+    own: Mapping[str, str]
+
+    @property
+    def drivers(self) -> Iterator[Function]:
+        """What calls the kernels, for this network."""
+        left_out = {*(() if self.kernels.shared else _SHARING)}
+        left_out |= {"_mirror"} if self.network.numbers["MIRRORED"] == 0 else set()
+        known = {*_DRIVERS} - left_out
+        yield from specialize((f for f in drivers() if f.name in known), self.network)
+
+
+def extents(result: Result, spec: Spec) -> tuple[int | str, ...]:
+    """How long the axes of a result are."""
+    known: dict[Extent, int | str] = {
+        "samples": "samples",
+        "outputs": spec.outputs,
+        "inputs": spec.inputs,
+        "weights": spec.weights,
+    }
+    return tuple(known[each] for each in result.extents)
+
+
+@undistributed
+def lower_derivative(name: str, spec: Spec, program: Program, layout: Layout) -> LoweredDerivative:
+    """`program` computes it, as `passes.derivatives` makes it."""
+    results = _results(name, spec, program, layout)
+    program = _apart(program, frozenset(results.packed))
+    plan = schedule(program, program.outputs)
+    own = kernels(results, plan, layout, spec.dtype == "float32")
+    names = {
+        f.name.replace(f"_{name}_samples", "_samples")
+        .replace(f"_{name}_sums", "_sums")
+        .replace(f"_{name}_totals", "_totals")
+        .replace(f"_{name}_", "_gradient_"): f
+        for f in own.functions
+    }
+    handed = {known: f for known, f in names.items() if known in KERNELS}
+    summed = DERIVATIVES[name].result(by_sample=False)
+    mirrored = summed is not None and len(summed.extents) == 2
+    vector = None if results.vector is None else results.extents[results.vector]
+    rows = None if results.rows is None else results.extents[results.rows]
+    numbers: dict[str, int | str | tuple[int, ...]] = {
+        "SIZE": spec.weights,
+        "INPUTS": spec.inputs,
+        "OUTPUTS": spec.outputs,
+        "WEIGHTED": int("_totals" in handed),
+        "PREDICTION_SCRATCH": 0,
+        "GRADIENT_SCRATCH": own.scratch,
+        "LEAF": LEAF,
+        "RESULT": 0 if vector is None else int(vector[0]),
+        "MIRRORED": spec.weights if mirrored else 0,
+        "ROW_SHAPE": () if rows is None else tuple(map(int, rows[1:])),
+        "SHARED": int(own.shared),
+        "SUMMED": str(results.vector),
+        "BY_SAMPLE": str(results.rows),
+    }
+    return LoweredDerivative(
+        name,
+        own,
+        results,
+        Network(
+            numbers=numbers,
+            absent=_absent(name, spec),
+            taken={known: tuple(called_with(f, results)) for known, f in handed.items()},
+            given=KERNELS,
+            extents={} if rows is None else {"by_sample": rows},
+            names={known: f.name for known, f in handed.items()}
+            | {driver: f"_{name}{driver}" for driver in _DRIVERS},
+            always=ALWAYS | {"gradient"},
+        ),
+        {known: f.name for known, f in handed.items()},
+    )
+
+
+def _apart(program: Program, packed: frozenset[str]) -> Program:
+    """`program` with arrays of their own for what others read of the outputs that lie in one array
+    with others."""
+    read = {name_of(each) for d in program.definitions for each in reads(d.value)} & packed
+    definitions: list[Definition] = []
+    for definition in program.definitions:
+        value = _of_their_own(definition.value, read)
+        if definition.name in read:
+            own = array(f"{definition.name}_read", *definition.indices)
+            definitions.append(Definition(own, value))
+            value = own
+        definitions.append(Definition(definition.target, value))
+    return replace(program, definitions=tuple(definitions), scattered=packed)
+
+
+def _of_their_own(value: Expr, names: Collection[str]) -> Expr:
+    own = {
+        read: array(f"{name_of(read)}_read", *indices_of(read))
+        for read in reads(value)
+        if name_of(read) in names
+    }
+    return value.xreplace(own)
+
+
+def _absent(name: str, spec: Spec) -> frozenset[str]:
+    """The arguments of the gradient's drivers that it does not have."""
+    signature = DERIVATIVES[name]
+    absent = {parameter.name for parameter in MORE} - {*signature.more}
+    if "v_theta" in signature.more:
+        absent -= {"v"}
+    if not signature.loss:
+        absent |= {"t"}
+    if not (signature.loss and spec.loss.sample_weights):
+        absent |= {"w", "ws"}
+    absent |= {*PENALTIES} - ({*spec.loss.arguments} if signature.penalised else set())
+    absent -= {"by_sample"} if signature.result(True) else set()
+    return frozenset(absent | (set() if signature.result(False) else {"gradient"}))
+
+
+def _results(name: str, spec: Spec, program: Program, layout: Layout) -> Results:
+    signature = DERIVATIVES[name]
+    summed, each = signature.result(by_sample=False), signature.result(by_sample=True)
+    known = {result.name: extents(result, spec) for result in signature.results}
+    packed: dict[str, Packed] = {}
+    mark = ""
+    if summed is not None and len(summed.extents) == 2:
+        packed = dict(_matrix(summed.name, program, layout, spec.weights))
+        known[summed.name] = (spec.weights**2,)
+    elif summed is not None:
+        first = next(iter(layout))
+        mark = next(o for o in program.outputs if o.endswith(f"_{first}")).removesuffix(first)
+    if each is not None and each.extents[-1] == "weights":
+        kept = len(each.extents) - 1
+        for weight, (start, shape) in layout.items():
+            (output,) = (o for o in program.outputs if o.endswith(f"_d_{weight}"))
+            packed[output] = Packed(each.name, kept, start, _strides(shape))
+    return Results(
+        kernel=name,
+        vector=None if summed is None else summed.name,
+        mark=mark,
+        rows=None if each is None else each.name,
+        packed=packed,
+        extents=known,
+    )
+
+
+def _strides(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(prod(shape[place + 1 :]) for place in range(len(shape)))
+
+
+def _matrix(
+    within: str, program: Program, layout: Layout, size: int
+) -> Iterator[tuple[str, Packed]]:
+    """The blocks of a matrix whose rows and columns lie as theta does, in one vector."""
+    for output in program.outputs:
+        one, _, other = output.removeprefix("d_").partition("_d_v_")
+        (start, shape), (column, width) = layout[one.split("_")[-1]], layout[other]
+        rows = tuple(stride * size for stride in _strides(shape))
+        yield output, Packed(within, 0, start * size + column, (*rows, *_strides(width)))

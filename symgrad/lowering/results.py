@@ -1,0 +1,40 @@
+"""results: what the kernels of a function write, and where in it arrays lie.
+
+A vector of sums over samples has the layout of theta, `mark` and a weight's name for each array in
+it; a gradient may be left out. Results of each sample are arrays of their own, or parts of one that
+has all weights along an axis: `packed` says where.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Packed:
+    """An array that lies in another: its element [i, j, …] is that one's element [*kept, place],
+    where `kept` are its first indices, so many, and place is `start` and each of the others times
+    its stride."""
+
+    within: str
+    kept: int
+    start: int
+    strides: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Results:
+    """`kernel` begins the names of functions; `vector` is what sums over samples are written into,
+    None where there are none; `rows` the argument that has a row for each sample, if there is one;
+    `extents` the extents of arguments that are written and are not those of one array."""
+
+    kernel: str
+    vector: str | None = None
+    mark: str = "d_"
+    optional: bool = False
+    rows: str | None = None
+    packed: Mapping[str, Packed] = field(default_factory=dict)
+    extents: Mapping[str, tuple[int | str, ...]] = field(default_factory=dict)
+
+
+PREDICTION = Results("prediction", rows="y")
+GRADIENT = Results("gradient", vector="gradient", optional=True)

@@ -1,0 +1,292 @@
+"""derivatives: other derivatives than the loss's by the weights, each a program made by the same
+passes.
+
+    forward     x, weights → y
+    loss        y, t → E, the same loss with the network's output as what is given
+    gradient    x, weights, t → E and d_W1, d_b1, …
+
+`differentiate` takes what is differentiated and by what; a product of a derivative and a vector is
+a derivative along a direction (Pearlmutter 1994, "Fast exact multiplication by the Hessian"); what
+is linear in a vector has a matrix, its derivative by the vector. In which order partials are
+multiplied is not said here: of all orders the one is taken that the fewest operations are counted
+for.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from sympy import Expr, Sum
+
+from symgrad.language.count import operations
+from symgrad.language.indices import SAMPLE, SAMPLES, sum_over
+from symgrad.language.notation import undistributed
+from symgrad.language.program import (
+    Definition,
+    Program,
+    array,
+    indices_of,
+    name_of,
+    prune,
+    reads,
+)
+from symgrad.passes.collapse import collapse, restrict
+from symgrad.passes.differentiate import Direction, differentiate
+from symgrad.passes.expand import loss_of_output
+from symgrad.passes.factor import ORDERS, factor
+from symgrad.passes.guard import guard
+from symgrad.passes.share import share
+from symgrad.passes.stabilize import stabilize
+from symgrad.spec.spec import Spec
+
+# What is given beside x, t, the weights of samples and of the network: ∂L/∂y of a loss of the
+# caller's own, and vectors, along which is differentiated.
+D_Y, V = "d_y", "v_"
+
+
+@dataclass(frozen=True)
+class Network:
+    """What derivatives are made of: a spec, and the program of its loss, stable and shared."""
+
+    spec: Spec
+    shared: Program
+
+    @cached_property
+    def forward(self) -> Program:
+        """From x and the weights to y."""
+        program = prune(self.shared, ("y",))
+        return replace(program, inputs=tuple(i for i in program.inputs if name_of(i) == "x"))
+
+    @cached_property
+    def loss(self) -> Program:
+        """From y and t to E, without penalties."""
+        return share(stabilize(loss_of_output(self.spec)))
+
+    @cached_property
+    def gradient(self) -> Program:
+        """The loss and its derivative by the weights."""
+        return share(factor(differentiate(self.shared)))
+
+    @property
+    def weights(self) -> tuple[str, ...]:
+        return tuple(name_of(weight) for weight in self.shared.weights)
+
+
+@dataclass(frozen=True)
+class Derivative:
+    """A derivative as a program, and what else it would have cost: operations for one sample by the
+    orders in which partials could have been multiplied, the one that was taken first."""
+
+    program: Program
+    orders: Mapping[tuple[str, ...], int]
+
+
+@undistributed
+def derivative(name: str, network: Network) -> Derivative:
+    """One of `DERIVATIVES`, in the order that takes the fewest operations."""
+    made = dict(DERIVATIVES[name](network))
+    costs = {orders: operations(program) for orders, program in made.items()}
+    ranked = dict(sorted(costs.items(), key=lambda cost: cost[1]))
+    return Derivative(guard(made[next(iter(ranked))]), ranked)
+
+
+Ways = Iterator[tuple[tuple[str, ...], Program]]
+
+
+def _along(name: str, form: str, moved: Iterable[Expr]) -> Direction:
+    """The direction in which each of some arrays moves by a vector that is given."""
+    moves = {name_of(target): _vector(target) for target in moved}
+    return Direction(name, moves, form)
+
+
+def _vector(target: Expr) -> Expr:
+    return array(V + name_of(target), *indices_of(target))
+
+
+def _jacobian(network: Network) -> Ways:
+    for order in ORDERS:
+        graph = differentiate(network.forward, ("y",), ("x",))
+        yield (order,), _only(factor(graph, order), "d_y_d_x")
+
+
+def _second(network: Network) -> Ways:
+    for (first,), jacobian in _jacobian(network):
+        for order in ORDERS:
+            graph = differentiate(jacobian, ("d_y_d_x",), ("x",))
+            yield (first, order), _only(factor(graph, order), "d_y_d_x_d_x")
+
+
+def _laplacian(network: Network) -> Ways:
+    for orders, program in _second(network):
+        second = program.by_name["d_y_d_x_d_x"].target
+        n, unit, one, _ = second.indices
+        trace = sum_over(second.base[n, unit, one, one], one, program.extent(one))
+        program = _with(program, Definition(array("laplacian", n, unit), trace))
+        yield orders, _only(collapse(prune(program, ("laplacian",))), "laplacian")
+
+
+def _pullback(network: Network) -> Ways:
+    yield from _pulled(network.forward, network.weights, ("x",))
+
+
+def _pulled(forward: Program, weights: tuple[str, ...], inputs: tuple[str, ...]) -> Ways:
+    """From ∂L/∂y to ∂L/∂W1, …: what is differentiated is L's part that is linear in y."""
+    y = forward.by_name["y"].target
+    d_y = y.func(array(D_Y, *y.indices).base, *y.indices)
+    inside = sum_over(d_y * y, y.indices[1], forward.extent(y.indices[1]))
+    loss = Definition(array("E"), Sum(inside, (SAMPLE, 0, SAMPLES - 1)))
+    program = replace(_with(forward, loss), inputs=(*forward.inputs, d_y))
+    names = [f"d_{name}" for name in (*weights, *inputs)]
+    yield ("loss-first",), _only(factor(differentiate(program, by=(*weights, *inputs))), *names)
+
+
+def _pushforward(network: Network) -> Ways:
+    forward = network.forward
+    yield from _pushed(forward, ("y",), (*forward.weights, *forward.inputs))
+
+
+def _pushed(
+    program: Program, of: tuple[str, ...], moved: tuple[Expr, ...], beside: tuple[str, ...] = ()
+) -> Ways:
+    """Derivatives along vectors for some of what is given: v_y, and v_d_W1; and what is wanted
+    beside."""
+    graph = differentiate(program, of, (), (_along("v", "v_{}", moved),))
+    given = replace(program, inputs=(*program.inputs, *map(_vector, moved)))
+    for order in ORDERS:
+        made = replace(factor(graph, order), inputs=given.inputs)
+        yield (order,), _only(made, *beside, *(f"v_{name}" for name in of))
+
+
+def _input_gradient(network: Network) -> Ways:
+    for order in ORDERS:
+        program = factor(differentiate(network.shared, by=("x",)), order)
+        yield (order,), _only(program, "E", "d_x")
+
+
+def _gradients(network: Network) -> Ways:
+    program = prune(network.shared, ("e",))
+    for order in ORDERS:
+        graph = differentiate(program, ("e",))
+        yield (order,), _only(factor(graph, order), *(f"d_e_d_{w}" for w in network.weights))
+
+
+def _jacobian_by_weights(network: Network) -> Ways:
+    for order in ORDERS:
+        graph = differentiate(network.forward, ("y",))
+        yield (order,), _only(factor(graph, order), *(f"d_y_d_{w}" for w in network.weights))
+
+
+def _hessian_vector(network: Network) -> Ways:
+    names = tuple(f"d_{weight}" for weight in network.weights)
+    yield from _pushed(network.gradient, names, network.gradient.weights)
+
+
+def _gauss_newton_vector(network: Network) -> Ways:
+    """Forward to v_y, through the second derivative of the loss by y, and back."""
+    forward = network.forward
+    slope = _only(factor(differentiate(network.loss, by=("y",))), "d_y")
+    y = tuple(i for i in slope.inputs if name_of(i) == "y")
+    ((_, curved), *_) = _pushed(slope, ("d_y",), y)
+    ((_, back),) = _pulled(forward, network.weights, ())
+    for order, pushed in _pushed(forward, ("y",), forward.weights, ("y",)):
+        inner = Program(
+            forward.name,
+            (*pushed.inputs, *(i for i in network.loss.inputs if name_of(i) != "y")),
+            forward.weights,
+            forward.extents,
+            (*pushed.definitions, *_named_apart(curved, pushed, {"v_d_y": D_Y})),
+            (D_Y,),
+        )
+        made = _joined(inner, back)
+        yield order, _only(made, *(f"d_{weight}" for weight in network.weights))
+
+
+def _named_apart(
+    program: Program, other: Program, names: Mapping[str, str]
+) -> Iterator[Definition]:
+    """The definitions of a program under names that another has not."""
+    taken = {*other.by_name, *other.given}
+    renamed: dict[str, str] = dict(names)
+    for definition in program.definitions:
+        if definition.name in taken and definition.name not in renamed:
+            renamed[definition.name] = f"{definition.name}_of_loss"
+    for definition in program.definitions:
+        yield Definition(
+            _renamed(definition.target, renamed), _renamed(definition.value, renamed)
+        )
+
+
+def _renamed(value: Expr, names: Mapping[str, str]) -> Expr:
+    """`value` with other names for arrays."""
+    return value.xreplace(
+        {
+            read: array(names[name_of(read)], *indices_of(read))
+            for read in reads(value)
+            if name_of(read) in names
+        }
+    )
+
+
+def _joined(first: Program, second: Program) -> Program:
+    """What the first gives, and what the second makes of it; both begin alike."""
+    more = (d for d in second.definitions if d.name not in first.by_name)
+    return replace(first, definitions=(*first.definitions, *more), outputs=second.outputs)
+
+
+def _matrix(vector_product: Callable[[Network], Ways]) -> Callable[[Network], Ways]:
+    """The matrix of what is linear in the vectors for the weights."""
+
+    def made(network: Network) -> Ways:
+        *_, (_, program) = vector_product(network)
+        vectors = tuple(V + weight for weight in network.weights)
+        names = tuple(program.outputs)
+        for order in ORDERS:
+            graph = differentiate(program, names, vectors)
+            wanted = [
+                graph.named(one, other)
+                for place, one in enumerate(names)
+                for other in vectors[place:]
+            ]
+            matrix = factor(graph, order)
+            given = tuple(i for i in matrix.inputs if not name_of(i).startswith(V))
+            yield (order,), _only(replace(matrix, inputs=given), *wanted)
+
+    return made
+
+
+def _hessian_diagonal(network: Network) -> Ways:
+    for orders, program in _matrix(_hessian_vector)(network):
+        diagonals = []
+        for name in network.weights:
+            block = program.by_name[f"d_v_d_{name}_d_v_{name}"].target
+            own = block.indices[: len(block.indices) // 2]
+            value = block.base[(*own, *own)]
+            diagonals.append(Definition(array(f"diagonal_{name}", *own), value))
+        program = _with(program, *diagonals)
+        names = tuple(d.name for d in diagonals)
+        yield orders, _only(restrict(prune(program, names)), *names)
+
+
+DERIVATIVES: Mapping[str, Callable[[Network], Ways]] = {
+    "jacobian": _jacobian,
+    "second_derivatives": _second,
+    "laplacian": _laplacian,
+    "pullback": _pullback,
+    "pushforward": _pushforward,
+    "loss_and_input_gradient": _input_gradient,
+    "gradients": _gradients,
+    "jacobian_by_weights": _jacobian_by_weights,
+    "hessian_vector": _hessian_vector,
+    "hessian": _matrix(_hessian_vector),
+    "hessian_diagonal": _hessian_diagonal,
+    "gauss_newton_vector": _gauss_newton_vector,
+    "gauss_newton": _matrix(_gauss_newton_vector),
+}
+
+
+def _only(program: Program, *outputs: str) -> Program:
+    return share(prune(program, outputs))
+
+
+def _with(program: Program, *definitions: Definition) -> Program:
+    return program.with_definitions((*program.definitions, *definitions))
