@@ -83,7 +83,7 @@ class Compiled(functools.partial):
         try:
             as_python(self.check)(**{name: fitting.get(name, left_out(name)) for name in names})
         except ValueError as error:
-            raise in_words(error) from None
+            raise self.facts.in_words(error) from None
         return fitting.values()
 
     def converted(self, given):
@@ -204,15 +204,10 @@ class Epoch(Compiled):
             if not named and kinds == self.given:
                 return self.work.checked(*arguments)
         except ValueError as error:
-            raise in_words(error) from None
+            raise self.facts.in_words(error) from None
         except (DoesNotFit, TypeError, AttributeError, IndexError):
             pass  # other types or shapes than compiled code takes
         return self.otherwise(*arguments, **named)
-
-
-def in_words(error):
-    """Compiled code hands over the parts of a message, not the text."""
-    return ValueError(" ".join(map(str, error.args)))
 
 
 def as_python(function):

@@ -3,7 +3,10 @@ themselves."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import Any
+
+from symgrad.runtime.named import columns_of, inputs_of, listed_names, outputs_of
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,9 @@ _STEPS = (
     " whatever `batch` is."
 )
 
+# Characters in a line of a docstring.
+_WIDTH = 96
+
 # What the optimizer goes on with.
 GOING_ON = ("state", "progress", "settings")
 
@@ -51,13 +57,31 @@ def data(spec: Mapping[str, Any]) -> tuple[str, ...]:
     return ("theta", "x", "t", *["w"] * loss["sample_weights"], *penalties)
 
 
+def columns(spec: Mapping[str, Any], **arrays: str) -> list[str]:
+    """What the columns of arrays are called, a line each and more where it is long: `arrays` says
+    of each by which name it goes and whose columns it has, those of x or those of t."""
+    named = columns_of(spec)
+    return [
+        line
+        for name, like in arrays.items()
+        if like in named
+        for line in wrap(f"Columns of {name}: {listed_names(named[like])}.", _WIDTH)
+    ]
+
+
+def _with_columns(says: str, lines: list[str]) -> str:
+    """A docstring and such lines below it."""
+    return "\n    ".join([f"{says}\n", *lines, ""]) if lines else says
+
+
 def public(spec: Mapping[str, Any], trained: bool) -> tuple[Public, ...]:
     """The functions of a network, in the order that they stand in a module."""
     given = data(spec)
-    shape = {"inputs": spec["inputs"], "outputs": spec["layers"][-1]["units"]}
+    shape = {"inputs": inputs_of(spec), "outputs": outputs_of(spec)}
+    of_output, of_loss = columns(spec, x="x", y="t"), columns(spec, x="x", t="t")
     functions = [
-        Public("predict", ("theta", "x"), _PREDICT.format(**shape)),
-        Public("loss", given, _LOSS.format(**shape)),
+        Public("predict", ("theta", "x"), _with_columns(_PREDICT.format(**shape), of_output)),
+        Public("loss", given, _with_columns(_LOSS.format(**shape), of_loss)),
         Public(
             "loss_and_gradient",
             given,

@@ -50,12 +50,8 @@ class Description:
         return len(self.remembered) * self.size
 
     def facts(self) -> Facts:
-        spec = self.spec
-        outputs = spec["layers"][-1]["units"]
         settings = len(self.settings or ())
-        return Facts(
-            spec["name"], spec["dtype"], self.size, spec["inputs"], outputs, self.memory, settings
-        )
+        return Facts(self.spec["name"], self.spec, self.size, self.memory, settings)
 
 
 @dataclass(frozen=True)
