@@ -30,13 +30,13 @@ import numpy as np
 
 try:
     if __package__:
-        from ._symgrad_f231d45155014876 import build, fma, local, noinline, opaque
+        from ._symgrad_4a6f6e9ab1644f7b import build, fma, local, noinline, opaque
     else:
-        from _symgrad_f231d45155014876 import build, fma, local, noinline, opaque
+        from _symgrad_4a6f6e9ab1644f7b import build, fma, local, noinline, opaque
 except ModuleNotFoundError as error:
-    if error.name not in ("_symgrad_f231d45155014876", f"{__package__}._symgrad_f231d45155014876"):
+    if error.name not in ("_symgrad_4a6f6e9ab1644f7b", f"{__package__}._symgrad_4a6f6e9ab1644f7b"):
         raise
-    raise ImportError("_symgrad_f231d45155014876.py is missing: copy it along with this file, beside it") from None
+    raise ImportError("_symgrad_4a6f6e9ab1644f7b.py is missing: copy it along with this file, beside it") from None
 
 __all__ = [
     "PARAMETERS", "SIZE", "SPEC", "init", "loss", "loss_and_gradient", "loss_and_gradient_into",
@@ -307,7 +307,7 @@ def step(theta, x, t, rate):
 # All above is compiled when it is called, and `init`, `pack` and `unpack` are added.
 build(
     globals(),
-    emitted="c4116f60d540cb7d",
+    emitted="b7ba79529954978b",
     inlined=['exp_times', 'exp', 'log', 'tanh', '_gradient_at_the_end'],
     compiled=['_prediction_of_chunk', '_gradient_of_leaf'],
 )

@@ -41,7 +41,7 @@ def view(compiled: Compiled, stage: str = "gradient", format: str = "unicode") -
     if isinstance(value, DerivativeGraph):
         return _graph(value, format)
     if isinstance(value, Program):
-        return _program(value, format)
+        return _program(value, format, compiled.spec)
     return _schedules(value, 4 if compiled.spec.dtype == "float32" else 8, format)
 
 
@@ -61,20 +61,24 @@ def stage_of(compiled: Compiled, stage: str) -> Any:
     return known[stage]
 
 
-def _program(program: Program, format: str) -> str:
+def _program(program: Program, format: str, spec: Spec) -> str:
     if format == "unicode":
         return unicode.listing(program)
     if format == "latex":
         return latex.listing(program)
     if format == "sympy":
         return sympy_code([(d.target, d.value) for d in program.definitions])
-    return json.dumps(_program_data(program), indent=2, ensure_ascii=False)
+    return json.dumps(_program_data(program, spec), indent=2, ensure_ascii=False)
 
 
-def _program_data(program: Program) -> dict[str, Any]:
+def _program_data(program: Program, spec: Spec) -> dict[str, Any]:
+    named = {"x": spec.input_names, "t": spec.output_names}
+    given = {name_of(target) for target in program.inputs}
+    columns = {array: names for array, names in named.items() if names and array in given}
     return {
         "name": program.name,
         "inputs": [unicode.text(target) for target in program.inputs],
+        **({"columns": columns} if columns else {}),
         "weights": [unicode.text(target) for target in program.weights],
         "extents": {axis: str(extent) for axis, extent in program.extents.items()},
         "definitions": [

@@ -11,7 +11,7 @@ from symgrad.runtime import given
 
 def is_masked(value: Any) -> bool:
     """Whether a mask says that some of an array, or of arrays in a list, is missing."""
-    return bool(given.is_masked(value))  # type: ignore[no-untyped-call]
+    return bool(given.is_masked(value))
 
 
 def refuse_masked(**values: Any) -> None:

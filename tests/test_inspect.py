@@ -236,3 +236,12 @@ def test_a_loss_that_no_weight_changes_can_be_looked_at():
             if (stage, format) != ("schedule", "sympy"):
                 view(compiled, stage, format)
     assert not np.any([float(d) for d in compiled.gradient.values()])
+
+
+def test_names_are_listed_in_json():
+    layers = [{"units": 2, "activation": "tanh"}, {"names": ["u"]}]
+    named = symgrad.compile({"name": "net", "inputs": ["x", "t"], "layers": layers})
+    assert json.loads(view(named, "gradient", "json"))["columns"] == {"x": ["x", "t"], "t": ["u"]}
+    assert json.loads(view(named, "spec"))["inputs"] == ["x", "t"]
+    plain = symgrad.compile(named.spec.unnamed())
+    assert "columns" not in json.loads(view(plain, "gradient", "json"))

@@ -6,6 +6,8 @@ from types import ModuleType
 
 import numpy as np
 
+from symgrad.checking.reference import inputs
+
 SAMPLES = 1000
 STEPS = 100
 RATE = 0.01
@@ -27,8 +29,8 @@ def bits(module: ModuleType) -> Bits:
     batches of BATCH, if the module has one, else of gradient descent on all samples."""
     spec, dtype = module.SPEC, module.SPEC["dtype"]
     theta = 0.5 * numbers(module.SIZE, 1)
-    inputs, outputs = spec["inputs"], spec["layers"][-1]["units"]
-    x = 2 * numbers(SAMPLES * inputs, 2).reshape(SAMPLES, inputs)
+    width, outputs = inputs(spec), spec["layers"][-1]["units"]
+    x = 2 * numbers(SAMPLES * width, 2).reshape(SAMPLES, width)
     t = (numbers(SAMPLES * outputs, 3).reshape(SAMPLES, outputs) + 1) / 2
     data = [each.astype(dtype) for each in (x, t)]
     if spec["loss"]["sample_weights"]:

@@ -27,7 +27,7 @@ from symgrad.checking.differences import (
     slope,
     unit_vectors,
 )
-from symgrad.checking.reference import Array, Spec, loss, shapes
+from symgrad.checking.reference import Array, Spec, inputs, loss, shapes
 
 TOLERANCES = {"float64": 1e-9, "float32": 1e-4}
 MOST = 120  # weights judged one by one, some of every array; the direction goes through all
@@ -247,7 +247,7 @@ def _draw(
         arrays[name] = array
     if tame and generator.random() < 0.25:
         arrays[f"W{len(spec['layers'])}"] *= -1
-    x = generator.standard_normal((samples, spec["inputs"]))
+    x = generator.standard_normal((samples, inputs(spec)))
     x = np.abs(x) if tame else x
     t = _targets(spec, (samples, spec["layers"][-1]["units"]), generator, tame)
     drawn = [np.concatenate([array.ravel() for array in arrays.values()]), x, t]

@@ -20,10 +20,16 @@ Array: TypeAlias = npt.NDArray[Any]
 Spec: TypeAlias = Mapping[str, Any]
 
 
+def inputs(spec: Spec) -> int:
+    """How many inputs there are: a spec has their number, or their names."""
+    given = spec["inputs"]
+    return given if isinstance(given, int) else len(given)
+
+
 def shapes(spec: Spec) -> dict[str, tuple[int, ...]]:
     """The arrays of the flat weight vector, in its order."""
     result: dict[str, tuple[int, ...]] = {}
-    width = spec["inputs"]
+    width = inputs(spec)
     for number, layer in enumerate(spec["layers"], 1):
         result[f"W{number}"] = (width, layer["units"])
         if layer["bias"]:

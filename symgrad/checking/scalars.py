@@ -21,6 +21,7 @@ from symgrad.checking.reference import (
     Array,
     Spec,
     counts_once,
+    inputs,
     is_sum,
     lookup,
     operands,
@@ -82,7 +83,7 @@ def cost(spec: Spec) -> int:
 
     Whatever a function reads, it multiplies: mish reads its z twice, a softmax reads every z.
     """
-    size, width = 1, spec["inputs"]
+    size, width = 1, inputs(spec)
     for layer in spec["layers"]:
         z = [sp.Symbol(f"z_{j}", real=True) for j in range(layer["units"])]
         # differentiated, what reads its z twice mentions it four times
@@ -114,7 +115,7 @@ def expand(spec: Spec) -> tuple[list[sp.Symbol], list[sp.Symbol], list[sp.Symbol
         ]
         for name, shape in shapes(spec).items()
     }
-    a = x = [sp.Symbol(f"x_{i}", real=True) for i in range(spec["inputs"])]
+    a = x = [sp.Symbol(f"x_{i}", real=True) for i in range(inputs(spec))]
     for number, layer in enumerate(spec["layers"], 1):
         units, w = layer["units"], named[f"W{number}"]
         biases = named[f"b{number}"] if layer["bias"] else [sp.Integer(0)] * units

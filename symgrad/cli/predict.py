@@ -28,8 +28,9 @@ def predict_command(
     """Predict for new data, as CSV, a row a sample.
 
     The column `prediction` has the class, in the words of the training's data, or the number, in
-    its units; several outputs have a column each, by name. Classes have their probabilities as
-    well, as p(CLASS). Where the data has the targets, the figures are shown on stderr.
+    its units; several outputs, and those that the spec names, have a column each, by name. Classes
+    have their probabilities as well, as p(CLASS). Where the data has the targets, the figures are
+    shown on stderr.
     """
     if output is not None:
         if output.is_dir():

@@ -50,7 +50,8 @@ class TrainOptions:
     target: Annotated[
         list[str] | None,
         typer.Option(
-            help="A target column; repeat it for several.", show_default="the last columns"
+            help="A target column; repeat it for several.",
+            show_default="those called like outputs, or the last columns",
         ),
     ] = None
     weight: Annotated[

@@ -85,7 +85,7 @@ class Compiled(functools.partial):
         try:
             as_python(self.check)(**{name: fitting.get(name, left_out(name)) for name in names})
         except ValueError as error:
-            raise in_words(error) from None
+            raise self.facts.in_words(error) from None
         return fitting.values()
 
     def converted(self, given):
@@ -268,7 +268,7 @@ class Epoch(Compiled):
             if not named and kinds == self.given:
                 return self.work.checked(*arguments)
         except ValueError as error:
-            raise in_words(error) from None
+            raise self.facts.in_words(error) from None
         except (DoesNotFit, TypeError, AttributeError, IndexError):
             pass  # other types or shapes than compiled code takes
         return self.otherwise(*arguments, **named)
@@ -289,11 +289,6 @@ def renamed(check, arguments, names):
 
     checked.__signature__ = inspect.Signature(changed)
     return checked
-
-
-def in_words(error):
-    """Compiled code hands over the parts of a message, not the text."""
-    return ValueError(" ".join(map(str, error.args)))
 
 
 def as_python(function):

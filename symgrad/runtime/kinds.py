@@ -6,6 +6,7 @@ from collections import namedtuple
 import numpy as np
 
 from symgrad.runtime.given import real_array, unmasked
+from symgrad.runtime.named import called_columns, columns_of, inputs_of, outputs_of
 
 # An argument: the dtype of its numbers, how many axes it has, none for a number, and whether it is
 # written.
@@ -28,9 +29,11 @@ class Facts:
 
     numbers = ("l1", "l2", "rate")
 
-    def __init__(self, name, dtype, size, inputs, outputs, state, settings, results=None):
+    def __init__(self, name, spec, size, state, settings, results=None):
+        inputs, outputs, dtype = inputs_of(spec), outputs_of(spec), spec["dtype"]
         self.name, self.native, self.dtype = name, NATIVE[dtype], dtype
         self.size, self.inputs, self.outputs = size, inputs, outputs
+        self.columns = columns_of(spec)
         self.results = results or {}
         of_inputs, of_outputs = ("samples", inputs), ("samples", outputs)
         self.extents = {
@@ -60,6 +63,16 @@ class Facts:
             return Kind("float64", 0, False)
         return Kind(_OTHERS.get(name, self.dtype), len(self.extents[name]), name in written)
 
+    def called(self, name):
+        """What a message adds about an argument whose columns have names."""
+        return called_columns(self.columns.get(name))
+
+    def in_words(self, error):
+        """Compiled code hands over the parts of a message, not the text."""
+        text = " ".join(map(str, error.args))
+        name, _, wanted = text.partition(" must be of shape ")
+        return ValueError(text + (self.called(name) if wanted else ""))
+
     def converted(self, name, value):
         """An array-like as the array that compiled code takes; refused where it holds no
         numbers."""
@@ -69,7 +82,8 @@ class Facts:
             return float(value)
         array = real_array(name, value, self.shapes[name])
         if array.ndim != self.kind(name).axes:
-            raise ValueError(f"{name} must be of shape {self.shapes[name]}, came {array.shape}")
+            came = f"came {array.shape}{self.called(name)}"
+            raise ValueError(f"{name} must be of shape {self.shapes[name]}, {came}")
         return _plain(np.require(array, self.native.type, ["C", "A"]), self.native)
 
     def in_place(self, name, value, kind):
@@ -92,7 +106,7 @@ class Facts:
         what += [] if value.flags.writeable or not kind.written else ["read-only"]
         if len(what) == 1 and value.dtype == native and value.ndim == kind.axes:
             return None
-        return f"{wanted}, came one of shape {value.shape}: {', '.join(what)}"
+        return f"{wanted}, came one of shape {value.shape}: {', '.join(what)}{self.called(name)}"
 
 
 def _shape(extents):

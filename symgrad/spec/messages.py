@@ -11,6 +11,7 @@ from itertools import islice
 from typing import TypeAlias, get_args
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
 from symgrad.spec import limits
@@ -77,14 +78,14 @@ def _message(detail: ErrorDetails, path: Path, model: type[BaseModel]) -> str:
             return str(context["error"])
         case "missing":
             key = str(path[-1])
-            meaning = str(_model_at(model, path[:-1]).model_fields[key].description)
+            meaning = str(_keys(_model_at(model, path[:-1]))[key].description)
             return f"{key!r} is missing ({meaning[0].lower()}{meaning[1:]})"
         case "extra_forbidden":
-            keys = _model_at(model, path[:-1]).model_fields
+            keys = _keys(_model_at(model, path[:-1]))
             near = suggestion(str(path[-1]), keys)
             return f"unknown key{near}; the keys here are {', '.join(keys)}"
         case "model_type":
-            keys = _model_at(model, path).model_fields
+            keys = _keys(_model_at(model, path))
             return f"must be a table with the keys {', '.join(keys)}, not {shown(value)}"
         case "invalid_key":
             return f"a key must be text, not {shown(value)}"
@@ -111,12 +112,17 @@ def _message(detail: ErrorDetails, path: Path, model: type[BaseModel]) -> str:
 
 def _model_at(model: type[BaseModel], path: Path) -> type[BaseModel]:
     """The model that a path from `model` leads to; models are nested once, as in layers[1]."""
-    field = model.model_fields.get(str(path[0])) if path else None
+    field = _keys(model).get(str(path[0])) if path else None
     if field is not None:
         for inner in (field.annotation, *get_args(field.annotation)):  # Loss, tuple[Layer, ...]
             if isinstance(inner, type) and issubclass(inner, BaseModel):
                 return inner
     return model
+
+
+def _keys(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    """What a model has, by the keys of a file."""
+    return {field.alias or name: field for name, field in model.model_fields.items()}
 
 
 # ---- Places and values as a message shows them ---------------------------------------------------

@@ -26,6 +26,17 @@ def module_problem(name: str) -> str | None:
     return None
 
 
+def quantity_problem(name: str) -> str | None:
+    """The name of an input or an output: formulas are to read it."""
+    if name in FUNCTIONS:
+        return "is a function of formulas; choose another name"
+    if name == "D":
+        return "is what formulas write derivatives with; choose another name"
+    if name == "target":
+        return "is what formulas call the target; choose another name"
+    return identifier_problem(name)
+
+
 def constant_problem(name: str) -> str | None:
     """Keywords will do (`lambda` is a fine constant): the emitted code has only the value."""
     if name in FUNCTIONS:

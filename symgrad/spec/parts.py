@@ -5,7 +5,9 @@ from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeAlias, get_args
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     ValidationError,
@@ -18,8 +20,8 @@ from symgrad.errors import FormulaError, SpecError
 from symgrad.language.dtypes import Dtype
 from symgrad.spec import limits
 from symgrad.spec.formula import MAX_LENGTH, Tree, parse, quoted, variables_of
-from symgrad.spec.messages import Problem, pointer, refuse, report
-from symgrad.spec.names import IDENTIFIER, constant_problem
+from symgrad.spec.messages import Problem, pointer, refusal, refuse, report, shown
+from symgrad.spec.names import IDENTIFIER, constant_problem, quantity_problem
 
 ACTIVATIONS = (
     "identity", "relu", "leaky_relu", "elu", "selu", "gelu", "silu", "mish", "softplus",
@@ -92,8 +94,49 @@ Constants = Annotated[
 ]
 
 
+def _tuple_of_names(value: object) -> object:
+    """As for layers: files hold lists, and emptiness is refused in words of its own."""
+    if not isinstance(value, list | tuple):
+        raise refusal(f"must be a list of names, not {shown(value)}")
+    if not value:
+        raise refusal("must have at least one name")
+    return tuple(value)
+
+
+def _names_that_will_do(names: tuple[str, ...]) -> tuple[str, ...]:
+    refuse(_check_quantities(names))
+    return names
+
+
+def schema_of_names() -> dict[str, Any]:
+    """What editors are told of a list of names."""
+    item = {"type": "string", "pattern": IDENTIFIER, "maxLength": limits.NAME_LENGTH}
+    return {"type": "array", "items": item, "minItems": 1, "uniqueItems": True}
+
+
+# The names of inputs or of outputs.
+Names = Annotated[
+    tuple[str, ...], BeforeValidator(_tuple_of_names), AfterValidator(_names_that_will_do)
+]
+
+
+def _units_or_names(schema: dict[str, Any]) -> None:
+    """For editors: one of them has to be there."""
+    schema["required"].remove("units")
+    if not schema["required"]:
+        del schema["required"]
+    schema["anyOf"] = [{"required": ["units"]}, {"required": ["names"]}]
+
+
+def _names_in_schema(schema: dict[str, Any]) -> None:
+    without_null(schema)
+    schema.update(schema_of_names())
+
+
 class Layer(Model):
     """One layer: `activation(x · W + b)`, and with `residual` its input added to that."""
+
+    model_config = ConfigDict(json_schema_extra=_units_or_names)
 
     units: int = Field(
         ge=1,
@@ -112,6 +155,28 @@ class Layer(Model):
         default=False,
         description="Whether the layer's input is added to its output; needs equal widths",
     )
+    names: Names | None = Field(
+        default=None,
+        description="The names of the outputs, in the last layer; units may then be left out",
+        examples=[["u"]],
+        json_schema_extra=_names_in_schema,
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _count(cls, data: Any) -> Any:
+        """Where there are names, units are as many; what is no list of names is refused as such."""
+        if isinstance(data, dict) and "units" not in data and data.get("names") is not None:
+            names = data["names"]
+            return {**data, "units": len(names) if isinstance(names, list | tuple) and names else 1}
+        return data
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.names is not None and len(self.names) != self.units:
+            given = f"{len(self.names)} name{'s' if len(self.names) > 1 else ''}"
+            refuse([(("names",), f"{given} for {self.units} units; leave one of the two out")])
+        return self
 
 
 class Activation(Model):
@@ -191,6 +256,16 @@ class Loss(Model):
 
 
 # ---- What types cannot say -----------------------------------------------------------------------
+
+
+def _check_quantities(names: tuple[str, ...]) -> Iterator[Problem]:
+    seen = set()
+    for place, name in enumerate(names):
+        if wrong := quantity_problem(name):
+            yield (place,), f"{quoted(name)} {wrong}"
+        elif name in seen:
+            yield (place,), f"{quoted(name)} is there already; names must differ"
+        seen.add(name)
 
 
 def _check_constants(part: Activation | Loss) -> Iterator[Problem]:

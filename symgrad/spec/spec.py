@@ -23,15 +23,18 @@ import os
 from collections.abc import Iterator, Mapping
 from itertools import chain
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Self, cast
 
 from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
     PrivateAttr,
+    TypeAdapter,
     ValidationError,
     ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
     model_validator,
 )
 
@@ -40,7 +43,16 @@ from symgrad.language.dtypes import Dtype, misfit, remedy
 from symgrad.spec import limits
 from symgrad.spec.derivatives import DERIVATIVES
 from symgrad.spec.file import read_file
-from symgrad.spec.formula import Binary, Call, Tree, has_sum, listed, quoted, suggestion
+from symgrad.spec.formula import (
+    Binary,
+    Call,
+    Tree,
+    has_sum,
+    listed,
+    quoted,
+    suggestion,
+    variables_of,
+)
 from symgrad.spec.messages import Problem, cleaned, refusal, refuse, report, shown
 from symgrad.spec.names import IDENTIFIER, identifier_problem, module_problem
 from symgrad.spec.parts import (
@@ -51,7 +63,9 @@ from symgrad.spec.parts import (
     Loss,
     LossKind,
     Model,
+    Names,
     formula_problem,
+    schema_of_names,
     without_null,
 )
 from symgrad.spec.training import Training
@@ -91,6 +105,24 @@ def _names(value: object) -> object:
     return tuple(sorted(value, key=lambda name: known.index(name) if name in known else len(known)))
 
 
+_NAMES: TypeAdapter[tuple[str, ...]] = TypeAdapter(Names)
+
+
+def _number_or_names(value: object, number: ValidatorFunctionWrapHandler) -> object:
+    """A list is one of names; of all else a number's refusals are told."""
+    if isinstance(value, str):
+        raise refusal(f"must be a whole number or a list of names, not {shown(value)}")
+    named = isinstance(value, list | tuple)
+    return _NAMES.validate_python(value, strict=True) if named else number(value)
+
+
+def _or_names(schema: dict[str, Any]) -> None:
+    """For editors: how many, or their names."""
+    number = {key: schema.pop(key) for key in ("type", "minimum")}
+    number["maximum"] = limits.UNITS.default
+    schema["anyOf"] = [number, schema_of_names()]
+
+
 class Spec(Model):
     """A network and its loss, checked in all that can be known before compiling.
 
@@ -110,11 +142,12 @@ class Spec(Model):
         json_schema_extra={"pattern": IDENTIFIER, "maxLength": limits.NAME_LENGTH},
     )
     dtype: Dtype = Field(default="float32", description="The type of all numbers at run time")
-    inputs: int = Field(
-        ge=1,
-        description="How many numbers one sample has",
-        examples=[64],
-        json_schema_extra={"maximum": limits.UNITS.default},
+    # Where it is names, `inputs` says how many, and no one takes them for a number.
+    given_inputs: Annotated[int, Field(ge=1), WrapValidator(_number_or_names)] = Field(
+        alias="inputs",
+        description="How many numbers one sample has, or their names",
+        examples=[64, ["x", "t"]],
+        json_schema_extra=_or_names,
     )
     layers: Annotated[tuple[Layer, ...], BeforeValidator(_layers)] = Field(
         description="The layers, from the inputs to the outputs",
@@ -189,6 +222,22 @@ class Spec(Model):
         return self._file_name
 
     @property
+    def input_names(self) -> tuple[str, ...] | None:
+        """The names of the inputs, in the order of x's columns; None where they have none."""
+        given = cast(object, self.given_inputs)
+        return given if isinstance(given, tuple) else None
+
+    @property
+    def output_names(self) -> tuple[str, ...] | None:
+        """The names of the outputs, in the order of y's columns; None where they have none."""
+        return self.layers[-1].names
+
+    @property
+    def inputs(self) -> int:
+        """How many numbers one sample has."""
+        return self.given_inputs if self.input_names is None else len(self.input_names)
+
+    @property
     def widths(self) -> tuple[int, ...]:
         """The inputs, then each layer's units."""
         return (self.inputs, *(layer.units for layer in self.layers))
@@ -219,13 +268,14 @@ class Spec(Model):
         return {
             "name": self.name,
             "dtype": self.dtype,
-            "inputs": self.inputs,
+            "inputs": self.inputs if self.input_names is None else list(self.input_names),
             "layers": [
                 {
                     "units": layer.units,
                     "activation": layer.activation,
                     "bias": layer.bias,
                     "residual": layer.residual,
+                    **({} if layer.names is None else {"names": list(layer.names)}),
                 }
                 for layer in self.layers
             ],
@@ -241,6 +291,12 @@ class Spec(Model):
             **({} if self.training is None else {"training": self.training.normalised()}),
             **({"derivatives": list(self.derivatives)} if self.derivatives else {}),
         }
+
+    def unnamed(self) -> Self:
+        """The same network with its inputs and outputs only counted."""
+        data = self.normalised()
+        data["layers"][-1].pop("names", None)
+        return self.recorded({**data, "inputs": self.inputs})
 
     def digest(self) -> str:
         """SHA-256 of the normalised spec in hexadecimal: equal specs, equal digests."""
@@ -258,6 +314,7 @@ class Spec(Model):
         refuse(
             chain(
                 _check_names(self),
+                _check_columns(self),
                 _check_layers(self),
                 _check_sizes(self),
                 _check_derivatives(self),
@@ -307,6 +364,40 @@ def _check_derivatives(spec: Spec) -> Iterator[Problem]:
             )
         elif name in spec.derivatives[:number]:
             yield ("derivatives", number), f"{quoted(name)} is named twice"
+
+
+def _check_columns(spec: Spec) -> Iterator[Problem]:
+    """The names of inputs and outputs, beside each other and what formulas call by them."""
+    last = len(spec.layers) - 1
+    for number, layer in enumerate(spec.layers[:-1]):
+        if layer.names is not None:
+            yield (
+                ("layers", number, "names"),
+                "names are for the last layer only, whose units are the outputs",
+            )
+    inputs, outputs = spec.input_names or (), spec.output_names or ()
+    for place, name in enumerate(outputs):
+        if name in inputs:
+            yield (
+                ("layers", last, "names", place),
+                f"{name!r} is the name of an input, too; choose another name",
+            )
+    called = dict.fromkeys(outputs, "an output") | dict.fromkeys(inputs, "an input")
+    for name in spec.loss.constants:
+        if name in called:
+            yield (
+                ("loss", "constants", name),
+                f"{name!r} is the name of {called[name]}, too; choose another name",
+            )
+    read = variables_of(spec.loss.tree) if spec.loss.tree is not None else ()
+    for name, meaning in (("y", "all outputs"), ("t", "the target")):
+        # A single output that is called y is what y means anyway.
+        if name in read and name in called and not (name == "y" and outputs == ("y",)):
+            yield (
+                ("loss", "formula"),
+                f"{name} means {meaning} here, and is the name of {called[name]}, too;"
+                " choose another name for that",
+            )
 
 
 def _check_layers(spec: Spec) -> Iterator[Problem]:

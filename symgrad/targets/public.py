@@ -3,9 +3,11 @@ themselves."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import Any
 
 from symgrad.runtime.kinds import Results
+from symgrad.runtime.named import columns_of, inputs_of, listed_names, outputs_of
 from symgrad.spec.derivatives import DERIVATIVES
 
 
@@ -44,6 +46,9 @@ _STEPS = (
 )
 
 PENALTIES = ("l1", "l2")
+
+# Characters in a line of a docstring.
+_WIDTH = 96
 
 # What the optimizer goes on with.
 GOING_ON = ("state", "progress", "settings")
@@ -124,13 +129,31 @@ def results_of(name: str, shape: Mapping[str, int]) -> Results:
     return Results(extents, signature.value)
 
 
+def columns(spec: Mapping[str, Any], **arrays: str) -> list[str]:
+    """What the columns of arrays are called, a line each and more where it is long: `arrays` says
+    of each by which name it goes and whose columns it has, those of x or those of t."""
+    named = columns_of(spec)
+    return [
+        line
+        for name, like in arrays.items()
+        if like in named
+        for line in wrap(f"Columns of {name}: {listed_names(named[like])}.", _WIDTH)
+    ]
+
+
+def _with_columns(says: str, lines: list[str]) -> str:
+    """A docstring and such lines below it."""
+    return "\n    ".join([f"{says}\n", *lines, ""]) if lines else says
+
+
 def public(spec: Mapping[str, Any], size: int, trained: bool) -> tuple[Public, ...]:
     """The functions of a network of so many weights, in the order that they stand in a module."""
     given = data(spec)
-    shape = {"inputs": spec["inputs"], "outputs": spec["layers"][-1]["units"], "size": size}
+    shape = {"inputs": inputs_of(spec), "outputs": outputs_of(spec), "size": size}
+    of_output, of_loss = columns(spec, x="x", y="t"), columns(spec, x="x", t="t")
     functions = [
-        Public("predict", ("theta", "x"), _PREDICT.format(**shape)),
-        Public("loss", given, _LOSS.format(**shape)),
+        Public("predict", ("theta", "x"), _with_columns(_PREDICT.format(**shape), of_output)),
+        Public("loss", given, _with_columns(_LOSS.format(**shape), of_loss)),
         Public(
             "loss_and_gradient",
             given,

@@ -98,7 +98,7 @@ def _draw(
         [run.history for run in made.runs],
         {VALIDATION: held_out},
         experiment.samples.columns.labels,
-        experiment.samples.columns.targets,
+        experiment.spec.output_names or experiment.samples.columns.targets,
     )
 
 

@@ -38,6 +38,7 @@ from symgrad.targets.numba.emit import (
     elementary_keys,
     in_docstring,
     in_lines,
+    input_count,
     plain,
     public_names,
     render,
@@ -93,6 +94,7 @@ def source(trained: Trained, name: str | None = None, file_name: str = WEIGHTS) 
         "dtype": spec.dtype,
         "number": "F" if single else "np.float64",
         "inputs": spec.inputs,
+        "input_count": input_count(spec),
         "outputs": spec.outputs,
         "columns": max(spec.outputs, 2) if probabilities else spec.outputs,
         "expression": _equations(trained, spec, program),
@@ -100,7 +102,7 @@ def source(trained: Trained, name: str | None = None, file_name: str = WEIGHTS) 
         "description": list(_description(trained)),
         "spec": plain(spec.normalised()),
         "input_names": plain(trained.columns.inputs),
-        "output_names": plain(trained.columns.targets),
+        "output_names": plain(trained.outputs),
         "labels": None if labels is None else plain(portable(labels)),
         "label_dtype": None if labels is None else f"np.{dtype_name(labels)}",
         "probabilities": probabilities,
@@ -216,7 +218,7 @@ def _description(trained: Trained) -> Iterator[str]:
     if columns.labels is None:
         yield "Outputs, likewise:"
         yield ""
-        yield from _listed("output[n,{}]", columns.targets, "OUTPUTS")
+        yield from _listed("output[n,{}]", trained.outputs, "OUTPUTS")
     else:
         shown = ", ".join(map(_shown, columns.targets[:LISTED]))
         yield f"Classes, of {shown or 'no name'}:"

@@ -44,6 +44,17 @@ def outputs(spec: Mapping[str, Any]) -> int:
     return int(spec["layers"][-1]["units"])
 
 
+def input_names(spec: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """What the spec calls the inputs; None where it has their number only."""
+    return None if isinstance(spec["inputs"], int) else tuple(spec["inputs"])
+
+
+def output_names(spec: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """What the spec calls the outputs, if it does."""
+    names = spec["layers"][-1].get("names")
+    return None if names is None else tuple(names)
+
+
 def takes_weights(spec: Mapping[str, Any]) -> bool:
     """Whether the module's functions take sample weights after the targets."""
     return bool(spec["loss"].get("sample_weights", False))

@@ -81,7 +81,7 @@ class Monitor:
                 [checkpoint.history],
                 compared,
                 columns.labels,
-                columns.targets,
+                self.task.experiment.spec.output_names or columns.targets,
             )
 
     def how_to_resume(self) -> str:

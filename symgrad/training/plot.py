@@ -167,7 +167,7 @@ def _draw_scatter(axes: Any, compared: Mapping[str, Compared], targets: tuple[st
     axes.plot(ends, ends, color="0.5", linewidth=1, linestyle="--", zorder=0, label="exact")
     axes.set_xlim(ends)
     axes.set_ylim(ends)
-    what = _short(targets[0]) if len(targets) == 1 else "targets"
+    what = _short(", ".join(targets), 16 if len(targets) == 1 else 32)
     axes.set_xlabel(f"true {what}", **_AS_IT_IS)
     axes.set_ylabel(f"predicted {what}", **_AS_IT_IS)
     axes.set_title("predicted against true")

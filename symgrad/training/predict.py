@@ -25,7 +25,8 @@ class Predictions:
     `outputs` has the shape (samples, outputs), in the units of the targets. For classes, `labels`
     has the predicted one of each sample, and `probabilities`, of shape (samples, classes), those of
     all `classes` if the network gives any; both are None for numbers. `figures` are there if the
-    data has targets. `notes` are lines for the user.
+    data has targets. `names` are those of the outputs where the spec has them. `notes` are lines
+    for the user.
     """
 
     outputs: Array
@@ -35,14 +36,16 @@ class Predictions:
     probabilities: Array | None = None
     figures: Figures | None = None
     notes: tuple[str, ...] = ()
+    names: tuple[str, ...] | None = None
 
     def csv(self) -> str:
-        """As a CSV file: `prediction`, then `p(…)` of each class; several outputs by name."""
+        """As a CSV file: `prediction`, then `p(…)` of each class; outputs by name where there are
+        several, or the spec has names."""
         file = io.StringIO()
         writer = csv.writer(file, lineterminator="\n")
         if self.labels is None:
             several = self.outputs.shape[1] > 1
-            writer.writerow(self.targets if several else ["prediction"])
+            writer.writerow(self.names or (self.targets if several else ["prediction"]))
             writer.writerows(_shown(self.outputs))
         elif self.classes is None or self.probabilities is None:
             writer.writerow(["prediction"])
@@ -69,7 +72,8 @@ def predict(trained: Trained, data: Any) -> Predictions:
     targets, classes = trained.columns.targets, trained.columns.labels
     if classes is None:
         outputs = trained.scaling.outputs(y)
-        return Predictions(outputs, targets, figures=figures, notes=samples.notes)
+        names = spec.output_names
+        return Predictions(outputs, targets, figures=figures, notes=samples.notes, names=names)
     labels = tuple(classes[number] for number in predicted_classes(y))
     probabilities = None
     if gives_probabilities(trained.spec):

@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from symgrad.errors import DataError
-from symgrad.training.module import Array
+from symgrad.training.module import Array, output_names
 from symgrad.training.npz import read_npz
 
 # A class as the data names it: what goes in as an integer comes out as one.
@@ -96,6 +96,11 @@ class Trained:
             "spec": np.array(json.dumps(self.spec, sort_keys=True)),
             **({} if self.run is None else {"run": np.array(self.run)}),
         }
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """What the outputs are called: as in the spec, or as the targets in the data."""
+        return output_names(self.spec) or self.columns.targets
 
     @classmethod
     def load(cls, path: str | Path) -> "Trained":

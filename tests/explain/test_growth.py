@@ -6,7 +6,7 @@ import pytest
 
 from symgrad.explain.clock import Clock
 from symgrad.explain.sections.counts import count
-from symgrad.explain.sections.growth import growth
+from symgrad.explain.sections.growth import _like, growth
 from symgrad.spec.spec import Spec
 from tests import nets
 
@@ -72,3 +72,10 @@ def test_out_of_time_it_keeps_what_it_has():
     section = growth(spec, Clock(100, stop, progress))
     assert section.missing == "interrupted"
     assert len(section.data["width"]["networks"]) == 3 and "depth" not in section.data
+
+
+def test_networks_like_one_with_names_have_none():
+    layers = [{"units": 2, "activation": "tanh"}, {"names": ["u"]}]
+    named = Spec.parse({"name": "net", "inputs": ["x", "t"], "layers": layers})
+    assert _like(named, 4, 3) == _like(named.unnamed(), 4, 3)
+    assert _like(named, 4, 3).widths == (4, 4, 4, 4)

@@ -29,6 +29,7 @@ from symgrad.explain.scalars.count import (
 from symgrad.explain.scalars.peers import NOT_TRIED, Outcome, check_peers, run
 from symgrad.explain.sections import literal as section
 from symgrad.explain.sections.literal import literal, rung
+from symgrad.spec.spec import Spec
 from tests import nets
 
 HUGE = (8, 64, 64, 64, 8)  # no tool here is done with it in a minute
@@ -436,3 +437,11 @@ run("sympy", [spec], 60.0, Clock(60))
         time.sleep(0.1)
     os.kill(child, signal.SIGKILL)
     pytest.fail("the child went on without its parent")
+
+
+def test_names_do_not_make_another_network_of_it():
+    layers = [{"units": 2, "activation": "tanh"}, {"names": ["u"]}]
+    named = Spec.parse({"name": "net", "inputs": ["x", "t"], "layers": layers})
+    assert [net.yours for net in section.networks(named)] == [
+        net.yours for net in section.networks(rung((2, 2, 1)))
+    ]

@@ -14,7 +14,7 @@ from symgrad.errors import SymgradError
 from symgrad.interop import InteropError, Network
 from symgrad.interop.onnx import is_own, model_of, read, write, writing
 from symgrad.spec.formula import FUNCTIONS
-from symgrad.spec.spec import ACTIVATIONS
+from symgrad.spec.spec import ACTIVATIONS, Spec
 from tests.interop.test_network import NUMPY, forward, network
 
 onnx = pytest.importorskip("onnx")
@@ -240,3 +240,11 @@ def test_what_no_file_can_hold_is_refused(monkeypatch):
     monkeypatch.setattr(writing, "LARGEST", 20)
     with pytest.raises(InteropError, match="3 weights of float64 are more than the 2 GiB"):
         model_of(network([2, 1], ["tanh"]))
+
+
+def test_names_of_inputs_and_outputs_are_noted():
+    spec = Spec.parse({"name": "net", "inputs": ["x", "t"], "layers": [{"names": ["u"]}]})
+    model = model_of(Network(spec, np.zeros(3, "float32")))
+    noted = {each.key: each.value for each in model.metadata_props}
+    assert (noted["symgrad.inputs"], noted["symgrad.outputs"]) == ('["x", "t"]', '["u"]')
+    assert read(model).spec == spec

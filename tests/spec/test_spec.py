@@ -282,17 +282,17 @@ def test_the_json_schema() -> None:
     [
         # types
         ({"inputs": True}, "inputs: must be a whole number, not true"),
-        ({"inputs": "3"}, "inputs: must be a whole number, not '3'"),
+        ({"inputs": "3"}, "inputs: must be a whole number or a list of names, not '3'"),
         ({"inputs": 3.0}, "inputs: must be a whole number, not 3.0"),
         ({"inputs": None}, "inputs: must be a whole number, not null"),
-        ({"inputs": [3]}, "inputs: must be a whole number, not a list"),
+        ({"inputs": [3]}, "inputs[0]: must be text in quotes, not 3"),
         ({"inputs": 0}, "inputs: must be at least 1, not 0"),
         ({"layers": [{"units": -5}]}, "layers[0].units: must be at least 1, not -5"),
         ({"layers": []}, "layers: must have at least one layer"),
         ({"layers": {"units": 3}},
          "layers: must be a list (in TOML: [[layers]] with two brackets), not a table"),
         ({"layers": [3]}, "layers[0]: must be a table with the keys units, activation, bias,"
-         " residual, not 3"),
+         " residual, names, not 3"),
         ({"layers": [{}]}, "layers[0]: 'units' is missing (how many outputs the layer has)"),
         ({"layers": [{"units": 1, "bias": 1}]}, "layers[0].bias: must be true or false, not 1"),
         ({"layers": [{"units": 1, "activation": 1}]},
@@ -322,7 +322,7 @@ def test_the_json_schema() -> None:
         ({"layer": []}, f"layer: unknown key (did you mean 'layers'?); the keys here are {KEYS}"),
         ({"a\x1b[0m b": 1}, f"'a\\x1b[0m b': unknown key; the keys here are {KEYS}"),
         ({"layers": [{"units": 1, "biass": True}]}, "layers[0].biass: unknown key"
-         " (did you mean 'bias'?); the keys here are units, activation, bias, residual"),
+         " (did you mean 'bias'?); the keys here are units, activation, bias, residual, names"),
         ({"activations": {"q": {"formula": "z", "z": 1}}},
          "activations.q.z: unknown key; the keys here are formula, constants"),
         # names
@@ -437,7 +437,7 @@ def test_refusals(changes: dict[str, Any], message: str) -> None:
     [
         (lambda: Layer(units=0), "units: must be at least 1, not 0"),
         (lambda: Layer(unit=1, units=1), "unit: unknown key (did you mean 'units'?);"
-         " the keys here are units, activation, bias, residual"),
+         " the keys here are units, activation, bias, residual, names"),
         (lambda: Loss(), "a loss has either a kind or a formula, but neither is given"),
         (lambda: Activation(formula="z +"),
          "formula: the formula ends: a number, a name or '(' should follow\n    z +\n       ^"),

@@ -44,6 +44,7 @@ from symgrad.language.functions import (
 from symgrad.language.indices import SAMPLE, SAMPLES, fresh, unit
 from symgrad.language.notation import as_it_stands, undistributed
 from symgrad.language.program import Definition, Program, array, indices_of, name_of
+from symgrad.runtime.named import inputs_of
 
 # f(z), and f′(z) from z and h = f(z)
 ELEMENTWISE: dict[str, tuple[Callable[[Expr], Expr], Callable[[Expr, Expr], Expr]]] = {
@@ -107,7 +108,7 @@ class _Writing:
     def __init__(self, spec: Mapping[str, Any]) -> None:
         self.spec = spec
         self.layers, self.loss = spec["layers"], spec["loss"]
-        self.widths = [spec["inputs"], *(layer["units"] for layer in self.layers)]
+        self.widths = [inputs_of(spec), *(layer["units"] for layer in self.layers)]
         self.definitions: list[Definition] = []
         self.slopes: dict[int, Expr | None] = {}  # f′(z) of each layer that has one
         self.z: dict[int, Expr] = {}

@@ -105,7 +105,7 @@ def _counted(family: Family, clock: Clock) -> list[Member]:
 
 def _like(spec: Spec, width: int, layers: int) -> Spec:
     """`spec` with so many layers, all of one width; its hidden layers are repeated as needed."""
-    described = spec.normalised()
+    described = spec.unnamed().normalised()
     *hidden, last = described["layers"]
     if not hidden:  # a softmax can only come last
         hidden = [last if last["activation"] != "softmax" else {**last, "activation": "tanh"}]

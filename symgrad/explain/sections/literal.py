@@ -141,7 +141,8 @@ def rung(widths: Sequence[int]) -> Spec:
 
 def _meaning(spec: Spec) -> dict[str, Any]:
     """What a spec says about the mathematics."""
-    return {key: value for key, value in spec.normalised().items() if key not in ("name", "dtype")}
+    data = spec.unnamed().normalised()
+    return {key: value for key, value in data.items() if key not in ("name", "dtype")}
 
 
 def attempt(tool: str, nets: Sequence[Net], limit: float, clock: Clock) -> None:

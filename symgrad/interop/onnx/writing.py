@@ -22,7 +22,7 @@ from symgrad.interop.onnx.activations import activation
 from symgrad.interop.onnx.formulas import formula
 from symgrad.interop.onnx.graph import Graph
 from symgrad.interop.onnx.load import quietly, unreadable
-from symgrad.interop.onnx.names import INPUT, OUTPUT, PRODUCER, SPEC
+from symgrad.interop.onnx.names import INPUT, INPUTS, OUTPUT, OUTPUTS, PRODUCER, SPEC
 from symgrad.interop.onnx.scaling import around, metadata
 from symgrad.spec.formula import has_sum
 from symgrad.spec.spec import Spec
@@ -88,6 +88,12 @@ def model_of(network: Network | Run | Trained) -> "ModelProto":
         dtype = graph.dtype
         typed = {INPUT: (dtype, network.spec.inputs), OUTPUT: (dtype, network.spec.outputs)}
         noted = {SPEC: json.dumps(network.spec.normalised(), ensure_ascii=False)}
+        for key, names in (
+            (INPUTS, network.spec.input_names),
+            (OUTPUTS, network.spec.output_names),
+        ):
+            if names is not None:
+                noted[key] = json.dumps(list(names))
     else:
         raise InteropError(f"written are a Network and a Run, not {type(network).__name__}")
     return _model(onnx, graph, network.spec, typed, noted)

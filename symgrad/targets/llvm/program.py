@@ -9,6 +9,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from symgrad.runtime.kinds import Facts, Kind
+from symgrad.runtime.named import inputs_of, outputs_of
 from symgrad.spec.derivatives import DERIVATIVES
 from symgrad.targets.public import GOING_ON, data, derivative, names_of, results_of
 
@@ -51,21 +52,15 @@ class Description:
         return len(self.remembered) * self.size
 
     def facts(self) -> Facts:
-        spec = self.spec
-        outputs = spec["layers"][-1]["units"]
         settings = len(self.settings or ())
-        shape = {"outputs": outputs, "inputs": spec["inputs"], "weights": self.size}
+        spec = self.spec
+        shape = {
+            "outputs": outputs_of(spec),
+            "inputs": inputs_of(spec),
+            "weights": self.size,
+        }
         results = {name: results_of(name, shape) for name in spec.get("derivatives", ())}
-        return Facts(
-            spec["name"],
-            spec["dtype"],
-            self.size,
-            spec["inputs"],
-            outputs,
-            self.memory,
-            settings,
-            results,
-        )
+        return Facts(spec["name"], spec, self.size, self.memory, settings, results)
 
 
 @dataclass(frozen=True)

@@ -37,13 +37,13 @@ from symgrad.spec.spec import Spec
 from symgrad.targets.elementary import OF_DOUBLES, ULP, numbers, with_callees
 from symgrad.targets.numba.source import generic, source, vocabulary
 from symgrad.targets.numba.templates import templates
-from symgrad.targets.public import INTO, Public, names_of
+from symgrad.targets.public import INTO, Public, columns, names_of
 from symgrad.targets.public import public as callable_functions
 
 # The files of symgrad/runtime whose text emitted modules have, those that others need first.
 SHARED = (
-    "given", "kinds", "memory", "weights", "going_on", "fma", "products", "python_c", "arguments",
-    "forks", "calling",
+    "given", "named", "kinds", "memory", "weights", "going_on", "fma", "products", "python_c",
+    "arguments", "forks", "calling",
 )  # fmt: skip
 
 _PUBLIC = (
@@ -111,7 +111,9 @@ def emit(
         ],
         "differentiated": plain({each.name: table(each) for each in lowered.derivatives}),
         "inputs": spec.inputs,
+        "input_count": input_count(spec),
         "outputs": spec.outputs,
+        "columns": columns(spec.normalised(), x="x", t="t"),
         "size": spec.weights,
         "expression": listing(forward).splitlines(),
         "operations": {"loss": operations(forward), "gradient": operations(program)},
@@ -221,6 +223,11 @@ def text_of(name: str) -> str:
         if place == 0 or isinstance(node, ast.Import | ast.ImportFrom)
     )
     return "\n".join(text.splitlines()[last:]).strip("\n")
+
+
+def input_count(spec: Spec) -> str:
+    """How many inputs a module's SPEC has, as Python source."""
+    return 'SPEC["inputs"]' if spec.input_names is None else 'len(SPEC["inputs"])'
 
 
 def public_names(names: Iterable[str]) -> list[str]:

@@ -2,7 +2,8 @@
 
 A network with several outputs and data with one target column is a classification, and so is a
 network with one output when that column holds names, booleans, or nothing but 0 and 1. A class
-becomes the number of an output: numbers by value, text by code points, and false before true.
+becomes the number of an output: numbers by value, text by code points, and false before true; or
+the output that the spec calls by the class.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,7 +15,7 @@ from symgrad.errors import DataError
 from symgrad.training.data.from_csv import is_code
 from symgrad.training.data.table import Column, Factor, Kind, Table, counted, listed
 from symgrad.training.labels import problem
-from symgrad.training.module import Array, outputs
+from symgrad.training.module import Array, output_names, outputs
 from symgrad.training.trained import Label
 
 Labels = tuple[Label, ...]
@@ -70,8 +71,9 @@ def encoded(
         return t, None
     if (t.sum(axis=1) != 1).any():
         return t, None
-    names = [column.name for column in columns]
-    return t, tuple(names) if table.named else tuple(range(len(names)))
+    if table.named:
+        return t, tuple(column.name for column in columns)
+    return t, output_names(spec) or tuple(range(len(columns)))
 
 
 def _are_classes(t: Array, spec: Mapping[str, Any]) -> bool:
@@ -98,6 +100,8 @@ def _classes(
         labels: Labels = tuple(range(needed))
     elif kinds == {bool}:
         labels = (False, True)
+    elif count > 1 and {*distinct} <= {*(output_names(spec) or ())}:
+        labels = output_names(spec) or ()
     else:
         labels = tuple(distinct)
     if len(labels) != needed:

@@ -20,7 +20,7 @@ from symgrad.training.data.ranges import refuse_outside
 from symgrad.training.data.roles import roles_to_predict, roles_to_train
 from symgrad.training.data.samples import Samples
 from symgrad.training.data.table import Column, Table
-from symgrad.training.module import Array, takes_weights
+from symgrad.training.module import Array, input_names, output_names, takes_weights
 from symgrad.training.trained import Columns, Trained
 
 SUFFIXES = ".csv, .parquet, .npz or .npy"
@@ -42,9 +42,10 @@ def read(
     `source` is the path of a .csv, .parquet, .npz or .npy file, a frame (of pandas, or of a library
     that speaks Arrow's stream interface), a tuple of arrays (x, t) or (x, t, w), or one array.
 
-    `targets` names target columns; else they are the last ones. `weight` names the column (or the
-    array of an NPZ archive) of sample weights, for specs that take them; without it an array `w` is
-    used, or ones.
+    `targets` names target columns; else they are those that the spec's outputs are called, or the
+    last ones. Where the spec names its inputs, and the data its columns, inputs are found by name.
+    `weight` names the column (or the array of an NPZ archive) of sample weights, for specs that
+    take them; without it an array `w` is used, or ones.
 
     `missing` says what becomes of samples with missing values: `refuse`; `drop` them; or `mean`,
     which leaves missing inputs NaN for `Scaling.fill` and drops samples without a target or weight.
@@ -59,19 +60,18 @@ def read(
             "write sample_weights = true under [loss]"
         )
     table = _opened(source, weight or "w")
-    roles = roles_to_train(table, spec, targets, weight)
+    roles, notes = roles_to_train(table, spec, targets, weight)
     inputs = [table.columns[column] for column in roles.inputs]
     target_columns = [table.columns[column] for column in roles.targets]
     x = _inputs(table, inputs)
     raw = raw_targets(target_columns, spec)
-    notes: tuple[str, ...] = ()
     w = weight_column = None
     if roles.weight is not None:
         if takes_weights(spec):
             weight_column = table.columns[roles.weight]
             w = _weights(weight_column)
         else:
-            notes = (
+            notes += (
                 f"array {table.columns[roles.weight].name!r} is not used: the spec takes no sample "
                 "weights (sample_weights = true under [loss])",
             )
@@ -90,8 +90,8 @@ def read(
         t,
         _final_weights(table, w, rows, spec),
         Columns(
-            tuple(column.name for column in inputs),
-            tuple(column.name for column in target_columns),
+            _names(table, inputs, input_names(spec)),
+            _names(table, target_columns, output_names(spec)),
             None if weight_column is None else weight_column.name,
             labels,
         ),
@@ -179,6 +179,16 @@ def _inputs(table: Table, columns: Sequence[Column]) -> Array:
     for number, column in enumerate(columns):
         x[:, number] = column.numbers(TEXT_INPUT)
     return x
+
+
+def _names(
+    table: Table, columns: Sequence[Column], named: tuple[str, ...] | None
+) -> tuple[str, ...]:
+    """What columns are called: as in the data where it has names, else as in the spec if it has
+    any. One column with classes is none of the outputs."""
+    if table.named or named is None or len(named) != len(columns):
+        return tuple(column.name for column in columns)
+    return named
 
 
 def _gaps(columns: Sequence[Column], masks: Array) -> list[Gaps]:

@@ -4,19 +4,86 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from symgrad.errors import DataError
+from symgrad.runtime.named import called_columns, inputs_of
 from symgrad.training.data.from_arrays import is_counted
 from symgrad.training.data.table import Roles, Table, counted, listed
-from symgrad.training.module import outputs
+from symgrad.training.module import input_names, output_names, outputs
 from symgrad.training.trained import Columns
 
 
 def roles_to_train(
     table: Table, spec: Mapping[str, Any], targets: Sequence[str], weight: str | None
-) -> Roles:
-    """The targets are the columns named, or the last ones: as many as are left when the inputs and
-    the weight are taken away. DataError if the numbers do not fit the network."""
+) -> tuple[Roles, tuple[str, ...]]:
+    """The roles of columns, and notes on what is not used.
+
+    The targets are the columns named, or those that the spec's outputs are called, or the last
+    ones: as many as are left when the inputs and the weight are taken away. The inputs are the
+    columns that the spec names, in any order, or all that are left. DataError if the numbers do not
+    fit the network.
+    """
     if table.roles is not None:
-        return _of_arrays(table, table.roles, spec, targets, weight)
+        return _of_arrays(table, table.roles, spec, targets, weight), ()
+    if table.named:
+        targets = targets or _targets_of_spec(table, spec)
+        if (named := input_names(spec)) is not None:
+            return _by_name(table, spec, named, targets, weight)
+    return _by_place(table, spec, targets, weight), ()
+
+
+def _targets_of_spec(table: Table, spec: Mapping[str, Any]) -> tuple[str, ...]:
+    """The outputs that the spec names, if the table has a column for each; none of them where there
+    may be one with classes instead."""
+    named = output_names(spec) or ()
+    there = [name for name in named if name in table.names]
+    if there and len(there) < len(named):
+        absent = [name for name in named if name not in there]
+        raise DataError(
+            f"{table.place.source}: no column {absent[0]!r}, an output of the spec"
+            f"{_nor(absent)}; there are {listed(table.names)}"
+        )
+    return tuple(there)
+
+
+def _by_name(
+    table: Table,
+    spec: Mapping[str, Any],
+    named: tuple[str, ...],
+    targets: Sequence[str],
+    weight: str | None,
+) -> tuple[Roles, tuple[str, ...]]:
+    """Where the spec names the inputs: what is no target then need not be one of them."""
+    source = table.place.source
+    absent = [name for name in named if name not in table.names]
+    if absent:
+        raise DataError(
+            f"{source}: no column {absent[0]!r}, an input of the spec{_nor(absent)}; there are "
+            f"{listed(table.names)}"
+        )
+    for role, names in (("target", targets), ("weight", () if weight is None else (weight,))):
+        for name in names:
+            if name in named:
+                raise DataError(f"{source}: {name!r} cannot be both input and {role}")
+    rest = [name for name in table.names if name not in {*named, *targets, weight}]
+    kept = [*named, *(targets or rest), *([] if weight is None else [weight])]
+    found = _by_place(table.take(kept), spec, targets, weight)
+    place = [table.index(name) for name in kept]
+    roles = Roles(
+        tuple(place[column] for column in found.inputs),
+        tuple(place[column] for column in found.targets),
+        None if found.weight is None else place[found.weight],
+    )
+    note = f"{counted(len(rest), 'column')} ({listed(rest)}): not used"
+    return roles, (note,) if targets and rest else ()
+
+
+def _nor(absent: Sequence[str]) -> str:
+    return f" (nor {listed([repr(name) for name in absent[1:]])})" if absent[1:] else ""
+
+
+def _by_place(
+    table: Table, spec: Mapping[str, Any], targets: Sequence[str], weight: str | None
+) -> Roles:
+    """Where columns count: each is a target, an input or the weight."""
     source, names = table.place.source, table.names
     weight_column = None if weight is None else table.index(weight)
     left = [column for column in range(len(names)) if column != weight_column]
@@ -29,9 +96,9 @@ def roles_to_train(
             raise DataError(f"{source}: {weight!r} cannot be both target and weight")
         found = f"{counted(len(targets), 'column')} named as targets"
     else:
-        target_columns = left[spec["inputs"] :]
+        target_columns = left[inputs_of(spec) :]
         found = (
-            f"{counted(len(left), 'column')} hold {counted(spec['inputs'], 'input')} and "
+            f"{counted(len(left), 'column')} hold {counted(inputs_of(spec), 'input')} and "
             f"{counted(len(target_columns), 'column')} of targets"
         )
     count = outputs(spec)
@@ -41,11 +108,11 @@ def roles_to_train(
             f"{source}: {found}; the network needs {counted(count, 'target')}{or_class}"
         )
     inputs = [column for column in left if column not in target_columns]
-    if len(inputs) != spec["inputs"]:
+    if len(inputs) != inputs_of(spec):
         raise DataError(
             f"{source}: {counted(len(inputs), 'column')} left for the inputs "
             f"({listed([names[column] for column in inputs])}), "
-            f"but the network takes {spec['inputs']}"
+            f"but the network takes {inputs_of(spec)}"
         )
     return Roles(tuple(inputs), tuple(target_columns), weight_column)
 
@@ -75,10 +142,10 @@ def _of_arrays(
 
 
 def _check_inputs(table: Table, roles: Roles, spec: Mapping[str, Any]) -> None:
-    if len(roles.inputs) != spec["inputs"]:
+    if len(roles.inputs) != inputs_of(spec):
         raise DataError(
             f"{table.place.source}: x has the shape {(len(table), len(roles.inputs))}; "
-            f"expected (samples, {spec['inputs']})"
+            f"expected (samples, {inputs_of(spec)}){called_columns(input_names(spec))}"
         )
 
 
@@ -109,9 +176,8 @@ def roles_to_predict(
         return roles, ()
     if table.named and _named(columns):
         raise DataError(
-            f"{table.place.source}: no column {absent[0]!r}, an input in training"
-            + (f" (nor {listed([repr(name) for name in absent[1:]])})" if absent[1:] else "")
-            + f"; there are {listed(table.names)}"
+            f"{table.place.source}: no column {absent[0]!r}, an input in training{_nor(absent)}"
+            f"; there are {listed(table.names)}"
         )
     raise DataError(
         f"{table.place.source}: {counted(len(numbers), 'column')}; expected the {inputs} of the "

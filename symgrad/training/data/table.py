@@ -1,7 +1,7 @@
 """A table as every kind of source gives it: columns with names, and the place of each value."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Protocol, TypeAlias
 
@@ -143,6 +143,11 @@ class Table:
         if name not in names:
             raise DataError(f"{self.place.source}: no column {name!r}; there are {listed(names)}")
         return names.index(name)
+
+    def take(self, names: Sequence[str]) -> "Table":
+        """These columns, in this order; DataError if one is not there."""
+        columns = tuple(self.columns[self.index(name)] for name in names)
+        return replace(self, columns=columns)
 
 
 def check_names(source: str, names: Sequence[str]) -> None:

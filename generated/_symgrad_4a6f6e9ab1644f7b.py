@@ -115,7 +115,7 @@ class Compiler:
 
 def _named(function):
     """The same for a function that is compiled with whatever calls it: of what stands here."""
-    function.__module__, function.__qualname__ = "numba", f"{function.__name__}_70cf103a10375c1b"
+    function.__module__, function.__qualname__ = "numba", f"{function.__name__}_5deec05150e64920"
     return function
 
 
@@ -211,6 +211,37 @@ def real_array(name, value, shape):
     return np.asarray(unmasked(name, array))
 
 
+# Messages and docstrings show so many names.
+NAMES_SHOWN = 12
+
+
+def inputs_of(spec):
+    """How many inputs there are: a spec has their number, or their names."""
+    given = spec["inputs"]
+    return given if isinstance(given, int) else len(given)
+
+
+def outputs_of(spec):
+    return spec["layers"][-1]["units"]
+
+
+def columns_of(spec):
+    """The names of the columns of x and of t, as far as they have any."""
+    named = {"x": spec["inputs"], "t": spec["layers"][-1].get("names")}
+    return {array: names for array, names in named.items() if isinstance(names, (list, tuple))}
+
+
+def called_columns(names):
+    """What a message adds about an array whose columns have names."""
+    return f"; its columns are {listed_names(names)}" if names else ""
+
+
+def listed_names(names):
+    """Names for people, the first of them where there are many."""
+    more = ", …" if len(names) > NAMES_SHOWN else ""
+    return ", ".join(names[:NAMES_SHOWN]) + more
+
+
 # An argument: the dtype of its numbers, how many axes it has, none for a number, and whether it is
 # written.
 Kind = namedtuple("Kind", "number axes written")
@@ -232,9 +263,11 @@ class Facts:
 
     numbers = ("l1", "l2", "rate")
 
-    def __init__(self, name, dtype, size, inputs, outputs, state, settings, results=None):
+    def __init__(self, name, spec, size, state, settings, results=None):
+        inputs, outputs, dtype = inputs_of(spec), outputs_of(spec), spec["dtype"]
         self.name, self.native, self.dtype = name, NATIVE[dtype], dtype
         self.size, self.inputs, self.outputs = size, inputs, outputs
+        self.columns = columns_of(spec)
         self.results = results or {}
         of_inputs, of_outputs = ("samples", inputs), ("samples", outputs)
         self.extents = {
@@ -264,6 +297,16 @@ class Facts:
             return Kind("float64", 0, False)
         return Kind(_OTHERS.get(name, self.dtype), len(self.extents[name]), name in written)
 
+    def called(self, name):
+        """What a message adds about an argument whose columns have names."""
+        return called_columns(self.columns.get(name))
+
+    def in_words(self, error):
+        """Compiled code hands over the parts of a message, not the text."""
+        text = " ".join(map(str, error.args))
+        name, _, wanted = text.partition(" must be of shape ")
+        return ValueError(text + (self.called(name) if wanted else ""))
+
     def converted(self, name, value):
         """An array-like as the array that compiled code takes; refused where it holds no
         numbers."""
@@ -273,7 +316,8 @@ class Facts:
             return float(value)
         array = real_array(name, value, self.shapes[name])
         if array.ndim != self.kind(name).axes:
-            raise ValueError(f"{name} must be of shape {self.shapes[name]}, came {array.shape}")
+            came = f"came {array.shape}{self.called(name)}"
+            raise ValueError(f"{name} must be of shape {self.shapes[name]}, {came}")
         return _plain(np.require(array, self.native.type, ["C", "A"]), self.native)
 
     def in_place(self, name, value, kind):
@@ -296,7 +340,7 @@ class Facts:
         what += [] if value.flags.writeable or not kind.written else ["read-only"]
         if len(what) == 1 and value.dtype == native and value.ndim == kind.axes:
             return None
-        return f"{wanted}, came one of shape {value.shape}: {', '.join(what)}"
+        return f"{wanted}, came one of shape {value.shape}: {', '.join(what)}{self.called(name)}"
 
 
 def _shape(extents):
@@ -1255,7 +1299,7 @@ class Compiled(functools.partial):
         try:
             as_python(self.check)(**{name: fitting.get(name, left_out(name)) for name in names})
         except ValueError as error:
-            raise in_words(error) from None
+            raise self.facts.in_words(error) from None
         return fitting.values()
 
     def converted(self, given):
@@ -1438,7 +1482,7 @@ class Epoch(Compiled):
             if not named and kinds == self.given:
                 return self.work.checked(*arguments)
         except ValueError as error:
-            raise in_words(error) from None
+            raise self.facts.in_words(error) from None
         except (DoesNotFit, TypeError, AttributeError, IndexError):
             pass  # other types or shapes than compiled code takes
         return self.otherwise(*arguments, **named)
@@ -1459,11 +1503,6 @@ def renamed(check, arguments, names):
 
     checked.__signature__ = inspect.Signature(changed)
     return checked
-
-
-def in_words(error):
-    """Compiled code hands over the parts of a message, not the text."""
-    return ValueError(" ".join(map(str, error.args)))
 
 
 def as_python(function):
@@ -2011,7 +2050,7 @@ class Implementation:
                     function.redirect(function.fast())
                 return function.answer(self.more(*complete), complete)
         except ValueError as error:
-            raise in_words(error) from None
+            raise function.facts.in_words(error) from None
         except (TypeError, AttributeError, IndexError):  # other types than in the signature
             pass
         result = function.otherwise(*arguments, **named)
@@ -2988,7 +3027,7 @@ def build(namespace, emitted, inlined, compiled, derivatives={}):
     that are a part of each caller and the others; `derivatives` says of each what computes it, and what it gives.
     """
     spec, size = namespace["SPEC"], namespace["SIZE"]
-    inputs, outputs = spec["inputs"], spec["layers"][-1]["units"]
+    inputs, outputs = inputs_of(spec), outputs_of(spec)
     compiler = Compiler(namespace, emitted)
     namespace["parameters"] = _views(namespace["PARAMETERS"])
     scratch = namespace["PREDICTION_SCRATCH"], namespace["GRADIENT_SCRATCH"]
@@ -3002,7 +3041,7 @@ def build(namespace, emitted, inlined, compiled, derivatives={}):
         )
         for name, told in derivatives.items()
     }
-    facts = Facts(compiler.name, spec["dtype"], size, inputs, outputs, state, len(settings), results)
+    facts = Facts(compiler.name, spec, size, state, len(settings), results)
     F = facts.native.type
     known = _drivers(compiler, F, namespace, size, inputs, outputs, *scratch)
     _make_public(namespace, compiler, facts, known)
@@ -3163,7 +3202,7 @@ def build_frozen(namespace, emitted, inlined, compiled, parameters, entries):
     compiler, theta = Compiler(namespace, emitted), namespace["_THETA"]
     namespace["parameters"] = _views(parameters)
     _compile_own(compiler, namespace, inlined, compiled)
-    inputs, outputs = namespace["SPEC"]["inputs"], namespace["SPEC"]["layers"][-1]["units"]
+    inputs, outputs = inputs_of(namespace["SPEC"]), outputs_of(namespace["SPEC"])
     for array in (each for each in namespace.values() if isinstance(each, np.ndarray)):
         array.flags.writeable = False  # compiled code has it as it is now
     known = _drivers(
@@ -3171,20 +3210,20 @@ def build_frozen(namespace, emitted, inlined, compiled, parameters, entries):
         namespace["PREDICTION_SCRATCH"], 0,
     )  # fmt: skip
     namespace["_prediction_in_turn"] = known["_prediction_in_turn"]
-    namespace["_given"] = functools.partial(_raw, inputs)
+    namespace["_given"] = functools.partial(_raw, inputs, called_columns(columns_of(namespace["SPEC"]).get("x")))
     for name, inner in entries:
         _overload(compiler, namespace[name], namespace[inner], theta, inputs)
     namespace["__dir__"] = lambda: sorted(namespace["__all__"])
 
 
-def _raw(inputs, x):
+def _raw(inputs, called, x):
     """Inputs as compiled code takes them, a float64 matrix, and whether they are one sample's."""
     array = real_array("x", x, f"(samples, {inputs})")
     one = array.shape == (inputs,)
     if one:
         array = array.reshape(1, inputs)
     if array.ndim != 2 or array.shape[1] != inputs:
-        raise ValueError(f"x must be of shape (samples, {inputs}) or ({inputs},), came {array.shape}")
+        raise ValueError(f"x must be of shape (samples, {inputs}) or ({inputs},), came {array.shape}{called}")
     if len(array) == 0:
         raise ValueError("x must hold at least one sample, came 0")
     if array.dtype != np.float64 or not array.flags.carray:
