@@ -13,6 +13,7 @@ from symgrad.passes.differentiate import DerivativeGraph, differentiate
 from symgrad.passes.expand import expand
 from symgrad.passes.factor import Order, factor
 from symgrad.passes.guard import guard
+from symgrad.passes.inner import inner
 from symgrad.passes.share import share
 from symgrad.passes.stabilize import stabilize
 from symgrad.passes.update import update
@@ -68,7 +69,7 @@ def passes(spec: Spec, order: Order = "loss-first") -> Stages:
     it."""
     expanded = expand(spec)  # the one loss expression, in shared form
     stable = stabilize(expanded)  # the same, finite in floating point
-    shared = share(stable)  # the same, nothing computed twice
+    shared = inner(share(stable), spec)  # the same, nothing computed twice
     graph = differentiate(shared)  # the local partial derivatives
     factored = factor(graph, order)  # the derivative by all weights at once
     gradient = guard(share(factored))  # forward and backward share what they have in common

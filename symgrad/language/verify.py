@@ -29,7 +29,8 @@ def verify(program: Program) -> Program:
         for read in reads(definition.value):
             if name_of(read) not in axes:
                 raise Unsound(f"{place}: {read} is not defined before")
-            if tuple(map(program.extent, indices_of(read))) != axes[name_of(read)]:
+            found = zip(indices_of(read), axes[name_of(read)], strict=True)
+            if not all(_is_of(program, index, extent) for index, extent in found):
                 raise Unsound(f"{place}: {read} runs over other extents than it was defined with")
         if extra := free_indices(definition.value) - set(definition.indices):
             raise Unsound(
@@ -56,3 +57,8 @@ def _check_bound(value: Expr, outer: frozenset[object], program: Program, place:
         outer = outer | bounds(value).keys()
     for operand in operands(value):
         _check_bound(operand, outer, program, place)
+
+
+def _is_of(program: Program, index: Expr, extent: Expr) -> bool:
+    """Whether it is an index over an axis of this extent, or a number on it."""
+    return 0 <= index < extent if index.is_Integer else program.extent(index) == extent

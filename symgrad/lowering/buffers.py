@@ -120,7 +120,11 @@ def _storage(schedule: Schedule) -> tuple[dict[str, Storage], frozenset[str]]:
             storage[name] = "block"
         elif read_in <= {home} or (read_in == here and definition.indices == (SAMPLE,)):
             storage[name] = "local"
-        elif fits and (read_in == here or (here - {home} and read_in - here <= summing)):
+        elif (
+            fits
+            and definition.indices != (SAMPLE,)
+            and (read_in == here or (here - {home} and read_in - here <= summing))
+        ):
             storage[name] = "row"
             row_numbers += size(program, definition.indices)
             if read_in != here:

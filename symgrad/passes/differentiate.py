@@ -140,22 +140,26 @@ def _edges(program: Program, definition: Definition, read: Expr) -> Iterable[Edg
     derivative = apart(partial(definition.value, read), beside)
     if derivative != 0:
         own = program.given[name] if name in program.given else program.by_name[name].target
-        into, places = _at_any_place(indices_of(read), indices_of(own), beside)
+        at = indices_of(read)
+        into, places = _at_any_place(at, indices_of(own), program.shape(own), beside)
         yield Edge(name, definition.name, out, into, product([*places, derivative]))
 
 
 def _at_any_place(
-    at: tuple[Expr, ...], own: tuple[Symbol, ...], taken: Iterable[Symbol]
+    at: tuple[Expr, ...],
+    own: tuple[Symbol, ...],
+    extents: tuple[Expr, ...],
+    taken: Iterable[Symbol],
 ) -> tuple[tuple[Symbol, ...], list[Expr]]:
     """Indices for what is read `at` a place, and what the derivative by it is multiplied by:
     ∂W[1,i]/∂W[j,i] is δ(j,1)."""
     into: list[Symbol] = []
     places: list[Expr] = []
     avoid = {*taken}
-    for index, wish in zip(at, own, strict=True):
+    for index, wish, extent in zip(at, own, extents, strict=True):
         into.append(index if is_index(index) else fresh(wish, avoid))
         avoid.add(into[-1])
-        if into[-1] != index:
+        if into[-1] != index and extent != 1:
             places.append(delta(into[-1], index))
     return tuple(into), places
 

@@ -10,7 +10,7 @@ This is the network as a textbook writes it: softmax is exp/Σexp, cross-entropy
 is made stable, shared or differentiated here.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 
 from sympy import Abs, Expr, I, Integer, Mul, Rational, Sum, cosh, exp, log, nan, oo, zoo
@@ -33,11 +33,14 @@ from symgrad.language.program import Definition, Program, array, name_of, reads
 from symgrad.spec.formula import (
     Binary,
     Call,
+    Column,
+    Derivative,
     Negate,
     Number,
     Tree,
     Variable,
-    variables_outside_sums,
+    axes_outside_sums,
+    derivatives_of,
 )
 from symgrad.spec.spec import Spec
 
@@ -86,6 +89,7 @@ def expand(spec: Spec) -> Program:
 
     given, loss = _loss_of_samples(spec, previous, define)
     inputs = [array("x", SAMPLE, unit(0)), *given, *(array(name) for name in spec.loss.arguments)]
+    inputs += [target(each, spec) for each in inner_derivatives(spec)]
     for weight in weights:
         if str(weight.base.label).startswith("W") and (spec.loss.l1 or spec.loss.l2):
             number = int(str(weight.base.label)[1:])
@@ -124,7 +128,7 @@ def _loss_of_samples(
 ) -> tuple[list[Expr], Expr]:
     """What it takes beside the output, and the mean of the losses of all samples."""
     t, every_sample = array("t", *y.indices), (SAMPLE, 0, SAMPLES - 1)
-    e = define("e", (SAMPLE,), _loss(spec, y, t))
+    e = define("e", (SAMPLE,), _loss(spec, array("x", SAMPLE, unit(0)), y, t))
     if not spec.loss.sample_weights:
         return [t], Sum(e, every_sample) / SAMPLES
     w = array("w", SAMPLE)
@@ -144,28 +148,82 @@ def _activation(spec: Spec, name: str, z: Expr, width: int) -> Expr:
         return exp(z) / Sum(exp(z.base[SAMPLE, other]), (other, 0, width - 1))
     if name in ACTIVATIONS:
         return ACTIVATIONS[name](z)
-    value = lower(spec.activations[name].tree, {"z": z}, width)
-    return _checked(value, z, spec.activations[name].formula, spec.dtype)
+    at, widths = {"outputs": z.indices[-1]}, {"outputs": width}
+    value = lower(
+        spec.activations[name].tree, lambda _, at: z.base[SAMPLE, at["outputs"]], at, widths
+    )
+    return _checked(value, (z,), spec.activations[name].formula, spec.dtype)
 
 
-def _loss(spec: Spec, y: Expr, t: Expr) -> Expr:
+def _loss(spec: Spec, x: Expr, y: Expr, t: Expr) -> Expr:
     """The loss of a sample: summed over the outputs, unless the formula has done so itself."""
     here, width = y.indices[-1], spec.outputs
     if spec.loss.kind is not None:
         return sum_over(LOSSES[spec.loss.kind](y, t), here, Integer(width))
-    tree = spec.loss.tree
+    tree = spec.loss_tree
     assert tree is not None
-    value = lower(tree, {"y": y, "t": t}, width)
-    each = _checked(value, y, str(spec.loss.formula), spec.dtype)
-    return sum_over(each, here, Integer(width)) if variables_outside_sums(tree) else each
+    at = {"outputs": here, "inputs": unit(0)}
+    widths = {"outputs": width, "inputs": spec.inputs}
+    axes = axes_outside_sums(tree)
+
+    def read(leaf: Tree, at: Mapping[str, Expr]) -> Expr:
+        match leaf:
+            case Column(name, place):
+                return {"y": y, "t": t, "x": x}[name].base[SAMPLE, Integer(place)]
+            case Variable("x"):
+                return x.base[SAMPLE, at["inputs"]]
+            case Variable(name):
+                return {"y": y, "t": t}[name].base[SAMPLE, at["outputs"]]
+            case Derivative():
+                found = target(leaf, spec)
+                here = "inputs" if leaf.by == "each" else "outputs"
+                return found.base[SAMPLE, at[here]] if len(found.indices) > 1 else found
+        raise AssertionError(leaf)
+
+    value = lower(tree, read, at, widths)
+    known = (y, *(target(each, spec) for each in derivatives_of(tree)))
+    each = _checked(value, known, str(spec.loss.formula), spec.dtype)
+    for axis in sorted(axes):
+        each = sum_over(each, at[axis], Integer(widths[axis]))
+    return each
 
 
-def _checked(value: Expr, variable: Expr, formula: str, dtype: Dtype) -> Expr:
+def inner_derivatives(spec: Spec) -> tuple[Derivative, ...]:
+    """The derivatives that stand in the loss."""
+    tree = spec.loss_tree
+    return () if tree is None else derivatives_of(tree)
+
+
+def target(derivative: Derivative, spec: Spec) -> Expr:
+    """What a derivative in the loss is called, before and after it is known how it is computed:
+    d_u_d_x[n], d_y_d_x0[n,i2] of all outputs."""
+    of, by = derivative.of, derivative.by
+    column = of.place if isinstance(of, Column) else None
+    name = "y" if column is None else _called(spec.output_names, "y", column, spec.outputs)
+    indices = (SAMPLE,) if column is not None else (SAMPLE, unit(len(spec.layers)))
+    if by == "laplacian":
+        return array(f"laplacian_{name}", *indices)
+    if by == "each":
+        return array(f"d_{name}_d_x", SAMPLE, unit(0))
+    assert not isinstance(by, str)
+    inputs = (_called(spec.input_names, "x", place, 2) for place in by)
+    return array("_d_".join([f"d_{name}", *inputs]), *indices)
+
+
+def _called(names: Sequence[str] | None, array: str, place: int, many: int) -> str:
+    """A column by its name, or as what it is: y where there is but one, else y0."""
+    if names:
+        return names[place]
+    return array if many == 1 else f"{array}{place}"
+
+
+def _checked(value: Expr, variables: Sequence[Expr], formula: str, dtype: Dtype) -> Expr:
     """What shows once a formula is an expression: 1/(sqrt(2)**2 - 2) is infinite, y - y is 0.
 
     Numbers come together in it, exactly: z*1e-300*1e-300 has 1e-600, which no dtype holds.
     """
-    name = name_of(variable)
+    names = {name_of(variable) for variable in variables}
+    name = name_of(variables[0])
     factors = {product.as_coeff_Mul()[0] for product in value.atoms(Mul)}
     for number in value.atoms(Rational):
         if wrong := misfit(Fraction(number.p, number.q), dtype, number in factors):
@@ -175,7 +233,7 @@ def _checked(value: Expr, variable: Expr, formula: str, dtype: Dtype) -> Expr:
             )
     if _settled(value).has(zoo, nan, oo, -oo, I) or not all(map(_is_real, _constants(value))):
         raise SpecError(f"formula {formula!r}: it has no finite value, whatever {name} is")
-    if name not in map(name_of, reads(value)):
+    if not names & {*map(name_of, reads(value))}:
         raise SpecError(f"formula {formula!r}: it is the same whatever {name} is; use {name} in it")
     return value
 
@@ -214,26 +272,34 @@ def _rate(spec: Spec, penalty: str) -> Expr:
     return array(penalty) if penalty in spec.loss.arguments else exact(getattr(spec.loss, penalty))
 
 
-def lower(tree: Tree, variables: dict[str, Expr], width: int) -> Expr:
-    """A formula's tree as an expression; the last index of each variable is over units."""
+# What is read for a leaf of a formula's tree, where the index of each axis is what it is: that of
+# units, or another in a sum over them.
+Read = Callable[[Tree, Mapping[str, Expr]], Expr]
+
+
+def lower(tree: Tree, read: Read, at: Mapping[str, Expr], widths: Mapping[str, int]) -> Expr:
+    """A formula's tree as an expression; `at` has the index of each axis, `widths` how long it
+    is."""
+
+    def inside(part: Tree) -> Expr:
+        return lower(part, read, at, widths)
+
     match tree:
         case Number(value):
             return Rational(value.numerator, value.denominator)
-        case Variable(name):
-            return variables[name]
+        case Variable() | Column() | Derivative():
+            return read(tree, at)
         case Negate(operand):
-            return -lower(operand, variables, width)
+            return -inside(operand)
         case Binary(operator, left, right):
-            return _OPERATORS[operator](
-                lower(left, variables, width), lower(right, variables, width)
-            )
+            return _OPERATORS[operator](inside(left), inside(right))
         case Call("sum", (body,)):
-            here = next(iter(variables.values())).indices[-1]
-            other = fresh(here, [here])
-            moved = {name: v.base[(*v.indices[:-1], other)] for name, v in variables.items()}
-            return sum_over(lower(body, moved, width), other, Integer(width))
+            axis = next(iter(sorted(axes_outside_sums(body))), "outputs")
+            other = fresh(at[axis], [at[axis]])
+            within = lower(body, read, {**at, axis: other}, widths)
+            return sum_over(within, other, Integer(widths[axis]))
         case Call(function, arguments):
-            values = [lower(argument, variables, width) for argument in arguments]
+            values = list(map(inside, arguments))
             if function in _OF_EITHER_SIGN:
                 values = [group(value) for value in values]
             call = as_it_stands(IN_FORMULAS[function])(*values)

@@ -70,7 +70,10 @@ class _Elimination:
         self.partials: defaultdict[str, dict[str, _Partial]] = defaultdict(dict)
         self.sources: defaultdict[str, dict[str, None]] = defaultdict(dict)
         self.definitions: list[Definition] = list(self.program.definitions)
-        self.taken = {*self.program.given, *self.program.by_name}
+        results = (
+            graph.named(target, source) for target in graph.targets for source in graph.sources
+        )
+        self.taken = {*self.program.given, *self.program.by_name, *results}
         self.ends = {*graph.sources}, {*graph.targets}
         self.outputs: dict[str, None] = {}
         for edge in graph.edges:

@@ -7,8 +7,10 @@ The grammar, loosest binding first; precedence and associativity are Python's:
     product  ::= unary (("*" | "/") unary)*
     unary    ::= ("-" | "+") unary | power
     power    ::= operand ["**" unary]              the exponent: a constant, at most 16 in size
-    operand  ::= NUMBER | NAME | call | "(" sum ")"
+    operand  ::= NUMBER | quantity | call | derived | "(" sum ")"
     call     ::= FUNCTION "(" sum ("," sum)* ")"   `sum(...)` not inside another `sum(...)`
+    quantity ::= NAME ["[" NUMBER "]"]             a column of y, t or x: losses alone have these
+    derived  ::= "D" "(" quantity ("," quantity)+ ")" | "laplacian" "(" quantity ")"
 
     NUMBER   ::= (DIGITS ["." [DIGITS]] | "." DIGITS) [("e" | "E") ["+" | "-"] DIGITS]
     NAME     ::= a variable or a declared constant, [A-Za-z_][A-Za-z0-9_]*
@@ -57,6 +59,23 @@ class Variable:
 
 
 @dataclass(frozen=True, slots=True)
+class Column:
+    """One column of an array that has one for each output, or input: `y[0]`, or its name."""
+
+    array: str
+    place: int
+
+
+@dataclass(frozen=True, slots=True)
+class Derivative:
+    """∂y/∂x of all outputs or of one: by the inputs with these numbers, one after the other, by
+    "each" input, or Σ ∂²y/∂x_i², the "laplacian"."""
+
+    of: Variable | Column
+    by: "tuple[int, ...] | Literal['each', 'laplacian']"
+
+
+@dataclass(frozen=True, slots=True)
 class Negate:
     """`-operand`."""
 
@@ -83,7 +102,40 @@ class Call:
     arguments: tuple["Tree", ...]
 
 
-Tree: TypeAlias = Number | Variable | Negate | Binary | Call
+Tree: TypeAlias = Number | Variable | Column | Derivative | Negate | Binary | Call
+
+
+@dataclass(frozen=True)
+class Quantities:
+    """What a loss can be a formula in: so many inputs and outputs, by their names if they have any.
+    `known` is whether that is known yet; else every name may be one of them."""
+
+    inputs: int = 0
+    outputs: int = 0
+    input_names: tuple[str, ...] = ()
+    output_names: tuple[str, ...] = ()
+    known: bool = True
+
+    @property
+    def arrays(self) -> dict[str, int]:
+        """The arrays by the names that formulas have for them, and their columns. A name hides the
+        array that is called so: an input t the target."""
+        widths = {"y": self.outputs, "t": self.outputs, "x": self.inputs}
+        hidden = {*self.input_names, *self.output_names}
+        return {name: width for name, width in widths.items() if name not in hidden} | {
+            TARGET: self.outputs
+        }
+
+    @property
+    def columns(self) -> dict[str, Column]:
+        """What has a name of its own."""
+        inputs = {name: Column("x", place) for place, name in enumerate(self.input_names)}
+        outputs = {name: Column("y", place) for place, name in enumerate(self.output_names)}
+        return inputs | outputs
+
+
+TARGET = "target"
+MAX_ORDER = 4  # of a derivative
 
 
 def parse(
@@ -91,8 +143,10 @@ def parse(
     variables: Collection[str],
     constants: Mapping[str, float] = MappingProxyType({}),
     dtype: Dtype = "float64",
+    quantities: Quantities | None = None,
 ) -> Tree:
-    """The tree of `text`, in which `variables` stay names and `constants` become numbers.
+    """The tree of `text`, in which `variables` stay names and `constants` become numbers; with
+    `quantities`, in a loss, columns and derivatives may stand as well.
 
     Constants must be finite, and every number one of `dtype`. Raises `FormulaError` with the
     position of what is wrong.
@@ -102,7 +156,7 @@ def parse(
             f"the formula has {len(text):,} characters, over the limit of {MAX_LENGTH:,}",
             MAX_LENGTH,
         )
-    return _Parser(text, variables, constants, dtype).formula()
+    return _Parser(text, variables, constants, dtype, quantities).formula()
 
 
 def variables_of(tree: Tree) -> frozenset[str]:
@@ -110,10 +164,37 @@ def variables_of(tree: Tree) -> frozenset[str]:
     return frozenset(node.name for node in _nodes(tree) if isinstance(node, Variable))
 
 
-def variables_outside_sums(tree: Tree) -> frozenset[str]:
-    """The variables that occur outside every `sum(...)`: those that the unit's index is left of."""
-    outside = _nodes(tree, into_sums=False)
-    return frozenset(node.name for node in outside if isinstance(node, Variable))
+def arrays_of(tree: Tree) -> frozenset[str]:
+    """The arrays that occur anywhere in the tree, whole or a column of them; a derivative is one
+    of y."""
+    found = set(variables_of(tree))
+    for node in _nodes(tree):
+        match node:
+            case Column(array):
+                found.add(array)
+            case Derivative():
+                found.add("y")
+    return frozenset(found)
+
+
+def derivatives_of(tree: Tree) -> tuple[Derivative, ...]:
+    """The derivatives that occur in the tree, each once."""
+    return tuple(dict.fromkeys(node for node in _nodes(tree) if isinstance(node, Derivative)))
+
+
+def axes_outside_sums(tree: Tree) -> frozenset[str]:
+    """The axes that an index is left of outside every `sum(...)`: "outputs", "inputs"."""
+    return frozenset(filter(None, map(axis_of, _nodes(tree, into_sums=False))))
+
+
+def axis_of(node: Tree) -> str | None:
+    """The axis of a leaf: of y and t the outputs, of x and the derivatives by each input those."""
+    match node:
+        case Variable("x") | Derivative(_, "each"):
+            return "inputs"
+        case Variable() | Derivative(Variable(), _):
+            return "outputs"
+    return None
 
 
 def has_sum(tree: Tree) -> bool:
@@ -217,7 +298,7 @@ _INFIX: Mapping[str, _Infix] = {
 _TOKEN = re.compile(
     r"(?P<number>(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)"
     r"|(?P<name>[A-Za-z_][A-Za-z0-9_]*)"
-    r"|(?P<symbol>\*\*|[-+*/(),])"
+    r"|(?P<symbol>\*\*|[-+*/(),\[\]])"
 )
 _HINTS: Mapping[str, str] = {
     "^": "**",
@@ -259,7 +340,9 @@ class _Parser:
         variables: Collection[str],
         constants: Mapping[str, float],
         dtype: Dtype,
+        quantities: Quantities | None,
     ) -> None:
+        self.quantities = quantities
         self.text = text
         self.variables = variables
         self.constants = constants
@@ -274,7 +357,7 @@ class _Parser:
 
     def peek(self) -> _Token:
         if self.ahead is None:
-            self.ahead = _scan(self.text, self.end)
+            self.ahead = _scan(self.text, self.end, brackets=self.quantities is not None)
         return self.ahead
 
     def take(self) -> _Token:
@@ -322,6 +405,8 @@ class _Parser:
             case "number", _:
                 value = _exact(token, self.dtype)
                 return _Part(Number(value), token.position, 1, value)
+            case "name", ("D" | "laplacian") if self.quantities and self.peek().text == "(":
+                return self.derived(token, self.quantities)
             case "name", _:
                 return self.call(token) if self.peek().text == "(" else self.name(token)
             case _, "(":
@@ -342,9 +427,64 @@ class _Parser:
             f"a number, a name or '(' should stand here, not {token.text!r}", token.position
         )
 
+    def quantity(self, token: _Token, known: Quantities) -> Variable | Column | None:
+        """An array or a column of one; None if the name is none of theirs."""
+        name, bracket = token.text, self.peek()
+        if name in known.columns:
+            if bracket.text == "[":
+                raise FormulaError(f"{name} is one column, and has no others", bracket.position)
+            return known.columns[name]
+        widths = known.arrays
+        if name not in widths:
+            return Variable(name) if not known.known and name not in self.constants else None
+        array = "t" if name == TARGET else name
+        if bracket.text != "[":
+            return Variable(array)
+        self.take()
+        place = self.take()
+        if place.kind != "number" or not place.text.isdigit():
+            raise FormulaError(
+                f"the number of a column should stand here: {name}[0]", place.position
+            )
+        if self.peek().text != "]":
+            raise FormulaError("this '[' is never closed", bracket.position)
+        self.take()
+        if known.known and int(place.text) >= widths[name]:
+            raise FormulaError(
+                f"{name} has {widths[name]} column{'s' * (widths[name] > 1)}, from {name}[0] on",
+                place.position,
+            )
+        return Column(array, int(place.text))
+
+    def derived(self, function: _Token, known: Quantities) -> _Part:
+        opening = self.take()
+        found: list[tuple[Variable | Column, int]] = []
+        while True:
+            token = self.take()
+            what = self.quantity(token, known) if token.kind == "name" else None
+            if what is None:
+                raise FormulaError(
+                    f"{function.text} takes outputs and inputs, as D(y[0], x[1]): a name of one"
+                    f" should stand here, not {quoted(token.text)}",
+                    token.position,
+                )
+            found.append((what, token.position))
+            if self.peek().text != ",":
+                break
+            self.take()
+        self.close(opening)
+        tree = Derivative(Variable("y"), ())
+        if known.known:
+            tree = _derivative(function, found, known)
+        return _Part(tree, function.position, 1, None)
+
     def name(self, token: _Token) -> _Part:
         name = token.text
-        if name in self.variables:
+        if self.quantities is not None:
+            found = self.quantity(token, self.quantities)
+            if found is not None:
+                return _Part(found, token.position, 1, None)
+        elif name in self.variables:
             return _Part(Variable(name), token.position, 1, None)
         if name in self.constants:
             value = Fraction(Decimal(repr(float(self.constants[name]))))
@@ -356,13 +496,23 @@ class _Parser:
         if name in FUNCTIONS:
             message = f"{name!r} is a function and needs its argument in parentheses"
         else:
-            known = [*self.variables, *self.constants, *FUNCTIONS]
+            variables = self.named()
+            known = [*variables, *self.constants, *FUNCTIONS]
             constants = f", the constants {listed(self.constants)}" if self.constants else ""
             message = (
                 f"unknown name {quoted(name)}{suggestion(name, known)}; a formula may use"
-                f" {listed(self.variables)}{constants}, and the functions {listed(FUNCTIONS)}"
+                f" {listed(variables)}{constants}, and the functions {listed(FUNCTIONS)}"
             )
         raise FormulaError(message, token.position)
+
+    def named(self) -> list[str]:
+        """What a formula may be in."""
+        known = self.quantities
+        if known is None or not known.known:
+            return [*self.variables]
+        arrays = known.arrays
+        targets = ["t"] if "t" in arrays else [TARGET]
+        return [*(a for a in ("y", *targets, "x") if a in arrays or a in targets), *known.columns]
 
     def call(self, function: _Token) -> _Part:
         if function.text not in FUNCTIONS:
@@ -471,14 +621,49 @@ class _Parser:
         )
 
 
-def _scan(text: str, position: int) -> _Token:
+def _derivative(
+    function: _Token, found: list[tuple[Variable | Column, int]], known: Quantities
+) -> Derivative:
+    """D(u, x, x) and laplacian(u), if their arguments are what they have to be."""
+    (of, _), *by = found
+    if (of.array if isinstance(of, Column) else of.name) != "y":
+        raise FormulaError(
+            f"{function.text} is of an output, as y or y[0]; the first argument is none",
+            found[0][1],
+        )
+    if function.text == "laplacian":
+        if by:
+            raise FormulaError("laplacian takes 1 argument, an output", by[0][1])
+        return Derivative(of, "laplacian")
+    if not by:
+        raise FormulaError("D takes an output and what to differentiate it by", function.position)
+    if len(by) > MAX_ORDER:
+        raise FormulaError(f"derivatives go up to order {MAX_ORDER}", by[MAX_ORDER][1])
+    if by[0][0] == Variable("x") and len(by) == 1:
+        if isinstance(of, Variable) and known.outputs > 1:
+            raise FormulaError(
+                "D of all outputs by all inputs is a matrix; say which output, as D(y[0], x)",
+                found[0][1],
+            )
+        return Derivative(of if isinstance(of, Column) else Column("y", 0), "each")
+    places = []
+    for what, position in by:
+        if not (isinstance(what, Column) and what.array == "x"):
+            raise FormulaError(
+                "D differentiates by inputs, as x[0]; this is none, or not one of them", position
+            )
+        places.append(what.place)
+    return Derivative(of, tuple(sorted(places)))
+
+
+def _scan(text: str, position: int, brackets: bool) -> _Token:
     """The token at or after a position."""
     while position < len(text) and text[position] in " \t\r\n":
         position += 1
     if position == len(text):
         return _Token("end", "", position)
     match = _TOKEN.match(text, position)
-    if match is None or match.lastgroup is None:
+    if match is None or match.lastgroup is None or (match[0] in "[]" and not brackets):
         raise _stray(text[position], position)
     return _Token(match.lastgroup, match[0], position)
 

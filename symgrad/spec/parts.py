@@ -19,7 +19,7 @@ from pydantic import (
 from symgrad.errors import FormulaError, SpecError
 from symgrad.language.dtypes import Dtype
 from symgrad.spec import limits
-from symgrad.spec.formula import MAX_LENGTH, Tree, parse, quoted, variables_of
+from symgrad.spec.formula import MAX_LENGTH, Quantities, Tree, parse, quoted, variables_of
 from symgrad.spec.messages import Problem, pointer, refusal, refuse, report, shown
 from symgrad.spec.names import IDENTIFIER, constant_problem, quantity_problem
 
@@ -201,6 +201,10 @@ class Activation(Model):
         return self
 
 
+# A loss by itself, not yet in a spec.
+_UNKNOWN = Quantities(known=False)
+
+
 class Loss(Model):
     """What is minimised: a built-in loss or a formula, and penalties on the weights."""
 
@@ -244,14 +248,19 @@ class Loss(Model):
     @cached_property
     def tree(self) -> Tree | None:
         """The formula, parsed; None for a built-in loss."""
+        return self.in_terms_of(_UNKNOWN)
+
+    def in_terms_of(self, quantities: Quantities) -> Tree | None:
+        """The formula, parsed, in what a network has."""
         if self.formula is None:
             return None
-        return parse(self.formula, self.variables, self.constants)
+        return parse(self.formula, self.variables, self.constants, quantities=quantities)
 
     @model_validator(mode="after")
     def _check(self) -> Self:
+        """Its names are the spec's, which alone knows them."""
         problems = [*_check_constants(self), *_check_choice(self)]
-        refuse(problems or _check_formula(self, "y", "output"))
+        refuse(problems or [(("formula",), p) for p in formula_problem(self, "float64", _UNKNOWN)])
         return self
 
 
@@ -282,23 +291,23 @@ def _check_choice(loss: Loss) -> Iterator[Problem]:
         yield ("constants",), "constants belong to a formula, not to a kind"
 
 
-def _check_formula(part: Activation | Loss, needed: str, role: str) -> Iterator[Problem]:
+def _check_formula(part: Activation, needed: str, role: str) -> Iterator[Problem]:
     """Asked of a part without other problems: a wrong constant would make a formula wrong too."""
-    if part.formula is None:
-        return
     for problem in formula_problem(part, "float64"):
         yield ("formula",), problem
         return
-    if part.tree is not None and needed not in variables_of(part.tree):
+    if needed not in variables_of(part.tree):
         yield ("formula",), f"the formula must use {needed}, the {role}: {quoted(part.formula)}"
 
 
-def formula_problem(part: Activation | Loss, dtype: Dtype) -> Iterator[str]:
+def formula_problem(
+    part: Activation | Loss, dtype: Dtype, quantities: Quantities | None = None
+) -> Iterator[str]:
     """What is wrong with a formula, if anything, over the place in it."""
     if part.formula is None:
         return
     try:
-        parse(part.formula, part.variables, part.constants, dtype)
+        parse(part.formula, part.variables, part.constants, dtype, quantities)
     except FormulaError as error:
         caret = pointer(part.formula, error.position) if part.formula.strip() else ""
         yield f"{error}\n{caret}".rstrip()

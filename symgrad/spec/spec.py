@@ -44,9 +44,13 @@ from symgrad.spec import limits
 from symgrad.spec.derivatives import DERIVATIVES
 from symgrad.spec.file import read_file
 from symgrad.spec.formula import (
+    TARGET,
     Binary,
     Call,
+    Quantities,
     Tree,
+    arrays_of,
+    axes_outside_sums,
     has_sum,
     listed,
     quoted,
@@ -255,6 +259,18 @@ class Spec(Model):
             for width, layer in zip(self.widths, self.layers, strict=False)
         )
 
+    @property
+    def quantities(self) -> Quantities:
+        """What the loss can be a formula in."""
+        return Quantities(
+            self.inputs, self.outputs, self.input_names or (), self.output_names or ()
+        )
+
+    @property
+    def loss_tree(self) -> Tree | None:
+        """The parsed formula of the loss; None for a built-in one."""
+        return self.loss.in_terms_of(self.quantities)
+
     def activation_tree(self, name: str) -> Tree | None:
         """The parsed formula of a declared activation; None for a built-in one."""
         return self.activations[name].tree if name in self.activations else None
@@ -317,6 +333,8 @@ class Spec(Model):
                 _check_columns(self),
                 _check_layers(self),
                 _check_sizes(self),
+                _check_hidden(self),
+                _check_loss(self),
                 _check_derivatives(self),
             )
         )
@@ -389,15 +407,49 @@ def _check_columns(spec: Spec) -> Iterator[Problem]:
                 ("loss", "constants", name),
                 f"{name!r} is the name of {called[name]}, too; choose another name",
             )
+
+
+def _check_hidden(spec: Spec) -> Iterator[Problem]:
+    """A name hides what formulas call by the same letters; a formula that may well mean that is
+    refused."""
+    inputs, outputs = spec.input_names or (), spec.output_names or ()
     read = variables_of(spec.loss.tree) if spec.loss.tree is not None else ()
-    for name, meaning in (("y", "all outputs"), ("t", "the target")):
-        # A single output that is called y is what y means anyway.
-        if name in read and name in called and not (name == "y" and outputs == ("y",)):
-            yield (
-                ("loss", "formula"),
-                f"{name} means {meaning} here, and is the name of {called[name]}, too;"
-                " choose another name for that",
-            )
+    if "y" in read and "y" in outputs and outputs != ("y",):
+        yield (
+            ("loss", "formula"),
+            "y means all outputs here, and is the name of an output, too; choose another name"
+            " for that",
+        )
+    if "t" in read and "y" in read and "t" in inputs and TARGET not in read:
+        yield (
+            ("loss", "formula"),
+            "t is the name of an input here, which hides the target; write target for the target,"
+            " and the outputs by their names",
+        )
+
+
+def _check_loss(spec: Spec) -> Iterator[Problem]:
+    """What its formula is in."""
+    loss = spec.loss
+    for problem in formula_problem(loss, "float64", spec.quantities):
+        yield ("loss", "formula"), problem
+        return
+    tree = spec.loss_tree
+    if tree is None:
+        return
+    if "y" not in arrays_of(tree):
+        named = f", as {listed(spec.output_names, 3)}" if spec.output_names else ""
+        yield (
+            ("loss", "formula"),
+            f"the formula must use y, the output{named}: {quoted(str(loss.formula))}",
+        )
+    axes = axes_outside_sums(tree)
+    if len(axes) > 1 and spec.outputs > 1 and spec.inputs > 1:
+        yield (
+            ("loss", "formula"),
+            "the formula has a term for each output and for each input; say which ones, as y[0]"
+            " and x[1], or sum over one of them",
+        )
 
 
 def _check_layers(spec: Spec) -> Iterator[Problem]:
@@ -466,7 +518,7 @@ def _check_numbers(spec: Spec) -> Iterator[Problem]:
     for name, activation in spec.activations.items():
         for problem in formula_problem(activation, spec.dtype):
             yield ("activations", name, "formula"), problem
-    for problem in formula_problem(spec.loss, spec.dtype):
+    for problem in formula_problem(spec.loss, spec.dtype, spec.quantities):
         yield ("loss", "formula"), problem
     numbers: dict[tuple[str, ...], float] = {
         ("loss", name): getattr(spec.loss, name)

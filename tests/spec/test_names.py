@@ -125,8 +125,8 @@ def test_x_y_and_t_will_do_where_nothing_reads_them_otherwise() -> None:
          "layers[0]: 'units' is missing (how many outputs the layer has)"),
         ({"loss": {"formula": "y - u", "constants": {"u": 1.0}}},
          "loss.constants.u: 'u' is the name of an output, too; choose another name"),
-        ({"loss": {"formula": "(y - t)**2"}}, "loss.formula: t means the target here, and is the"
-         " name of an input, too; choose another name for that"),
+        ({"loss": {"formula": "(y - t)**2"}}, "loss.formula: t is the name of an input here, which"
+         " hides the target; write target for the target, and the outputs by their names"),
         ({"layers": [{"names": ["y", "v"]}], "loss": {"formula": "y**2"}}, "loss.formula: y means"
          " all outputs here, and is the name of an output, too; choose another name for that"),
     ],
