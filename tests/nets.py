@@ -1,7 +1,7 @@
 """Small networks for tests, numbers for them, and a brute-force reading of formulas."""
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import product
 from typing import Any
 
@@ -64,11 +64,11 @@ def with_formula(formula: str, units: int = 3, **loss: Any) -> Spec:
     return net([2, units], ["mine"], own={"mine": formula}, **loss)
 
 
-class Steps:
-    """What every pass makes of a spec, each verified as it is asked for."""
+class Forward:
+    """What the passes make of a spec that know no order, each verified as it is asked for."""
 
-    def __init__(self, spec: Spec, order: Any) -> None:
-        self.spec, self.order = spec, order
+    def __init__(self, spec: Spec) -> None:
+        self.spec = spec
 
     @cached_property
     def expanded(self) -> Program:
@@ -86,6 +86,29 @@ class Steps:
     def graph(self) -> DerivativeGraph:
         return differentiate(self.shared)
 
+
+class Steps:
+    """What every pass makes of a spec, each verified as it is asked for."""
+
+    def __init__(self, forward: Forward, order: Any) -> None:
+        self.forward, self.order = forward, order
+
+    @property
+    def expanded(self) -> Program:
+        return self.forward.expanded
+
+    @property
+    def stable(self) -> Program:
+        return self.forward.stable
+
+    @property
+    def shared(self) -> Program:
+        return self.forward.shared
+
+    @property
+    def graph(self) -> DerivativeGraph:
+        return self.forward.graph
+
     @cached_property
     def factored(self) -> Program:
         return verify(factor(self.graph, self.order))
@@ -95,8 +118,15 @@ class Steps:
         return verify(share(self.factored))
 
 
+@lru_cache(maxsize=128)
+def forward(spec: Spec) -> Forward:
+    return Forward(spec)
+
+
+@lru_cache(maxsize=128)
 def steps(spec: Spec, order: Any = "loss-first") -> Steps:
-    return Steps(spec, order)
+    """The passes run once for a spec, in whichever tests: what they make is never changed."""
+    return Steps(forward(spec), order)
 
 
 def textbook_program(graph: DerivativeGraph) -> Program:

@@ -4,7 +4,7 @@ early.
 Emitted functions are run as plain Python here: without Numba, and in arrays that begin as NaN.
 """
 
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from itertools import pairwise
 from random import Random
 
@@ -21,7 +21,7 @@ from symgrad.lowering.arithmetic import LEAF
 from symgrad.lowering.buffers import buffers
 from symgrad.lowering.canonical import matrices, over_samples, size, sums_over_samples
 from symgrad.lowering.schedule import Nest, Product, Rows, definitions_of, groups, schedule
-from symgrad.pipeline import passes
+from symgrad.pipeline import derivatives, passes
 from symgrad.targets.numba.emit import emit, parameters
 from tests import nets
 from tests.drivers import on_threads
@@ -80,15 +80,27 @@ def run(module, what, given, layout):
     return results
 
 
+remembered_passes = lru_cache(maxsize=128)(passes)
+
+
+def source_of(spec, order):
+    """A module's text: programs are those of the passes, schedules those of this cost model."""
+    stages = remembered_passes(spec, order)
+    schedules = {
+        "predict": schedule(stages.share, ("y",)),
+        "gradient": schedule(stages.gradient, ("E", *derivatives(stages.gradient))),
+    }
+    return stages.gradient, emit(spec, stages.gradient, schedules, order)
+
+
 @pytest.fixture
 def check_run(interpret):
     def check(spec, order="loss-first", seed=0, samples=7, what=WHAT, leaf=LEAF):
-        stages = passes(spec, order)
-        program = stages.gradient
+        program, source = source_of(spec, order)
         given = nets.floats(program, seed, samples)
         expected = evaluate(program, given, Floats())
         before = {name: values.copy() for name, values in given.items()}
-        module = interpret(stages.source)
+        module = interpret(source)
         module.LEAF = leaf
         for each in what:
             in_turn, threaded = run(module, each, given, parameters(program))

@@ -11,14 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests import nets
 from tests.paths import copy_generated
+from tests.targets.test_module import SPECS  # what Numba compiled of one is taken by both
 
 NAMES = ["predict", "loss", "loss_and_gradient", "loss_and_gradient_into", "step"]
-SPECS = {
-    "loops": nets.net([3, 4, 2], ["tanh", "identity"], sample_weights=True, l2=0.1),
-    "products": nets.net([12, 20, 3], ["relu", "softmax"], kind="cross_entropy", dtype="float32"),
-}
 
 
 @pytest.fixture(scope="module", params=SPECS, ids=SPECS.keys())
@@ -134,10 +130,8 @@ def test_later_processes_take_the_code_from_the_cache(tmp_path):
     program = """
 import numpy as np, symgrad
 module = symgrad.compile("cached.toml", into=".").emitted
-x, t = np.ones((3, 2), "f4"), np.ones((3, 20), "f4")
-E, gradient = module.loss_and_gradient(module.init(0), x, t)
-print(E, gradient.tobytes().hex())
-work = module.loss_and_gradient.work
+print(module.predict(module.init(0), np.ones((3, 2), "f4")).tobytes().hex())
+work = module.predict.work
 print(work.methods[work.few][1].cache_hits)
 """
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "cache")}
@@ -171,10 +165,10 @@ def test_what_python_calls_is_made_once_whoever_is_first(build):
         return type(work).from_python(work, otherwise)
 
     work.compiler.cached, work.from_python = waits, from_python
-    theta, x, t, w = module.init(1), np.ones((3, 3)), np.ones((3, 2)), np.ones(3)
+    theta, x, t = module.init(1), np.ones((3, 2)), np.ones((3, 2))
     with ThreadPoolExecutor(4) as pool:
-        calls = [pool.submit(module.loss_and_gradient, theta, x, t, w) for _ in range(3)]
-        calls += [pool.submit(module.loss_and_gradient_into, theta, x, t, w, theta + 0)]
+        calls = [pool.submit(module.loss_and_gradient, theta, x, t) for _ in range(3)]
+        calls += [pool.submit(module.loss_and_gradient_into, theta, x, t, theta + 0)]
         assert len({call.result()[0] for call in calls[:3]} | {calls[3].result()}) == 1
     assert len(made) == 1
 

@@ -328,8 +328,17 @@ def wrong(u, formula, found, dtype, ulp):
 # ------------------------------------------------------------------------------------- the tests
 
 
-@pytest.mark.parametrize("dtype", ["float32", pytest.param("float64", marks=pytest.mark.slow)])
-def test_formulas_are_computed_operation_by_operation(dtype, tmp_path):
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("formula", TOGETHER)
+def test_formulas_are_computed_operation_by_operation(formula, dtype):
+    u, theta = ends(dtype), np.array([1, 0], dtype)
+    found = symgrad.compile(spec(formula, dtype)).module.predict(theta, u[:, None].copy())
+    assert [*wrong(u, formula, found[:, 0], dtype, 4)] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_formulas_are_computed_operation_by_operation_by_numba(dtype, tmp_path):
     u, values, _ = values_and_slopes(TOGETHER, dtype, tmp_path)
     assert [w for formula in TOGETHER for w in wrong(u, formula, values[formula], dtype, 4)] == []
 

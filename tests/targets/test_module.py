@@ -296,9 +296,9 @@ def test_step(case):
     assert (given["theta"] != theta).any()
 
 
-def test_one_array_may_hold_all_the_weights(build):
+def test_one_array_may_hold_all_the_weights(native):
     spec = net([3, 2], ["tanh"], bias=False)
-    module, given = build(spec), [np.ones((4, 3)), np.full((4, 2), 0.5)]
+    module, given = native(spec), [np.ones((4, 3)), np.full((4, 2), 0.5)]
     theta = module.init(1)
     assert [*module.PARAMETERS] == ["W1"]
     E, gradient = module.loss_and_gradient(theta, *given)
@@ -331,9 +331,9 @@ def test_sample_weights_repeat_samples(cases):
     np.testing.assert_allclose(weighted[1], repeated[1], rtol=1e-4, atol=1e-6)
 
 
-def test_many_samples_keep_their_digits(cases):
+def test_many_samples_keep_their_digits(natives):
     """Sums of float32 would be off by 1 % at 10⁶ terms."""
-    case = cases["products"]
+    case = natives["products"]
     given = case.given("loss", samples=1)
     once = case.module.loss(**given)
     many = {name: np.repeat(given[name], 300_000, axis=0) for name in ("x", "t", "w")}
@@ -987,11 +987,11 @@ def test_scipy_minimises(minimised, dtype, method):
 
 
 @pytest.fixture(scope="module")
-def minimised(build):
+def minimised(native):
     x = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
     t = np.array([[0.0], [1.0], [1.0], [0.0]])
     return {
-        dtype: (build(net([2, 4, 1], ["tanh", "identity"], dtype=dtype)), x, t)
+        dtype: (native(net([2, 4, 1], ["tanh", "identity"], dtype=dtype)), x, t)
         for dtype in ("float64", "float32")
     }
 

@@ -97,6 +97,12 @@ def frozen(place: Callable[[str, str], Path]) -> Callable[..., ModuleType]:
     return made
 
 
+@pytest.fixture(scope="module")
+def by_python(interpret: Callable[[str], ModuleType]) -> Callable[..., ModuleType]:
+    """The same as Python runs it, for what a module says rather than who computes it."""
+    return lambda weights: interpret(freeze.source(weights))
+
+
 # ---- Agreement -----------------------------------------------------------------------------------
 
 NETWORKS = {
@@ -319,22 +325,22 @@ def test_no_label_is_given_to_nan(iris):
     assert np.isnan(probabilities).any(axis=1).tolist() == [False, False, False, True, False]
 
 
-def test_nan_goes_through_a_regression_and_through_one_output(frozen):
+def test_nan_goes_through_a_regression_and_through_one_output(by_python):
     spec = nets.net([2, 3, 2], ["relu", "identity"])
-    found = frozen(trained(spec)).predict([[1, 2], [np.nan, 2]])
+    found = by_python(trained(spec)).predict([[1, 2], [np.nan, 2]])
     assert np.isnan(found).tolist() == [[False, False], [True, True]]
     spec = nets.net([2, 1], ["sigmoid"], kind="binary_cross_entropy")
-    module = frozen(trained(spec, labels=("no", "yes")))
+    module = by_python(trained(spec, labels=("no", "yes")))
     with pytest.raises(ValueError, match="of no class, for sample 1"):
         module.predict([[1, 2], [np.nan, 2]])
 
 
-def test_missing_inputs_are_filled(frozen):
+def test_missing_inputs_are_filled(by_python):
     weights = trained(nets.net([2, 3, 2], ["relu", "identity"]), fill=True)
-    module = frozen(weights)
+    module = by_python(weights)
     fill = weights.scaling.fill
     np.testing.assert_array_equal(module.predict([[np.nan, 2]]), module.predict([[fill[0], 2]]))
-    source = Path(module.__file__).read_text(encoding="utf-8")
+    source = freeze.source(weights)
     assert "given[n,i0]" in source and "fill[i0] where raw[n,i0] is NaN, else raw[n,i0]" in source
 
 
@@ -373,10 +379,10 @@ def test_one_output_of_two_classes_is_compared_with_a_half():
     assert "class[n] = 1 where y[n,0] ≥ ½, else 0" in " ".join(source.split())
 
 
-def test_a_residual_softmax_gives_no_probabilities(frozen):
+def test_a_residual_softmax_gives_no_probabilities(by_python):
     """a = softmax(z) + x: it sums to anything."""
     spec = nets.net([2, 2], ["softmax"], residual=[1], kind="cross_entropy")
-    module = frozen(trained(spec, labels=("a", "b")))
+    module = by_python(trained(spec, labels=("a", "b")))
     assert module.outputs([1, 2]).sum() != pytest.approx(1)
     assert not hasattr(module, "probabilities")
 
