@@ -144,10 +144,14 @@ class Interpreter:
                     result = self._body(inner, names)
                     assert result is None, result
             case MatrixProduct(left, right, into, row, piece, onto):
-                one, other = (
-                    names[m.array].T if m.transposed else names[m.array] for m in (left, right)
-                )
-                array = names[into]
+
+                def flat(array):
+                    return array.reshape(-1, array.shape[-1])
+
+                found = (flat(names[m.array]) for m in (left, right))
+                pairs = zip(found, (left, right), strict=True)
+                one, other = (each.T if m.transposed else each for each, m in pairs)
+                array = flat(names[into])
                 place, pieces = (0, 1) if piece is None else map(value, piece)
                 rows = range(place, len(array), pieces)  # which ones is for targets to say
                 start = array[rows] if onto else 0 if row is None else names[row]

@@ -131,12 +131,25 @@ class _Printer:
         extents = "".join(f", int64_t {parameter.name}_{n}" for n in range(len(parameter.extents)))
         return f"{TYPES[parameter.kind]} *{parameter.name}{extents}"
 
+    def rows(self, array: str) -> str:
+        """How many rows an array has as a matrix: all its axes but the last."""
+        return " * ".join(f"{array}_{axis}" for axis in range(self.axes[array] - 1))
+
     def function(self, function: Function) -> str:
         self.kinds = {p.name: p.kind for p in function.parameters}
         self.axes = {p.name: len(p.extents) for p in function.parameters}
         self.array_names = {p.name for p in function.parameters if p.extents}
         numbers: dict[str, str] = {}
         for s in every(function.body):
+            match s:
+                case View(name, _, _, extents) | Local(Buffer(name, _, extents)):
+                    self.axes[name] = len(extents)
+                case Allocate(buffers):
+                    self.axes |= {b.name: len(b.extents) for b in buffers}
+                case Windows(names, arrays):
+                    self.axes |= {n: self.axes[a] for n, a in zip(names, arrays, strict=True)}
+                case Alias(name, array):
+                    self.axes[name] = self.axes.get(array, 2)
             match s:
                 case Assign(Variable(name, kind)):
                     numbers[name] = kind
@@ -202,12 +215,13 @@ class _Printer:
             case While(condition, inner):
                 yield from self.block(f"while ({self.condition(condition)})", inner)
             case MatrixProduct(left, right, into, row, piece, onto):
+                columns = {m: f"{m.array}_{self.axes[m.array] - 1}" for m in (left, right)}
                 strides = [
-                    f"{m.array}, {f'1, {m.array}_1' if m.transposed else f'{m.array}_1, 1'}"
+                    f"{m.array}, {f'1, {columns[m]}' if m.transposed else f'{columns[m]}, 1'}"
                     for m in (left, right)
                 ]
-                inner = f"{left.array}_{0 if left.transposed else 1}"
-                sizes = f"{into}_0, {inner}, {into}_1"
+                inner = self.rows(left.array) if left.transposed else columns[left]
+                sizes = f"{self.rows(into)}, {inner}, {into}_{self.axes[into] - 1}"
                 place, pieces = ("0", "1") if piece is None else map(value, piece)
                 part = f"{row or 'NULL'}, {place}, {pieces}, {int(onto)}"
                 yield f"product({', '.join(strides)}, {into}, {sizes}, {part});"

@@ -157,7 +157,7 @@ def matrices(
     """The pairs of matrices whose products the definition is the sum of, on top of a row or of what
     is there, if it is one and none is smaller than `least`."""
     sums, start = sums_and_start(definition)
-    if definition.name in program.scattered or len(definition.indices) != 2:
+    if definition.name in program.scattered or len(definition.indices) < 2:
         return None
     pairs = [_pair(definition, value) for value in sums]
     small = (multiplied(program, definition, value) < least for value in sums)
@@ -169,19 +169,28 @@ def matrices(
 
 
 def _pair(definition: Definition, value: Expr) -> tuple[Indexed, Indexed] | None:
-    """The two matrices of which a term is the product."""
-    if not isinstance(value, Sum) or len(bounds(value)) != 1:
+    """The two matrices of which a term is the product: arrays of two axes, or of more where the
+    first are those of the result, or what is summed over, in the same order: the rows of one."""
+    if not isinstance(value, Sum):
         return None
-    ((index, _),) = bounds(value).items()
+    over = [*bounds(value)]
     factors = factors_of(value.function)
     if len(factors) != 2 or not all(
-        isinstance(f, Indexed) and len(f.indices) == 2 for f in factors
+        isinstance(f, Indexed) and len(f.indices) >= 2 for f in factors
     ):
         return None
-    rows, columns = definition.indices
+    *rows, columns = definition.indices
     for left, right in (factors, factors[::-1]):
-        if set(left.indices) == {rows, index} and set(right.indices) == {index, columns}:
-            return left, right
+        if len(over) == 1 and len(left.indices) == len(right.indices) == len(rows) + 1 == 2:
+            if {*left.indices} == {*rows, *over} and {*right.indices} == {*over, columns}:
+                return left, right
+        elif len(over) == 1 and len(right.indices) == 2:
+            if left.indices == (*rows, *over) and {*right.indices} == {*over, columns}:
+                return left, right
+        elif len(rows) == 1:
+            *summed, row = left.indices
+            if right.indices == (*summed, columns) and {*summed} == {*over} and [row] == rows:
+                return left, right
     return None
 
 
@@ -189,10 +198,10 @@ def sums_and_start(definition: Definition) -> tuple[list[Expr], Indexed | None]:
     """The terms of a value, and one that sums may start from: a row, the same for all rows of the
     target, or all of it."""
     terms = [*terms_of(definition.value)]
-    if len(terms) > 1 and len(definition.indices) == 2:
+    if len(terms) > 1 and len(definition.indices) >= 2:
         for term in terms:
             whole = definition.indices
-            if isinstance(term, Indexed) and term.indices in (whole, whole[1:]):
+            if isinstance(term, Indexed) and term.indices in (whole, whole[-1:]):
                 return [other for other in terms if other is not term], term
     return terms, None
 

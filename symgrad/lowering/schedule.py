@@ -32,6 +32,7 @@ from symgrad.language.order import factors as factors_of
 from symgrad.language.order import terms as terms_of
 from symgrad.language.program import Definition, Program, indices_of, name_of, prune, reads
 from symgrad.lowering import cost_model
+from symgrad.lowering.arrange import arrange
 from symgrad.lowering.canonical import (
     canonical,
     is_rest,
@@ -105,7 +106,7 @@ class Schedule:
 @undistributed
 def schedule(program: Program, outputs: Iterable[str]) -> Schedule:
     """A schedule that computes `outputs` and nothing else of `program`."""
-    program = prune(program, outputs)
+    program = arrange(prune(program, outputs))
     least = cost_model.least_product(program)
     program = canonical(program, least)
     needed, at_the_end = _needed_for_a_sample(program), _needed_at_the_end(program)
@@ -200,9 +201,9 @@ def _sums(program: Program, definitions: list[Definition]) -> tuple[Block, ...]:
 
 
 def _product(definition: Definition, pairs: Iterable[tuple[Indexed, Indexed]]) -> Product:
-    rows, columns = definition.indices
+    *rows, columns = definition.indices
     found = (
-        Pair(left, right, (left.indices[0] != rows, right.indices[1] != columns))
+        Pair(left, right, (left.indices[0] != rows[0], right.indices[-1] != columns))
         for left, right in pairs
     )
     _, start = sums_and_start(definition)

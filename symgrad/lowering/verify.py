@@ -8,6 +8,7 @@ that were given the same values.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from symgrad.lowering.program import (
     Accumulate,
@@ -200,7 +201,7 @@ class _Checker:
     def _product(self, product: MatrixProduct, scope: _Scope) -> None:
         m, k = self._matrix(product.left, scope)
         other, n = self._matrix(product.right, scope)
-        into = self._array(product.into, scope).extents
+        into = self._rows_and_columns(product.into, scope)
         if k != other or into != (m, n):
             raise self.fail(f"the product of {(m, k)} and {(other, n)} goes into {into}")
         if product.into in (product.left.array, product.right.array):
@@ -211,12 +212,16 @@ class _Checker:
             raise self.fail("a product starts from a row, or from what is there")
         self._whole(product.piece or ())
 
-    def _matrix(self, matrix: Matrix, scope: _Scope) -> tuple[Known, Known]:
-        extents = self._array(matrix.array, scope).extents
-        if len(extents) != 2:
-            raise self.fail(f"{matrix.array} is no matrix")
-        rows, columns = extents
+    def _matrix(self, matrix: Matrix, scope: _Scope) -> tuple[Any, Any]:
+        rows, columns = self._rows_and_columns(matrix.array, scope)
         return (columns, rows) if matrix.transposed else (rows, columns)
+
+    def _rows_and_columns(self, name: str, scope: _Scope) -> tuple[Any, Known]:
+        """Of an array as a matrix: all its axes but the last are rows."""
+        *rows, columns = self._array(name, scope).extents
+        if not rows:
+            raise self.fail(f"{name} is no matrix")
+        return (rows[0] if len(rows) == 1 else tuple(rows)), columns
 
     def _memory(self, statement: Statement, scope: _Scope) -> None:
         match statement:

@@ -8,7 +8,7 @@ import numpy as np
 
 from symgrad.errors import DataError
 from symgrad.training.data import Samples, fit_scaling
-from symgrad.training.module import Array
+from symgrad.training.module import Array, reads_inputs
 from symgrad.training.trained import Scaling
 
 TRAINING, VALIDATION = "training", "validation"
@@ -61,10 +61,14 @@ def build_datasets(
         raise DataError("no sample is left to train on; hold out a smaller share")
     if training.w is not None and not training.w.any():
         raise DataError("the sample weights of the training part are all 0")
-    scale_targets = standardize and _has_units(spec) and samples.columns.labels is None
-    scaling, notes = fit_scaling(training, standardize, scale_targets, fill)
+    in_own_units = reads_inputs(spec)
+    scale = standardize and not in_own_units
+    scale_targets = scale and _has_units(spec) and samples.columns.labels is None
+    scaling, notes = fit_scaling(training, scale, scale_targets, fill)
+    if standardize and in_own_units:
+        notes = (*notes, "inputs are not standardized: the loss is a formula in them")
     held_out_set = build_dataset(validation, scaling, spec) if len(held_out) else None
-    return Datasets(build_dataset(training, scaling, spec), held_out_set, scaling, notes)
+    return Datasets(build_dataset(training, scaling, spec), held_out_set, scaling, tuple(notes))
 
 
 def build_dataset(samples: Samples, scaling: Scaling, spec: Mapping[str, Any]) -> Dataset:

@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
+from symgrad.spec.formula import arrays_of, derivatives_of
 from symgrad.spec.spec import Spec
 from symgrad.spec.training import Training
 
@@ -64,3 +65,10 @@ def gives_probabilities(spec: Mapping[str, Any]) -> bool:
     """Whether the outputs are probabilities of classes: after softmax, or a sigmoid each."""
     last = spec["layers"][-1]
     return last["activation"] in ("softmax", "sigmoid") and not last["residual"]
+
+
+def reads_inputs(spec: Mapping[str, Any]) -> bool:
+    """Whether the loss is a formula in the inputs, or in derivatives by them: it would be another
+    one in other units."""
+    loss = Spec.recorded(spec).loss_tree
+    return loss is not None and ("x" in arrays_of(loss) or bool(derivatives_of(loss)))

@@ -6,6 +6,7 @@ does too; other memory is asked for where it is declared, and given back where t
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import reduce
 from typing import TYPE_CHECKING
 
 from llvmlite import ir
@@ -254,7 +255,8 @@ class Statements(Values):
 
     def multiply(self, statement: MatrixProduct) -> None:
         def extents(matrix: Matrix) -> tuple[ir.Value, ...]:
-            found = self.memory(matrix.array).extents
+            *rows, columns = self.memory(matrix.array).extents
+            found = reduce(self.builder.mul, rows), columns
             return found[::-1] if matrix.transposed else found
 
         left, right, into = statement.left, statement.right, self.memory(statement.into)

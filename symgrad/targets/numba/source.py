@@ -91,8 +91,8 @@ _INDENT = "    "
 
 # What a module's functions call of the runtime.
 VOCABULARY = (
-    "fma", "local", "matmul", "matmul_onto", "matmul_piece", "matmul_piece_onto", "noinline",
-    "opaque", "sum_rows", "view",
+    "flat", "fma", "local", "matmul", "matmul_onto", "matmul_piece", "matmul_piece_onto",
+    "noinline", "opaque", "sum_rows", "view",
 )  # and build  # fmt: skip
 
 
@@ -172,6 +172,7 @@ class _Printer:
         self.weights, self.places = weights, places or {}
         self.dtype = "F" if single else "np.float64"
         self.texts: dict[str, str] = {}
+        self.deep: set[str] = set()  # the arrays of more than two axes
 
     # Statements
 
@@ -240,7 +241,8 @@ class _Printer:
             case Accumulate(target, operand, operator):
                 return f"{self.value(target)} {operator}= {self.value(operand)}"
             case MatrixProduct(left, right, into, row, piece, onto):
-                given = [_matrix(left), _matrix(right), into, *([row] if row else [])]
+                given = [self._matrix(left), self._matrix(right), self._flat_of(into)]
+                given += [row] if row else []
                 given += [] if piece is None else map(self.value, piece)
                 name = f"matmul{'_piece' * (piece is not None)}{'_onto' * onto}"
                 return f"{name}({', '.join(given)})"
@@ -258,6 +260,7 @@ class _Printer:
             case Opaque(name, number, label):
                 return f"{name} = opaque({label or number})"
             case View(name, vector, start, extents):
+                self.deep |= {name} if len(extents) > 2 else set()
                 return f"{name} = view({vector}, {self._start(statement)}, {self._tuple(extents)})"
             case Local(buffer):
                 return f"{buffer.name} = {self._local(buffer)}"
@@ -278,6 +281,13 @@ class _Printer:
             case Counted(name, extent):
                 return f"{name} = np.arange({self.value(extent)})"
         raise AssertionError(statement)
+
+    def _matrix(self, matrix: Matrix) -> str:
+        return self._flat_of(matrix.array) + (".T" if matrix.transposed else "")
+
+    def _flat_of(self, array: str) -> str:
+        """An array of more axes as a matrix: all of them but the last are rows."""
+        return f"flat({array})" if array in self.deep else array
 
     def _start(self, view: View) -> str:
         """Where a view begins: in scratch memory as the module's constants have it."""
@@ -450,10 +460,6 @@ class _Printer:
                 return f"{name} is not None"
         raise AssertionError(condition)
 
-
-
-def _matrix(matrix: Matrix) -> str:
-    return matrix.array + (".T" if matrix.transposed else "")
 
 
 def _names(names: Iterable[str]) -> str:
