@@ -434,8 +434,10 @@ class _Writer:
             return body
         comments = [s for s in body if isinstance(s, Comment)]
         inner = tuple(s for s in body if not isinstance(s, Comment))
-        for each in reversed(indices):
-            inner = (Loop(each.name, self._extent(each, unrolled), inner),)
+        for place, each in reversed([*enumerate(indices)]):
+            # of loops in loops in loops LLVM would write out each with all within it
+            few = unrolled if place >= len(indices) - 2 else 0
+            inner = (Loop(each.name, self._extent(each, few), inner),)
         return [*comments, *inner]
 
     # Definitions

@@ -16,11 +16,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from sympy import Expr, Sum
+from sympy import Add, Expr, Integer, Sum
 
 from symgrad.language.count import operations
 from symgrad.language.indices import SAMPLE, SAMPLES, sum_over
 from symgrad.language.notation import undistributed
+from symgrad.language.order import terms
 from symgrad.language.program import (
     Definition,
     Program,
@@ -33,7 +34,7 @@ from symgrad.language.program import (
 from symgrad.passes.collapse import collapse, restrict
 from symgrad.passes.differentiate import Direction, differentiate
 from symgrad.passes.expand import loss_of_output
-from symgrad.passes.factor import ORDERS, factor
+from symgrad.passes.factor import ORDERS, Order, factor
 from symgrad.passes.guard import guard
 from symgrad.passes.share import share
 from symgrad.passes.stabilize import stabilize
@@ -211,9 +212,7 @@ def _named_apart(
         if definition.name in taken and definition.name not in renamed:
             renamed[definition.name] = f"{definition.name}_of_loss"
     for definition in program.definitions:
-        yield Definition(
-            _renamed(definition.target, renamed), _renamed(definition.value, renamed)
-        )
+        yield Definition(_renamed(definition.target, renamed), _renamed(definition.value, renamed))
 
 
 def _renamed(value: Expr, names: Mapping[str, str]) -> Expr:
@@ -241,17 +240,90 @@ def _matrix(vector_product: Callable[[Network], Ways]) -> Callable[[Network], Wa
         vectors = tuple(V + weight for weight in network.weights)
         names = tuple(program.outputs)
         for order in ORDERS:
-            graph = differentiate(program, names, vectors)
+            inner = _through_samples(program, order)
+            graph = differentiate(inner, names, vectors)
             wanted = [
                 graph.named(one, other)
                 for place, one in enumerate(names)
                 for other in vectors[place:]
             ]
-            matrix = factor(graph, order)
-            given = tuple(i for i in matrix.inputs if not name_of(i).startswith(V))
-            yield (order,), _only(replace(matrix, inputs=given), *wanted)
+            for last in ORDERS[:2]:
+                matrix = factor(graph, last)
+                given = tuple(i for i in matrix.inputs if not name_of(i).startswith(V))
+                yield (order, last), _only(replace(matrix, inputs=given), *wanted)
 
     return made
+
+
+def _through_samples(program: Program, order: Order) -> Program:
+    """The same with all that lies between what the vectors come in by and what the results are
+    summed from as one matrix for each sample and pair of these. What is multiplied by inputs and
+    activations on both sides would otherwise be multiplied on the way as well, for all weights."""
+    starts: dict[str, Definition] = {}
+    definitions: list[Definition] = []
+    for definition in program.definitions:
+        given = [term for term in terms(definition.value) if _reads_vectors(term)]
+        if definition.name in program.outputs or not given:
+            definitions.append(definition)
+            continue
+        start = Definition(array(f"from_{definition.name}", *definition.indices), Add(*given))
+        starts[start.name] = start
+        rest = [term for term in terms(definition.value) if term not in given]
+        definitions.append(replace(definition, value=Add(start.target, *rest)))
+    inputs = (*program.inputs, *(start.target for start in starts.values()))
+    cut = replace(program, inputs=inputs, definitions=tuple(definitions))
+    moving = _depending(cut, starts)
+    ends = [
+        name
+        for name in dict.fromkeys(
+            name_of(read) for output in program.outputs for read in reads(cut.by_name[output].value)
+        )
+        if name in moving
+    ]
+    # under names of their own, since one may be on the way to another
+    copies = [
+        Definition(array(f"end_{name}", *cut.by_name[name].indices), cut.by_name[name].target)
+        for name in ends
+    ]
+    before = (d for d in definitions if d.name not in cut.outputs)
+    inside = replace(cut, definitions=(*before, *copies))
+    graph = differentiate(inside, tuple(copy.name for copy in copies), tuple(starts))
+    solved = factor(graph, order)
+    known = {d.name: d for d in solved.definitions}
+    linear = []
+    for name in ends:
+        end = cut.by_name[name].target
+        total = Integer(0)
+        for start in starts.values():
+            partial = known[graph.named(f"end_{name}", start.name)].target
+            # both have the samples; what is left of the partial's indices is the start's own
+            own = [index for index in partial.indices if index not in end.indices]
+            moved = start.target.base[(SAMPLE, *own)]
+            part = partial * moved
+            for index in own:
+                part = sum_over(part, index, program.extent(index))
+            total = total + part
+        linear.append(Definition(end, total))
+    gone = {*moving, *(copy.name for copy in copies)}
+    kept = [d for d in solved.definitions if d.name not in gone]
+    outputs = [d for d in definitions if d.name in program.outputs]
+    return replace(
+        program, definitions=(*kept, *starts.values(), *linear, *outputs), outputs=program.outputs
+    )
+
+
+def _reads_vectors(value: Expr) -> bool:
+    return any(name_of(read).startswith(V) and name_of(read) != "v_x" for read in reads(value)
+               if name_of(read).removeprefix(V)[:1] in "Wb")  # fmt: skip
+
+
+def _depending(program: Program, on: Iterable[str]) -> set[str]:
+    """The definitions that are computed from some of what is given."""
+    found = {*on}
+    for definition in program.definitions:
+        if any(name_of(read) in found for read in reads(definition.value)):
+            found.add(definition.name)
+    return found - {*on}
 
 
 def _hessian_diagonal(network: Network) -> Ways:
