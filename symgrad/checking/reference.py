@@ -14,6 +14,8 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from symgrad.checking.names import named
+from symgrad.checking.quantities import Derivative, Quantity, derivative, quantity
 from symgrad.errors import FormulaError
 
 Array: TypeAlias = npt.NDArray[Any]
@@ -65,9 +67,8 @@ def loss(spec: Spec, theta: Any, x: Any, t: Any, w: Any = None, *, dtype: Any = 
         if described.get("formula") is None:
             errors = _tabled_loss(spec, z, y, t).sum(axis=1)
         else:
-            names = {"y": y, "t": t}
-            each = _interpret(described["formula"], names, described["constants"], y.shape)
-            errors = each[:, 0] if counts_once(described["formula"]) else each.sum(axis=1)
+            # of one column where it counts once
+            errors = _formula(spec, theta, {"x": x, "y": y, "t": t}).sum(axis=1)
         if described["sample_weights"]:
             w = np.asarray(w, dtype)
             total = (w * errors).sum() / w.sum()
@@ -78,6 +79,65 @@ def loss(spec: Spec, theta: Any, x: Any, t: Any, w: Any = None, *, dtype: Any = 
                 total = total + described["l2"] / 2 * (array * array).sum()
                 total = total + described["l1"] * absolute(array).sum()
     return total
+
+
+def _formula(spec: Spec, theta: Array, arrays: Mapping[str, Array]) -> Array:
+    """A loss formula's value for every sample, and for each output or input that it has terms
+    for."""
+
+    def read(what: Quantity) -> Array:
+        array = arrays[what.array]
+        return array if what.place is None else array[:, what.place : what.place + 1]
+
+    def derived(what: Derivative) -> Array:
+        def of(x: Array) -> Array:
+            y = _forward(spec, theta, x)[1]
+            return y if what.of.place is None else y[:, what.of.place : what.of.place + 1]
+
+        every = range(arrays["x"].shape[1])
+        if what.by is None:
+            return np.concatenate([_slope(of, (i,))(arrays["x"]) for i in every], axis=1)
+        if isinstance(what.by, str):
+            return sum((_slope(of, (i, i))(arrays["x"]) for i in every), np.zeros(()))
+        return _slope(of, what.by)(arrays["x"])
+
+    def leaf(node: ast.expr) -> Array | None:
+        if isinstance(node, ast.Call):
+            call = derivative(node, spec)
+            return None if call is None else derived(call)
+        what = quantity(node, spec)
+        return None if what is None else read(what)
+
+    described = spec["loss"]
+    width = (len(arrays["y"]), arrays["y"].shape[1])
+    return _interpret(described["formula"], {}, described["constants"], width, leaf)
+
+
+# Weights of values at ±1, ±2, … steps for the first derivative, of order 8 (Fornberg 1988).
+STENCIL = (4 / 5, -1 / 5, 4 / 105, -1 / 280)
+STEP = 2.0**-6
+
+
+def _slope(of: Callable[[Array], Array], by: tuple[int, ...]) -> Callable[[Array], Array]:
+    """The derivative by some columns of x, one after the other, by differences: linear in values,
+    so that a complex step in the weights comes through."""
+
+    def slope(x: Array) -> Array:
+        weights: dict[tuple[int, ...], float] = {(0,) * x.shape[1]: 1.0}
+        for place in by:
+            moved: dict[tuple[int, ...], float] = {}
+            for offset, weight in weights.items():
+                for k, factor in enumerate(STENCIL, start=1):
+                    for sign in (1, -1):
+                        at = (*offset[:place], offset[place] + sign * k, *offset[place + 1 :])
+                        moved[at] = moved.get(at, 0.0) + sign * factor * weight
+            weights = moved
+        points = x + STEP * np.array([*weights], x.dtype)[:, None, :]
+        values = of(points.reshape(-1, x.shape[1])).reshape(len(weights), len(x), -1)
+        total = np.tensordot(np.array([*weights.values()], x.dtype), values, 1)
+        return np.asarray(total / STEP ** len(by))
+
+    return slope
 
 
 def _forward(spec: Spec, theta: Array, x: Array) -> tuple[Array, Array]:
@@ -235,8 +295,8 @@ def operands(node: ast.expr) -> list[ast.expr]:
         case ast.UnaryOp(operand=operand, op=op) if type(op) in OPERATORS:
             return [operand]
         case ast.Call(func=ast.Name(), args=arguments, keywords=[]):
-            return arguments
-        case ast.Name() | ast.Constant(value=int() | float()):
+            return [] if named(node) in DERIVED else arguments
+        case ast.Name() | ast.Subscript() | ast.Constant(value=int() | float()):
             return []
     raise FormulaError(f"formulas don't have {ast.unparse(node)!r}", getattr(node, "col_offset", 0))
 
@@ -251,10 +311,15 @@ def walk(root: ast.expr, inside_sums: bool = True) -> Iterator[ast.expr]:
             waiting.extend(operands(node))
 
 
-def named(node: ast.expr) -> str | None:
-    """The name in a name or the function in a call, without the underscore that `parse` put."""
-    node = node.func if isinstance(node, ast.Call) else node
-    return node.id[1:] if isinstance(node, ast.Name) else None
+# Calls whose arguments are names of quantities, not values.
+DERIVED = ("D", "laplacian")
+
+
+def is_leaf(node: ast.expr) -> bool:
+    """Whether it may be a quantity of the network's, or a derivative of one."""
+    return isinstance(node, ast.Name | ast.Subscript) or (
+        isinstance(node, ast.Call) and named(node) in DERIVED
+    )
 
 
 def is_sum(node: ast.expr) -> bool:
@@ -269,21 +334,24 @@ def lookup(node: ast.expr, table: Mapping[str, Any]) -> Any:
     return table[name]
 
 
-def counts_once(formula: str) -> bool:
-    """Whether a loss formula leaves no y and no t outside its sums, and so is one per sample."""
-    outside = walk(parse(formula), inside_sums=False)
-    return not any(isinstance(node, ast.Name) and named(node) in ("y", "t") for node in outside)
-
-
 def _interpret(
-    formula: str, names: Mapping[str, Array], constants: Mapping[str, float], shape: tuple[int, ...]
+    formula: str,
+    names: Mapping[str, Array],
+    constants: Mapping[str, float],
+    shape: tuple[int, ...],
+    leaf: Callable[[ast.expr], Array | None] | None = None,
 ) -> Array:
-    """The formula's value for every sample and unit, an array of `shape`."""
+    """The formula's value for every sample and unit, an array of `shape`; with a function that
+    knows what `leaf`s mean, of as many columns as comes out."""
     # NumPy's numbers, not Python's: 1/0 is then infinity, as it is inside the arrays
     known = {**{name: np.float64(value) for name, value in constants.items()}, **names}
     values: dict[ast.expr, Any] = {}
     root = parse(formula)
     for node in reversed(list(walk(root))):
+        found = leaf(node) if leaf is not None and is_leaf(node) else None
+        if found is not None:
+            values[node] = found
+            continue
         arguments = [values[operand] for operand in operands(node)]
         match node:
             case ast.Constant(value=number):
@@ -291,9 +359,11 @@ def _interpret(
             case ast.Name():
                 values[node] = lookup(node, known)
             case ast.Call() if is_sum(node):
-                values[node] = np.broadcast_to(arguments[0], shape).sum(axis=-1, keepdims=True)
+                wide = np.ndim(arguments[0]) == len(shape) and arguments[0].shape[-1] > 1
+                whole = arguments[0] if wide else np.broadcast_to(arguments[0], shape)
+                values[node] = whole.sum(axis=-1, keepdims=True)
             case ast.Call():
                 values[node] = lookup(node, FUNCTIONS)(*arguments)
             case ast.BinOp(op=op) | ast.UnaryOp(op=op):
                 values[node] = OPERATORS[type(op)](*arguments)
-    return np.broadcast_to(values[root], shape)
+    return np.broadcast_to(values[root], shape) if leaf is None else values[root]

@@ -17,11 +17,12 @@ import mpmath
 import numpy as np
 import sympy as sp
 
+from symgrad.checking.quantities import Derivative, Quantity, derivative, quantity
 from symgrad.checking.reference import (
     Array,
     Spec,
-    counts_once,
     inputs,
+    is_leaf,
     is_sum,
     lookup,
     operands,
@@ -92,7 +93,22 @@ def cost(spec: Spec) -> int:
         width = layer["units"]
     y = [sp.Symbol(f"y_{j}", real=True) for j in range(width)]
     t = [sp.Symbol(f"t_{j}", real=True) for j in range(width)]
-    return _reads(_losses(spec, y, t), y) * size * _weights(spec)
+    return _of_loss(spec, y, t) * size * _weights(spec)
+
+
+def _of_loss(spec: Spec, y: list[sp.Symbol], t: list[sp.Symbol]) -> int:
+    """How often a loss mentions the outputs; a derivative grows with each order as a derivative by
+    a weight does."""
+    formula = spec["loss"].get("formula")
+    calls = [node for node in walk(parse(formula)) if isinstance(node, ast.Call)] if formula else []
+    found = [each for node in calls if (each := derivative(node, spec)) is not None]
+    if not found:
+        x = [sp.Symbol(f"x_{i}", real=True) for i in range(inputs(spec))]
+        return _reads(_losses(spec, x, y, t), y)
+    orders = [len(each.by) if isinstance(each.by, tuple) else 2 for each in found]
+    return len(found) * 1000 ** max(orders) * (inputs(spec) if any(
+        not isinstance(each.by, tuple) for each in found
+    ) else 1)  # fmt: skip
 
 
 def _weights(spec: Spec) -> int:
@@ -127,7 +143,7 @@ def expand(spec: Spec) -> tuple[list[sp.Symbol], list[sp.Symbol], list[sp.Symbol
         residual = a if layer["residual"] else [sp.Integer(0)] * units
         a = [value + before for value, before in zip(activated, residual, strict=True)]
     t = [sp.Symbol(f"t_{j}", real=True) for j in range(len(a))]
-    expression = sp.Add(*_losses(spec, a, t))
+    expression = sp.Add(*_losses(spec, x, a, t))
     for name, symbols in named.items():
         if name.startswith("W"):
             expression += _exact(spec["loss"]["l2"]) / 2 * sp.Add(*(s**2 for s in symbols))
@@ -138,19 +154,40 @@ def expand(spec: Spec) -> tuple[list[sp.Symbol], list[sp.Symbol], list[sp.Symbol
 def _activate(spec: Spec, name: str, z: Sequence[sp.Expr]) -> list[sp.Expr]:
     if name in spec["activations"]:
         own = spec["activations"][name]
-        return interpret(own["formula"], {"z": list(z)}, own["constants"], len(z))
+        found = interpret(own["formula"], {"z": list(z)}, own["constants"], len(z))
+        return found * len(z) if len(found) == 1 else found
     if name == "softmax":
         return [sp.exp(each) / sp.Add(*map(sp.exp, z)) for each in z]
     return [ACTIVATIONS[name](each) for each in z]
 
 
-def _losses(spec: Spec, y: list[sp.Expr], t: list[sp.Expr]) -> list[sp.Expr]:
+def _losses(spec: Spec, x: list[sp.Expr], y: list[sp.Expr], t: list[sp.Expr]) -> list[sp.Expr]:
     described = spec["loss"]
     if described.get("formula") is None:
         return [LOSSES[described["kind"]](*pair) for pair in zip(y, t, strict=True)]
-    formula = described["formula"]
-    each = interpret(formula, {"y": y, "t": t}, described["constants"], len(y))
-    return each[:1] if counts_once(formula) else each
+    known = {"x": x, "y": y, "t": t}
+
+    def leaf(node: ast.expr) -> list[sp.Expr] | None:
+        if isinstance(node, ast.Call):
+            call = derivative(node, spec)
+            return None if call is None else _derived(call, known)
+        what = quantity(node, spec)
+        return None if what is None else _read(what, known)
+
+    return interpret(described["formula"], {}, described["constants"], len(y), leaf)
+
+
+def _read(what: Quantity, known: Mapping[str, list[sp.Expr]]) -> list[sp.Expr]:
+    return known[what.array] if what.place is None else [known[what.array][what.place]]
+
+
+def _derived(what: Derivative, known: Mapping[str, list[sp.Expr]]) -> list[sp.Expr]:
+    of, x = _read(what.of, known), known["x"]
+    if what.by is None:
+        return [sp.diff(of[0], each) for each in x]
+    if isinstance(what.by, str):
+        return [sp.Add(*(sp.diff(value, each, each) for each in x)) for value in of]
+    return [sp.diff(value, *(x[place] for place in what.by)) for value in of]
 
 
 # --- functions --------------------------------------------------------------------------------
@@ -253,20 +290,27 @@ def interpret(
     names: Mapping[str, list[sp.Expr]],
     constants: Mapping[str, float],
     units: int,
+    leaf: Callable[[ast.expr], list[sp.Expr] | None] = lambda node: None,
 ) -> list[sp.Expr]:
-    """The formula for every unit; SymPy is given numbers and symbols, never text."""
-    known = {**{name: [_exact(value)] * units for name, value in constants.items()}, **names}
+    """The formula for every unit, or once where it has no term for each; SymPy is given numbers
+    and symbols, never text."""
+    known = {**{name: [_exact(value)] for name, value in constants.items()}, **names}
     values: dict[ast.expr, list[sp.Expr]] = {}
     root = parse(formula)
     for node in reversed(list(walk(root))):
-        arguments = [values[operand] for operand in operands(node)]
+        found = leaf(node) if is_leaf(node) else None
+        if found is not None:
+            values[node] = found
+            continue
+        arguments = _alike([values[operand] for operand in operands(node)])
         match node:
             case ast.Constant(value=int() | float() as number):
-                values[node] = [_exact(number)] * units
+                values[node] = [_exact(number)]
             case ast.Name():
                 values[node] = lookup(node, known)
             case ast.Call() if is_sum(node):
-                values[node] = [sp.Add(*arguments[0])] * units
+                (body,) = arguments
+                values[node] = [sp.Add(*(body * units if len(body) == 1 else body))]
             case ast.Call():
                 function = lookup(node, FUNCTIONS)
                 values[node] = [function(*each) for each in zip(*arguments, strict=True)]
@@ -274,6 +318,12 @@ def interpret(
                 operator = OPERATORS[type(op)]
                 values[node] = [operator(*each) for each in zip(*arguments, strict=True)]
     return values[root]
+
+
+def _alike(values: list[list[sp.Expr]]) -> list[list[sp.Expr]]:
+    """As many of each, where some are once for all."""
+    most = max(map(len, values), default=1)
+    return [value * most if len(value) == 1 else value for value in values]
 
 
 # --- evaluation -------------------------------------------------------------------------------

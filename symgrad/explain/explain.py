@@ -17,6 +17,7 @@ from symgrad.explain.sections.expression import expression
 from symgrad.explain.sections.growth import growth
 from symgrad.explain.sections.layerwise import layerwise
 from symgrad.explain.sections.literal import literal
+from symgrad.explain.sections.orders import orders
 from symgrad.explain.sections.proof import proof
 
 BUDGET = 180.0  # seconds for all that takes long
@@ -26,6 +27,7 @@ SEEDS = 10
 SECTIONS: dict[str, float] = {
     "expression": 0.0,
     "counts": 0.0,
+    "orders": 0.0,
     "proof": 0.0,
     "growth": 0.2,
     "literal": 0.25,
@@ -35,11 +37,16 @@ SECTIONS: dict[str, float] = {
 }
 
 
+# A section that is there for who asks for it.
+ASKED_FOR = ("orders",)
+
+
 def chosen(only: Sequence[str]) -> list[str]:
-    """The keys of the sections wanted, in their order; all where nothing is said."""
+    """The keys of the sections wanted, in their order; where nothing is said, all but those that
+    have to be asked for."""
     if unknown := [key for key in only if key not in SECTIONS]:
         raise SymgradError(f"no section {unknown[0]!r}; there are {', '.join(SECTIONS)}")
-    return [key for key in SECTIONS if not only or key in only]
+    return [key for key in SECTIONS if (key in only if only else key not in ASKED_FOR)]
 
 
 def explain(
@@ -67,6 +74,7 @@ def explain(
     make: dict[str, Callable[[Clock], Section]] = {
         "expression": lambda _: expression(compiled),
         "counts": lambda _: counts(compiled),
+        "orders": lambda _: orders(compiled),
         "proof": lambda _: proof(compiled),
         "growth": lambda part: growth(compiled.spec, part),
         "literal": lambda part: literal(compiled.spec, part, against),

@@ -21,9 +21,13 @@ from symgrad.passes.collapse import collapse
 from symgrad.passes.differentiate import Direction, differentiate
 from symgrad.passes.expand import inner_derivatives, target
 from symgrad.passes.factor import ORDERS, factor
-from symgrad.passes.share import share
+from symgrad.passes.share import share as shared
 from symgrad.spec.formula import Column, Derivative
 from symgrad.spec.spec import Spec
+
+
+def share(program: Program) -> Program:
+    return shared(program, of_weights=False)
 
 
 @undistributed

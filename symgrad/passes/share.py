@@ -19,6 +19,7 @@ from sympy.concrete.expr_with_limits import ExprWithLimits
 
 from symgrad.language.functions import TABLE
 from symgrad.language.indices import (
+    SAMPLE,
     axis,
     bounds,
     canonical,
@@ -37,12 +38,18 @@ Key = tuple[object, ...]
 
 
 @undistributed
-def share(program: Program) -> Program:
-    """`program` with every sub-expression computed once, and no definition that is a mere alias."""
+def share(program: Program, of_weights: bool = True) -> Program:
+    """`program` with every sub-expression computed once, and no definition that is a mere alias.
+
+    What is made of weights alone is left where it stands if not `of_weights`: by weights it is to
+    be differentiated yet, and a derivative by it would be a sum over all samples, which derivatives
+    by the weights would have to wait for.
+    """
     program = _without_aliases(program)
     while True:
         keys = _Keys()
-        shared = _write_out(_Sharing(program, keys, _occurrences(program, keys)).run())
+        sharing = _Sharing(program, keys, _occurrences(program, keys), of_weights)
+        shared = _write_out(sharing.run())
         if shared == program:
             return program
         program = shared
@@ -194,8 +201,11 @@ def _occurrences(program: Program, keys: _Keys) -> Counter[Key]:
 class _Sharing:
     """Rewrites the definitions in order, with the forms that have a name by then."""
 
-    def __init__(self, program: Program, keys: _Keys, counts: Counter[Key]) -> None:
+    def __init__(
+        self, program: Program, keys: _Keys, counts: Counter[Key], of_weights: bool
+    ) -> None:
         self.program, self.keys, self.counts = program, keys, counts
+        self.of_weights = of_weights
         self.named: dict[Key, tuple[Expr, tuple[Symbol, ...]]] = {}
         self.taken = {*program.given, *program.by_name}
         self.definitions: list[Definition] = []
@@ -231,7 +241,7 @@ class _Sharing:
         if _is_work(value):
             if (found := self._read(form, order)) is not None:
                 return found
-            if self.counts[form] > 1:
+            if self.counts[form] > 1 and (self.of_weights or _reads_samples(value)):
                 self._define(value, user)
                 found = self._read(form, order)
                 assert found is not None
@@ -272,6 +282,10 @@ class _Sharing:
         value = rebuild(definition.value, parts)
         self.definitions.append(Definition(definition.target, value))
         self.named[form] = (definition.target, self.keys.of(definition.value)[1])
+
+
+def _reads_samples(value: Expr) -> bool:
+    return any(isinstance(node, Indexed) and SAMPLE in node.indices for node in walk(value))
 
 
 def _is_work(value: Expr) -> bool:

@@ -436,7 +436,10 @@ class _Parser:
             return known.columns[name]
         widths = known.arrays
         if name not in widths:
-            return Variable(name) if not known.known and name not in self.constants else None
+            if known.known or name in self.constants:
+                return None
+            if bracket.text != "[":
+                return Variable(name)
         array = "t" if name == TARGET else name
         if bracket.text != "[":
             return Variable(array)
@@ -449,7 +452,9 @@ class _Parser:
         if self.peek().text != "]":
             raise FormulaError("this '[' is never closed", bracket.position)
         self.take()
-        if known.known and int(place.text) >= widths[name]:
+        if not known.known:
+            return Column(array, int(place.text))
+        if int(place.text) >= widths[name]:
             raise FormulaError(
                 f"{name} has {widths[name]} column{'s' * (widths[name] > 1)}, from {name}[0] on",
                 place.position,

@@ -13,6 +13,7 @@ from symgrad.lowering.schedule import schedule
 from symgrad.passes.differentiate import DerivativeGraph, differentiate
 from symgrad.passes.expand import expand
 from symgrad.passes.factor import Order, factor
+from symgrad.passes.inner import inner
 from symgrad.passes.share import share
 from symgrad.passes.stabilize import stabilize
 from symgrad.pipeline import derivatives
@@ -60,7 +61,7 @@ class Counts:
 
 def count(spec: Spec, order: Order = "loss-first") -> Counts:
     """Runs the compiler's passes with the arguments of every stage and counts what they make."""
-    return _count(spec, differentiate(share(stabilize(expand(spec)))), order)
+    return _count(spec, differentiate(inner(share(stabilize(expand(spec))), spec)), order)
 
 
 def _count(spec: Spec, graph: DerivativeGraph, order: Order) -> Counts:
