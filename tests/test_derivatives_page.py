@@ -5,8 +5,10 @@ import re
 from collections.abc import Iterator
 
 import numba
+import numpy as np
 import pytest
 
+import symgrad
 from symgrad.spec.derivatives import DERIVATIVES
 from symgrad.targets.public import derivative
 from tests.paths import ROOT
@@ -70,6 +72,31 @@ def test_the_table_has_what_there_is(name: str) -> None:
     assert call == f"| `{name}({', '.join(first.arguments)})`"
     shapes = (f"({', '.join(result.extents)})" for result in DERIVATIVES[name].results)
     assert shape == f"{' and '.join(shapes)} |"
+
+
+@pytest.mark.parametrize("formula", ["(D(u, p) - target)**2", "(u - p)**2", "(u - target)**2"])
+def test_inputs_stay_as_they_are_where_the_loss_reads_them(formula: str) -> None:
+    spec = {
+        "name": "net",
+        "dtype": "float64",
+        "inputs": ["p", "q"],
+        "layers": [{"units": 2, "activation": "tanh"}, {"names": ["u"]}],
+        "loss": {"formula": formula},
+    }
+    x = np.random.default_rng(0).uniform(3, 8, (40, 2))
+    run = symgrad.train(spec, (x, x[:, :1]), epochs=1)
+    scaling, reads = run.trained.scaling, "p" in formula
+    assert (not scaling.mean.any() and (scaling.scale == 1).all()) == reads
+    assert any("not standardized" in note for note in run.notes) == reads
+
+
+def test_what_memory_cannot_hold_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("symgrad.runtime.calling.memory_available", lambda: 1 << 28)
+    spec = {"name": "wide", "inputs": 64, "layers": [{"units": 64, "activation": "tanh"}] * 2}
+    module = symgrad.compile(spec | {"derivatives": ["jacobian"]}).module
+    x = np.zeros((2**14 + 1, 64), np.float32)
+    with pytest.raises(MemoryError, match=r"jacobian gives an array of shape \(16385, 64, 64\)"):
+        module.jacobian(module.init(seed=0), x)
 
 
 def test_the_pictures_are_there() -> None:
