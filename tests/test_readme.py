@@ -28,11 +28,12 @@ def test_the_examples_print_what_they_say(monkeypatch, capsys):
     for block in blocks():
         exec(block, names)
     lines = capsys.readouterr().out.splitlines()
-    loss, derivatives, minimum, descended, right, trained, fitted = lines
+    loss, derivatives, minimum, descended, shapes, right, trained, fitted = lines
     assert loss.startswith("1.46872")
     assert all(part.startswith("-0.471120") for part in derivatives.split())
     assert float(minimum) < 1e-9 and float(descended) < 1e-9
     assert np.shape(names["gradient"]) == (9,)
+    assert shapes == "(65,) (8, 1, 2) (65,)"
     assert right == "0.9" and trained.startswith("0.43") and fitted == "0.98"
 
 

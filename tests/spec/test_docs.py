@@ -6,6 +6,7 @@ import tomllib
 import pytest
 
 from symgrad.errors import SpecError
+from symgrad.spec.formula import derivatives_of
 from symgrad.spec.parts import Layer, Loss
 from symgrad.spec.spec import Spec
 from tests.paths import ROOT
@@ -21,6 +22,49 @@ def blocks(text: str) -> list[str]:
 def test_the_spec_of_today_is_one() -> None:
     spec = Spec.parse(tomllib.loads(blocks(BUILT)[0]))
     assert (spec.input_names, spec.output_names) == (("x", "t"), ("u",))
+    assert spec.loss_tree is not None and len(derivatives_of(spec.loss_tree)) == 2
+    assert spec.derivatives == ("jacobian",)
+
+
+def spec_with(formula: str, x: list[str] | int = 2, y: tuple[str, ...] = ("u", "v")) -> Spec:
+    layer = {"names": list(y)} if y else {"units": 2}
+    loss = {"formula": formula}
+    return Spec.parse({"name": "net", "inputs": x, "layers": [layer], "loss": loss})
+
+
+FORMULAS = re.findall(r"^\| (`.*`) \| ", BUILT.split("\n## Formulas\n")[1], flags=re.M)
+
+
+@pytest.mark.parametrize("row", FORMULAS)
+def test_what_formulas_may_hold_is_read(row: str) -> None:
+    for quantity in re.findall("`(.*?)`", row):
+        named = not {"y", "t"} & {*re.findall(r"\w+", quantity)} and "x[" not in quantity
+        inputs: list[str] | int = ["x", "p"] if named and quantity != "x" else 2
+        assert spec_with(f"{quantity} + y[0]", inputs, ("u", "v") if named else ()).loss_tree
+
+
+HIDDEN = [
+    ("u*t + x", ["x", "t"], ("u",), ""),
+    ("x[1]*u", ["x", "s"], ("u",), "x is one column"),
+    ("t[0]*u", ["x", "t"], ("u",), "t is one column"),
+    ("y**2", ["x", "t"], ("y",), ""),
+    ("y**2", ["x", "t"], ("y", "u"), "another name"),
+    ("(y - t)**2", ["x", "t"], ("u",), "write target"),
+    ("(u - target)**2 + t", ["x", "t"], ("u",), ""),
+    ("(y[0] - target[0])**2 + t", ["x", "t"], (), ""),
+    ("y*x", 2, (), "for each output and for each input"),
+]
+
+
+@pytest.mark.parametrize(("formula", "inputs", "outputs", "wrong"), HIDDEN)
+def test_what_is_hidden_is_refused(
+    formula: str, inputs: list[str] | int, outputs: tuple[str, ...], wrong: str
+) -> None:
+    if not wrong:
+        assert spec_with(formula, inputs, outputs).loss_tree
+        return
+    with pytest.raises(SpecError, match=wrong):
+        spec_with(formula, inputs, outputs)
 
 
 @pytest.mark.parametrize("model", [Spec, Layer, Loss], ids=lambda model: model.__name__)
