@@ -31,13 +31,13 @@ import numpy as np
 
 try:
     if __package__:
-        from ._symgrad_4a6f6e9ab1644f7b import build, fma, local, matmul, matmul_piece, noinline, opaque, sum_rows, view
+        from ._symgrad_b09f4cbd527f35b9 import build, fma, local, matmul, matmul_piece, noinline, opaque, sum_rows, view
     else:
-        from _symgrad_4a6f6e9ab1644f7b import build, fma, local, matmul, matmul_piece, noinline, opaque, sum_rows, view
+        from _symgrad_b09f4cbd527f35b9 import build, fma, local, matmul, matmul_piece, noinline, opaque, sum_rows, view
 except ModuleNotFoundError as error:
-    if error.name not in ("_symgrad_4a6f6e9ab1644f7b", f"{__package__}._symgrad_4a6f6e9ab1644f7b"):
+    if error.name not in ("_symgrad_b09f4cbd527f35b9", f"{__package__}._symgrad_b09f4cbd527f35b9"):
         raise
-    raise ImportError("_symgrad_4a6f6e9ab1644f7b.py is missing: copy it along with this file, beside it") from None
+    raise ImportError("_symgrad_b09f4cbd527f35b9.py is missing: copy it along with this file, beside it") from None
 
 __all__ = [
     "PARAMETERS", "SIZE", "SPEC", "init", "loss", "loss_and_gradient", "loss_and_gradient_into",
@@ -428,7 +428,7 @@ def step(theta, x, t, rate):
 # All above is compiled when it is called, and `init`, `pack` and `unpack` are added.
 build(
     globals(),
-    emitted="2b19687ba957049d",
+    emitted="a1af92f0adc0b16a",
     inlined=['quarter_turns', 'cos', 'exp_times', 'exp', 'sigmoid', 'sin', 'log1p_unit', 'softplus',
  '_gradient_at_the_end'],
     compiled=['_prediction_of_chunk', '_samples_of_leaf', '_sums_of_leaf'],

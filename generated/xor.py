@@ -27,13 +27,13 @@ import numpy as np
 
 try:
     if __package__:
-        from ._symgrad_4a6f6e9ab1644f7b import build, fma, local, noinline
+        from ._symgrad_b09f4cbd527f35b9 import build, fma, local, noinline
     else:
-        from _symgrad_4a6f6e9ab1644f7b import build, fma, local, noinline
+        from _symgrad_b09f4cbd527f35b9 import build, fma, local, noinline
 except ModuleNotFoundError as error:
-    if error.name not in ("_symgrad_4a6f6e9ab1644f7b", f"{__package__}._symgrad_4a6f6e9ab1644f7b"):
+    if error.name not in ("_symgrad_b09f4cbd527f35b9", f"{__package__}._symgrad_b09f4cbd527f35b9"):
         raise
-    raise ImportError("_symgrad_4a6f6e9ab1644f7b.py is missing: copy it along with this file, beside it") from None
+    raise ImportError("_symgrad_b09f4cbd527f35b9.py is missing: copy it along with this file, beside it") from None
 
 __all__ = [
     "PARAMETERS", "SIZE", "SPEC", "init", "loss", "loss_and_gradient", "loss_and_gradient_into",
@@ -207,7 +207,7 @@ def step(theta, x, t, rate):
 # All above is compiled when it is called, and `init`, `pack` and `unpack` are added.
 build(
     globals(),
-    emitted="435b00a075688e4d",
+    emitted="a7052f75394fe80e",
     inlined=['tanh', '_gradient_at_the_end'],
     compiled=['_prediction_of_chunk', '_gradient_of_leaf'],
 )

@@ -156,7 +156,7 @@ def _handovers(
         for definition in group:
             if storage[definition.name] in ("local", "row") or sums_over_samples(definition):
                 continue  # a sum is begun before the loop that still reads the other array
-            if definition.name in packed:
+            if definition.name in packed and SAMPLE in definition.indices:
                 continue
             for name in _read_through(definition, group, storage):
                 if (

@@ -285,8 +285,8 @@ class _Writer:
         return Buffer(name, "real", tuple(units(self.program, i) for i in stored))
 
     def _handed_over(self, definition: Definition) -> Iterable[Statement]:
-        if definition.name in self.places.takes_over:
-            place = self.places.place(definition.name)
+        place = self.places.place(definition.name)
+        if definition.name in self.places.takes_over and place not in self.results.packed:
             yield Alias(
                 definition.name, place, IN_RESULT if sums_over_samples(definition) else IN_TURN
             )
@@ -318,6 +318,8 @@ class _Writer:
         if self.places.storage.get(name) == "local":
             return Variable(name, "real")
         stored = self._stored(name, indices_of(read))
+        place = self.places.place(name)  # by its own name, but for parts of one array
+        name = place if place in self.results.packed else name
         return self._at(name, tuple(map(_place, stored)))
 
     def _scalar_read(self, read: Symbol) -> Variable:

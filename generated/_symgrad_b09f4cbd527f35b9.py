@@ -115,7 +115,7 @@ class Compiler:
 
 def _named(function):
     """The same for a function that is compiled with whatever calls it: of what stands here."""
-    function.__module__, function.__qualname__ = "numba", f"{function.__name__}_5deec05150e64920"
+    function.__module__, function.__qualname__ = "numba", f"{function.__name__}_72a2916b77a533d6"
     return function
 
 
@@ -1800,6 +1800,11 @@ def matmul_piece_onto(left, right, into, piece, pieces):
     matmul_onto(left[first:last], right, into[first:last])
 
 
+def flat(array):
+    """An array of more axes as a matrix: all of them but the last are rows."""
+    return array.reshape(-1, array.shape[-1])
+
+
 def sum_rows(matrix, into):
     """into = the sum of the matrix's rows, from the first to the last."""
     into[...] = 0
@@ -1832,6 +1837,15 @@ def _(context):
 @type_callable(matmul_piece)
 def _(context):
     return lambda left, right, into, piece, pieces: nb.void if _of_matrices(left, right, into) else None
+
+
+@overload(flat, inline="always")
+def _(array):
+    def matrix(array):
+        columns = array.shape[array.ndim - 1]
+        return array.reshape(array.size // columns, columns)
+
+    return matrix
 
 
 @type_callable(sum_rows)
