@@ -440,7 +440,7 @@ class _Parser:
                 return None
             if bracket.text != "[":
                 return Variable(name)
-        array = "t" if name == TARGET else name
+        array = "t" if name == TARGET and known.known else name
         if bracket.text != "[":
             return Variable(array)
         self.take()

@@ -15,7 +15,7 @@ from symgrad.cli.main import app
 from symgrad.compiler import Compiled
 from symgrad.errors import SymgradError
 from symgrad.explain.clock import Clock
-from symgrad.explain.explain import SECTIONS, as_data, chosen, explain, report
+from symgrad.explain.explain import ASKED_FOR, SECTIONS, as_data, chosen, explain, report
 from symgrad.explain.report import Equations, Section, Table, Words
 from symgrad.explain.sections.answer import answer
 from symgrad.explain.sections.expression import expression
@@ -53,7 +53,8 @@ def test_stopping_ends_all_parts():
 
 def test_sections_come_in_their_order():
     assert chosen(["proof", "counts"]) == ["counts", "proof"]
-    assert chosen([]) == list(SECTIONS)
+    assert chosen([]) == [key for key in SECTIONS if key not in ASKED_FOR]
+    assert chosen(["orders"]) == ["orders"]
     with pytest.raises(SymgradError, match="no section 'count'; there are expression, counts"):
         chosen(["count"])
 
@@ -153,7 +154,7 @@ def test_another_order_is_told_apart():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--only", "cost"], "no section 'cost'; there are expression, counts, proof, growth"),
+        (["--only", "cost"], "no section 'cost'; there are expression, counts, orders, proof"),
         (["--against", "maple"], "maple"),
         (["--html", "specs"], "specs is a folder; name the file to write"),
         (["--json", "specs/xor.toml"], "specs/xor.toml is the spec itself"),

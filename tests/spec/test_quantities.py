@@ -65,6 +65,11 @@ def net(formula):
     return {"name": "n", "inputs": 3, "layers": [{"units": 2}], "loss": {"formula": formula}}
 
 
+def test_a_target_beside_an_input_called_t():
+    spec = {"name": "n", "inputs": ["x", "t"], "layers": [{"units": 1}]}
+    assert Spec.parse({**spec, "loss": {"formula": "(y - target)**2"}}).loss_tree is not None
+
+
 def test_a_matrix_of_derivatives_is_refused():
     with pytest.raises(SpecError, match="say which output"):
         Spec.parse(net("D(y, x)**2"))

@@ -263,6 +263,7 @@ class _Printer:
                 self.deep |= {name} if len(extents) > 2 else set()
                 return f"{name} = view({vector}, {self._start(statement)}, {self._tuple(extents)})"
             case Local(buffer):
+                self.deep |= {buffer.name} if len(buffer.extents) > 2 else set()
                 return f"{buffer.name} = {self._local(buffer)}"
             case Allocate(buffers):
                 return f"{_names(b.name for b in buffers)} = {', '.join(map(self._empty, buffers))}"
@@ -270,6 +271,7 @@ class _Printer:
                 cut = f"[{self.value(start)}:{self.value(end)}]"
                 return f"{_names(names)} = {', '.join(array + cut for array in arrays)}"
             case Alias(name, array, _):
+                self.deep |= {name} if array in self.deep else set()
                 return f"{name} = {array}"
             case Pick(name, Given(vector), Buffer(extents=(size,)), Nothing()):
                 return f"{name} = _fresh({vector}, {self.value(size)})"
