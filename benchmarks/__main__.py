@@ -15,6 +15,7 @@ from time import perf_counter
 from benchmarks import (
     calls,
     compiling,
+    derivatives,
     epochs,
     estimators,
     gradients,
@@ -35,6 +36,7 @@ SECTIONS = {
     "gradients": gradients,
     "inside": inside,
     "products": products,
+    "derivatives": derivatives,
     "epochs": epochs,
     "estimators": estimators,
     "calls": calls,

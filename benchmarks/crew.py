@@ -60,7 +60,7 @@ class Worker:
         log = (self.scratch / f"{self.key}.log").open("a")
         self.answers = queue.SimpleQueue()
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.worker", self.key],
+            [interpreter(self.key), "-m", "benchmarks.worker", self.key],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
@@ -110,6 +110,11 @@ class Worker:
             return 0
         times = text.rpartition(")")[2].split()[11:13]
         return sum(map(int, times))
+
+
+def interpreter(key: str) -> str:
+    """This process's Python; or, of a peer in an environment of its own, what PYTHON_JAX names."""
+    return os.environ.get(f"PYTHON_{key.upper().replace('-', '_')}", sys.executable)
 
 
 def _forward(lines: Iterable[str], answers: queue.SimpleQueue) -> None:

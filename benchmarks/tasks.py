@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks import nets, reference, training
+from benchmarks import asked, nets, reference, training
 from benchmarks.nets import Net, Row
 
 Numbers = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -27,6 +27,12 @@ GRADIENT = Task(
     lambda net, dtype: reference.TOLERANCE[dtype],
 )
 TRAINING = Task(training.numbers, training.run, training.off, training.allowed)
+DERIVATIVES = Task(asked.numbers, asked.wanted, asked.off, asked.allowed)
 
 # By the name of the peer's function.
-TASKS: Mapping[str, Task] = {"prepare": GRADIENT, "inside": GRADIENT, "train": TRAINING}
+TASKS: Mapping[str, Task] = {
+    "prepare": GRADIENT,
+    "inside": GRADIENT,
+    "train": TRAINING,
+    "derive": DERIVATIVES,
+}

@@ -27,7 +27,11 @@ from benchmarks.peers import BY_KEY, NotPractical, Variant
 from benchmarks.tasks import TASKS
 from benchmarks.timing import time
 
-UNABLE = {"inside": "cannot be called from a compiled loop", "train": "is not asked to train"}
+UNABLE = {
+    "inside": "cannot be called from a compiled loop",
+    "train": "is not asked to train",
+    "derive": "is not asked for derivatives by inputs",
+}
 
 
 class Worker:

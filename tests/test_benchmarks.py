@@ -5,8 +5,18 @@ import json
 import numpy as np
 import pytest
 
-from benchmarks import estimators, gradients, growth, inside, products, reference, training
-from benchmarks.crew import Crew, Disagreement
+from benchmarks import (
+    asked,
+    derivatives,
+    estimators,
+    gradients,
+    growth,
+    inside,
+    products,
+    reference,
+    training,
+)
+from benchmarks.crew import Crew, Disagreement, interpreter
 from benchmarks.nets import INSIDE, ROWS, Net, Row, numbers, parse
 from benchmarks.options import Options
 from benchmarks.peers import PEERS, earlier_build
@@ -247,3 +257,51 @@ def test_estimators_are_told_with_their_disagreement_and_their_first_fit():
 @pytest.mark.parametrize("task", estimators.TASKS[2:3], ids=lambda task: task.title)
 def test_estimators_learn_the_same(task):
     assert estimators.disagreement(task, *estimators.samples(task.data)) <= estimators.TOLERANCE
+
+
+@pytest.mark.parametrize("what", asked.ROWS, ids=lambda what: what.title)
+def test_what_is_asked_is_a_spec_of_its_row(what):
+    spec = Spec.parse({**what.spec, "dtype": "float32"})
+    assert spec.weights == what.row.net.size
+    assert parse(what.row.name) == what.row and asked.BY_WIDTHS[what.row.net.widths] is what
+
+
+def test_derivatives_are_compared_by_array_and_a_bias_without_one_must_have_none():
+    net = asked.ROWS[-1].row.net
+    gradient = np.ones(net.size)
+    gradient[-1] = 0
+    assert asked.off(net, (2.0, gradient), (2.0, gradient)) == 0
+    other = gradient.copy()
+    other[-1] = 0.5
+    assert asked.off(net, (2.0, other), (2.0, gradient)) == 0.5
+    other[0] = np.nan
+    assert asked.off(net, (2.0, other), (2.0, gradient)) == np.inf
+    assert asked.off(net, (2.0, gradient[1:]), (2.0, gradient)) == np.inf
+    assert asked.off(asked.ROWS[0].row.net, (0.0, gradient), (0.0, 2 * gradient)) == 0.5
+
+
+def test_symgrad_and_numpy_agree_on_a_jacobian():
+    with Crew(["symgrad", "numpy"]) as crew:
+        found = crew.measure(asked.ROWS[0].row, "float32", 0, 0, how="derive")
+    for timing in found.values():
+        assert timing.reason == "" and timing.disagreement < reference.TOLERANCE["float32"]
+
+
+def test_a_peer_may_have_an_environment_of_its_own(monkeypatch):
+    monkeypatch.setenv("PYTHON_TORCH_COMPILE", "/there/python")
+    assert interpreter("torch-compile") == "/there/python"
+
+
+def test_the_table_of_derivatives_on_made_up_results():
+    row = {"title": "Jacobian", **made_up({"symgrad": 1e-6, "numpy": 4e-6, "jax": 2e-6}, None)}
+    row["timings"]["torch"] = timing(reason="too slow")
+    own = [
+        ("gradients", {"call": 3e-6, "gradient": 1e-6, "fill": 1e-6}),
+        ("hessian_vector", {"call": 3e-6, "gradient": 1.5e-6}),
+    ]
+    own = [{"function": f, "row": "2-2", "dtype": "float32", "times": each} for f, each in own]
+    text = derivatives.render({"rows": [row], "own": own, "quick": True, "missing": {}})
+    assert "| Jacobian, 2-8-1x4 | 1.00 µs | 4.00 µs | 2.00 µs | – | JAX jit | 2.00× |" in text
+    assert "- PyTorch eager, Jacobian, 2-8-1x4: too slow" in text and "A quick run" in text
+    assert "| gradients, 2-2, float32 | 3.00 µs | a gradient and filling as many bytes |" in text
+    assert "| hessian_vector, 2-2, float32 | 3.00 µs | a gradient | 1.50 µs | 2.00× |" in text

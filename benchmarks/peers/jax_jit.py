@@ -8,6 +8,7 @@ import numpy as np
 
 from benchmarks import training
 from benchmarks.peers import Variant
+from benchmarks.peers.jax_derivatives import derive as derive
 
 
 def split(net, theta):
@@ -79,9 +80,7 @@ def train(net, theta, x, t):
         def epoch(carry, order):
             if steps == 1:
                 return adam(of, carry, (x, t))
-            batches = (
-                a[order].reshape(steps, training.BATCH, a.shape[1]) for a in (x, t)
-            )
+            batches = (a[order].reshape(steps, training.BATCH, a.shape[1]) for a in (x, t))
             return jax.lax.scan(lambda c, batch: adam(of, c, batch), carry, tuple(batches))
 
         return jax.lax.scan(epoch, carry, orders)

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 
 from benchmarks import training
 from benchmarks.peers import Variant
+from benchmarks.peers.torch_derivatives import derive as derive
 
 
 def split(net, theta, requires_grad=True):
