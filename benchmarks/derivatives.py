@@ -139,7 +139,8 @@ def render(result: dict) -> str:
                 details.append([name, title_of(key), each["variant"], rounds, off])
         if row["others"] > DISTURBED:
             notes.append(
-                f"- Other programs kept {digits(row['others'], 2)} of the cores busy during {name}"
+                f"- **Not to be trusted**: other programs kept {digits(row['others'], 2)} cores"
+                f" busy during {name}"
             )
     notes += [f"- {title_of(key)} is missing: {why}" for key, why in result["missing"].items()]
     head = ["float32", *map(title_of, KEYS), "fastest peer", "its time, in symgrad's"]

@@ -75,7 +75,23 @@ def laplacian(along, f, s):
     return (jax.vmap(lambda e: along(f, s, e)[2][0])(directions).sum() - 1) ** 2
 
 
-def trace(f, s):
+def burgers_by_grad(f, s):
+    """One gradient has both first derivatives."""
+    of = jax.value_and_grad(lambda s: f(s)[0])
+    (u, d), (_, dd) = jax.jvp(of, (s,), (jnp.eye(2, dtype=s.dtype)[0],))
+    return (d[1] + u * d[0] - asked.NU * dd[0]) ** 2
+
+
+def kovasznay_by_hessian(f, s):
+    (u, v, _), J, H = f(s), jax.jacfwd(f)(s), jax.hessian(f)(s)
+    return (
+        (u * J[0, 0] + v * J[0, 1] + J[2, 0] - 0.05 * (H[0, 0, 0] + H[0, 1, 1])) ** 2
+        + (u * J[1, 0] + v * J[1, 1] + J[2, 1] - 0.05 * (H[1, 0, 0] + H[1, 1, 1])) ** 2
+        + (J[0, 0] + J[1, 1]) ** 2
+    )
+
+
+def laplacian_by_hessian(f, s):
     return (jnp.trace(jax.hessian(lambda s: f(s)[0])(s)) - 1) ** 2
 
 
@@ -85,7 +101,14 @@ def residuals(title):
         return {"grad": lambda f, s: ((jax.grad(lambda s: f(s)[0])(s) - s) ** 2).sum()}
     of = {"Burgers' equation": burgers, "Kovasznay flow": kovasznay, "Laplacian": laplacian}[title]
     ways = {name: (lambda f, s, along=along: of(along, f, s)) for name, along in ALONG.items()}
-    return ways | ({"hessian": trace} if of is laplacian else {})
+    return (
+        ways
+        | {
+            burgers: {"forward over grad": burgers_by_grad},
+            kovasznay: {"hessian": kovasznay_by_hessian},
+            laplacian: {"hessian": laplacian_by_hessian},
+        }[of]
+    )
 
 
 def derive(net, theta, x, t):
