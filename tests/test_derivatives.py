@@ -209,6 +209,24 @@ def test_unknown_names_are_refused(names, message):
         Spec.parse({"name": "net", **NETS["tanh"], "derivatives": names})
 
 
+def test_penalties_that_are_given_at_run_time():
+    loss = {"loss": {"kind": "squared", "l2": "argument"}}
+    case = Case({**NETS["tanh"], **loss}, derivatives=["hessian_vector", "hessian"])
+    given = (case.theta, case.x, case.t)
+    plain, more = (case.module.hessian_vector(*given, l2, case.v) for l2 in (0.0, 0.5))
+    of_weights = np.ones(case.module.SIZE)
+    for name, (start, shape) in case.module.PARAMETERS.items():
+        if name.startswith("b"):
+            of_weights[start : start + np.prod(shape)] = 0
+    close(more - plain, 0.5 * of_weights * case.v)
+    close(case.module.hessian(*given, 0.5) @ case.v, more)
+
+
+def test_a_short_name():
+    spec = Spec.parse({"name": "net", **NETS["tanh"], "derivatives": ["input_gradient"]})
+    assert spec.derivatives == ("loss_and_input_gradient",)
+
+
 def test_the_header_says_which_order_was_taken_and_what_others_cost():
     text = symgrad.compile({"name": "net", **NETS["tanh"], "derivatives": ["jacobian"]}).source
     assert "jacobian: 94 operations" in text or "weights-first" in text

@@ -237,7 +237,9 @@ class Derivative(Converting):
         return (result, *arrays) if facts.value else arrays[0]
 
     def fast(self):
-        run = self.work.from_python(does_not_fit)
+        run, empty, native = self.work.from_python(does_not_fit), np.empty, self.facts.native
+        facts = self.facts.results[self.__name__]
+        (extents, *more) = facts.extents.values()
 
         def derivative(*arguments, **named):
             try:
@@ -246,8 +248,20 @@ class Derivative(Converting):
             except (DoesNotFit, TypeError, IndexError):
                 return self.otherwise(*arguments, **named)
 
-        derivative.__name__ = derivative.__qualname__ = self.__name__
-        return derivative
+        def vector(*arguments, **named):
+            """A small one, of the same size always."""
+            try:
+                result = empty(extents, native)
+                run(*arguments, result, **named)
+            except (DoesNotFit, TypeError):
+                return self.otherwise(*arguments, **named)
+            return result
+
+        always = "samples" not in extents
+        small = always and math.prod(extents) * native.itemsize <= LARGE
+        chosen = vector if small and not more and not facts.value else derivative
+        chosen.__name__ = chosen.__qualname__ = self.__name__
+        return chosen
 
 
 class Epoch(Compiled):

@@ -73,5 +73,5 @@ DERIVATIVES: Mapping[str, Signature] = {
     "gauss_newton": _matrix("matrix", False),
 }
 
-# What the arguments of a derivative are to those who compute it.
-ARGUMENTS: Mapping[str, str] = {"v_theta": "v"}
+# Another name that a spec may have for one: a module's SPEC has the function's.
+SHORT: Mapping[str, str] = {"input_gradient": "loss_and_input_gradient"}

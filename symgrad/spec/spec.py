@@ -41,7 +41,7 @@ from pydantic import (
 from symgrad.errors import SpecError
 from symgrad.language.dtypes import Dtype, misfit, remedy
 from symgrad.spec import limits
-from symgrad.spec.derivatives import DERIVATIVES
+from symgrad.spec.derivatives import DERIVATIVES, SHORT
 from symgrad.spec.file import read_file
 from symgrad.spec.formula import (
     TARGET,
@@ -106,7 +106,8 @@ def _names(value: object) -> object:
     if not isinstance(value, list | tuple):
         return value
     known = [*DERIVATIVES]
-    return tuple(sorted(value, key=lambda name: known.index(name) if name in known else len(known)))
+    names = [SHORT.get(name, name) if isinstance(name, str) else name for name in value]
+    return tuple(sorted(names, key=lambda name: known.index(name) if name in known else len(known)))
 
 
 _NAMES: TypeAdapter[tuple[str, ...]] = TypeAdapter(Names)
