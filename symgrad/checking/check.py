@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from symgrad.checking import scalars
+from symgrad.checking.derivatives import Judged, judged
 from symgrad.checking.differences import (
     Loss,
     Shrinking,
@@ -72,6 +73,7 @@ class Report:
     rows: tuple[Row, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
     shrinking: Shrinking | None = None  # None too where every direction met a kink
+    derivatives: tuple[Judged, ...] = ()  # what the spec asks for beside the gradient
     note: str = ""
 
     @property
@@ -82,6 +84,7 @@ class Report:
             and all(row.passed for row in self.rows)
             and all(verdict.passed for verdict in self.verdicts)
             and (self.shrinking is None or self.shrinking.passed)
+            and all(each.passed for each in self.derivatives)
         )
 
 
@@ -145,8 +148,14 @@ def check(spec: Spec, module: Any, samples: int = 3, seed: int = 0) -> Report:
     typical = float(np.sqrt(np.mean(point.exact**2))) or point.scale
     along = _loss_at(spec, point.data, np.longdouble)
     shrinking = shrinking_error(along, theta, gradient, tolerance * typical, seed)
+    found = judged(spec, module, theta, point.data, tuple(given.values()), tolerance, seed)
     return replace(
-        report, loss=float(value), rows=tuple(rows), verdicts=tuple(verdicts), shrinking=shrinking
+        report,
+        loss=float(value),
+        rows=tuple(rows),
+        verdicts=tuple(verdicts),
+        shrinking=shrinking,
+        derivatives=tuple(found),
     )
 
 

@@ -65,20 +65,36 @@ def loss(spec: Spec, theta: Any, x: Any, t: Any, w: Any = None, *, dtype: Any = 
     with np.errstate(all="ignore"):
         z, y = _forward(spec, theta, x)
         if described.get("formula") is None:
-            errors = _tabled_loss(spec, z, y, t).sum(axis=1)
+            errors = _tabled_loss(spec, z, y, t)
         else:
-            # of one column where it counts once
-            errors = _formula(spec, theta, {"x": x, "y": y, "t": t}).sum(axis=1)
-        if described["sample_weights"]:
-            w = np.asarray(w, dtype)
-            total = (w * errors).sum() / w.sum()
-        else:
-            total = errors.sum() / len(x)
+            errors = _formula(spec, theta, {"x": x, "y": y, "t": t})
+        total = _mean(spec, errors, w, dtype)
         for name, array in unpack(spec, theta).items():
             if name.startswith("W"):
                 total = total + described["l2"] / 2 * (array * array).sum()
                 total = total + described["l1"] * absolute(array).sum()
     return total
+
+
+def loss_of_outputs(spec: Spec, y: Any, x: Any, t: Any, w: Any, dtype: Any) -> Any:
+    """The same without penalties as a function of the outputs, whatever gave them."""
+    x, y, t = (np.asarray(array, dtype) for array in (x, y, t))
+    plain = {"activation": "identity", "residual": False}
+    with np.errstate(all="ignore"):
+        if spec["loss"].get("formula") is None:
+            errors = _tabled_loss({**spec, "layers": [plain]}, y, y, t)
+        else:
+            errors = _formula(spec, np.zeros(0, dtype), {"x": x, "y": y, "t": t})
+        return _mean(spec, errors, w, dtype)
+
+
+def _mean(spec: Spec, errors: Array, w: Any, dtype: Any) -> Any:
+    """Over the samples; one that counts once has one column."""
+    each = errors.sum(axis=1)
+    if not spec["loss"]["sample_weights"]:
+        return each.sum() / len(each)
+    w = np.asarray(w, dtype)
+    return (w * each).sum() / w.sum()
 
 
 def _formula(spec: Spec, theta: Array, arrays: Mapping[str, Array]) -> Array:

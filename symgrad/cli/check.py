@@ -87,6 +87,8 @@ def show(report: "Report") -> None:
         typer.echo(line)
     if report.shrinking is not None:
         typer.echo(f"error of plain differences shrinks as h²: {_word(report.shrinking.passed)}")
+    for each in report.derivatives:
+        typer.echo(f"{each.name}: {_word(each.passed)}, error {_error(each.error)}")
     if report.note:
         typer.echo(report.note)
     typer.echo("passed" if report.passed else "FAILED")

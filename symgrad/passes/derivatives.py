@@ -192,7 +192,7 @@ def _gauss_newton_vector(network: Network) -> Ways:
     for order, pushed in _pushed(forward, ("y",), forward.weights, ("y",)):
         inner = Program(
             forward.name,
-            (*pushed.inputs, *(i for i in network.loss.inputs if name_of(i) != "y")),
+            (*pushed.inputs, *(i for i in network.loss.inputs if name_of(i) not in ("x", "y"))),
             forward.weights,
             forward.extents,
             (*pushed.definitions, *_named_apart(curved, pushed, {"v_d_y": D_Y})),

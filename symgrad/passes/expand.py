@@ -120,7 +120,9 @@ def loss_of_output(spec: Spec) -> Program:
     given, loss = _loss_of_samples(spec, y, define)
     define("E", (), loss)
     extents = {"n": SAMPLES, str(last): Integer(spec.outputs)}
-    return Program(spec.name, (y, *given), (), extents, tuple(definitions), ("E",))
+    x = array("x", SAMPLE, unit(0))
+    extents["0"] = Integer(spec.inputs)
+    return Program(spec.name, (y, x, *given), (), extents, tuple(definitions), ("E",))
 
 
 def _loss_of_samples(

@@ -51,6 +51,7 @@ from symgrad.spec.formula import (
     Tree,
     arrays_of,
     axes_outside_sums,
+    derivatives_of,
     has_sum,
     listed,
     quoted,
@@ -373,6 +374,12 @@ def _check_names(spec: Spec) -> Iterator[Problem]:
             yield ("activations", name), f"{quoted(name)} {wrong}"
 
 
+def _differentiates(spec: Spec) -> bool:
+    """Whether the loss has derivatives in it, as far as can be seen of a formula that may be
+    wrong."""
+    return spec.loss.tree is not None and bool(derivatives_of(spec.loss.tree))
+
+
 def _check_derivatives(spec: Spec) -> Iterator[Problem]:
     for number, name in enumerate(spec.derivatives):
         if name not in DERIVATIVES:
@@ -380,6 +387,12 @@ def _check_derivatives(spec: Spec) -> Iterator[Problem]:
                 ("derivatives", number),
                 f"unknown derivative {quoted(name)}{suggestion(name, DERIVATIVES)};"
                 f" there are {listed(DERIVATIVES)}",
+            )
+        elif name.startswith("gauss_newton") and _differentiates(spec):
+            yield (
+                ("derivatives", number),
+                f"{quoted(name)} is of losses of the outputs alone; this one has derivatives by"
+                " inputs",
             )
         elif name in spec.derivatives[:number]:
             yield ("derivatives", number), f"{quoted(name)} is named twice"
