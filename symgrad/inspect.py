@@ -47,10 +47,11 @@ def view(compiled: Compiled, stage: str = "gradient", format: str = "unicode") -
 
 def stage_of(compiled: Compiled, stage: str) -> Any:
     """What a pass has made, by the name of its stage; `program` is what all of them come to, and so
-    another name for `gradient`."""
+    another name for `gradient`. Derivatives that the spec asks for go by their own names."""
     stages = compiled.stages
     known = {"spec": compiled.spec, **{name: getattr(stages, name) for name in STAGES}}
     known["program"] = compiled.program
+    known |= {name: each.program for name, each in stages.derivatives.items()}
     if stage not in known:
         raise SymgradError(f"no stage {stage!r}; there are {', '.join(known)}")
     if known[stage] is None:  # a step of an optimizer, where none is named

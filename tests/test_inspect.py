@@ -57,8 +57,15 @@ def test_every_stage_in_every_format(compiled, stage, format):
 
 def test_the_stages_are_those_of_the_compiler(compiled):
     assert ["spec", *OF_PASSES] == [*STAGES[:-1], "update", "source"]
-    of_all = {"spec", "order", "lowered", "source"}
+    of_all = {"spec", "order", "lowered", "source", "derivatives"}
     assert {*OF_PASSES} - of_all == {*vars(compiled.stages)} - of_all
+
+
+def test_derivatives_that_a_spec_asks_for_are_there():
+    layers = [{"units": 2, "activation": "tanh"}, {"units": 1}]
+    spec = {"name": "net", "inputs": 2, "layers": layers, "derivatives": ["jacobian"]}
+    text = view(symgrad.compile(spec), "jacobian")
+    assert "d_y_d_x[n,i2,i0]" in text.splitlines()[-1]
 
 
 def test_a_step_is_there_where_a_spec_names_an_optimizer(compiled):

@@ -129,7 +129,8 @@ def test_leaves_are_added_in_a_binary_tree(network, samples):
         data[2][...] = 1.0
     theta = module.init(1)
     kernel = driver(module.loss_and_gradient_into, "_sum_of_leaves")
-    given = [theta, *data[:2], data[2] if len(data) == 3 else None, 0.0, 0.0, 1.0, 1.0]
+    weights, more = data[2] if len(data) == 3 else None, [None] * 4  # of other derivatives
+    given = [theta, *data[:2], weights, *more, 0.0, 0.0, 1.0, 1.0]
     scratch = np.empty(module.GRADIENT_SCRATCH) if module.GRADIENT_SCRATCH else None
     leaves = -(-samples // LEAF)
 
