@@ -240,7 +240,7 @@ def _matrix(vector_product: Callable[[Network], Ways]) -> Callable[[Network], Wa
         vectors = tuple(V + weight for weight in network.weights)
         names = tuple(program.outputs)
         for order in ORDERS:
-            inner = _through_samples(program, order)
+            inner = _through_samples(program, vectors, order)
             graph = differentiate(inner, names, vectors)
             wanted = [
                 graph.named(one, other)
@@ -255,14 +255,18 @@ def _matrix(vector_product: Callable[[Network], Ways]) -> Callable[[Network], Wa
     return made
 
 
-def _through_samples(program: Program, order: Order) -> Program:
+def _through_samples(program: Program, vectors: tuple[str, ...], order: Order) -> Program:
     """The same with all that lies between what the vectors come in by and what the results are
     summed from as one matrix for each sample and pair of these. What is multiplied by inputs and
     activations on both sides would otherwise be multiplied on the way as well, for all weights."""
     starts: dict[str, Definition] = {}
     definitions: list[Definition] = []
     for definition in program.definitions:
-        given = [term for term in terms(definition.value) if _reads_vectors(term)]
+        given = [
+            term
+            for term in terms(definition.value)
+            if any(name_of(read) in vectors for read in reads(term))
+        ]
         if definition.name in program.outputs or not given:
             definitions.append(definition)
             continue
@@ -310,11 +314,6 @@ def _through_samples(program: Program, order: Order) -> Program:
     return replace(
         program, definitions=(*kept, *starts.values(), *linear, *outputs), outputs=program.outputs
     )
-
-
-def _reads_vectors(value: Expr) -> bool:
-    return any(name_of(read).startswith(V) and name_of(read) != "v_x" for read in reads(value)
-               if name_of(read).removeprefix(V)[:1] in "Wb")  # fmt: skip
 
 
 def _depending(program: Program, on: Iterable[str]) -> set[str]:

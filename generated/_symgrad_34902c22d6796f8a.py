@@ -115,7 +115,7 @@ class Compiler:
 
 def _named(function):
     """The same for a function that is compiled with whatever calls it: of what stands here."""
-    function.__module__, function.__qualname__ = "numba", f"{function.__name__}_72a2916b77a533d6"
+    function.__module__, function.__qualname__ = "numba", f"{function.__name__}_2a8f513ebb07ec63"
     return function
 
 
@@ -1451,7 +1451,9 @@ class Derivative(Converting):
         return (result, *arrays) if facts.value else arrays[0]
 
     def fast(self):
-        run = self.work.from_python(does_not_fit)
+        run, empty, native = self.work.from_python(does_not_fit), np.empty, self.facts.native
+        facts = self.facts.results[self.__name__]
+        (extents, *more) = facts.extents.values()
 
         def derivative(*arguments, **named):
             try:
@@ -1460,8 +1462,20 @@ class Derivative(Converting):
             except (DoesNotFit, TypeError, IndexError):
                 return self.otherwise(*arguments, **named)
 
-        derivative.__name__ = derivative.__qualname__ = self.__name__
-        return derivative
+        def vector(*arguments, **named):
+            """A small one, of the same size always."""
+            try:
+                result = empty(extents, native)
+                run(*arguments, result, **named)
+            except (DoesNotFit, TypeError):
+                return self.otherwise(*arguments, **named)
+            return result
+
+        always = "samples" not in extents
+        small = always and math.prod(extents) * native.itemsize <= LARGE
+        chosen = vector if small and not more and not facts.value else derivative
+        chosen.__name__ = chosen.__qualname__ = self.__name__
+        return chosen
 
 
 class Epoch(Compiled):
