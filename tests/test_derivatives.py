@@ -6,6 +6,7 @@ import pytest
 
 import symgrad
 from symgrad.errors import SpecError
+from symgrad.runtime.forks import several_threads
 from symgrad.spec.derivatives import DERIVATIVES
 from symgrad.spec.spec import Spec
 
@@ -170,6 +171,23 @@ def test_a_sample_s_result_does_not_depend_on_the_others(units):
         assert np.array_equal(case.gradients()[n], one.gradients(case.theta, x, t)[0])
         alone = one.pushforward(case.theta, x, case.v, case.v_x[n : n + 1])[0]
         assert np.array_equal(case.pushforward()[n], alone)
+
+
+@pytest.mark.parametrize(
+    "name", ["jacobian", "gradients", "loss_and_input_gradient", "hessian_vector", "pushforward"]
+)
+def test_threads_change_no_bit(name):
+    """On threads, as calls are once a function has computed for long."""
+    spec = {"inputs": 3, "layers": [layer(12, "tanh"), layer(2)]}
+    case = Case(spec, 9000, [name])
+    wanted = getattr(case, name)()
+    work = getattr(case.module, name).work
+    assert len(case.x) >= work.many and not work.is_threaded
+    work.seconds = 10.0
+    found = getattr(case, name)()
+    assert work.is_threaded == several_threads()
+    pairs = zip(found, wanted, strict=True) if isinstance(found, tuple) else [(found, wanted)]
+    assert all(np.array_equal(one, other) for one, other in pairs)
 
 
 def test_numba_s_code_gives_the_same_bits():

@@ -88,7 +88,7 @@ def lower_derivative(name: str, spec: Spec, program: Program, layout: Layout) ->
         "PREDICTION_SCRATCH": 0,
         "GRADIENT_SCRATCH": own.scratch,
         "LEAF": LEAF,
-        "RESULT": 0 if vector is None else int(vector[0]),
+        "RESULT": 1 if vector is None else int(vector[0]),  # memory is divided by it
         "MIRRORED": spec.weights if mirrored else 0,
         "ROW_SHAPE": () if rows is None else tuple(map(int, rows[1:])),
         "SHARED": int(own.shared),

@@ -121,7 +121,11 @@ class _Specializer:
     def _picked(self, name: str, condition: Any, yes: Any, no: Any) -> Iterator[Statement]:
         decided = self.condition(condition)
         if not isinstance(decided, bool):
-            yield Pick(name, decided, self.node(yes), self.node(no))
+            one, other = self.node(yes), self.node(no)
+            if one == other == Nothing():
+                self.absent.add(name)
+            else:
+                yield Pick(name, decided, one, other)
             return
         match yes if decided else no:
             case Nothing():
