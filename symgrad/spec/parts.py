@@ -356,12 +356,13 @@ def _check_terms(loss: Loss) -> Iterator[Problem]:
     for place, term in enumerate(loss.terms):
         if wrong := term_problem(term.name):
             yield ("terms", place, "name"), f"{quoted(term.name)} {wrong}"
-        elif (other := seen.setdefault(term.name.lower(), term.name)) is not term.name:
+        elif (other := seen.get(term.name.lower())) is not None:
             but = "" if other == term.name else ", but for capitals"
             yield (
                 ("terms", place, "name"),
                 f"{quoted(term.name)} is there already{but}; names of terms must differ",
             )
+        seen[term.name.lower()] = term.name
 
 
 def _check_choice(loss: Objective) -> Iterator[Problem]:
