@@ -56,7 +56,7 @@ class Case:
             own = {key: value.astype(dtype) for key, value in own.items()}
             self.by_term[name] = own
             self.data |= {f"{key}_{name}": value for key, value in own.items()}
-        self.penalties = {name: 0.125 for name in self.spec.loss.arguments}
+        self.penalties = dict.fromkeys(self.spec.loss.arguments, 0.125)
         self.given = (*self.data.values(), *self.penalties.values())
 
     def alone(self, name):
@@ -118,7 +118,7 @@ def test_a_wrong_term_is_found(case):
 
 def test_the_interpreter_evaluates_the_same(case):
     E, gradient = case.compiled.evaluate(case.theta, **case.data, **case.penalties)
-    assert E == pytest.approx(case.module.loss(case.theta, *case.given), rel=1e-13)
+    assert pytest.approx(case.module.loss(case.theta, *case.given), rel=1e-13) == E
     found = case.module.loss_and_gradient(case.theta, *case.given)[1]
     np.testing.assert_allclose(gradient, found, rtol=1e-11, atol=1e-13)
     with pytest.raises(TypeError, match="given by name; came none"):
