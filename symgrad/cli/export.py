@@ -43,5 +43,8 @@ def export_command(
     typer.echo(f"wrote {path}; to use it:")
     typer.echo("    import onnxruntime")
     typer.echo(f"    session = onnxruntime.InferenceSession({str(path)!r})")
-    columns = len(trained.columns.inputs)
+    columns = len(trained.columns.network_inputs)
+    if trained.columns.categories:
+        typer.echo("    # a column of x for each name in its metadata, symgrad.inputs: of those as")
+        typer.echo("    # 'column=word' 1 where the word stands, and 0 elsewhere")
     typer.echo(f"    session.run(None, {{'x': x}})  # x float64 of shape (samples, {columns})")

@@ -35,5 +35,11 @@ def freeze_command(
     name = module_name(trained, name)
     path = write_frozen(source(trained, name, weights_file(run).name), name, output)
     typer.echo(f"wrote {path}; to use it:")
-    typer.echo(f"    from {name} import predict")
-    typer.echo(f"    predict(x)  # x of shape (samples, {len(trained.columns.inputs)})")
+    columns = trained.columns
+    width = len(columns.network_inputs)
+    if columns.categories:
+        typer.echo(f"    from {name} import encode, predict")
+        typer.echo("    predict(encode(columns))  # a frame, or a mapping with arrays by name")
+    else:
+        typer.echo(f"    from {name} import predict")
+        typer.echo(f"    predict(x)  # x of shape (samples, {width})")

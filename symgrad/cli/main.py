@@ -13,6 +13,7 @@ import typer.core
 import symgrad
 from symgrad.cli.check import check_command
 from symgrad.cli.compile import compile_command
+from symgrad.cli.data import data_command
 from symgrad.cli.explain import explain_command
 from symgrad.cli.export import export_command
 from symgrad.cli.freeze import freeze_command
@@ -57,6 +58,7 @@ app = typer.Typer(
 app.command("compile")(compile_command)
 app.command("inspect")(inspect_command)
 app.command("check")(check_command)
+app.command("data")(data_command)
 app.command("train")(train_command)
 app.command("predict")(predict_command)
 app.command("freeze")(freeze_command)

@@ -12,9 +12,11 @@ from symgrad.errors import DataError
 def predict_command(
     run: RunArgument,
     data: Annotated[
-        Path,
+        list[Path],
         typer.Argument(
-            metavar="DATA", help="Samples: .csv, .parquet, .npz or .npy.", show_default=False
+            metavar="DATA",
+            help="Samples: .csv, .csv.gz (several of them are one table), .parquet, .npz or .npy.",
+            show_default=False,
         ),
     ],
     output: Annotated[
@@ -36,7 +38,7 @@ def predict_command(
         if output.is_dir():
             raise DataError(f"{output} is a folder; -o names the file for the predictions")
         if output.exists():
-            if data.exists() and output.samefile(data):
+            if any(path.exists() and output.samefile(path) for path in data):
                 raise DataError(f"{output} is the data itself; name another file with -o")
             if output.suffix.lower() != ".csv":
                 raise DataError(f"{output} is there already, and no .csv file; name another one")
@@ -47,7 +49,7 @@ def predict_command(
     from symgrad.training.run import load_trained
 
     trained = load_trained(run)
-    predictions = predict(trained, data)
+    predictions = predict(trained, data[0] if len(data) == 1 else data)
     for note in predictions.notes:
         typer.echo(note, err=True)
     text = predictions.csv()

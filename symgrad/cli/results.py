@@ -86,7 +86,7 @@ def show_confusion(
     """Counts of the true class by the predicted one, if there are classes and not too many."""
     if figures.confusion is None or labels is None or len(labels) > _CLASSES_SHOWN:
         return
-    names = [_short(str(label)) for label in labels]
+    names = [short(str(label)) for label in labels]
     table = _table([f"{part}: true ↓ predicted →", *names])
     for name, row in zip(names, figures.confusion, strict=True):
         table.add_row(name, *(str(count) if count else "·" for count in row))
@@ -105,10 +105,10 @@ def _table(header: list[str]) -> "Table":
 def _print(table: "Table", err: bool = False) -> None:
     from rich.console import Console
 
-    Console(stderr=err, soft_wrap=True, highlight=False, markup=False).print(table)
+    Console(stderr=err, soft_wrap=True, highlight=False, markup=False, emoji=False).print(table)
 
 
-def _short(name: str) -> str:
-    """A label as a terminal may show it: nothing in it is acted on, and it is not too long."""
+def short(name: str, most: int = _LABEL_SHOWN) -> str:
+    """A user's text as a terminal may show it: nothing in it is acted on, and it is not too long."""
     name = "".join(c if c.isprintable() else repr(c)[1:-1] for c in name)
-    return name if len(name) <= _LABEL_SHOWN else f"{name[: _LABEL_SHOWN - 1]}…"
+    return name if len(name) <= most else f"{name[: most - 1]}…"

@@ -34,7 +34,7 @@ def train_command(options: TrainOptions) -> None:
     if options.resume is not None:
         _refuse_with_resume(options, training)
         options = _spec_or_data(options)
-    elif options.spec is None or options.data is None:
+    elif options.spec is None or not options.data:
         raise SymgradError(
             "a spec and data are needed: symgrad train SPEC DATA, or symgrad train --resume RUN"
         )
@@ -44,23 +44,26 @@ def train_command(options: TrainOptions) -> None:
 
 
 def _refuse_with_resume(options: TrainOptions, training: dict[str, Any]) -> None:
-    names = ("target", "weight", "folds", "output")
+    names = (
+        "target", "inputs", "ignore", "categories", "separator", "decimal", "weight",
+        "class_weight", "folds", "output",
+    )  # fmt: skip
     given = training | {name: getattr(options, name) for name in names}
     if options.missing != "refuse":
         given["missing"] = options.missing
     for name, value in given.items():
-        if value is not None and name != "epochs":
+        if value not in (None, []) and name != "epochs":
             raise SymgradError(
-                f"--{name} cannot be given with --resume: the run goes on as it began; leave it "
-                "out, or train anew"
+                f"--{name.replace('_', '-')} cannot be given with --resume: the run goes on as it "
+                "began; leave it out, or train anew"
             )
 
 
 def _spec_or_data(options: TrainOptions) -> TrainOptions:
     """With --resume one argument alone may be either."""
     spec = options.spec
-    if spec is not None and options.data is None and spec.suffix.lower() not in _SPECS:
-        return replace(options, spec=None, data=spec)
+    if spec is not None and spec.suffix.lower() not in _SPECS:
+        return replace(options, spec=None, data=[spec, *(options.data or ())])
     return options
 
 
@@ -92,18 +95,16 @@ def _train(options: TrainOptions, training: dict[str, Any], bar: ProgressBar) ->
     }  # fmt: skip
     if options.resume is not None:
         spec, epochs = options.spec, options.epochs
-        return resume(options.resume, options.data, spec=spec, epochs=epochs, **arguments)
+        return resume(options.resume, options.files, spec=spec, epochs=epochs, **arguments)
     assert options.spec is not None
     arguments |= {
-        "targets": tuple(options.target or ()),
-        "weight": options.weight,
-        "missing": options.missing,
+        **options.selection(),
         **({"runs": RUNS} if options.output is None else {"into": options.output}),
         **training,
     }
     if options.folds is not None:
-        return cross_validate(options.spec, options.data, options.folds, **arguments)
-    return train(options.spec, options.data, **arguments)
+        return cross_validate(options.spec, options.files, options.folds, **arguments)
+    return train(options.spec, options.files, **arguments)
 
 
 def _show(result: "Run | Folds", options: TrainOptions, bar: ProgressBar) -> None:

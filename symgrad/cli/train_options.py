@@ -24,9 +24,11 @@ class TrainOptions:
         typer.Argument(metavar="SPEC", help="A spec file, .toml or .json.", show_default=False),
     ] = None
     data: Annotated[
-        Path | None,
+        list[Path] | None,
         typer.Argument(
-            metavar="DATA", help="Samples: .csv, .parquet, .npz or .npy.", show_default=False
+            metavar="DATA",
+            help="Samples: .csv, .csv.gz (several of them are one table), .parquet, .npz or .npy.",
+            show_default=False,
         ),
     ] = None
     output: Annotated[
@@ -54,11 +56,49 @@ class TrainOptions:
             show_default="those called like outputs, or the last columns",
         ),
     ] = None
+    inputs: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="A,B",
+            help="The input columns, in this order: names, or patterns as temp_*.",
+            show_default="those that the spec names, or all that are left",
+        ),
+    ] = None
+    ignore: Annotated[
+        list[str] | None,
+        typer.Option(metavar="A,B", help="Columns, or patterns of them, to leave out."),
+    ] = None
+    categories: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="A,B",
+            help="Input columns, or patterns of them, that hold words: each word becomes an input, "
+            "1 where it applies.",
+        ),
+    ] = None
+    separator: Annotated[
+        str | None,
+        typer.Option(
+            help="What separates cells of CSV files: ',', ';', tab, …", show_default="guessed"
+        ),
+    ] = None
+    decimal: Annotated[
+        str | None,
+        typer.Option(help="What decimals stand after: '.' or ','.", show_default="guessed"),
+    ] = None
     weight: Annotated[
         str | None,
         typer.Option(
             help="The column of sample weights, for a spec that takes them.",
             show_default="array w, or 1 each",
+        ),
+    ] = None
+    class_weight: Annotated[
+        str | None,
+        typer.Option(
+            metavar="balanced",
+            help="Have all classes weigh the same, for a spec that takes sample weights.",
+            show_default="each sample weighs the same",
         ),
     ] = None
     missing: Annotated[
@@ -168,6 +208,29 @@ class TrainOptions:
             help="Time between two checkpoints; more where writing would take over 5 % of it.",
         ),
     ] = 2.0
+
+    @property
+    def files(self) -> Any:
+        """The data as `symgrad.train` takes it, None if there is none."""
+        if not self.data:
+            return None
+        return self.data[0] if len(self.data) == 1 else self.data
+
+    def selection(self) -> dict[str, Any]:
+        """What is said of the columns, as `symgrad.train` takes it."""
+        from symgrad.training.data.selection import parsed
+
+        return {
+            "targets": tuple(self.target or ()),
+            "inputs": parsed(self.inputs),
+            "ignore": parsed(self.ignore),
+            "categories": parsed(self.categories),
+            "weight": self.weight,
+            "class_weight": self.class_weight,
+            "missing": self.missing,
+            "separator": self.separator,
+            "decimal": self.decimal,
+        }
 
     def training_options(self) -> dict[str, Any]:
         """What goes over the spec's [training]; SymgradError for a batch that is no number."""

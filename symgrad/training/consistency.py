@@ -60,8 +60,13 @@ def _wrong_names(trained: Trained, spec: Spec) -> Iterator[str]:
     columns = trained.columns
     if not all(isinstance(name, str) for name in (*columns.inputs, *columns.targets)):
         yield "a column's name must be text"
-    if len(columns.inputs) != spec.inputs:
-        yield f"{len(columns.inputs)} inputs have names, and the network has {spec.inputs}"
+    names = columns.network_inputs
+    if len(names) != spec.inputs:
+        yield f"{len(names)} inputs have names, and the network has {spec.inputs}"
+    for name, levels in columns.categories.items():
+        if name not in columns.inputs:
+            yield f"the category {name!r} is none of the inputs"
+        yield from _wrong_levels(levels)
     if columns.labels is not None:
         yield from _wrong_labels(columns.labels, max(spec.outputs, 2))
     elif len(columns.targets) != spec.outputs:
@@ -69,10 +74,15 @@ def _wrong_names(trained: Trained, spec: Spec) -> Iterator[str]:
 
 
 def _wrong_labels(labels: tuple[Label, ...], classes: int) -> Iterator[str]:
-    kinds = {type(label) for label in labels}
     if len(labels) != classes:
         yield f"there are {len(labels)} labels, and {classes} classes"
-    elif len(kinds) > 1 or not kinds <= {str, int, float, bool}:
+    else:
+        yield from _wrong_levels(labels)
+
+
+def _wrong_levels(labels: tuple[Label, ...]) -> Iterator[str]:
+    kinds = {type(label) for label in labels}
+    if len(kinds) > 1 or not kinds <= {str, int, float, bool}:
         yield "labels must all be of one type: text, integers, floats or booleans"
     elif len(set(labels)) < len(labels):
         yield "two labels are equal"

@@ -4,12 +4,12 @@ import hashlib
 import json
 import platform
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from os import PathLike
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
@@ -20,11 +20,10 @@ from symgrad.errors import DataError, SpecError
 from symgrad.spec.spec import Spec
 from symgrad.spec.spec import read as read_spec
 from symgrad.spec.training import WHOLE_BATCH, Training
-from symgrad.training.data import Samples, read
+from symgrad.training.data import Samples, Selection, files_of, read
 from symgrad.training.module import to_compile
 from symgrad.training.record import Record
 
-Missing: TypeAlias = Literal["refuse", "drop", "mean"]
 SpecSource: TypeAlias = str | PathLike[str] | Mapping[str, Any] | Spec
 
 # What a whole-batch method cannot be told.
@@ -32,12 +31,9 @@ _OF_STEPS = ("rate", "schedule", "warmup", "batch", "clip", "constants")
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(Selection):
     """How the data is to be understood, and in how many folds it is gone through, if any."""
 
-    targets: tuple[str, ...] = ()
-    weight: str | None = None
-    missing: Missing = "refuse"
     folds: int | None = None
 
 
@@ -50,8 +46,8 @@ class Experiment:
     samples: Samples
     options: Options
     spec_file: str | None  # the name of the spec's file, if it is one
-    source: str | None  # the absolute path of the data, if it is a file
-    sha256: str  # of that file's bytes; otherwise of the samples
+    source: str | list[str] | None  # the absolute path of the data, if it is a file, or of each
+    sha256: str  # of that file's bytes, or of these of each; otherwise of the samples
 
 
 def new_experiment(
@@ -69,16 +65,16 @@ def new_experiment(
         )
     complete = with_training(given, changes)
     assert complete.training is not None
-    source = _path(data)
-    sha256 = None if source is None else _digest_of_file(source)
-    samples = read(data, complete.normalised(), options.targets, options.weight, options.missing)
+    files = files_of(data)
+    sha256 = None if files is None else _digest_of_files(files)
+    samples = read(data, complete.normalised(), options)
     return Experiment(
         complete,
         complete.training,
         samples,
         options,
         given.file_name,
-        None if source is None else str(source.resolve()),
+        _source(files),
         sha256 or _digest(samples),
     )
 
@@ -107,19 +103,21 @@ def recorded_experiment(
     given = data if data is not None else record["data"]["path"]
     if given is None:
         raise DataError("the run's data was no file: give it again, as `data`")
-    path = _path(given)
-    if path is not None and not path.exists():
-        raise DataError(
-            f"{path}: the run's data is not there; if it has moved, give its new place as DATA"
-        )
+    files = files_of(given)
+    for path in files or ():
+        if not path.exists():
+            raise DataError(
+                f"{path}: the run's data is not there; if it has moved, give its new place as DATA"
+            )
     options = _options(record)
     changes = {} if epochs is None else {"epochs": epochs}
     experiment = replace(
         new_experiment(recorded, given, options, changes), spec_file=record["spec_file"]
     )
     if experiment.sha256 != record["data"]["sha256"]:
+        what = ", ".join(map(str, files)) if files else "the data"
         raise DataError(
-            f"{given if path else 'the data'}: not what the run began with (its SHA-256 is "
+            f"{what}: not what the run began with (its SHA-256 is "
             f"{experiment.sha256[:12]}…, that of the run {record['data']['sha256'][:12]}…); "
             "bring the old data back, or train anew in another folder"
         )
@@ -156,12 +154,12 @@ def describe(experiment: Experiment) -> Record:
         "spec": experiment.spec.normalised(),
         "spec_file": experiment.spec_file,
         "seed": experiment.training.seed,
-        "options": asdict(experiment.options),
+        "options": experiment.options.as_data(),
         "data": {
             "path": experiment.source,
             "sha256": experiment.sha256,
             "samples": len(samples),
-            "columns": asdict(samples.columns),
+            "columns": samples.columns.as_data(),
         },
     }
 
@@ -177,7 +175,7 @@ def run_id(experiment: Experiment, fold: int | None = None) -> str:
         del training["epochs"]
     decides = {
         "spec": {**experiment.spec.normalised(), "training": training},
-        "options": asdict(experiment.options),
+        "options": experiment.options.as_data(),
         "data": experiment.sha256,
         "fold": fold,
     }
@@ -200,8 +198,18 @@ def _agrees(spec: Spec, recorded: Spec) -> bool:
     return {**spec.normalised(), "training": None} == {**recorded.normalised(), "training": None}
 
 
-def _path(data: Any) -> Path | None:
-    return Path(data) if isinstance(data, str | PathLike) else None
+def _source(files: list[Path] | None) -> str | list[str] | None:
+    """The absolute places of files, for the record."""
+    if files is None:
+        return None
+    places = [str(path.resolve()) for path in files]
+    return places[0] if len(places) == 1 else places
+
+
+def _digest_of_files(files: list[Path]) -> str:
+    digests = [_digest_of_file(path) for path in files]
+    joined = hashlib.sha256("".join(digests).encode()).hexdigest()
+    return digests[0] if len(digests) == 1 else joined
 
 
 def _digest_of_file(path: Path) -> str:
@@ -213,7 +221,7 @@ def _digest_of_file(path: Path) -> str:
 
 
 def _digest(samples: Samples) -> str:
-    content = hashlib.sha256(json.dumps(asdict(samples.columns)).encode())
+    content = hashlib.sha256(json.dumps(samples.columns.as_data()).encode())
     for array in (samples.x, samples.t, samples.w):
         if array is not None:
             content.update(np.ascontiguousarray(array).tobytes())

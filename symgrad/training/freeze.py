@@ -62,6 +62,9 @@ LINE = 100
 # The constants of a module that gives outputs, and of one that gives labels.
 _CONSTANTS = (("INPUTS", "OUTPUTS", "SPEC"), ("INPUTS", "LABELS", "SPEC"))
 
+# And what one has besides whose inputs may be words.
+_OF_CATEGORIES = ("CATEGORIES", "COLUMNS", "encode")
+
 # How every frozen module begins.
 _HEAD = re.compile(r'"""[^\n]*\n\nFrozen by symgrad ')
 
@@ -80,7 +83,7 @@ def source(trained: Trained, name: str | None = None, file_name: str = WEIGHTS) 
     layout = parameters(program)
     single = spec.dtype == "float32"
     network = kernels(PREDICTION, schedule(program, ("y",)), layout, single)
-    labels = trained.columns.labels
+    labels, categories = trained.columns.labels, bool(trained.columns.categories)
     probabilities = labels is not None and gives_probabilities(trained.spec)
     functions = with_callees(network.elementary)
     entries = _entries(classifies=labels is not None, probabilities=probabilities)
@@ -101,13 +104,21 @@ def source(trained: Trained, name: str | None = None, file_name: str = WEIGHTS) 
         "operations": operations(program),
         "description": list(_description(trained)),
         "spec": plain(spec.normalised()),
-        "input_names": plain(trained.columns.inputs),
+        "input_names": plain(trained.columns.network_inputs),
+        "column_names": plain(trained.columns.inputs),
+        "categories": plain(dict(trained.columns.categories)) if categories else None,
         "output_names": plain(trained.outputs),
         "labels": None if labels is None else plain(portable(labels)),
         "label_dtype": None if labels is None else f"np.{dtype_name(labels)}",
         "probabilities": probabilities,
         "entries": plain(entries),
-        "public": public_names([*_CONSTANTS[labels is not None], *(name for name, _ in entries)]),
+        "public": public_names(
+            [
+                *_CONSTANTS[labels is not None],
+                *(_OF_CATEGORIES if categories else ()),
+                *(name for name, _ in entries),
+            ]
+        ),
         "functions": functions,
         "inlined": plain(functions),
         "compiled": plain([*(f.name for f in network.functions), *_around(labels is not None)]),
@@ -213,7 +224,7 @@ def _description(trained: Trained) -> Iterator[str]:
     columns = trained.columns
     yield "Inputs, in the units of the data that the network was trained with:"
     yield ""
-    yield from _listed("raw[n,{}]", columns.inputs, "INPUTS")
+    yield from _listed("raw[n,{}]", columns.network_inputs, "INPUTS")
     yield ""
     if columns.labels is None:
         yield "Outputs, likewise:"

@@ -73,7 +73,7 @@ class _Options(_Part):
 
 
 class _Data(_Part):
-    path: _Text | None
+    path: _Text | Annotated[list[_Text], Field(min_length=2)] | None
     sha256: _Text
 
 

@@ -3,19 +3,19 @@
 spec, data ──new_experiment──▶ Experiment ──prepare_fit──▶ FitTask ──run_fit──▶ Run
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from symgrad.errors import SymgradError
 from symgrad.training import plot as pictures
 from symgrad.training.callback import Callback
 from symgrad.training.cross_validation import run_folds
+from symgrad.training.data.selection import Missing, names
 from symgrad.training.experiment import (
     Experiment,
-    Missing,
     Options,
     SpecSource,
     compile_module,
@@ -30,6 +30,7 @@ from symgrad.training.run import Folds, Run, is_continued, is_over
 from symgrad.training.runner import run_fit
 
 Place = str | PathLike[str]
+Names = str | Sequence[str]
 
 
 class TrainingError(SymgradError, ValueError):
@@ -42,9 +43,15 @@ def train(
     into: Place | None = None,
     *,
     runs: Place | None = None,
-    targets: tuple[str, ...] = (),
+    targets: Names = (),
+    inputs: Names = (),
+    ignore: Names = (),
+    categories: Names = (),
     weight: str | None = None,
+    class_weight: Literal["balanced"] | None = None,
     missing: Missing = "refuse",
+    separator: str | None = None,
+    decimal: str | None = None,
     checkpoint: float = 2.0,
     plot: Place | None = None,
     callback: Callback | None = None,
@@ -52,10 +59,12 @@ def train(
 ) -> Run:
     """Trains a network.
 
-    `spec` is a path, a mapping or a Spec; `data` the path of a table, a frame, or arrays (x, t),
-    of which `targets` names target columns and `weight` that of sample weights; `missing` is
-    "refuse", "drop" or "mean". What else is given goes over the spec's [training]: epochs=200,
-    optimizer="lbfgs", rate=0.01, …
+    `spec` is a path, a mapping or a Spec; `data` the path of a table, a list or a pattern of CSV
+    files, a frame, or arrays (x, t). Of its columns `targets` names targets and `weight` that of
+    sample weights; `inputs`, `ignore` and `categories` (inputs that are words) are names or
+    patterns, such as "temp_*". `class_weight` "balanced" has all classes weigh the same; `missing`
+    is "refuse", "drop" or "mean"; `separator` and `decimal` are those of CSV files, else guessed.
+    What else is given goes over the spec's [training]: epochs=200, optimizer="lbfgs", rate=0.01, …
 
     `into` names a new folder for the run; `runs` one in which a folder named after the spec is
     made. In it are checkpoints, at least `checkpoint` seconds apart, from which `resume` goes on.
@@ -68,7 +77,11 @@ def train(
     options = _monitor_options(checkpoint, plot, callback)
     if into is not None:
         refuse_taken(Path(into))
-    experiment = new_experiment(spec, data, Options(tuple(targets), weight, missing), training)
+    selection = Options(
+        names(targets), weight, missing, names(inputs), names(ignore),
+        names(categories), separator, decimal, class_weight,
+    )  # fmt: skip
+    experiment = new_experiment(spec, data, selection, training)
     task = prepare_fit(experiment, compile_module(experiment))
     with _made(into, runs, experiment) as folder:
         return run_fit(task, folder, options)
@@ -81,9 +94,15 @@ def cross_validate(
     into: Place | None = None,
     *,
     runs: Place | None = None,
-    targets: tuple[str, ...] = (),
+    targets: Names = (),
+    inputs: Names = (),
+    ignore: Names = (),
+    categories: Names = (),
     weight: str | None = None,
+    class_weight: Literal["balanced"] | None = None,
     missing: Missing = "refuse",
+    separator: str | None = None,
+    decimal: str | None = None,
     checkpoint: float = 2.0,
     plot: Place | None = None,
     callback: Callback | None = None,
@@ -99,9 +118,11 @@ def cross_validate(
         refuse_taken(Path(into))
     if "validation" in training:
         raise TrainingError("each fold is held out: a share for validation means nothing here")
-    experiment = new_experiment(
-        spec, data, Options(tuple(targets), weight, missing, folds), training
-    )
+    selection = Options(
+        names(targets), weight, missing, names(inputs), names(ignore),
+        names(categories), separator, decimal, class_weight, folds,
+    )  # fmt: skip
+    experiment = new_experiment(spec, data, selection, training)
     module = compile_module(experiment)
     # Refuses what can be refused before there is a folder.
     first = prepare_fit(experiment, module, 1)

@@ -6,7 +6,7 @@ One NPZ file, `weights.npz`, holds it: arrays of numbers, and JSON text. Loading
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -27,12 +27,36 @@ class Columns:
 
     `labels` are the classes in the order of the outputs, when the targets are classes; two for a
     network with one output, which stands for the second. `weight` is the column of sample weights.
+    `categories` has the levels of those inputs that are such; `separator` and `decimal` are how the
+    data's text was written, where not as CSV files mostly are.
     """
 
     inputs: tuple[str, ...]
     targets: tuple[str, ...]
     weight: str | None = None
     labels: tuple[Label, ...] | None = None
+    categories: Mapping[str, tuple[Label, ...]] = field(default_factory=dict)
+    separator: str | None = None
+    decimal: str | None = None
+
+    @property
+    def network_inputs(self) -> tuple[str, ...]:
+        """What the network's inputs are called: one a column, but for a category one a level."""
+        return tuple(
+            each
+            for name in self.inputs
+            for each in (
+                [f"{name}={level}" for level in self.categories[name]]
+                if name in self.categories
+                else [name]
+            )
+        )
+
+    def as_data(self) -> dict[str, Any]:
+        """As plain data, without what most runs have no use for."""
+        data = asdict(self)
+        unused = [name for name in ("categories", "separator", "decimal") if not data[name]]
+        return {name: value for name, value in data.items() if name not in unused}
 
 
 @dataclass(frozen=True)
@@ -92,7 +116,7 @@ class Trained:
             "target_mean": scaling.target_mean,
             "target_scale": scaling.target_scale,
             **filled,
-            "columns": np.array(json.dumps(asdict(self.columns))),
+            "columns": np.array(json.dumps(self.columns.as_data())),
             "spec": np.array(json.dumps(self.spec, sort_keys=True)),
             **({} if self.run is None else {"run": np.array(self.run)}),
         }

@@ -356,12 +356,11 @@ CSV_REFUSALS = [
     ("only a header", "a,b,t\n", 2, 1, "a header and no samples"),
     ("no header", "1,2,3\n4,5,6\n", 2, 1, "line 1: numbers where the names of columns should"),
     ("one name twice", "a,a,t\n1,2,3\n", 2, 1, "line 1: two columns are called 'a'"),
-    ("semicolons", "a;b;t\n1,5;2;3\n", 2, 1, "line 1: the cells seem to be separated by ';'; save"),
-    ("tabs", "a\tb\tt\n1\t2\t3\n", 2, 1, "line 1: the cells seem to be separated by tabs; save"),
+    ("unquoted decimals", "a,b,t\n1,5,2,3\n", 2, 1, "the header names 3; decimals after"),
     ("no number", "a,b,t\n1,2,3\n1,x2,3\n", 2, 1, "line 3, column 'b': 'x2' is not a number"),
     ("Python's underscore", "a,b,t\n1_0,2,3\n", 2, 1, "line 2, column 'a': '1_0' is not a number"),
     ("a boolean among numbers", "a,b,t\n1,2,3\ntrue,2,3\n", 2, 1, "'a': 'true' is not a number"),
-    ("text", "a,b,t\nu,2,3\nv,1,3\n", 2, 1, "'u' is not a number; inputs are numbers: give each"),
+    ("text", "a,b,t\nu,2,3\nv,1,3\n", 2, 1, "'u' is not a number; inputs are numbers: --cat"),
     ("a number among names", "a,t\n1,u\n1,2\n", 1, 1, "line 2, column 't': 'u' is not a number"),
     ("no number in a target", "a,b,t\n1,2,3\n1,2,c\n", 2, 1, "line 3, column 't': 'c' is not a"),
     ("infinite", "a,b,t\n1,2,3\n\n1,-inf,3\n", 2, 1, "line 4, column 'b': '-inf' is not finite"),
@@ -442,7 +441,7 @@ def test_text_that_is_no_utf_8_is_refused(tmp_path):
 
 def test_files_of_other_kinds_and_absent_ones_are_refused(tmp_path):
     message = refusal(tmp_path / "data.xlsx", spec_of(1, 1))
-    assert "data.xlsx: expected a .csv, .parquet, .npz or .npy file" in message
+    assert "data.xlsx: expected a .csv, .csv.gz, .parquet, .npz or .npy file" in message
     for suffix in ("csv", "npz", "npy", "parquet"):
         message = refusal(tmp_path / f"absent.{suffix}", spec_of(1, 1))
         assert f"absent.{suffix}: No such file or directory" in message
@@ -718,7 +717,7 @@ def test_parquet_columns_of_every_type(tmp_path):
 def test_parquet_columns_that_are_refused(tmp_path, column, type_):
     message = refusal(parquet(tmp_path, a=column, t=[1.0, 2]), spec_of(1, 1))
     assert f"data.parquet, column 'a': holds values of type {type_}" in message
-    assert message.endswith("expected numbers, booleans or text")
+    assert "expected numbers, booleans or text" in message
 
 
 def test_parquet_nulls_are_missing_values(tmp_path):

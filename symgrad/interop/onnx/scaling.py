@@ -78,7 +78,7 @@ def _label(graph: Graph, y: str, outputs: int, classes: tuple[Label, ...]) -> np
 def metadata(trained: Trained) -> Mapping[str, str]:
     """What is noted beside the graph: names of columns, and the classes."""
     columns = trained.columns
-    noted = {INPUTS: list(columns.inputs), OUTPUTS: list(trained.outputs)}
+    noted = {INPUTS: list(columns.network_inputs), OUTPUTS: list(trained.outputs)}
     if columns.labels is not None:
         noted[LABELS] = list(columns.labels)  # type: ignore[arg-type]
     return {key: json.dumps(value, ensure_ascii=False) for key, value in noted.items()}

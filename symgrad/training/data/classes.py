@@ -35,10 +35,15 @@ def known_targets(columns: Sequence[Column], labels: Labels | None) -> Array | F
     """The targets as training had them: a factor if they were one column of classes."""
     if labels is None or len(columns) > 1:
         return np.column_stack([column.numbers() for column in columns])
+    return columns[0].factor(like=kind_of(labels))
+
+
+def kind_of(labels: Labels) -> Kind:
+    """What a column holds in which these labels were found."""
     if all(isinstance(label, str) and is_code(label) for label in labels):
-        return columns[0].factor(like=Kind.CODES)
+        return Kind.CODES
     kinds = {str: Kind.TEXT, bool: Kind.BOOLEANS}
-    return columns[0].factor(like=kinds.get(type(labels[0]), Kind.NUMBERS))
+    return kinds.get(type(labels[0]), Kind.NUMBERS)
 
 
 def absent(targets: Array | Factor) -> Array:

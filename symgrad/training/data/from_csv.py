@@ -7,15 +7,20 @@ file, and Python's strings for single cells live only as long as their block.
 """
 
 import csv
+import io
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from symgrad.errors import DataError
+from symgrad.training.data.csv_format import DECIMAL, SWAPPED, Format
+from symgrad.training.data.files import opened
 from symgrad.training.data.quotes import without_blanks
 from symgrad.training.data.table import (
     Factor,
@@ -25,6 +30,7 @@ from symgrad.training.data.table import (
     Value,
     check_names,
     counted,
+    listed,
 )
 from symgrad.training.labels import DIGITS
 from symgrad.training.module import Array
@@ -38,37 +44,75 @@ ROWS_OF_A_BLOCK = 16_384
 # No cell holds it: a file with one is refused.
 BETWEEN = "\0"
 
+ANY = Format()
 
-def from_csv(path: Path) -> Table:
-    """Reads a CSV file; DataError says what is wrong with it and in which line."""
+
+def from_csv(paths: Sequence[Path], wanted: Format = ANY) -> Table:
+    """Reads CSV files of the same columns as one table; DataError says what is wrong with them and
+    in which line."""
     blocks: list[tuple[str, ...]] = []
     rows: list[list[str]] = []
     lines: list[int] = []
+    starts: list[tuple[int, str]] = []
+    names: list[str] = []
+    separator = decimal = ""
 
     def pack() -> None:
+        nonlocal decimal
+        decimal = decimal or wanted.decimal_of(rows, separator)
         if rows:
             blocks.append(tuple(map(BETWEEN.join, zip(*rows, strict=True))))
             rows.clear()
 
-    # utf-8-sig drops the mark that some spreadsheets write before the first column's name.
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.reader(without_blanks(file), strict=True)
-        try:
-            header = [name.strip() for name in next((cells for cells in reader if cells), [])]
-            _check_header(path, header, reader.line_num)
-            width = len(header)
+    for path in paths:
+        separator = separator or wanted.separator_of(first_line(path))
+        starts.append((len(lines), str(path)))
+        with read_lines(path, separator) as reader:
+            header = header_of(path, reader)
+            order = order_of(path, header, paths[0], names or header)
+            names, width = names or header, len(header)
             for cells in reader:
                 if len(cells) != width:
                     if not cells:
                         continue  # an empty line is none
                     raise DataError(
                         f"{path}, line {reader.line_num}: {counted(len(cells), 'cell')}, "
-                        f"but the header names {width}"
+                        f"but the header names {width}{_unquoted_commas(cells, width, separator)}"
                     )
-                rows.append(cells)
+                rows.append(cells if order is None else [cells[column] for column in order])
                 lines.append(reader.line_num)
                 if len(rows) == ROWS_OF_A_BLOCK:
                     pack()
+        if len(lines) == starts[-1][0]:
+            raise DataError(f"{path}: a header and no samples")
+    pack()
+    several = tuple(starts) if len(paths) > 1 else ()
+    place = Place(source_of(paths), np.array(lines), several)
+    columns = tuple(
+        CsvColumn(name, place, tuple(block[column] for block in blocks), decimal)
+        for column, name in enumerate(names)
+    )
+    for column in columns:
+        column.check()
+    notes = wanted.notes(separator, decimal)
+    return Table(place, len(lines), columns, separator=separator, decimal=decimal, notes=notes)
+
+
+def source_of(paths: Sequence[Path]) -> str:
+    """What messages call these files."""
+    more = f" and {counted(len(paths) - 1, 'file')} more" if len(paths) > 1 else ""
+    return f"{paths[0]}{more}"
+
+
+@contextmanager
+def read_lines(path: Path, separator: str) -> Iterator[Any]:
+    """A reader of rows, of `csv`; what it or the text is refused for becomes a DataError."""
+    # utf-8-sig drops the mark that some spreadsheets write before the first column's name.
+    with opened(path) as file:
+        text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
+        reader = csv.reader(without_blanks(text, separator), delimiter=separator, strict=True)
+        try:
+            yield reader
         except UnicodeDecodeError as error:
             raise DataError(
                 f"{path}: not UTF-8 near line {reader.line_num + 1} ({error.reason}); "
@@ -76,32 +120,57 @@ def from_csv(path: Path) -> Table:
             ) from error
         except csv.Error as error:
             raise DataError(f"{path}, line {reader.line_num}: {error}") from error
-    pack()
-    if not lines:
-        raise DataError(f"{path}: a header and no samples")
-    place = Place(str(path), np.array(lines))
-    columns = tuple(
-        CsvColumn(name, place, tuple(block[column] for block in blocks))
-        for column, name in enumerate(header)
-    )
-    for column in columns:
-        column.check()
-    return Table(place, len(lines), columns)
 
 
-def _check_header(path: Path, header: list[str], line: int) -> None:
+def first_line(path: Path) -> str:
+    """The first line with anything in it, of which the separator is seen; cells with quotes may
+    hold what it is not."""
+    with opened(path) as file:
+        text = io.TextIOWrapper(file, encoding="utf-8-sig", errors="replace", newline="")
+        line = next((line for line in text if line.strip("\r\n")), "")
+    return _QUOTED.sub("", line)
+
+
+_QUOTED = re.compile(r'"[^"]*"')
+
+
+def header_of(path: Path, reader: Any) -> list[str]:
+    """The names of the columns, which are read."""
+    header = [name.strip() for name in next((cells for cells in reader if cells), [])]
     if not header:
         raise DataError(f"{path}: the file is empty")
-    if len(header) == 1:
-        for separator, name in ((";", "';'"), ("\t", "tabs"), ("|", "'|'")):
-            if separator in header[0]:
-                raise DataError(
-                    f"{path}, line {line}: the cells seem to be separated by {name}; "
-                    "save the file with commas between cells, and points in decimals"
-                )
     if all(_number(name) is not None for name in header):
-        raise DataError(f"{path}, line {line}: numbers where the names of columns should stand")
-    check_names(f"{path}, line {line}", header)
+        raise DataError(
+            f"{path}, line {reader.line_num}: numbers where the names of columns should stand"
+        )
+    check_names(f"{path}, line {reader.line_num}", header)
+    return header
+
+
+def order_of(path: Path, header: list[str], first: Path, names: list[str]) -> list[int] | None:
+    """Where in a file the columns of the first one stand, None if they stand alike; DataError if
+    they are others."""
+    if header == names:
+        return None
+    without = [repr(name) for name in names if name not in header]
+    beyond = [repr(name) for name in header if name not in names]
+    if without or beyond:
+        parts = [f"without {listed(without)}"] if without else []
+        parts += [f"with {listed(beyond)}"] if beyond else []
+        raise DataError(
+            f"{path}: other columns than those of {first}: {', '.join(parts)}; files that are read "
+            "as one table need the same columns"
+        )
+    return [header.index(name) for name in names]
+
+
+def _unquoted_commas(cells: list[str], width: int, separator: str) -> str:
+    if separator == "," and width < len(cells) <= 2 * width:
+        return (
+            "; decimals after a comma need quotes around them, or another separator: "
+            '"3,14", or 3,14;2,72'
+        )
+    return ""
 
 
 @dataclass(frozen=True)
@@ -111,6 +180,7 @@ class CsvColumn:
     name: str
     place: Place
     blocks: tuple[str, ...]
+    decimal: str = DECIMAL
 
     def check(self) -> None:
         """DataError if a cell holds what separates the cells here, as binary files would."""
@@ -133,10 +203,10 @@ class CsvColumn:
     def kind(self) -> Kind:
         """Numbers if any cell is one; otherwise booleans if all are; otherwise text."""
         # The first cell mostly tells, without a look at all the others.
-        if _finite(next(self._cells())[0]):
+        if _finite(self._plain(next(self._cells())[0])):
             return Kind.NUMBERS
         texts = [text for text in self._texts()[0] if text not in MISSING_NAMES]
-        if any(_finite(text) for text in texts):
+        if any(_finite(self._plain(text)) for text in texts):
             return Kind.NUMBERS
         if texts and all(text.lower() in BOOLEANS for text in texts):
             return Kind.BOOLEANS
@@ -144,7 +214,7 @@ class CsvColumn:
 
     def numbers(self, advice: str = "") -> Array:
         try:
-            values = np.concatenate([_numbers(block) for block in self.blocks])
+            values = np.concatenate([_numbers(self._plain(block)) for block in self.blocks])
         except ValueError:
             values = self._booleans(advice)
         for row in np.flatnonzero(np.isinf(values)):
@@ -158,28 +228,42 @@ class CsvColumn:
         texts, codes = self._texts()
         if all(text.lower() in spelled for text in texts):
             return np.array([float(spelled[text.lower()]) for text in texts])[codes]
-        some = any(_finite(text) for text in texts)
+        some = any(_finite(self._plain(text)) for text in texts)
         wrong = [
             code
             for code, text in enumerate(texts)
-            if _number(text) is None and text.lower() not in MISSING_NUMBERS
+            if _number(self._plain(text)) is None and text.lower() not in MISSING_NUMBERS
         ]
         row = int(np.argmax(np.isin(codes, wrong)))
-        raise DataError(f"{self._cell(row)} is not a number{'' if some else advice}")
+        if self._is_of_other_decimals(texts[codes[row]]):
+            advice = f"; decimals are read after a {_DECIMALS[self.decimal]}"
+        elif some:
+            advice = ""
+        raise DataError(f"{self._cell(row)} is not a number{advice}")
+
+    def _is_of_other_decimals(self, text: str) -> bool:
+        return _number(self._plain(text).translate(SWAPPED)) is not None
 
     def factor(self, like: Kind | None = None) -> Factor:
         texts, codes = self._texts()
-        like = like or _kind_of_classes(texts)
+        spelled = [self._plain(text) for text in texts]
+        like = like or _kind_of_classes(spelled)
         # Several texts may spell one value: true and True.
         numbers: dict[tuple[type, Value], int] = {}
         renumbered = np.empty(len(texts), dtype=np.int64)
         for code, text in enumerate(texts):
-            value = _value(text, like)
+            value = _value(spelled[code], like)
+            if isinstance(value, str):
+                value = text
             if value is None:
                 renumbered[code] = -1
             else:
                 renumbered[code] = numbers.setdefault((type(value), value), len(numbers))
         return Factor(tuple(value for _, value in numbers), renumbered[codes])
+
+    def _plain(self, text: str) -> str:
+        """Numbers in a text, or a block of texts, as Python spells them."""
+        return text if self.decimal == DECIMAL else text.translate(SWAPPED)
 
     def _texts(self) -> tuple[list[str], Array]:
         """The distinct cells, without the blanks around them, and the number of each row's."""
@@ -194,6 +278,10 @@ class CsvColumn:
         block, within = divmod(row, ROWS_OF_A_BLOCK)
         text = self.blocks[block].split(BETWEEN)[within].strip()
         return f"{self.place.cell(row, self.name)}: {text!r}"
+
+
+_DECIMALS = {".": "point: --decimal , if they stand after a comma",
+             ",": "comma: --decimal . if they stand after a point"}  # fmt: skip
 
 
 def _numbers(block: str) -> Array:

@@ -4,63 +4,92 @@ Whatever does not fit is refused by one DataError that says where it stands and 
 """
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from symgrad.errors import DataError
+from symgrad.training.data.categories import (
+    Category,
+    width,
+    with_categories,
+    with_levels,
+)
+from symgrad.training.data.categories import notes as notes_on_categories
+from symgrad.training.data.class_weights import balanced
 from symgrad.training.data.classes import absent, encoded, known_targets, raw_targets, recoded
-from symgrad.training.data.from_arrays import from_array, from_npy, from_npz, from_tuple
-from symgrad.training.data.from_arrow import from_arrow, from_parquet, is_arrow
-from symgrad.training.data.from_csv import from_csv
-from symgrad.training.data.from_frame import from_frame, is_pandas
+from symgrad.training.data.contents import refuse_others
+from symgrad.training.data.csv_format import DECIMAL, SEPARATOR, Format
 from symgrad.training.data.missing import TO_PREDICT, Gaps, check_way, kept, refuse
+from symgrad.training.data.opening import with_table
 from symgrad.training.data.ranges import refuse_outside
 from symgrad.training.data.roles import roles_to_predict, roles_to_train
 from symgrad.training.data.samples import Samples
+from symgrad.training.data.selection import NAMES, Selection, chosen, names, without
 from symgrad.training.data.table import Column, Table
 from symgrad.training.module import Array, input_names, output_names, takes_weights
 from symgrad.training.trained import Columns, Trained
 
-SUFFIXES = ".csv, .parquet, .npz or .npy"
-TEXT_INPUT = (
-    "; inputs are numbers: give each category a column of its own, 1 where it applies and 0 "
-    "elsewhere"
-)
+ALL = Selection()
 
 
 def read(
-    source: Any,
-    spec: Mapping[str, Any],
-    targets: Sequence[str] = (),
-    weight: str | None = None,
-    missing: str = "refuse",
+    source: Any, spec: Mapping[str, Any], selection: Selection = ALL, **further: Any
 ) -> Samples:
     """Samples to train the network of `spec` (a module's SPEC) on.
 
-    `source` is the path of a .csv, .parquet, .npz or .npy file, a frame (of pandas, or of a library
-    that speaks Arrow's stream interface), a tuple of arrays (x, t) or (x, t, w), or one array.
+    `source` is the path of a .csv, .parquet, .npz or .npy file, paths or a pattern of several CSV
+    files, a frame (of pandas, or of a library that speaks Arrow's stream interface), a tuple of
+    arrays (x, t) or (x, t, w), or one array.
 
-    `targets` names target columns; else they are those that the spec's outputs are called, or the
-    last ones. Where the spec names its inputs, and the data its columns, inputs are found by name.
-    `weight` names the column (or the array of an NPZ archive) of sample weights, for specs that
-    take them; without it an array `w` is used, or ones.
+    What `further` names goes over the selection. `targets` names target columns; else they are
+    those that the spec's outputs are called, or the last ones. Where the spec names its inputs, and
+    the data its columns, inputs are found by name; else `inputs` may name them, and `ignore` what
+    is neither; both may be patterns. `categories` are inputs that are words. `weight` names the
+    column (or the array of an NPZ archive) of sample weights, for specs that take them; without it
+    an array `w` is used, or ones; `class_weight` "balanced" has all classes weigh the same.
 
     `missing` says what becomes of samples with missing values: `refuse`; `drop` them; or `mean`,
     which leaves missing inputs NaN for `Scaling.fill` and drops samples without a target or weight.
 
     Raises DataError for everything that cannot be read or does not fit.
     """
-    check_way(missing)
-    targets = (targets,) if isinstance(targets, str) else targets
-    if weight is not None and not takes_weights(spec):
-        raise DataError(
-            f"a weight column {weight!r} is given, but the spec does not take any; "
-            "write sample_weights = true under [loss]"
-        )
-    table = _opened(source, weight or "w")
-    roles, notes = roles_to_train(table, spec, targets, weight)
+    further |= {key: names(further[key]) for key in NAMES if key in further}
+    selection = replace(selection, **further)
+    check_way(selection.missing)
+    if selection.class_weight not in (None, "balanced"):
+        raise DataError(f"class weights: {selection.class_weight!r} is not 'balanced'")
+    if not takes_weights(spec):
+        _refuse_weights(selection)
+    wanted = Format.given(selection.separator, selection.decimal)
+    return with_table(
+        source, selection.weight or "w", wanted, lambda table: _read(table, spec, selection)
+    )
+
+
+def _refuse_weights(selection: Selection) -> None:
+    given_weights = {"a weight column": selection.weight, "a class weight": selection.class_weight}
+    for what, given in given_weights.items():
+        if given is not None:
+            raise DataError(
+                f"{what} {given!r} is given, but the spec does not take any; "
+                "write sample_weights = true under [loss]"
+            )
+
+
+def _read(table: Table, spec: Mapping[str, Any], selection: Selection) -> Samples:
+    weight, missing = selection.weight, selection.missing
+    if table.roles is not None:
+        for role in ("inputs", "ignore", "categories"):
+            if getattr(selection, role):
+                raise DataError(
+                    f"{table.place.source}: {role}: only a table's columns are named; here the "
+                    "inputs are the array 'x'"
+                )
+    table = without(table, selection.ignore)
+    table = with_categories(table, chosen(table, selection.categories, "categories"))
+    roles, notes = roles_to_train(table, spec, selection.targets, weight, selection.inputs)
     inputs = [table.columns[column] for column in roles.inputs]
     target_columns = [table.columns[column] for column in roles.targets]
     x = _inputs(table, inputs)
@@ -77,7 +106,7 @@ def read(
             )
     rows, dropped = kept(
         table.place,
-        _gaps(inputs, np.isnan(x)),
+        _gaps(inputs, np.isnan(x[:, _first_inputs(inputs)])),
         _gaps(target_columns, absent(raw))
         + ([] if w is None or weight_column is None else [Gaps(weight_column.name, np.isnan(w))]),
         missing,
@@ -85,17 +114,24 @@ def read(
     t, labels = encoded(table, target_columns, raw, rows, spec)
     if labels is None:
         refuse_outside(target_columns, t, rows, spec)
+    weights = _final_weights(table, w, rows, spec)
+    if selection.class_weight is not None:
+        weights, of_classes = balanced(table, t, labels, weights)
+        dropped += of_classes
     return Samples(
-        x[rows],
+        x if len(rows) == len(x) else x[rows],
         t,
-        _final_weights(table, w, rows, spec),
+        weights,
         Columns(
             _names(table, inputs, input_names(spec)),
             _names(table, target_columns, output_names(spec)),
             None if weight_column is None else weight_column.name,
             labels,
+            {each.name: each.levels for each in inputs if isinstance(each, Category)},
+            None if table.separator == SEPARATOR else table.separator,
+            None if table.decimal == DECIMAL else table.decimal,
         ),
-        notes + dropped,
+        (*table.notes, *notes, *notes_on_categories(inputs), *dropped),
     )
 
 
@@ -109,20 +145,36 @@ def read_to_predict(source: Any, trained: Trained) -> Samples:
     Raises DataError for an input that is not there, a class that training did not know, and missing
     inputs, unless the training filled them.
     """
+    columns = trained.columns
+    before = Format(columns.separator, columns.decimal, firm=False)
+    return with_table(
+        source, columns.weight or "w", before, lambda table: _read_to_predict(table, trained)
+    )
+
+
+def _read_to_predict(table: Table, trained: Trained) -> Samples:
     spec, columns = trained.spec, trained.columns
-    table = _opened(source, columns.weight or "w")
     roles, notes = roles_to_predict(table, spec, columns)
+    if table.roles is None:
+        # By their places: where columns only count, training had other names.
+        levels = {
+            table.names[place]: columns.categories[name]
+            for place, name in zip(roles.inputs, columns.inputs, strict=True)
+            if name in columns.categories
+        }
+        table = with_levels(table, levels)
     inputs = [table.columns[column] for column in roles.inputs]
     x = _inputs(table, inputs)
     if trained.scaling.fill is None:
-        refuse(table.place, _gaps(inputs, np.isnan(x)), TO_PREDICT)
+        holes = np.isnan(x[:, _first_inputs(inputs)])
+        refuse(table.place, _gaps(inputs, holes), TO_PREDICT)
     t, rows = None, np.arange(len(table))
     if roles.targets:
         target_columns = [table.columns[column] for column in roles.targets]
         raw = known_targets(target_columns, columns.labels)
-        holes = [gap for gap in _gaps(target_columns, absent(raw)) if gap.count]
-        if holes:
-            notes += (f"targets not used, for some are missing: {', '.join(map(str, holes))}",)
+        gaps = [gap for gap in _gaps(target_columns, absent(raw)) if gap.count]
+        if gaps:
+            notes += (f"targets not used, for some are missing: {', '.join(map(str, gaps))}",)
         else:
             t = recoded(target_columns, raw, spec, columns.labels)
     w = None
@@ -130,55 +182,25 @@ def read_to_predict(source: Any, trained: Trained) -> Samples:
         column = table.columns[roles.weight]
         w = _weights(column)
         refuse(table.place, [Gaps(column.name, np.isnan(w))], "each sample needs a weight")
-    return Samples(x, t, _final_weights(table, w, rows, spec), columns, notes)
-
-
-def _opened(source: Any, weight: str) -> Table:
-    if isinstance(source, str | Path):
-        return _opened_file(Path(source), weight)
-    if is_pandas(source):
-        table = from_frame(source)
-    elif is_arrow(source):
-        table = from_arrow(source)
-    elif isinstance(source, tuple):
-        table = from_tuple(source)
-    elif isinstance(source, np.ndarray):
-        table = from_array(source)
-    else:
-        raise DataError(
-            f"data of type {type(source).__name__}; expected the path of a {SUFFIXES} file, a "
-            "frame, or arrays (x, t)"
-        )
-    return _with_samples(table)
-
-
-def _opened_file(path: Path, weight: str) -> Table:
-    try:
-        match path.suffix.lower():
-            case ".csv":
-                return from_csv(path)
-            case ".parquet":
-                return _with_samples(from_parquet(path))
-            case ".npz":
-                return from_npz(path, weight)
-            case ".npy":
-                return from_npy(path)
-    except OSError as error:
-        raise DataError(f"{path}: {error.strerror or error}") from error
-    raise DataError(f"{path}: expected a {SUFFIXES} file")
-
-
-def _with_samples(table: Table) -> Table:
-    if not len(table):
-        raise DataError(f"{table.place.source}: columns and no samples")
-    return table
+    return Samples(x, t, _final_weights(table, w, rows, spec), columns, (*table.notes, *notes))
 
 
 def _inputs(table: Table, columns: Sequence[Column]) -> Array:
-    x = np.empty((len(table), len(columns)))
-    for number, column in enumerate(columns):
-        x[:, number] = column.numbers(TEXT_INPUT)
-    return x
+    """The network's inputs, of shape (rows, inputs); a category is as many as it has levels."""
+    refuse_others(table, [column for column in columns if not isinstance(column, Category)])
+    if not any(isinstance(column, Category) for column in columns):
+        return table.matrix(columns)
+    plain = [column for column in columns if not isinstance(column, Category)]
+    numbers = iter(table.matrix(plain).T)
+    return np.column_stack(
+        [c.one_hot() if isinstance(c, Category) else next(numbers) for c in columns]
+    )
+
+
+def _first_inputs(columns: Sequence[Column]) -> Any:
+    """The first input of each column; all of them where none is a category."""
+    widths = [width(column) for column in columns]
+    return slice(None) if sum(widths) == len(widths) else np.cumsum([0, *widths[:-1]])
 
 
 def _names(

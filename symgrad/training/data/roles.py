@@ -5,28 +5,47 @@ from typing import Any
 
 from symgrad.errors import DataError
 from symgrad.runtime.named import called_columns, inputs_of
+from symgrad.training.data.categories import width
+from symgrad.training.data.contents import not_numbers
 from symgrad.training.data.from_arrays import is_counted
+from symgrad.training.data.selection import chosen
 from symgrad.training.data.table import Roles, Table, counted, listed
 from symgrad.training.module import input_names, output_names, outputs
 from symgrad.training.trained import Columns
 
 
 def roles_to_train(
-    table: Table, spec: Mapping[str, Any], targets: Sequence[str], weight: str | None
+    table: Table,
+    spec: Mapping[str, Any],
+    targets: Sequence[str],
+    weight: str | None,
+    inputs: Sequence[str] = (),
 ) -> tuple[Roles, tuple[str, ...]]:
     """The roles of columns, and notes on what is not used.
 
     The targets are the columns named, or those that the spec's outputs are called, or the last
-    ones: as many as are left when the inputs and the weight are taken away. The inputs are the
-    columns that the spec names, in any order, or all that are left. DataError if the numbers do not
-    fit the network.
+    ones: as many as are left when the inputs and the weight are taken away. The inputs are those of
+    `inputs`, which are names or patterns, in this order; or the columns that the spec names, in any
+    order; or all that are left. DataError if the numbers do not fit the network.
     """
     if table.roles is not None:
         return _of_arrays(table, table.roles, spec, targets, weight), ()
+    named = input_names(spec)
+    if named is not None and inputs:
+        # What a formula of the spec calls u must be u in the data: one of the two has the say.
+        raise DataError(
+            "the spec names its inputs, and columns are found by these names; leave --inputs out, "
+            "or write their number in the spec"
+        )
     if table.named:
         targets = targets or _targets_of_spec(table, spec)
-        if (named := input_names(spec)) is not None:
+        if named is not None:
             return _by_name(table, spec, named, targets, weight)
+    if inputs:
+        taken = {*targets, weight}
+        names = chosen(table, inputs, "inputs")
+        names = [name for name in names if name not in taken or name in inputs]
+        return _by_name(table, spec, names, targets, weight)
     return _by_place(table, spec, targets, weight), ()
 
 
@@ -47,11 +66,11 @@ def _targets_of_spec(table: Table, spec: Mapping[str, Any]) -> tuple[str, ...]:
 def _by_name(
     table: Table,
     spec: Mapping[str, Any],
-    named: tuple[str, ...],
+    named: Sequence[str],
     targets: Sequence[str],
     weight: str | None,
 ) -> tuple[Roles, tuple[str, ...]]:
-    """Where the spec names the inputs: what is no target then need not be one of them."""
+    """Where the inputs are named: what is no target then need not be one of them."""
     source = table.place.source
     absent = [name for name in named if name not in table.names]
     if absent:
@@ -96,7 +115,7 @@ def _by_place(
             raise DataError(f"{source}: {weight!r} cannot be both target and weight")
         found = f"{counted(len(targets), 'column')} named as targets"
     else:
-        target_columns = left[inputs_of(spec) :]
+        target_columns = _after_inputs(table, left, inputs_of(spec))
         found = (
             f"{counted(len(left), 'column')} hold {counted(inputs_of(spec), 'input')} and "
             f"{counted(len(target_columns), 'column')} of targets"
@@ -106,15 +125,35 @@ def _by_place(
         or_class = "" if count == 1 else ", or 1 with the class"
         raise DataError(
             f"{source}: {found}; the network needs {counted(count, 'target')}{or_class}"
+            f"{not_numbers(table)}. {WHICH}"
         )
     inputs = [column for column in left if column not in target_columns]
-    if len(inputs) != inputs_of(spec):
+    made = sum(width(table.columns[column]) for column in inputs)
+    if made != inputs_of(spec):
+        as_many = f", which make {made} inputs" if made != len(inputs) else ""
         raise DataError(
             f"{source}: {counted(len(inputs), 'column')} left for the inputs "
-            f"({listed([names[column] for column in inputs])}), "
-            f"but the network takes {inputs_of(spec)}"
+            f"({listed([names[column] for column in inputs])}){as_many}, "
+            f"but the network takes {inputs_of(spec)}{not_numbers(table)}. {WHICH}"
+            + (f"; or write inputs = {made} in the spec" if made else "")
         )
     return Roles(tuple(inputs), tuple(target_columns), weight_column)
+
+
+WHICH = (
+    "Say which are which: --inputs A,B --target C, or --ignore D; symgrad data FILE shows all of "
+    "them"
+)
+
+
+def _after_inputs(table: Table, left: list[int], inputs: int) -> list[int]:
+    """The columns that are left when the first ones are so many inputs."""
+    made = 0
+    for place, column in enumerate(left):
+        if made >= inputs:
+            return left[place:]
+        made += width(table.columns[column])
+    return []
 
 
 def _of_arrays(

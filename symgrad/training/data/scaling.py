@@ -21,17 +21,18 @@ def fit_scaling(
     Raises DataError for numbers too large for it, and for an input without any value.
     """
     x, t, columns = samples.x, samples.t, samples.columns
+    names = columns.network_inputs
     if t is None:
         raise DataError("there are no targets to train on")
     for column in np.flatnonzero(np.isnan(x).all(axis=0)):
         raise DataError(
-            f"column {columns.inputs[column]!r} holds no values in the training part; leave the "
+            f"column {names[column]!r} holds no values in the training part; leave the "
             "column out, or train on more samples"
         )
     mean, scale, constant = _moments(x)
     if standardize or fill:
         _check_finite("inputs", mean, *([scale] if standardize else []))
-    notes = _note([columns.inputs[column] for column in np.flatnonzero(constant)], INPUTS)
+    notes = _note([names[column] for column in np.flatnonzero(constant)], INPUTS)
     target_mean, target_scale, constant = _moments(t)
     if scale_targets:
         _check_finite("targets", target_mean, target_scale)

@@ -70,13 +70,20 @@ def whole(value: Value) -> Value:
 
 @dataclass(frozen=True)
 class Place:
-    """Where the rows of a table stand, for messages: lines of a file, or else rows from 0."""
+    """Where the rows of a table stand, for messages: lines of a file, or else rows from 0.
+
+    `files` has the first row and the name of each, where there are several.
+    """
 
     source: str
     lines: Array | None = None  # (rows,): the line that each row ends on
+    files: tuple[tuple[int, str], ...] = ()
 
     def row(self, row: int) -> str:
-        return f"row {row}" if self.lines is None else f"line {self.lines[row]}"
+        if self.lines is None:
+            return f"row {row}"
+        of = next((f" of {name}" for first, name in reversed(self.files) if first <= row), "")
+        return f"line {self.lines[row]}{of}"
 
     def column(self, name: str) -> str:
         return f"{self.source}, column {name!r}"
@@ -121,7 +128,8 @@ class Roles:
 class Table:
     """Columns of equal length; `roles` where the source itself says what they are.
 
-    `named` is false where the columns' names only count them.
+    `named` is false where the columns' names only count them. `separator` and `decimal` are those
+    of text, and `notes` lines for the user on how it was read.
     """
 
     place: Place
@@ -129,6 +137,9 @@ class Table:
     columns: tuple[Column, ...]
     named: bool = True
     roles: Roles | None = None
+    separator: str | None = None
+    decimal: str | None = None
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return self.rows
@@ -143,6 +154,13 @@ class Table:
         if name not in names:
             raise DataError(f"{self.place.source}: no column {name!r}; there are {listed(names)}")
         return names.index(name)
+
+    def matrix(self, columns: Sequence[Column]) -> Array:
+        """The numbers of columns of this table, of shape (rows, columns), as they have them."""
+        x = np.empty((len(self), len(columns)))
+        for number, column in enumerate(columns):
+            x[:, number] = column.numbers()
+        return x
 
     def take(self, names: Sequence[str]) -> "Table":
         """These columns, in this order; DataError if one is not there."""
