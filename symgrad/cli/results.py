@@ -77,6 +77,8 @@ def show_figures(figures: "Mapping[str, Figures]", err: bool = False) -> None:
     for part, row in rows.items():
         values = [_NAMES[name][1].format(row[name]) if name in row else "–" for name in names]
         table.add_row(part, f"{figures[part].samples:,}", *values)
+        for term, value in (figures[part].terms or {}).items():
+            table.add_row(f"  {term}", "", _NAMES["loss"][1].format(value))
     _print(table, err)
 
 
@@ -109,6 +111,6 @@ def _print(table: "Table", err: bool = False) -> None:
 
 
 def short(name: str, most: int = _LABEL_SHOWN) -> str:
-    """A user's text as a terminal may show it: nothing in it is acted on, and it is not too long."""
+    """A user's text as a terminal may show it: nothing in it is acted on, nor is it too long."""
     name = "".join(c if c.isprintable() else repr(c)[1:-1] for c in name)
     return name if len(name) <= most else f"{name[: most - 1]}…"

@@ -320,6 +320,9 @@ class Loss(Objective):
         loss.__dict__.pop("tree", None)  # of none of them
         return loss
 
+    def without_penalties(self) -> "Loss":
+        return self.model_copy(update={"l1": 0.0, "l2": 0.0})
+
     @model_validator(mode="after")
     def _check(self) -> Self:
         refuse([*_check_terms(self)] if self.terms else self._wrong())
