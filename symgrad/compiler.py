@@ -223,9 +223,8 @@ class Compiled:
         from symgrad.language.latex import displayed
 
         if self.terms:
-            return "\n\n".join(
-                f"{name}:\n\n{term._repr_latex_()}" for name, term in self.terms.items()
-            )
+            blocks = {name: term._repr_latex_() for name, term in self.terms.items()}
+            return "\n\n".join(rf"$$\text{{{name}}}$$" + f"\n\n{b}" for name, b in blocks.items())
         return displayed(self.program, DISPLAYED)
 
     def _repr_html_(self) -> str:
@@ -233,7 +232,8 @@ class Compiled:
         from symgrad.showing.notebook import html
 
         if self.terms:
-            return "".join(html(term.program, "") for term in self.terms.values())
+            shown = "".join(html(term.program) for term in self.terms.values())
+            return f"<div>{shown}</div>"
         return html(self.program, self.files[self._file_name])
 
     @property

@@ -2,6 +2,9 @@
 against the NumPy loss, and to the bit where that is promised."""
 
 import inspect
+import json
+from threading import Event
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -10,8 +13,12 @@ import symgrad
 from symgrad.checking import reference
 from symgrad.checking.check import check
 from symgrad.errors import SpecError, SymgradError
+from symgrad.explain.clock import Clock
+from symgrad.explain.explain import explain
+from symgrad.inspect import view
 from symgrad.runtime.forks import several_threads
 from symgrad.spec.spec import Spec
+from symgrad.targets.numba.load import load
 
 EQUATION = {
     "name": "equation",
@@ -132,9 +139,9 @@ def test_a_step_goes_down_the_gradient(case):
     np.testing.assert_allclose(theta, case.theta - 0.5 * gradient, rtol=1e-15, atol=1e-15)
 
 
-def test_the_emitted_module_has_the_same_bits():
+def test_the_emitted_module_has_the_same_bits(tmp_path):
     case = Case(LOSSES["two"])
-    emitted = case.compiled.emitted
+    emitted = load(case.compiled.write(tmp_path))
     for name in ("loss_and_gradient", "loss"):
         found, expected = (
             getattr(module, name)(case.theta, *case.given) for module in (emitted, case.module)
@@ -255,6 +262,28 @@ def test_the_one_formula_is_in_each_terms_own_data():
     assert {"N_equation", "N_start", "x_equation", "t_start", "w_start"} <= names
     assert not {"N", "x", "t", "w"} & names
     assert "x_start" in str(compiled.gradient["b2"])
+
+
+def test_notebooks_show_each_term():
+    compiled = symgrad.compile(spec_of(LOSSES["two"]))
+    root = ElementTree.fromstring(compiled._repr_html_())
+    titles = [row.get("title") for row in root.iter("tr")]
+    assert {"part_of_e[n]", "d_y[n,i2]"} <= {str(t).split(" =")[0] for t in titles}
+    blocks = compiled._repr_latex_().split("\n\n")
+    assert blocks[0] == r"$$\text{equation}$$" and len(blocks) == 4
+    assert repr(compiled).startswith("Compiled net: equation: 2-3-1")
+
+
+def test_what_is_inspected_is_of_each_term():
+    compiled = symgrad.compile(spec_of(LOSSES["two"]))
+    text = view(compiled, "gradient")
+    assert text.startswith("term equation:\nz1[n,i1]") and "\n\nterm start:\nz1[n,i1]" in text
+    data = json.loads(view(compiled, "expand", "json"))
+    assert [*data["terms"]] == ["equation", "start"]
+    assert view(compiled.terms["start"], "gradient") in text
+    assert "def _start_gradient_of_leaf(" in view(compiled, "source")
+    with pytest.raises(SymgradError, match="say which is to be explained, as by --term equation"):
+        next(explain(compiled, Clock(10, Event(), lambda *_: None)))
 
 
 def test_programs_are_of_a_term():

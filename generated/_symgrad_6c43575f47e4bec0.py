@@ -115,7 +115,7 @@ class Compiler:
 
 def _named(function):
     """The same for a function that is compiled with whatever calls it: of what stands here."""
-    function.__module__, function.__qualname__ = "numba", f"{function.__name__}_c48b34ac48888712"
+    function.__module__, function.__qualname__ = "numba", f"{function.__name__}_193be0d3120eae94"
     return function
 
 
@@ -1604,7 +1604,7 @@ def _row(array, place):
     return None if array is None else array[place]
 
 
-def _fresh(array, size):
+def fresh(array, size):
     """A new vector of numbers like an array's; None of None."""
     return None if array is None else np.empty(size, array.dtype)
 
@@ -1622,7 +1622,7 @@ def _(context):
 @lower_builtin(view, nb.types.NoneType, nb.types.Integer, nb.types.BaseTuple)
 @lower_builtin(_part, nb.types.NoneType, nb.types.Integer, nb.types.Integer)
 @lower_builtin(_row, nb.types.NoneType, nb.types.Integer)
-@lower_builtin(_fresh, nb.types.NoneType, nb.types.Integer)
+@lower_builtin(fresh, nb.types.NoneType, nb.types.Integer)
 def _(context, builder, signature, arguments):
     return context.get_dummy_value()
 
@@ -1660,7 +1660,7 @@ def _(context, builder, signature, arguments):
     return context.compile_internal(builder, row, signature, arguments)
 
 
-@type_callable(_fresh)
+@type_callable(fresh)
 def _(context):
     def typer(array, size):
         return nb.types.Array(array.dtype, 1, "C") if isinstance(array, nb.types.Array) else nb.none
@@ -1668,7 +1668,7 @@ def _(context):
     return typer
 
 
-@lower_builtin(_fresh, nb.types.Array, nb.types.Integer)
+@lower_builtin(fresh, nb.types.Array, nb.types.Integer)
 def _(context, builder, signature, arguments):
     @_named
     def fresh(array, size):
@@ -2497,7 +2497,7 @@ def _drivers(
         while 1 << levels < last - first:
             levels += 1
         sums = np.empty(levels + 1)
-        parts = _fresh(gradient, levels * RESULT)
+        parts = fresh(gradient, levels * RESULT)
         for leaf in range(first, last):
             start = leaf * LEAF
             end = min(start + LEAF, x.shape[0])
@@ -2539,7 +2539,7 @@ def _drivers(
         while 1 << levels < leaves:
             levels += 1
         sums = np.empty(levels + 1)
-        parts = _fresh(gradient, levels * RESULT)
+        parts = fresh(gradient, levels * RESULT)
         for leaf in range(leaves):
             start = leaf * LEAF
             end = min(start + LEAF, x.shape[0])
@@ -2602,7 +2602,7 @@ def _drivers(
         subtrees = -(-leaves // span)
         sums = np.empty(subtrees)
         scratch = np.empty((subtrees, GRADIENT_SCRATCH), F) if GRADIENT_SCRATCH else None
-        parts = _fresh(gradient, (subtrees - 1) * RESULT)
+        parts = fresh(gradient, (subtrees - 1) * RESULT)
         for subtree in nb.prange(subtrees):
             first = subtree * span
             last = min(first + span, leaves)
@@ -2919,7 +2919,7 @@ def _training(compiler, F, known, _update, SIZE, INPUTS, OUTPUTS, STATE, SETTING
             longest = max(longest, starts[batch + 1] - starts[batch])
         gradient = np.empty(SIZE, F)
         xs, ts = np.empty((longest, INPUTS), F), np.empty((longest, OUTPUTS), F)
-        ws = _fresh(w, longest)
+        ws = fresh(w, longest)
         E_sum, w_sum = 0.0, 0.0
         for batch in range(batches):
             start = starts[batch]
