@@ -92,6 +92,7 @@ def _read(table: Table, spec: Mapping[str, Any], selection: Selection) -> Sample
     roles, notes = roles_to_train(table, spec, selection.targets, weight, selection.inputs)
     inputs = [table.columns[column] for column in roles.inputs]
     target_columns = [table.columns[column] for column in roles.targets]
+    table.load([*inputs, *target_columns])
     x = _inputs(table, inputs)
     raw = raw_targets(target_columns, spec)
     w = weight_column = None
@@ -164,6 +165,7 @@ def _read_to_predict(table: Table, trained: Trained) -> Samples:
         }
         table = with_levels(table, levels)
     inputs = [table.columns[column] for column in roles.inputs]
+    table.load(inputs)
     x = _inputs(table, inputs)
     if trained.scaling.fill is None:
         holes = np.isnan(x[:, _first_inputs(inputs)])
