@@ -23,7 +23,7 @@ from symgrad.training.data.from_csv import (
     MISSING_NUMBERS,
     ROWS_OF_A_BLOCK,
     CsvColumn,
-    first_line,
+    first_lines,
     header_of,
     order_of,
     read_lines,
@@ -62,7 +62,7 @@ def fast_table(paths: Sequence[Path], wanted: Format) -> Table | None:
 
 
 def _table(paths: Sequence[Path], wanted: Format) -> Table:
-    separator = wanted.separator_of(first_line(paths[0]))
+    separator = wanted.separator_of(first_lines(paths[0]))
     headers = [_header(path, separator) for path in paths]
     for path, header in zip(paths, headers, strict=True):
         order_of(path, header, paths[0], headers[0])
@@ -138,9 +138,7 @@ def _scanned(path: Path, separator: str) -> tuple[int, bool]:
                     decoder.decode(chunk)
                 except UnicodeDecodeError as error:
                     raise NotCertain(str(error)) from error
-            if b"\0" in chunk or (
-                b"\r" in chunk and chunk.count(b"\r") != chunk.count(b"\r\n")
-            ):
+            if b"\0" in chunk or (b"\r" in chunk and chunk.count(b"\r") != chunk.count(b"\r\n")):
                 raise NotCertain("NUL, or a lone carriage return")
             if b'"' in chunk:
                 quotes.check(chunk)
