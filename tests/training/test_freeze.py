@@ -353,7 +353,7 @@ def test_words_are_encoded_as_they_were_in_training(by_python, fill):
     levels = {"{mode}\n": ("auto", 'o"f\\f', "x\ny")}
     weights = replace(weights, columns=Columns(("{mode}\n", "t"), ("y",), categories=levels))
     module = by_python(weights)
-    assert module.COLUMNS == ("{mode}\n", "t") and module.CATEGORIES == levels
+    assert module.COLUMNS == ("{mode}\n", "t") and levels == module.CATEGORIES
     assert module.INPUTS[:1] == ("{mode}\n=auto",) and len(module.INPUTS) == 4
     x = module.encode({"t": [1.5, 2], "{mode}\n": np.array(["x\ny", "auto"]), "more": None})
     assert x.tolist() == [[0, 0, 1, 1.5], [1, 0, 0, 2]]

@@ -240,8 +240,8 @@ def test_files_that_are_no_one_table_are_refused(tmp_path):
     one = write(tmp_path, "a,b,t\n1,2,3\n", "1.csv")
     other = write(tmp_path, "a,c,t\n1,2,3\n", "2.csv")
     assert refusal([one, other], spec_of(2, 1)) == (
-        f"{other}: other columns than those of {one}: without 'b', with 'c'; files that are read as "
-        "one table need the same columns"
+        f"{other}: other columns than those of {one}: without 'b', with 'c'; files that are read "
+        "as one table need the same columns"
     )
     packed = tmp_path / "3.csv.gz"
     packed.write_bytes(b"a,b,t\n")
