@@ -67,6 +67,7 @@ def test_a_column_that_is_called_like_a_pattern_is_meant_itself(tmp_path):
         ({"ignore": ["no"]}, "ignore: no column 'no'; there are time, mode"),
         ({"ignore": ["*"]}, "ignore: no column is left"),
         ({"categories": ["no"]}, "categories: no column 'no'"),
+        ({"categories": ["temp_out"]}, "column 'temp_out': 50.25 is no level of a category"),
         ({"inputs": ["temp_in", "pressure"]}, "'pressure' cannot be both input and target"),
         ({"inputs": ["temp_in"]}, "1 column left for the inputs (temp_in), but the network"),
         ({}, "3 columns hold no numbers: 'time' (timestamp), 'mode' (category), 'note' (category). "
@@ -136,6 +137,14 @@ def test_a_missing_category_is_missing_in_each_of_its_inputs(tmp_path):
     assert read(path, spec, categories="m", missing="drop").x[:, :2].tolist() == [[1, 0], [0, 1]]
     found = read(path, spec, categories="m", missing="mean")
     assert np.isnan(found.x[1, :2]).all() and found.x[1, 2] == 2
+
+
+def test_a_pattern_of_categories_leaves_targets_alone(tmp_path):
+    path = write(tmp_path, "mode,more,t\nu,v,m\nw,x,n\n")
+    found = read(path, spec_of(4, 1), targets="t", categories="*")
+    message = refusal(path, spec_of(4, 1), targets="t", categories=["t", "m*"])
+    assert "'t' cannot be both category and target" in message
+    assert found.columns.inputs == ("mode", "more") and found.columns.labels == ("m", "n")
 
 
 def test_levels_are_integers_where_they_are_so_in_the_data(tmp_path):
@@ -313,6 +322,8 @@ def test_names_that_could_act_are_typed_harmlessly(tmp_path):
         '--ignore \'"a,b",$(x),"q""",n?l,*\''
     )
     assert parsed(['"a,b", $(x) ,"q"""', "c"]) == ("a,b", "$(x)", 'q"', "c")
+    with pytest.raises(DataError, match="names of columns: "):
+        parsed(["a\nb"])
     path = write(tmp_path, '"a\nb",{__import__},t\n1,2,3\n')
     assert "there are 'a\\nb', {__import__}, t" in refusal(path, spec_of(1, 1), inputs="b")
     found = read(path, spec_of(1, 1), inputs="a?b", ignore="{*", targets="t")
