@@ -24,6 +24,7 @@ from benchmarks import (
     jobs,
     memory,
     products,
+    reading,
 )
 from benchmarks.crew import Disagreement
 from benchmarks.machine import describe
@@ -44,6 +45,7 @@ SECTIONS = {
     "memory": memory,
     "compiling": compiling,
     "jobs": jobs,
+    "reading": reading,
 }
 HERE = Path(__file__).parent
 

@@ -25,7 +25,7 @@ ROWS = ("10-32-32-1", "784-128-64-10")
 BATCHES = (256, 512, 1024, 2048, 4096, 8192, 16384)
 
 
-def _status(name: str) -> int:
+def status(name: str) -> int:
     """Bytes, by a field of /proc/self/status."""
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith(name):
@@ -44,9 +44,9 @@ def measure(name: str) -> int:
     module.loss_and_gradient_into(theta, x[small].copy(), t[small].copy(), gradient)
     module.loss_and_gradient_into.compile()  # for many samples, which other code computes
     Path("/proc/self/clear_refs").write_text("5")  # the high-water mark begins again
-    before = _status("VmRSS")
+    before = status("VmRSS")
     module.loss_and_gradient_into(theta, x, t, gradient)
-    return max(0, _status("VmHWM") - before)
+    return max(0, status("VmHWM") - before)
 
 
 def run(options: Options, say: Callable[[str], None]) -> dict:

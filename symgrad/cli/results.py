@@ -111,6 +111,6 @@ def _print(table: "Table", err: bool = False) -> None:
 
 
 def short(name: str, most: int = _LABEL_SHOWN) -> str:
-    """A user's text as a terminal may show it: nothing in it is acted on, nor is it too long."""
+    """A user's text as a terminal may show it: nothing is acted on, and it is not too long."""
     name = "".join(c if c.isprintable() else repr(c)[1:-1] for c in name)
     return name if len(name) <= most else f"{name[: most - 1]}…"

@@ -11,10 +11,11 @@ rounding, but for these:
 - A batch whose weights sum to 0 is passed over, and negative counts are refused.
 """
 
+import inspect
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import scipy.optimize
@@ -24,6 +25,8 @@ from sklearn.base import is_classifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 from sklearn.utils import shuffle
+from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from symgrad.compiler import Compiled
@@ -39,6 +42,13 @@ def _told(words: str) -> Iterator[None]:
     """What takes long, as estimators tell how they fare."""
     print(words)
     yield
+
+
+def _with_keyword(function: Callable[..., Any], name: str) -> inspect.Signature:
+    """The signature of a function with a further parameter, None by default."""
+    signature = inspect.signature(function)
+    more = inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None)
+    return signature.replace(parameters=[*signature.parameters.values(), more])
 
 
 # Its attributes are scikit-learn's, whose class stands behind it in both estimators.
@@ -292,10 +302,48 @@ class MLPClassifier(_WithModule, neural_network.MLPClassifier):
     """scikit-learn's MLPClassifier, its network compiled: parameters, attributes and methods are
     those of `sklearn.neural_network.MLPClassifier`, whose documentation holds here too.
 
+    One parameter is added, as other classifiers of scikit-learn's have it: `class_weight`, a
+    mapping of classes to weights, or "balanced" for n_samples/(n_classes·samples of the class),
+    or None. The weight of a sample is multiplied by that of its class.
+
     Further attributes of a fitted one: `compiled_`, the network as `symgrad.compile` gives it, and
     `theta_`, the weights as its module takes them. The first fit of a network compiles it, which
     takes seconds; its code is kept in the user's cache folder, for whichever process comes next.
     """
+
+    _parameter_constraints: ClassVar[dict] = {
+        **neural_network.MLPClassifier._parameter_constraints,
+        "class_weight": [StrOptions({"balanced"}), dict, None],
+    }
+
+    def __init__(
+        self,
+        hidden_layer_sizes: Any = (100,),
+        activation: str = "relu",
+        *,
+        class_weight: Mapping[Any, float] | str | None = None,
+        **others: Any,
+    ) -> None:
+        super().__init__(hidden_layer_sizes, activation, **others)
+        self.class_weight = class_weight
+
+    # Parameters are told from the signature, and scikit-learn's differ by version.
+    __init__.__signature__ = _with_keyword(  # type: ignore[attr-defined]
+        neural_network.MLPClassifier.__init__, "class_weight"
+    )
+
+    def _fit(self, X: Any, y: Any, sample_weight: Any = None, *rest: Any, **named: Any) -> Any:
+        if self.class_weight is not None:
+            if self.class_weight == "balanced" and (True in rest or named.get("incremental")):
+                raise ValueError(
+                    "class_weight='balanced' is of all samples, which partial_fit never sees; give "
+                    "weights by class"
+                )
+            refuse_masked(y=y, sample_weight=sample_weight)
+            of_classes = compute_sample_weight(self.class_weight, y)
+            given = 1.0 if sample_weight is None else np.asarray(sample_weight)
+            sample_weight = given * of_classes
+        return super()._fit(X, y, sample_weight, *rest, **named)
 
 
 class MLPRegressor(_WithModule, neural_network.MLPRegressor):

@@ -98,7 +98,7 @@ def build_datasets(
         scaling = replace(scaling, **_unscaled(outputs(spec)))
     if standardize and in_own_units:
         notes = (*notes, "inputs are not standardized: the loss is a formula in them")
-    held_out_set = build_dataset(validation, scaling, spec) if len(held_out) else None
+    held_out_set = build_dataset(validation, scaling, spec) if len(validation) else None
     return Datasets(build_dataset(training, scaling, spec), held_out_set, scaling, tuple(notes))
 
 

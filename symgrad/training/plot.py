@@ -177,4 +177,6 @@ def _draw_scatter(axes: Any, compared: Mapping[str, Compared], targets: tuple[st
 
 
 def _short(name: str, most: int = 16) -> str:
+    """A user's text in one line, without characters that no picture has, and not too long."""
+    name = "".join(c if c.isprintable() else repr(c)[1:-1] for c in name)
     return name if len(name) <= most else f"{name[: most - 1]}…"

@@ -21,9 +21,10 @@ Rows = Mapping[str, Array]
 @dataclass(frozen=True)
 class TermSamples:
     """The samples of each term, by its name, in the order of the spec; those of a term that is not
-    of targets have none."""
+    of targets have none. `outputs` is what the network's are called where no term has any."""
 
     parts: Mapping[str, Samples]
+    outputs: tuple[str, ...]
 
     def __len__(self) -> int:
         return sum(map(len, self.parts.values()))
@@ -31,8 +32,10 @@ class TermSamples:
     @cached_property
     def columns(self) -> Columns:
         """Those of the first term with targets, which are those of the network's outputs."""
-        known = [part for part in self.parts.values() if part.t is not None]
-        return (known or [*self.parts.values()])[0].columns
+        for part in self.parts.values():
+            if part.t is not None:
+                return part.columns
+        return replace(next(iter(self.parts.values())).columns, targets=self.outputs)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -43,7 +46,8 @@ class TermSamples:
 
     def take(self, rows: Rows) -> "TermSamples":
         """The samples of these row numbers of each term."""
-        return TermSamples({name: part.take(rows[name]) for name, part in self.parts.items()})
+        parts = {name: part.take(rows[name]) for name, part in self.parts.items()}
+        return replace(self, parts=parts)
 
     @property
     def together(self) -> Samples:
@@ -80,7 +84,7 @@ def read_terms(spec: Spec, data: Any, selection: Selection) -> TermSamples:
             parts[name] = _read(term, data[name], selection)
         except DataError as error:
             raise DataError(f"{name}: {error}") from error
-    return TermSamples(parts)
+    return TermSamples(parts, spec.output_names or tuple(f"y[{k}]" for k in range(spec.outputs)))
 
 
 def _read(term: Spec, source: Any, selection: Selection) -> Samples:

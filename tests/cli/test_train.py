@@ -211,3 +211,53 @@ def test_the_command_in_a_process_of_its_own(here):
     assert done.code == 0 and done.err == "runs/rings\n", done.err
     done = execute("predict", "runs/rings", "rings.csv", cwd=here)
     assert done.code == 0 and len(done.out.splitlines()) == 121
+
+
+PLANT = """time;mode;flow, l/min;temp
+2024-01-05 10:00;auto;60,5;30,0
+2024-01-05 10:01;off;61,5;31,0
+2024-01-05 10:02;auto;;32,0
+2024-01-05 10:03;off;63,5;33,5
+"""
+
+
+def test_a_table_is_looked_at_and_trained_on_as_advised(here):
+    text(here / "plant.csv", PLANT)
+    text(here / "plant.json", json.dumps(PLANE | {"inputs": 3, "name": "pump"}))
+    seen = run("data", "plant.csv")
+    assert seen.exit_code == 0, seen.output
+    assert seen.stderr == "read with cells separated by ';' and decimals after a comma\n"
+    rows = [line.split() for line in seen.stdout.splitlines()]
+    assert rows[0] == ["column", "kind", "missing", "values"]
+    assert rows[2] == ["mode", "category", "–", "auto,", "off"]
+    assert rows[3] == ["flow,", "l/min", "number", "1", "60.5", "to", "63.5"]
+    command = seen.stdout.splitlines()[6].removeprefix("next: symgrad ")
+    command = command.replace("SPEC", "plant.json")
+    assert command == (
+        "train plant.json plant.csv --ignore time --categories mode --target temp --missing mean"
+    )
+    result = run(*command.split(), "--epochs", 2, "--validation", 0)
+    assert result.exit_code == 0, result.output
+    assert "column 'mode' is a category of 2 levels (auto, off), an input each" in result.stderr
+    again = run("predict", "runs/pump", "plant.csv", "plant.csv")
+    assert again.exit_code == 0 and len(again.stdout.splitlines()) == 9
+    frozen = run("freeze", "runs/pump")
+    assert "from pump_frozen import encode, predict" in frozen.stdout
+    by_name = run("train", "plant.json", "plant.csv", "--inputs", '"flow, l/min",mode', "--target",
+                  "temp", "--categories", "m*", "--missing", "drop", "--epochs", 1,
+                  "--validation", 0)  # fmt: skip
+    assert by_name.exit_code == 0, by_name.output
+    assert read_record(here / "runs" / "pump-2")["options"]["inputs"] == ["flow, l/min", "mode"]
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("--inputs a", "--inputs cannot be given with --resume"),
+        ("--class-weight balanced", "--class-weight cannot be given with --resume"),
+        ("--decimal ,", "--decimal cannot be given with --resume"),
+    ],
+)
+def test_a_resumed_run_reads_its_data_as_it_did(here, option, message):
+    result = run("train", "--resume", "runs/plane", *option.split())
+    assert result.exit_code == 2 and message in result.stderr

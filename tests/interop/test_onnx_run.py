@@ -67,6 +67,17 @@ def test_a_file_predicts_what_the_run_does(case, monkeypatch, interpret):
         assert notes["symgrad.inputs"] == list(weights.columns.inputs)
 
 
+def test_a_file_takes_each_word_as_an_input():
+    """Its metadata says which column of x is which word's."""
+    weights = trained(nets.net([3, 1], ["identity"]))
+    columns = replace(weights.columns, inputs=("a", "mode"), categories={"mode": ("off", "on")})
+    model = model_of(replace(weights, columns=columns))
+    notes = {each.key: json.loads(each.value) for each in model.metadata_props}
+    assert notes["symgrad.inputs"] == ["a", "mode=off", "mode=on"]
+    session = onnxruntime.InferenceSession(model.SerializeToString())
+    assert session.run(None, {"x": np.array([[1.5, 0, 1]])})[0].shape == (1, 1)
+
+
 def _interpreted(interpret: Any) -> Any:
     """Compiles without Numba, which would take seconds for each."""
 

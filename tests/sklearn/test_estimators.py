@@ -21,6 +21,7 @@ from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils.class_weight import compute_sample_weight
 
 import symgrad.sklearn
 from symgrad.sklearn import MLPClassifier, MLPRegressor, epochs
@@ -476,3 +477,37 @@ def test_negative_counts_are_refused(solver):
     model = MLPRegressor(hidden_layer_sizes=(3,), solver=solver, loss="poisson")
     with pytest.raises(ValueError, match=r"loss='poisson' is for .* y of sample 7 is -0.5"):
         model.fit(X, y)
+
+
+def unequal(samples: int = 120) -> tuple[np.ndarray, np.ndarray]:
+    """Two classes that overlap, one of them rare."""
+    x = np.random.default_rng(4).normal(size=(samples, 2))
+    return x, np.where(x[:, 0] + 0.8 * x[:, 1] > 1.3, "rare", "usual")
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+@pytest.mark.parametrize("weights", ["balanced", {"rare": 3.0, "usual": 0.5}])
+def test_weights_of_classes_are_weights_of_their_samples(solver, weights):
+    x, y = unequal()
+    options = {"hidden_layer_sizes": (3,), "solver": solver, "max_iter": 20, "random_state": 0}
+    given = np.linspace(0.5, 1.5, len(y))
+    weighted = MLPClassifier(class_weight=weights, **options).fit(x, y, given)
+    by_sample = compute_sample_weight(weights, y) * given
+    assert_same_weights(weighted, MLPClassifier(**options).fit(x, y, by_sample))
+    again = clone(weighted)
+    assert again.get_params() == weighted.get_params() and again.class_weight == weights
+
+
+def test_weights_of_classes_that_cannot_be_are_refused():
+    x, y = unequal()
+    with pytest.raises(ValueError, match="class_weight='balanced' is of all samples"):
+        MLPClassifier(class_weight="balanced").partial_fit(x, y, classes=["rare", "usual"])
+    with pytest.raises(ValueError, match="The 'class_weight' parameter of MLPClassifier must be"):
+        MLPClassifier(class_weight="equal").fit(x, y)
+    parts = MLPClassifier((2,), class_weight={"rare": 2.0})
+    assert parts.partial_fit(x[:5], y[:5], classes=["rare", "usual"]).t_ == 5
+
+
+def assert_same_weights(one, other) -> None:
+    for a, b in zip(one.coefs_ + one.intercepts_, other.coefs_ + other.intercepts_, strict=True):
+        assert a.tobytes() == b.tobytes()

@@ -347,6 +347,30 @@ def test_missing_inputs_are_filled(by_python):
 # ---- The text ------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("fill", [False, True])
+def test_words_are_encoded_as_they_were_in_training(by_python, fill):
+    weights = trained(nets.net([4, 1], ["identity"]), fill=fill)
+    levels = {"{mode}\n": ("auto", 'o"f\\f', "x\ny")}
+    weights = replace(weights, columns=Columns(("{mode}\n", "t"), ("y",), categories=levels))
+    module = by_python(weights)
+    assert module.COLUMNS == ("{mode}\n", "t") and levels == module.CATEGORIES
+    assert module.INPUTS[:1] == ("{mode}\n=auto",) and len(module.INPUTS) == 4
+    x = module.encode({"t": [1.5, 2], "{mode}\n": np.array(["x\ny", "auto"]), "more": None})
+    assert x.tolist() == [[0, 0, 1, 1.5], [1, 0, 0, 2]]
+    assert module.predict(x).shape == (2, 1)
+    with pytest.raises(ValueError, match="'on' is none of 'auto'"):
+        module.encode({"t": [1], "{mode}\n": ["on"]})
+    missing = {"t": [1.0, 1.0], "{mode}\n": np.array([None, "auto"], object)}
+    if fill:
+        assert np.isnan(module.encode(missing)[0, :3]).all()
+    else:
+        with pytest.raises(ValueError, match="None is none of"):
+            module.encode(missing)
+    with pytest.raises(DataError, match="the category 'a' is none of the inputs"):
+        columns = replace(weights.columns, categories={**levels, "a": ("u", "v")})
+        freeze.source(replace(weights, columns=columns))
+
+
 def test_what_a_module_says_of_itself(iris):
     assert iris.INPUTS == ("x0", "x1", "x2", "x3")
     assert iris.LABELS == ("setosa", "versicolor", "virginica")

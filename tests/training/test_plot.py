@@ -2,6 +2,7 @@
 
 import builtins
 import math
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -64,6 +65,13 @@ def test_folds_have_a_curve_each(tmp_path):
 def test_names_are_not_read_as_formulas(tmp_path):
     words = drawn(tmp_path / "picture.svg", targets=("$a_b^$",), title="runs/$x^$")
     assert ">true $a_b^$<" in words and ">runs/$x^$<" in words
+
+
+def test_characters_that_no_picture_has_are_spelled(tmp_path):
+    """XML has no escape character; a picture with one could not be opened."""
+    text = drawn(tmp_path / "names.svg", targets=("a\x1b[1m\n<b>",))
+    ElementTree.fromstring(text)
+    assert "true a\\x1b[1m\\n&lt;b&gt;" in text
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,8 @@ from symgrad.errors import DataError
 
 SEPARATOR, DECIMAL = ",", "."
 
-# What a header is searched for where no comma separates its names, in this order.
-_SEPARATORS = {";": "';'", "\t": "tabs", "|": "'|'"}
+# What is looked for, in this order, and what messages call it.
+_SEPARATORS = {",": "','", ";": "';'", "\t": "tabs", "|": "'|'"}
 _SPELLED = {"\\t": "\t", "tab": "\t"}
 
 _EXPONENT = r"(?:[eE][+-]?\d+)?"
@@ -49,13 +49,16 @@ class Format:
             raise DataError(f"the decimal {decimal!r}: expected ',' or '.'")
         return cls(separator, decimal)
 
-    def separator_of(self, header: str) -> str:
-        """What separates the cells of a file whose first line is this."""
+    def separator_of(self, lines: Sequence[str]) -> str:
+        """What separates the cells of a file whose first lines are these, without what stands in
+        quotes: it makes as many cells of the header as of the first row, and the most of them."""
+        header, *rows = lines or [""]
         if self.separator is not None and (self.firm or self.separator in header):
             return self.separator
-        if SEPARATOR in header:
-            return SEPARATOR
-        return next((each for each in _SEPARATORS if each in header), SEPARATOR)
+        cells = {each: header.count(each) for each in _SEPARATORS if each in header}
+        alike = [each for each in cells if all(row.count(each) == cells[each] for row in rows)]
+        # The first of equals: max keeps the order.
+        return max(alike, key=cells.__getitem__) if alike else next(iter(cells), SEPARATOR)
 
     def decimal_of(self, rows: Iterable[Sequence[str]], separator: str) -> str:
         """What stands before decimals, by the first rows of a file."""

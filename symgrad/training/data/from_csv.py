@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,7 @@ def from_csv(paths: Sequence[Path], wanted: Format = ANY) -> Table:
             rows.clear()
 
     for path in paths:
-        separator = separator or wanted.separator_of(first_line(path))
+        separator = separator or wanted.separator_of(first_lines(path))
         starts.append((len(lines), str(path)))
         with read_lines(path, separator) as reader:
             header = header_of(path, reader)
@@ -122,13 +123,13 @@ def read_lines(path: Path, separator: str) -> Iterator[Any]:
             raise DataError(f"{path}, line {reader.line_num}: {error}") from error
 
 
-def first_line(path: Path) -> str:
-    """The first line with anything in it, of which the separator is seen; cells with quotes may
-    hold what it is not."""
+def first_lines(path: Path) -> list[str]:
+    """The first two lines with anything in them, of which the separator is seen; cells with quotes
+    may hold what it is not."""
     with opened(path) as file:
         text = io.TextIOWrapper(file, encoding="utf-8-sig", errors="replace", newline="")
-        line = next((line for line in text if line.strip("\r\n")), "")
-    return _QUOTED.sub("", line)
+        lines = islice((line for line in text if line.strip("\r\n")), 2)
+        return [_QUOTED.sub("", line) for line in lines]
 
 
 _QUOTED = re.compile(r'"[^"]*"')

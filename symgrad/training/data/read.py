@@ -10,12 +10,7 @@ from typing import Any
 import numpy as np
 
 from symgrad.errors import DataError
-from symgrad.training.data.categories import (
-    Category,
-    width,
-    with_categories,
-    with_levels,
-)
+from symgrad.training.data.categories import Category, width, with_categories, with_levels
 from symgrad.training.data.categories import notes as notes_on_categories
 from symgrad.training.data.class_weights import balanced
 from symgrad.training.data.classes import absent, encoded, known_targets, raw_targets, recoded
@@ -79,19 +74,17 @@ def _refuse_weights(selection: Selection) -> None:
 
 
 def _read(table: Table, spec: Mapping[str, Any], selection: Selection) -> Samples:
-    weight, missing = selection.weight, selection.missing
-    if table.roles is not None:
-        for role in ("inputs", "ignore", "categories"):
-            if getattr(selection, role):
-                raise DataError(
-                    f"{table.place.source}: {role}: only a table's columns are named; here the "
-                    "inputs are the array 'x'"
-                )
-    table = without(table, selection.ignore)
-    table = with_categories(table, chosen(table, selection.categories, "categories"))
-    roles, notes = roles_to_train(table, spec, selection.targets, weight, selection.inputs)
+    table = _with_choice(table, selection)
+    roles, notes = roles_to_train(
+        table, spec, selection.targets, selection.weight, selection.inputs
+    )
     inputs = [table.columns[column] for column in roles.inputs]
     target_columns = [table.columns[column] for column in roles.targets]
+    for column in target_columns:
+        if isinstance(column, Category):
+            raise DataError(f"{table.place.source}: {column.name!r} cannot be both category and "
+                            "target; classes are targets as they are")  # fmt: skip
+    table.load([*inputs, *target_columns])
     x = _inputs(table, inputs)
     raw = raw_targets(target_columns, spec)
     w = weight_column = None
@@ -109,7 +102,7 @@ def _read(table: Table, spec: Mapping[str, Any], selection: Selection) -> Sample
         _gaps(inputs, np.isnan(x[:, _first_inputs(inputs)])),
         _gaps(target_columns, absent(raw))
         + ([] if w is None or weight_column is None else [Gaps(weight_column.name, np.isnan(w))]),
-        missing,
+        selection.missing,
     )
     t, labels = encoded(table, target_columns, raw, rows, spec)
     if labels is None:
@@ -133,6 +126,19 @@ def _read(table: Table, spec: Mapping[str, Any], selection: Selection) -> Sample
         ),
         (*table.notes, *notes, *notes_on_categories(inputs), *dropped),
     )
+
+
+def _with_choice(table: Table, selection: Selection) -> Table:
+    """The table without what is to be ignored, and with categories as such."""
+    for role in ("inputs", "ignore", "categories") if table.roles is not None else ():
+        if getattr(selection, role):
+            raise DataError(
+                f"{table.place.source}: {role}: only a table's columns are named; here the inputs "
+                "are the array 'x'"
+            )
+    table = without(table, selection.ignore)
+    taken = {*selection.targets, selection.weight}
+    return with_categories(table, chosen(table, selection.categories, "categories", taken))
 
 
 def read_to_predict(source: Any, trained: Trained) -> Samples:
@@ -164,6 +170,7 @@ def _read_to_predict(table: Table, trained: Trained) -> Samples:
         }
         table = with_levels(table, levels)
     inputs = [table.columns[column] for column in roles.inputs]
+    table.load(inputs)
     x = _inputs(table, inputs)
     if trained.scaling.fill is None:
         holes = np.isnan(x[:, _first_inputs(inputs)])

@@ -42,9 +42,7 @@ def roles_to_train(
         if named is not None:
             return _by_name(table, spec, named, targets, weight)
     if inputs:
-        taken = {*targets, weight}
-        names = chosen(table, inputs, "inputs")
-        names = [name for name in names if name not in taken or name in inputs]
+        names = chosen(table, inputs, "inputs", {*targets, weight})
         return _by_name(table, spec, names, targets, weight)
     return _by_place(table, spec, targets, weight), ()
 

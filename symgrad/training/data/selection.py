@@ -7,7 +7,7 @@ column.
 import csv
 import io
 import shlex
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
 from typing import Any, Literal, TypeAlias
@@ -46,19 +46,22 @@ def names(given: str | Sequence[str]) -> tuple[str, ...]:
     return (given,) if isinstance(given, str) else tuple(given)
 
 
-def chosen(table: Table, patterns: Sequence[str], role: str) -> list[str]:
+def chosen(
+    table: Table, patterns: Sequence[str], role: str, taken: Collection[str | None] = ()
+) -> list[str]:
     """The names that patterns stand for, each once, in the order of the patterns, then the table's;
-    DataError for a pattern that stands for none."""
-    found_names: dict[str, None] = {}
+    those that are taken only where they are named outright. DataError for a pattern that stands for
+    none."""
+    found: dict[str, None] = {}
     for pattern in patterns:
-        found = [pattern] if pattern in table.names else matched(table.names, pattern)
-        if not found:
+        these = [pattern] if pattern in table.names else matched(table.names, pattern)
+        if not these:
             raise DataError(
                 f"{table.place.source}: {role}: no column {pattern!r}; there are "
                 f"{listed(table.names)}"
             )
-        found_names |= dict.fromkeys(found)
-    return list(found_names)
+        found |= dict.fromkeys(these)
+    return [name for name in found if name not in taken or name in patterns]
 
 
 def matched(all_names: Sequence[str], pattern: str) -> list[str]:
@@ -78,8 +81,11 @@ def without(table: Table, ignore: Sequence[str]) -> Table:
 
 def parsed(texts: Sequence[str] | None) -> tuple[str, ...]:
     """The names in lists with commas, as they stand on a command line; one with a comma stands
-    between double quotes."""
-    rows = [next(csv.reader([text], skipinitialspace=True), []) for text in texts or ()]
+    between double quotes. DataError for what is no such list."""
+    try:
+        rows = [next(csv.reader([text], skipinitialspace=True), []) for text in texts or ()]
+    except csv.Error as error:
+        raise DataError(f"names of columns: {error}; match such characters by '?'") from error
     return tuple(name.strip() for row in rows for name in row if name.strip())
 
 

@@ -155,6 +155,9 @@ class Table:
             raise DataError(f"{self.place.source}: no column {name!r}; there are {listed(names)}")
         return names.index(name)
 
+    def load(self, columns: Sequence[Column]) -> None:
+        """Told which columns will be asked for their numbers, those of inputs first."""
+
     def matrix(self, columns: Sequence[Column]) -> Array:
         """The numbers of columns of this table, of shape (rows, columns), as they have them."""
         x = np.empty((len(self), len(columns)))
