@@ -122,7 +122,7 @@ def test_a_resumed_run_ends_with_the_same_weights(folder, optimizer):
     np.testing.assert_array_equal(whole.trained.theta, half.trained.theta)
     assert Run.load("half").figures["validation"].terms == half.figures["validation"].terms
     np.savetxt("points.csv", points(100, 1), delimiter=",", header="t,x", comments="")
-    with pytest.raises(DataError, match="points.csv, start.csv: not what the run began with|not"):
+    with pytest.raises(DataError, match=r"start\.csv: not what the run began with"):
         resume("half", epochs=6)
 
 
