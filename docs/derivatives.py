@@ -38,8 +38,8 @@ def burgers(axes: Any, of: dict[str, Any]) -> None:
 
 def slopes(axes: Any, of: dict[str, Any]) -> None:
     for label, found, color in (
-        ("without slopes", of["without"], "tab:orange"),
-        ("with slopes", of["with_slopes"], "tab:blue"),
+        ("without slopes", of["of_values"], "tab:orange"),
+        ("with slopes", of["of_both"], "tab:blue"),
     ):
         errors = (found - of["truth"])[:, :, 0].T
         lines = axes.plot(of["grid"], errors, color=color, linewidth=1)

@@ -72,7 +72,7 @@ The one expression, its shared parts named:
 and its derivative by all the weights at once is `_equation_gradient_samples_of_leaf`, `_equation_gradient_sums_of_leaf`, `_start_gradient_samples_of_leaf`, `_start_gradient_sums_of_leaf`, `_ends_gradient_samples_of_leaf` and `_ends_gradient_sums_of_leaf`: to be read first.
 Operations for one sample: the loss 7082 + 1782 + 1781, loss and gradient 20786 + 4403 + 4402.
 
-Each x is of shape (samples, 2), each t of shape (samples, 1), theta holds all weights, see PARAMETERS.
+Each x is of shape (samples, 2), each t as many columns as its term has targets, theta holds all weights, see PARAMETERS.
 Columns of x: x, t.
 Columns of t: u.
 Samples are summed in leaves of 128, and leaves in a binary tree, so that results do not depend
@@ -84,13 +84,13 @@ import numpy as np
 
 try:
     if __package__:
-        from ._symgrad_6c43575f47e4bec0 import build, fma, fresh, local, matmul, matmul_onto, matmul_piece, matmul_piece_onto, noinline, opaque, sum_rows, view
+        from ._symgrad_592b87347d90a279 import build, fma, fresh, local, matmul, matmul_onto, matmul_piece, matmul_piece_onto, noinline, opaque, sum_rows, view
     else:
-        from _symgrad_6c43575f47e4bec0 import build, fma, fresh, local, matmul, matmul_onto, matmul_piece, matmul_piece_onto, noinline, opaque, sum_rows, view
+        from _symgrad_592b87347d90a279 import build, fma, fresh, local, matmul, matmul_onto, matmul_piece, matmul_piece_onto, noinline, opaque, sum_rows, view
 except ModuleNotFoundError as error:
-    if error.name not in ("_symgrad_6c43575f47e4bec0", f"{__package__}._symgrad_6c43575f47e4bec0"):
+    if error.name not in ("_symgrad_592b87347d90a279", f"{__package__}._symgrad_592b87347d90a279"):
         raise
-    raise ImportError("_symgrad_6c43575f47e4bec0.py is missing: copy it along with this file, beside it") from None
+    raise ImportError("_symgrad_592b87347d90a279.py is missing: copy it along with this file, beside it") from None
 
 __all__ = [
     "PARAMETERS", "SIZE", "SPEC", "init", "loss", "loss_and_gradient", "loss_and_gradient_into",
@@ -956,7 +956,7 @@ def predict(theta, x):
 
 def loss(theta, x_equation, x_start, t_start, x_ends):
     """The loss E, a float: the sum of its terms, each of samples of its own. Each x is of shape (samples, 2),
-    each t of shape (samples, 1).
+    and each t has as many columns as the term has targets.
 
     Columns of x: x, t.
     Columns of t: u.
@@ -982,7 +982,7 @@ def step(theta, x_equation, x_start, t_start, x_ends, rate):
 # All above is compiled when it is called, and `init`, `pack` and `unpack` are added.
 build(
     globals(),
-    emitted="a773790f1d23e2f0",
+    emitted="efd67d50b7c902da",
     inlined=['tanh', '_equation_gradient_at_the_end', '_start_gradient_at_the_end',
  '_ends_gradient_at_the_end'],
     compiled=['_prediction_of_chunk', '_equation_gradient_samples_of_leaf',

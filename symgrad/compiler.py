@@ -204,7 +204,7 @@ class Compiled:
                    if key.endswith(f"_{name}")}  # fmt: skip
             own |= {key: given[key] for key in term.spec.loss.arguments}
             if "t" not in own:  # a loss by itself is given targets
-                own["t"] = np.zeros((len(own["x"]), term.spec.outputs))
+                own["t"] = np.zeros((len(own["x"]), term.spec.targets))
             found.append(term.evaluate(theta, digits=digits, **own))
         values, gradients = zip(*found, strict=True)
         return sum(values[1:], values[0]), sum(gradients[1:], gradients[0])

@@ -6,7 +6,7 @@ from types import ModuleType
 
 import numpy as np
 
-from symgrad.checking.reference import inputs, takes, terms
+from symgrad.checking.reference import inputs, takes, targets, terms
 
 SAMPLES = 1000
 STEPS = 100
@@ -29,13 +29,16 @@ def bits(module: ModuleType) -> Bits:
     batches of BATCH, if the module has one, else of gradient descent on all samples."""
     spec, dtype = module.SPEC, module.SPEC["dtype"]
     theta = 0.5 * numbers(module.SIZE, 1)
-    width, outputs = inputs(spec), spec["layers"][-1]["units"]
+    width = inputs(spec)
     given = {
         "x": 2 * numbers(SAMPLES * width, 2).reshape(SAMPLES, width),
-        "t": (numbers(SAMPLES * outputs, 3).reshape(SAMPLES, outputs) + 1) / 2,
         "w": (numbers(SAMPLES, 4) + 1) / 2,
     }
-    data = [given[each].astype(dtype) for term in terms(spec) for each in takes(spec, term)]
+    data = []
+    for term in terms(spec):
+        many = targets(spec, term)
+        given["t"] = (numbers(SAMPLES * many, 3).reshape(SAMPLES, many) + 1) / 2
+        data += [given[each].astype(dtype) for each in takes(spec, term)]
     penalties = [0.001 for name in ("l1", "l2") if spec["loss"][name] == "argument"]
     theta = theta.astype(dtype)
     loss, gradient = module.loss_and_gradient(theta, *data, *penalties)

@@ -28,7 +28,7 @@ from symgrad.checking.differences import (
     slope,
     unit_vectors,
 )
-from symgrad.checking.reference import Array, Spec, inputs, loss, shapes, takes, terms
+from symgrad.checking.reference import Array, Spec, inputs, loss, shapes, takes, targets, terms
 
 TOLERANCES = {"float64": 1e-9, "float32": 1e-4}
 MOST = 120  # weights judged one by one, some of every array; the direction goes through all
@@ -264,7 +264,7 @@ def _draw(
         many = samples + number  # of each term others
         x = generator.standard_normal((many, inputs(spec)))
         data = {"x": np.abs(x) if tame else x}
-        data["t"] = _targets(term, (many, spec["layers"][-1]["units"]), generator, tame)
+        data["t"] = _targets(term, (many, targets(spec, term)), generator, tame)
         if term["sample_weights"]:
             data["w"] = generator.uniform(0.5, 2, many)
         drawn += [data[name] for name in takes(spec, term)]

@@ -19,6 +19,7 @@ from symgrad.checking.reference import (
     loss_of_outputs,
     predict,
     takes,
+    targets,
     terms,
 )
 
@@ -66,13 +67,15 @@ class _Case:
         # of a loss of several terms there are but derivatives of the network
         known = dict(zip(takes(spec, terms(spec)[0]), data, strict=False))
         self.x, self.w = known["x"], known.get("w")
-        self.t = known.get("t", np.zeros((len(self.x), spec["layers"][-1]["units"])))
+        self.t = known.get("t", np.zeros((len(self.x), targets(spec, terms(spec)[0]))))
 
         def vector(like: Array) -> Array:
             return random.normal(size=like.shape).astype(theta.dtype)
 
         self.v, self.u = vector(theta), vector(theta)
-        self.v_x, self.u_x, self.d_y = vector(self.x), vector(self.x), vector(self.t)
+        self.v_x, self.u_x, self.d_y = (
+            vector(self.x), vector(self.x), vector(module.predict(theta, self.x)),
+        )  # fmt: skip
 
     # What the module gives
 

@@ -37,6 +37,9 @@ def quantity(node: ast.expr, spec: Mapping[str, Any]) -> Quantity | None:
         return Quantity("x", list(inputs).index(str(name)))
     if name in outputs:
         return Quantity("y", list(outputs).index(str(name)))
+    targets = spec.get("loss", {}).get("targets", ())
+    if not isinstance(targets, int) and name in targets:
+        return Quantity("t", list(targets).index(str(name)))
     array_of = {"y": "y", "t": "t", "target": "t", "x": "x"}
     return Quantity(array_of[name], None) if name in array_of else None
 

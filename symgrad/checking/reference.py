@@ -81,13 +81,19 @@ def terms(spec: Spec) -> list[dict[str, Any]]:
     return list(spec["loss"].get("terms", [spec["loss"]]))
 
 
+def targets(spec: Spec, term: Mapping[str, Any]) -> int:
+    """How many targets a sample of a term has."""
+    given = term.get("targets", spec["layers"][-1]["units"])
+    return given if isinstance(given, int) else len(given)
+
+
 def takes(spec: Spec, term: Mapping[str, Any]) -> list[str]:
     """What a term is given: x, t where it is one of several only if it is of targets, and w where
     samples have weights."""
     targets = "terms" not in spec["loss"] or term.get("formula") is None
     if not targets:
         names = [n for n in walk(parse(term["formula"])) if isinstance(n, ast.Name | ast.Subscript)]
-        found = (quantity(node, spec) for node in names)
+        found = (quantity(node, {**spec, "loss": term}) for node in names)
         targets = any(what is not None and what.array == "t" for what in found)
     return ["x", *["t"] * targets, *["w"] * term["sample_weights"]]
 
@@ -95,7 +101,7 @@ def takes(spec: Spec, term: Mapping[str, Any]) -> list[str]:
 def _term(spec: Spec, theta: Array, x: Any, t: Any = None, w: Any = None, *, dtype: Any) -> Any:
     """A loss without its penalties, or a term of one."""
     described, x = spec["loss"], np.asarray(x, dtype)
-    t = np.zeros((len(x), spec["layers"][-1]["units"])) if t is None else t
+    t = np.zeros((len(x), targets(spec, described))) if t is None else t
     t = np.asarray(t, dtype)
     with np.errstate(all="ignore"):
         z, y = _forward(spec, theta, x)

@@ -28,6 +28,7 @@ from symgrad.checking.reference import (
     operands,
     parse,
     shapes,
+    targets,
     walk,
 )
 
@@ -94,7 +95,7 @@ def cost(spec: Spec) -> int:
         size = reads * width * (size + 1) + (size if layer["residual"] else 0)
         width = layer["units"]
     y = [sp.Symbol(f"y_{j}", real=True) for j in range(width)]
-    t = [sp.Symbol(f"t_{j}", real=True) for j in range(width)]
+    t = [sp.Symbol(f"t_{j}", real=True) for j in range(targets(spec, spec["loss"]))]
     return _of_loss(spec, y, t) * size * _weights(spec)
 
 
@@ -144,7 +145,7 @@ def expand(spec: Spec) -> tuple[list[sp.Symbol], list[sp.Symbol], list[sp.Symbol
         activated = _activate(spec, layer["activation"], z)
         residual = a if layer["residual"] else [sp.Integer(0)] * units
         a = [value + before for value, before in zip(activated, residual, strict=True)]
-    t = [sp.Symbol(f"t_{j}", real=True) for j in range(len(a))]
+    t = [sp.Symbol(f"t_{j}", real=True) for j in range(targets(spec, spec["loss"]))]
     expression = _exact(spec["loss"].get("weight", 1)) * sp.Add(*_losses(spec, x, a, t))
     for name, symbols in named.items():
         if name.startswith("W"):

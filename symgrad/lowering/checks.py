@@ -15,6 +15,7 @@ from symgrad.lowering.interface import (
     PENALTIES,
     RESULT,
     SIZE,
+    TARGETS,
     THETA,
     T,
     W,
@@ -59,7 +60,7 @@ def check() -> Function:
         _refused(
             equal(SAMPLES, WHOLE_ZERO), "x{TERM} must hold at least one sample, came", SAMPLES
         ),
-        _where_given("t", _width("t", OUTPUTS), _as_many("t")),
+        _where_given("t", _width("t", TARGETS), _as_many("t")),
         _where_given("w", _as_many("w")),
         _where_given("d_y", _width("d_y", OUTPUTS), _as_many("d_y")),
         _where_given("v", _length("v", SIZE)),

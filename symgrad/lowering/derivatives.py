@@ -77,6 +77,7 @@ def lower_derivative(name: str, spec: Spec, program: Program, layout: Layout) ->
         "SIZE": spec.weights,
         "INPUTS": spec.inputs,
         "OUTPUTS": spec.outputs,
+        "TARGETS": spec.targets,
         "WEIGHTED": int("_totals" in handed),
         "PREDICTION_SCRATCH": 0,
         "GRADIENT_SCRATCH": own.scratch,

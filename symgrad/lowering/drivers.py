@@ -199,7 +199,7 @@ def _predicted_at_once() -> Iterator[Statement]:
 
 
 def _predicted_in_turn() -> Iterator[Statement]:
-    yield _checked(THETA, X, Y)
+    yield _checked(THETA, X)
     yield memory(PREDICTION_SCRATCH)
     yield Run(kernel("_prediction_of_chunk", by_sample=Array("y")))
 
@@ -212,7 +212,7 @@ def _predicted_on_threads() -> Iterator[Statement]:
     )
     data = {name: Part(of, start, end) for name, of in (("x", "x"), ("by_sample", "y"))}
     run = Run(kernel("_prediction_of_chunk", **data, scratch=Row("scratch", chunk)))
-    yield _checked(THETA, X, Y)
+    yield _checked(THETA, X)
     yield workers()
     yield memory(PREDICTION_SCRATCH, WORKERS)
     yield Loop("chunk", WORKERS, (Together((start, end), bounds), run), parallel=True)

@@ -28,6 +28,8 @@ from symgrad.lowering.program import (
 # that a chunk or a leaf of samples takes; whether samples have weights, and whether threads can
 # share a leaf. And how many samples a leaf has.
 SIZE, INPUTS, OUTPUTS, LEAF = map(index, ("SIZE", "INPUTS", "OUTPUTS", "LEAF"))
+# How many targets a sample has, which are mostly as many as outputs.
+TARGETS = index("TARGETS")
 # How many numbers are summed over samples, SIZE in a gradient.
 RESULT = index("RESULT")
 # How many rows a symmetric matrix has of which what is on and above the diagonal is summed; or 0.
@@ -38,7 +40,7 @@ WEIGHTED, SHARED = index("WEIGHTED"), index("SHARED")
 THETA = Parameter("theta", "real", ("SIZE",))
 X = Parameter("x", "real", ("samples", "INPUTS"))
 Y = Parameter("y", "real", ("samples", "OUTPUTS"))
-T = Parameter("t", "real", ("samples", "OUTPUTS"))
+T = Parameter("t", "real", ("samples", "TARGETS"))
 W = Parameter("w", "real", ("samples",), optional=True)
 L1, L2 = Parameter("l1", "double"), Parameter("l2", "double")
 GRADIENT = Parameter("gradient", "real", ("RESULT",))

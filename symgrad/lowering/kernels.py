@@ -167,10 +167,13 @@ class _Kernels:
     def _parameters(self, names: Iterable[str]) -> Iterator[Parameter]:
         outputs = int(self.program.extent(self.program.weights[-1].indices[-1]))
         inputs = int(self.program.extents["0"])
+        targets = outputs
+        if "t" in self.program.given:
+            targets = int(self.program.extent(self.program.given["t"].indices[-1]))
         extents: dict[str, tuple[int | str, ...]] = {
             "theta": (self.size,),
             "x": ("samples", inputs),
-            "t": ("samples", outputs),
+            "t": ("samples", targets),
             "w": ("samples",),
             "d_y": ("samples", outputs),
             "v": (self.size,),

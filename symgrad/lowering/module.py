@@ -146,6 +146,7 @@ def _numbers(
         "SIZE": spec.weights,
         "INPUTS": spec.inputs,
         "OUTPUTS": spec.outputs,
+        "TARGETS": spec.targets,
         "WEIGHTED": int(spec.loss.sample_weights),
         "PREDICTION_SCRATCH": prediction.scratch,
         "GRADIENT_SCRATCH": gradient.scratch if gradient else 0,

@@ -110,6 +110,7 @@ def lower_term(name: str, spec: Spec, plan: Schedule, layout: Layout) -> Lowered
         "SIZE": spec.weights,
         "INPUTS": spec.inputs,
         "OUTPUTS": spec.outputs,
+        "TARGETS": spec.targets,
         "WEIGHTED": int(spec.loss.sample_weights),
         "PREDICTION_SCRATCH": 0,
         "GRADIENT_SCRATCH": own.scratch,

@@ -10,8 +10,8 @@ from symgrad.lowering.interface import (
     GRADIENT,
     INPUTS,
     NO_MORE,
-    OUTPUTS,
     SIZE,
+    TARGETS,
     T,
     W,
     X,
@@ -350,7 +350,7 @@ def _gather(points: Points) -> Function:
             copied = _copied(each.name, into, row, n)
             copies.append(Branch(Given(each.name), (copied,)) if each.optional else copied)
             continue
-        column, width = (index("i"), INPUTS) if each.name == points.x else (index("j"), OUTPUTS)
+        column, width = (index("i"), INPUTS) if each.name == points.x else (index("j"), TARGETS)
         copies.append(Loop(column.name, width, (_copied(each.name, into, row, n, column),)))
     return Function(
         points.named("_gather"),
@@ -464,7 +464,7 @@ def _most_batches(of: Of) -> Iterator[Statement]:
 def _room(points: Points) -> Iterator[Statement]:
     """Memory for a batch."""
     longest = points.index("longest")
-    widths = {"INPUTS": INPUTS, "OUTPUTS": OUTPUTS}
+    widths = {"INPUTS": INPUTS, "TARGETS": TARGETS}
     made = [
         Buffer(p.name, "real", (longest, widths[str(p.extents[1])]))
         for p in points.gathered

@@ -88,6 +88,7 @@ def expand(spec: Spec) -> Program:
         previous = define("y" if number == last else f"a{number}", (SAMPLE, here), a)
 
     given, loss = _loss_of_samples(spec, previous, define)
+    extents |= _extent_of_targets(spec)
     inputs = [array("x", SAMPLE, unit(0)), *given, *(array(name) for name in spec.loss.arguments)]
     inputs += [target(each, spec) for each in inner_derivatives(spec)]
     for weight in weights:
@@ -121,7 +122,7 @@ def loss_of_output(spec: Spec) -> Program:
     define("E", (), loss)
     extents = {"n": SAMPLES, str(last): Integer(spec.outputs)}
     x = array("x", SAMPLE, unit(0))
-    extents["0"] = Integer(spec.inputs)
+    extents |= {"0": Integer(spec.inputs), **_extent_of_targets(spec)}
     return Program(spec.name, (y, x, *given), (), extents, tuple(definitions), ("E",))
 
 
@@ -129,7 +130,7 @@ def _loss_of_samples(
     spec: Spec, y: Expr, define: Callable[[str, tuple[Expr, ...], Expr], Expr]
 ) -> tuple[list[Expr], Expr]:
     """What it takes beside the output, and the mean of the losses of all samples."""
-    t, every_sample = array("t", *y.indices), (SAMPLE, 0, SAMPLES - 1)
+    t, every_sample = array("t", SAMPLE, _index_of_targets(spec)), (SAMPLE, 0, SAMPLES - 1)
     factor = exact(spec.loss.weight)
     e = define("e", (SAMPLE,), _loss(spec, array("x", SAMPLE, unit(0)), y, t))
     if not spec.loss.sample_weights:
@@ -137,6 +138,20 @@ def _loss_of_samples(
     w = array("w", SAMPLE)
     total = define("w_total", (), Sum(w, every_sample))
     return [t, w], factor * (Sum(w * e, every_sample) / total)
+
+
+def _index_of_targets(spec: Spec) -> Expr:
+    """That of outputs, or of inputs; one of their own for targets that are read by their numbers
+    alone."""
+    last = len(spec.layers)
+    places = {"outputs": last, "inputs": 0, None: last + 1}
+    return unit(places[spec.quantities.axis_of_targets])
+
+
+def _extent_of_targets(spec: Spec) -> dict[str, Expr]:
+    if spec.quantities.axis_of_targets is not None:
+        return {}
+    return {str(len(spec.layers) + 1): Integer(spec.targets)}
 
 
 def exact(value: float) -> Rational:
@@ -173,10 +188,8 @@ def _loss(spec: Spec, x: Expr, y: Expr, t: Expr) -> Expr:
         match leaf:
             case Column(name, place):
                 return {"y": y, "t": t, "x": x}[name].base[SAMPLE, Integer(place)]
-            case Variable("x"):
-                return x.base[SAMPLE, at["inputs"]]
-            case Variable(name):
-                return {"y": y, "t": t}[name].base[SAMPLE, at["outputs"]]
+            case Variable(name, axis):
+                return {"y": y, "t": t, "x": x}[name].base[SAMPLE, at[axis]]
             case Derivative():
                 found = target(leaf, spec)
                 here = "inputs" if leaf.by == "each" else "outputs"

@@ -6,7 +6,14 @@ from collections import namedtuple
 import numpy as np
 
 from symgrad.runtime.given import real_array, unmasked
-from symgrad.runtime.named import called_columns, columns_of, inputs_of, outputs_of, terms_of
+from symgrad.runtime.named import (
+    called_columns,
+    columns_of,
+    inputs_of,
+    outputs_of,
+    targets_of,
+    terms_of,
+)
 
 # An argument: the dtype of its numbers, how many axes it has, none for a number, and whether it is
 # written.
@@ -37,10 +44,11 @@ class Facts:
         self.columns = columns_of(spec)
         self.results = results or {}
         of_inputs, of_outputs = ("samples", inputs), ("samples", outputs)
+        of_targets = ("samples", targets_of(spec))
         self.extents = {
             "theta": (size,),
             "x": of_inputs,
-            "t": of_outputs,
+            "t": of_targets,
             "y": of_outputs,
             "w": ("samples",),
             "d_y": of_outputs,
@@ -58,7 +66,7 @@ class Facts:
             samples = (f"samples_{term}",)
             self.extents |= {
                 f"x_{term}": samples + (inputs,),
-                f"t_{term}": samples + (outputs,),
+                f"t_{term}": samples + (targets_of(spec, term),),
                 f"w_{term}": samples,
                 f"order_{term}": self.extents["order"],
                 f"starts_{term}": self.extents["starts"],

@@ -15,6 +15,18 @@ def outputs_of(spec):
     return spec["layers"][-1]["units"]
 
 
+def targets_of(spec, term=None):
+    """How many targets a sample has, of the loss or of one of its terms: as many as outputs, if
+    nothing else is said."""
+    given = _described(spec, term).get("targets", outputs_of(spec))
+    return given if isinstance(given, int) else len(given)
+
+
+def _described(spec, term):
+    loss = spec["loss"]
+    return loss if term is None else next(t for t in loss["terms"] if t["name"] == term)
+
+
 def terms_of(spec):
     """The names of a loss's terms, each of which has data of its own, x_NAME; none where the loss
     is of one kind or formula."""
@@ -22,10 +34,12 @@ def terms_of(spec):
 
 
 def columns_of(spec):
-    """The names of the columns of x and of t, as far as they have any; also of each term's."""
-    named = {"x": spec["inputs"], "t": spec["layers"][-1].get("names")}
+    """The names of the columns of x, t and y, as far as they have any; also of each term's."""
+    outputs = spec["layers"][-1].get("names")
+    named = {"x": spec["inputs"], "t": spec["loss"].get("targets", outputs), "y": outputs}
     for term in terms_of(spec):
-        named |= {f"x_{term}": named["x"], f"t_{term}": named["t"]}
+        targets = _described(spec, term).get("targets", outputs)
+        named |= {f"x_{term}": spec["inputs"], f"t_{term}": targets}
     return {array: names for array, names in named.items() if isinstance(names, (list, tuple))}
 
 

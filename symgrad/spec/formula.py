@@ -53,9 +53,11 @@ class Number:
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """`z` in an activation, `y` or `t` in a loss."""
+    """`z` in an activation, `y` or `t` in a loss; with an index of `axis`, "outputs" or
+    "inputs"."""
 
     name: str
+    axis: str = "outputs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,23 +109,36 @@ Tree: TypeAlias = Number | Variable | Column | Derivative | Negate | Binary | Ca
 
 @dataclass(frozen=True)
 class Quantities:
-    """What a loss can be a formula in: so many inputs and outputs, by their names if they have any.
-    `known` is whether that is known yet; else every name may be one of them."""
+    """What a loss can be a formula in: so many inputs and outputs, by their names if they have any,
+    and so many targets, where these are not as many as the outputs. `known` is whether that is
+    known yet; else every name may be one of them."""
 
     inputs: int = 0
     outputs: int = 0
     input_names: tuple[str, ...] = ()
     output_names: tuple[str, ...] = ()
+    given_targets: int | None = None
+    target_names: tuple[str, ...] = ()
     known: bool = True
+
+    @property
+    def targets(self) -> int:
+        return self.outputs if self.given_targets is None else self.given_targets
+
+    @property
+    def axis_of_targets(self) -> str | None:
+        """What there is a target for: each output, or each input; None where there is neither."""
+        widths = {self.inputs: "inputs", self.outputs: "outputs"}  # of equal ones the outputs
+        return widths.get(self.targets)
 
     @property
     def arrays(self) -> dict[str, int]:
         """The arrays by the names that formulas have for them, and their columns. A name hides the
         array that is called so: an input t the target."""
-        widths = {"y": self.outputs, "t": self.outputs, "x": self.inputs}
-        hidden = {*self.input_names, *self.output_names}
+        widths = {"y": self.outputs, "t": self.targets, "x": self.inputs}
+        hidden = {*self.input_names, *self.output_names, *self.target_names}
         return {name: width for name, width in widths.items() if name not in hidden} | {
-            TARGET: self.outputs
+            TARGET: self.targets
         }
 
     @property
@@ -131,7 +146,8 @@ class Quantities:
         """What has a name of its own."""
         inputs = {name: Column("x", place) for place, name in enumerate(self.input_names)}
         outputs = {name: Column("y", place) for place, name in enumerate(self.output_names)}
-        return inputs | outputs
+        targets = {name: Column("t", place) for place, name in enumerate(self.target_names)}
+        return inputs | outputs | targets
 
 
 TARGET = "target"
@@ -188,11 +204,13 @@ def axes_outside_sums(tree: Tree) -> frozenset[str]:
 
 
 def axis_of(node: Tree) -> str | None:
-    """The axis of a leaf: of y and t the outputs, of x and the derivatives by each input those."""
+    """The axis of a leaf: of y the outputs, of x and the derivatives by each input those."""
     match node:
-        case Variable("x") | Derivative(_, "each"):
+        case Derivative(_, "each"):
             return "inputs"
-        case Variable() | Derivative(Variable(), _):
+        case Variable(_, axis):
+            return axis
+        case Derivative(Variable(), _):
             return "outputs"
     return None
 
@@ -442,7 +460,7 @@ class _Parser:
                 return Variable(name)
         array = "t" if name == TARGET and known.known else name
         if bracket.text != "[":
-            return Variable(array)
+            return Variable(array, self.axis(token, array, known) if known.known else "outputs")
         self.take()
         place = self.take()
         if place.kind != "number" or not place.text.isdigit():
@@ -460,6 +478,17 @@ class _Parser:
                 place.position,
             )
         return Column(array, int(place.text))
+
+    def axis(self, token: _Token, array: str, known: Quantities) -> str:
+        if array != "t":
+            return "inputs" if array == "x" else "outputs"
+        if (axis := known.axis_of_targets) is None:
+            raise FormulaError(
+                f"there are {known.targets} targets, neither one for each output nor for each"
+                f" input; say which one, as {token.text}[0]",
+                token.position,
+            )
+        return axis
 
     def derived(self, function: _Token, known: Quantities) -> _Part:
         opening = self.take()
@@ -644,7 +673,7 @@ def _derivative(
         raise FormulaError("D takes an output and what to differentiate it by", function.position)
     if len(by) > MAX_ORDER:
         raise FormulaError(f"derivatives go up to order {MAX_ORDER}", by[MAX_ORDER][1])
-    if by[0][0] == Variable("x") and len(by) == 1:
+    if by[0][0] == Variable("x", "inputs") and len(by) == 1:
         if isinstance(of, Variable) and known.outputs > 1:
             raise FormulaError(
                 "D of all outputs by all inputs is a matrix; say which output, as D(y[0], x)",

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from functools import cached_property
-from typing import Annotated, Any, ClassVar, Literal, Self, TypeAlias, get_args
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeAlias, cast, get_args
 
 from pydantic import (
     AfterValidator,
@@ -10,6 +10,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    TypeAdapter,
     ValidationError,
     ValidatorFunctionWrapHandler,
     WrapValidator,
@@ -120,6 +121,24 @@ Names = Annotated[
 ]
 
 
+_NAMES: TypeAdapter[tuple[str, ...]] = TypeAdapter(Names)
+
+
+def number_or_names(value: object, number: ValidatorFunctionWrapHandler) -> object:
+    """A list is one of names; of all else a number's refusals are told."""
+    if isinstance(value, str):
+        raise refusal(f"must be a whole number or a list of names, not {shown(value)}")
+    named = isinstance(value, list | tuple)
+    return _NAMES.validate_python(value, strict=True) if named else number(value)
+
+
+def or_names(schema: dict[str, Any]) -> None:
+    """For editors: how many, or their names."""
+    number = {key: schema.pop(key) for key in ("type", "minimum")}
+    number["maximum"] = limits.UNITS.default
+    schema["anyOf"] = [number, schema_of_names()]
+
+
 def _units_or_names(schema: dict[str, Any]) -> None:
     """For editors: one of them has to be there."""
     schema["required"].remove("units")
@@ -211,6 +230,12 @@ def _positive(weight: float) -> float:
     return weight
 
 
+def _targets_in_schema(schema: dict[str, Any]) -> None:
+    """For editors: how many, or their names."""
+    without_null(schema)
+    or_names(schema)
+
+
 class Objective(Model):
     """What samples are judged by: a built-in loss or a formula."""
 
@@ -226,6 +251,14 @@ class Objective(Model):
         json_schema_extra=without_null,
     )
     constants: Constants = {}
+    # Where it is names, `targets` says how many, and no one takes them for a number.
+    given_targets: Annotated[int, Field(ge=1), WrapValidator(number_or_names)] | None = Field(
+        default=None,
+        alias="targets",
+        description="How many targets a sample has, or their names; as many as outputs, where"
+        " nothing is said",
+        json_schema_extra=_targets_in_schema,
+    )
     weight: Annotated[_Finite, AfterValidator(_positive)] = Field(
         default=1.0,
         description="What the mean over samples is multiplied by: a term's factor in the sum",
@@ -238,6 +271,17 @@ class Objective(Model):
     )
 
     variables: ClassVar[tuple[str, ...]] = ("y", "t")
+
+    @property
+    def target_names(self) -> tuple[str, ...] | None:
+        """The names of targets that are others than the outputs; None where they have none."""
+        given = cast(object, self.given_targets)
+        return given if isinstance(given, tuple) else None
+
+    @property
+    def targets(self) -> int | None:
+        """How many targets there are, where that is said."""
+        return self.given_targets if self.target_names is None else len(self.target_names)
 
     @cached_property
     def tree(self) -> Tree | None:
@@ -350,9 +394,10 @@ def _check_constants(part: Activation | Objective) -> Iterator[Problem]:
 
 def _check_terms(loss: Loss) -> Iterator[Problem]:
     """What stands in terms does not stand beside them."""
-    for name in ("kind", "formula", "constants", "weight", "sample_weights"):
-        if getattr(loss, name) != Loss.model_fields[name].default:
-            yield (name,), f"a loss with terms has no {name} of its own; give it to a term"
+    for name, field in Objective.model_fields.items():
+        if getattr(loss, name) != field.default:
+            called = field.alias or name
+            yield (called,), f"a loss with terms has no {called} of its own; give it to a term"
     if over := limits.TERMS.refusal(len(loss.terms)):
         yield ("terms",), over
     seen: dict[str, str] = {}
@@ -375,6 +420,8 @@ def _check_choice(loss: Objective) -> Iterator[Problem]:
         yield (), f"a {which} has either a kind or a formula{or_terms}, but {given}"
     elif loss.kind and loss.constants:
         yield ("constants",), "constants belong to a formula, not to a kind"
+    elif loss.kind and loss.given_targets is not None:
+        yield ("targets",), "targets belong to a formula; a kind has one for each output"
 
 
 def _check_formula(part: Activation, needed: str, role: str) -> Iterator[Problem]:

@@ -31,10 +31,8 @@ from pydantic import (
     ConfigDict,
     Field,
     PrivateAttr,
-    TypeAdapter,
     ValidationError,
     ValidationInfo,
-    ValidatorFunctionWrapHandler,
     WrapValidator,
     model_validator,
 )
@@ -69,11 +67,11 @@ from symgrad.spec.parts import (
     Loss,
     LossKind,
     Model,
-    Names,
     Objective,
     Term,
     formula_problem,
-    schema_of_names,
+    number_or_names,
+    or_names,
     without_null,
 )
 from symgrad.spec.training import Training
@@ -115,24 +113,6 @@ def _names(value: object) -> object:
     return tuple(sorted(names, key=lambda name: known.index(name) if name in known else len(known)))
 
 
-_NAMES: TypeAdapter[tuple[str, ...]] = TypeAdapter(Names)
-
-
-def _number_or_names(value: object, number: ValidatorFunctionWrapHandler) -> object:
-    """A list is one of names; of all else a number's refusals are told."""
-    if isinstance(value, str):
-        raise refusal(f"must be a whole number or a list of names, not {shown(value)}")
-    named = isinstance(value, list | tuple)
-    return _NAMES.validate_python(value, strict=True) if named else number(value)
-
-
-def _or_names(schema: dict[str, Any]) -> None:
-    """For editors: how many, or their names."""
-    number = {key: schema.pop(key) for key in ("type", "minimum")}
-    number["maximum"] = limits.UNITS.default
-    schema["anyOf"] = [number, schema_of_names()]
-
-
 class Spec(Model):
     """A network and its loss, checked in all that can be known before compiling.
 
@@ -153,11 +133,11 @@ class Spec(Model):
     )
     dtype: Dtype = Field(default="float32", description="The type of all numbers at run time")
     # Where it is names, `inputs` says how many, and no one takes them for a number.
-    given_inputs: Annotated[int, Field(ge=1), WrapValidator(_number_or_names)] = Field(
+    given_inputs: Annotated[int, Field(ge=1), WrapValidator(number_or_names)] = Field(
         alias="inputs",
         description="How many numbers one sample has, or their names",
         examples=[64, ["x", "t"]],
-        json_schema_extra=_or_names,
+        json_schema_extra=or_names,
     )
     layers: Annotated[tuple[Layer, ...], BeforeValidator(_layers)] = Field(
         description="The layers, from the inputs to the outputs",
@@ -266,10 +246,29 @@ class Spec(Model):
         )
 
     @property
+    def targets(self) -> int:
+        """How many targets a sample has: as many as outputs, if the loss says nothing else."""
+        return self.quantities.targets
+
+    @property
+    def target_names(self) -> tuple[str, ...] | None:
+        """The names of the targets, in the order of t's columns; None where they have none."""
+        return self.output_names if self.loss.given_targets is None else self.loss.target_names
+
+    @property
     def quantities(self) -> Quantities:
         """What the loss can be a formula in."""
+        return self.quantities_of(self.loss)
+
+    def quantities_of(self, objective: Objective) -> Quantities:
+        """What the loss, or a term of it, can be a formula in."""
         return Quantities(
-            self.inputs, self.outputs, self.input_names or (), self.output_names or ()
+            self.inputs,
+            self.outputs,
+            self.input_names or (),
+            self.output_names or (),
+            objective.targets,
+            objective.target_names or (),
         )
 
     @property
@@ -397,7 +396,12 @@ def _objective_data(loss: Loss) -> dict[str, Any]:
 
 
 def _kind_or_formula(part: Objective) -> dict[str, Any]:
-    return {"kind": part.kind} if part.formula is None else _formula_data(part)
+    data: dict[str, Any] = {"kind": part.kind}
+    if part.formula is not None:
+        data = _formula_data(part)
+    if part.targets is not None:
+        data["targets"] = part.targets if part.target_names is None else list(part.target_names)
+    return data
 
 
 def _formula_data(part: Activation | Objective) -> dict[str, Any]:
@@ -475,7 +479,18 @@ def _check_columns(spec: Spec) -> Iterator[Problem]:
             )
     called = dict.fromkeys(outputs, "an output") | dict.fromkeys(inputs, "an input")
     for path, objective in _objectives(spec):
+        for place, name in enumerate(objective.target_names or ()):
+            if name in called:
+                yield (
+                    (*path, "targets", place),
+                    f"{name!r} is the name of {called[name]}, too; choose another name",
+                )
         for name in objective.constants:
+            if name in (objective.target_names or ()):
+                yield (
+                    (*path, "constants", name),
+                    f"{name!r} is the name of a target, too; choose another name",
+                )
             if name in called:
                 yield (
                     (*path, "constants", name),
@@ -511,10 +526,10 @@ def _check_loss(spec: Spec) -> Iterator[Problem]:
 
 
 def _formula_problems(spec: Spec, objective: Objective) -> Iterator[str]:
-    for problem in formula_problem(objective, "float64", spec.quantities):
+    for problem in formula_problem(objective, "float64", spec.quantities_of(objective)):
         yield problem
         return
-    tree = objective.in_terms_of(spec.quantities)
+    tree = objective.in_terms_of(spec.quantities_of(objective))
     if tree is None:
         return
     if "y" not in arrays_of(tree):
@@ -595,7 +610,7 @@ def _check_numbers(spec: Spec) -> Iterator[Problem]:
         for problem in formula_problem(activation, spec.dtype):
             yield ("activations", name, "formula"), problem
     for path, objective in _objectives(spec):
-        for problem in formula_problem(objective, spec.dtype, spec.quantities):
+        for problem in formula_problem(objective, spec.dtype, spec.quantities_of(objective)):
             yield (*path, "formula"), problem
     numbers: dict[tuple[str | int, ...], float] = {
         ("loss", name): getattr(spec.loss, name)

@@ -8,7 +8,14 @@ from textwrap import wrap
 from typing import Any
 
 from symgrad.runtime.kinds import Results
-from symgrad.runtime.named import columns_of, inputs_of, listed_names, outputs_of, terms_of
+from symgrad.runtime.named import (
+    columns_of,
+    inputs_of,
+    listed_names,
+    outputs_of,
+    targets_of,
+    terms_of,
+)
 from symgrad.spec.derivatives import DERIVATIVES
 
 
@@ -25,7 +32,7 @@ _PREDICT = (
     "The network's output y, of shape (samples, {outputs}), for x of shape (samples, {inputs})."
 )
 _LOSS = (
-    "The loss E, a float, for x of shape (samples, {inputs}) and t of shape (samples, {outputs})."
+    "The loss E, a float, for x of shape (samples, {inputs}) and t of shape (samples, {targets})."
 )
 _INTO = (
     "The loss E; its derivative by every weight is written into `gradient`, laid out like theta."
@@ -49,7 +56,7 @@ _STEPS = (
 # The same where the loss is a sum of terms.
 _LOSS_OF_TERMS = (
     "The loss E, a float: the sum of its terms, each of samples of its own. Each x is of shape"
-    " (samples, {inputs}),\n    each t of shape (samples, {outputs})."
+    " (samples, {inputs}),\n    and each t has as many columns as the term has targets."
 )
 _STEPS_OF_TERMS = (
     "The same in an order of your own: batch k of a term has the samples"
@@ -187,7 +194,8 @@ def public(spec: Mapping[str, Any], size: int, trained: bool) -> tuple[Public, .
     """The functions of a network of so many weights, in the order that they stand in a module."""
     given = data(spec)
     shape = {"inputs": inputs_of(spec), "outputs": outputs_of(spec), "size": size}
-    of_output, of_loss = columns(spec, x="x", y="t"), columns(spec, x="x", t="t")
+    shape["targets"] = targets_of(spec)
+    of_output, of_loss = columns(spec, x="x", y="y"), columns(spec, x="x", t="t")
     loss, steps = (_LOSS_OF_TERMS, _STEPS_OF_TERMS) if terms_of(spec) else (_LOSS, _STEPS)
     functions = [
         Public("predict", ("theta", "x"), _with_columns(_PREDICT.format(**shape), of_output)),

@@ -69,7 +69,7 @@ def _wrong_names(trained: Trained, spec: Spec) -> Iterator[str]:
         yield from _wrong_levels(levels)
     if columns.labels is not None:
         yield from _wrong_labels(columns.labels, max(spec.outputs, 2))
-    elif len(columns.targets) != spec.outputs:
+    elif len(columns.targets) not in {spec.outputs, spec.targets}:
         yield f"{len(columns.targets)} outputs have names, and the network has {spec.outputs}"
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from symgrad.errors import DataError
+from symgrad.spec.spec import Spec
 from symgrad.training.data import Samples, fit_scaling
 from symgrad.training.module import Array, outputs, reads_inputs
 from symgrad.training.terms import TermSamples, parts_of
@@ -25,6 +26,11 @@ class Dataset:
 
     samples: Samples | TermSamples
     arrays: tuple[Array, ...]
+    spec: Spec
+
+    def own_targets(self, term: str) -> bool:
+        """Whether the targets are others than the outputs."""
+        return self.spec.of_terms.get(term, self.spec).loss.targets is not None
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -46,7 +52,7 @@ class Dataset:
         found = [
             (*arrays[name][:2], part.t)
             for name, part in parts_of(self.samples)
-            if part.t is not None
+            if part.t is not None and not self.own_targets(name)
         ]
         if not found:
             return None
@@ -94,7 +100,7 @@ def build_datasets(
     scale_targets = scale and _has_units(spec) and samples.columns.labels is None
     fitted = training.together if isinstance(training, TermSamples) else training
     scaling, notes = fit_scaling(fitted, scale, scale_targets, fill)
-    if not any(part.t is not None for _, part in parts_of(training)):
+    if not scale_targets:
         scaling = replace(scaling, **_unscaled(outputs(spec)))
     if standardize and in_own_units:
         notes = (*notes, "inputs are not standardized: the loss is a formula in them")
@@ -106,11 +112,12 @@ def build_dataset(
     samples: Samples | TermSamples, scaling: Scaling, spec: Mapping[str, Any]
 ) -> Dataset:
     """Samples scaled and converted for the network of `spec`, targets and weights if there."""
-    dtype, converted = np.dtype(spec["dtype"]), []
+    dtype, converted, known = np.dtype(spec["dtype"]), [], Spec.recorded(spec)
     for term, part in parts_of(samples):
         arrays = {"inputs": scaling.inputs(part.x)}
         if part.t is not None:
-            arrays["targets"] = scaling.targets(part.t)
+            own = known.of_terms.get(term, known).loss.targets is not None
+            arrays["targets"] = part.t if own else scaling.targets(part.t)
         if part.w is not None:
             arrays["weights"] = part.w
         for name, array in arrays.items():
@@ -119,11 +126,11 @@ def build_dataset(
             if not np.isfinite(converted[-1]).all():
                 of = f"{term}: " if term else ""
                 raise DataError(f"{of}the {name} hold numbers that are too large for {dtype}")
-    return Dataset(samples, tuple(converted))
+    return Dataset(samples, tuple(converted), known)
 
 
 def _unscaled(outputs: int) -> dict[str, Array]:
-    """Targets of a network that has seen none."""
+    """Targets as they are, as many as outputs or not."""
     return {"target_mean": np.zeros(outputs), "target_scale": np.ones(outputs)}
 
 

@@ -63,7 +63,7 @@ def losses_of_terms(module: Module, theta: Array, dataset: Dataset) -> dict[str,
         alone = term.model_copy(update={"loss": term.loss.without_penalties()})
         given = [*dataset.by_term[name]]
         if not alone.reads_target:  # a loss by itself is given targets
-            given.insert(1, np.zeros((len(given[0]), spec.outputs), given[0].dtype))
+            given.insert(1, np.zeros((len(given[0]), alone.targets), given[0].dtype))
         found[name] = float(compile(alone).module.loss(theta, *given))
     return found or None
 

@@ -46,6 +46,20 @@ def outputs(spec: Mapping[str, Any]) -> int:
     return int(spec["layers"][-1]["units"])
 
 
+def has_own_targets(spec: Mapping[str, Any]) -> bool:
+    """Whether targets are others than the outputs: no figures tell how near one comes to the
+    other."""
+    return "targets" in spec["loss"]
+
+
+def target_names(spec: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """What the spec calls the targets, if it does."""
+    if not has_own_targets(spec):
+        return output_names(spec)
+    given = spec["loss"]["targets"]
+    return None if isinstance(given, int) else tuple(given)
+
+
 def input_names(spec: Mapping[str, Any]) -> tuple[str, ...] | None:
     """What the spec calls the inputs; None where it has their number only."""
     return None if isinstance(spec["inputs"], int) else tuple(spec["inputs"])

@@ -69,7 +69,7 @@ def predict(trained: Trained, data: Any) -> Predictions:
     figures = None
     if samples.t is not None:
         figures = evaluate(module, trained.theta, dataset, trained.scaling)
-    targets, classes = trained.columns.targets, trained.columns.labels
+    targets, classes = trained.outputs, trained.columns.labels
     if classes is None:
         outputs = trained.scaling.outputs(y)
         names = spec.output_names

@@ -32,9 +32,10 @@ class TermSamples:
     @cached_property
     def columns(self) -> Columns:
         """Those of the first term with targets, which are those of the network's outputs."""
-        for part in self.parts.values():
-            if part.t is not None:
-                return part.columns
+        known = [part.columns for part in self.parts.values() if part.t is not None]
+        known = [columns for columns in known if len(columns.targets) == len(self.outputs)] or known
+        if known:
+            return known[0]
         return replace(next(iter(self.parts.values())).columns, targets=self.outputs)
 
     @property
@@ -53,8 +54,8 @@ class TermSamples:
     def together(self) -> Samples:
         """All inputs, and all targets there are, as scaling is fitted to them."""
         parts = [*self.parts.values()]
-        targets = [part.t for part in parts if part.t is not None]
-        columns = self.columns
+        columns, width = self.columns, len(self.columns.targets)
+        targets = [part.t for part in parts if part.t is not None and part.t.shape[1] == width]
         if not targets:
             targets, columns = [np.zeros((1, 1))], replace(columns, labels=())
         x = np.concatenate([part.x for part in parts])

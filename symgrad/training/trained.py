@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from symgrad.errors import DataError
-from symgrad.training.module import Array, output_names
+from symgrad.training.module import Array, output_names, outputs
 from symgrad.training.npz import read_npz
 
 # A class as the data names it: what goes in as an integer comes out as one.
@@ -124,7 +124,12 @@ class Trained:
     @property
     def outputs(self) -> tuple[str, ...]:
         """What the outputs are called: as in the spec, or as the targets in the data."""
-        return output_names(self.spec) or self.columns.targets
+        if (named := output_names(self.spec)) is not None:
+            return named
+        columns, count = self.columns, outputs(self.spec)
+        if columns.labels is not None or len(columns.targets) == count:
+            return columns.targets
+        return tuple(f"y[{k}]" for k in range(count))  # targets are others
 
     @classmethod
     def load(cls, path: str | Path) -> "Trained":

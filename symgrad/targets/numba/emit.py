@@ -129,7 +129,9 @@ def emit(
         "differentiated": plain({each.name: table(each) for each in lowered.derivatives}),
         "inputs": spec.inputs,
         "input_count": input_count(spec),
-        "outputs": spec.outputs,
+        "targets": "as many columns as its term has targets"
+        if spec.of_terms
+        else f"of shape (samples, {spec.targets})",
         "columns": columns(spec.normalised(), x="x", t="t"),
         "size": spec.weights,
         "expression": [*_expression(programs, data_of_terms(spec.normalised()))],

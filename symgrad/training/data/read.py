@@ -23,7 +23,7 @@ from symgrad.training.data.roles import roles_to_predict, roles_to_train
 from symgrad.training.data.samples import Samples
 from symgrad.training.data.selection import NAMES, Selection, chosen, names, without
 from symgrad.training.data.table import Column, Table
-from symgrad.training.module import Array, input_names, output_names, takes_weights
+from symgrad.training.module import Array, input_names, takes_weights, target_names
 from symgrad.training.trained import Columns, Trained
 
 ALL = Selection()
@@ -117,7 +117,7 @@ def _read(table: Table, spec: Mapping[str, Any], selection: Selection) -> Sample
         weights,
         Columns(
             _names(table, inputs, input_names(spec)),
-            _names(table, target_columns, output_names(spec)),
+            _names(table, target_columns, target_names(spec)),
             None if weight_column is None else weight_column.name,
             labels,
             {each.name: each.levels for each in inputs if isinstance(each, Category)},

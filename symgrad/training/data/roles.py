@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from symgrad.errors import DataError
-from symgrad.runtime.named import called_columns, inputs_of
+from symgrad.runtime.named import called_columns, inputs_of, targets_of
 from symgrad.training.data.categories import width
 from symgrad.training.data.contents import not_numbers
 from symgrad.training.data.from_arrays import is_counted
 from symgrad.training.data.selection import chosen
 from symgrad.training.data.table import Roles, Table, counted, listed
-from symgrad.training.module import input_names, output_names, outputs
+from symgrad.training.module import has_own_targets, input_names, target_names
 from symgrad.training.trained import Columns
 
 
@@ -50,7 +50,7 @@ def roles_to_train(
 def _targets_of_spec(table: Table, spec: Mapping[str, Any]) -> tuple[str, ...]:
     """The outputs that the spec names, if the table has a column for each; none of them where there
     may be one with classes instead."""
-    named = output_names(spec) or ()
+    named = target_names(spec) or ()
     there = [name for name in named if name in table.names]
     if there and len(there) < len(named):
         absent = [name for name in named if name not in there]
@@ -118,9 +118,10 @@ def _by_place(
             f"{counted(len(left), 'column')} hold {counted(inputs_of(spec), 'input')} and "
             f"{counted(len(target_columns), 'column')} of targets"
         )
-    count = outputs(spec)
-    if len(target_columns) not in (1, count):
-        or_class = "" if count == 1 else ", or 1 with the class"
+    count = targets_of(spec)
+    classes = count > 1 and not has_own_targets(spec)
+    if len(target_columns) not in ((1, count) if classes else (count,)):
+        or_class = ", or 1 with the class" * classes
         raise DataError(
             f"{source}: {found}; the network needs {counted(count, 'target')}{or_class}"
             f"{not_numbers(table)}. {WHICH}"
@@ -161,7 +162,7 @@ def _of_arrays(
     targets: Sequence[str],
     weight: str | None,
 ) -> Roles:
-    source, rows, count = table.place.source, len(table), outputs(spec)
+    source, rows, count = table.place.source, len(table), targets_of(spec)
     if targets:
         raise DataError(f"{source}: only a table's targets are named; here they are the array 't'")
     if weight is not None and roles.weight is None:
@@ -169,8 +170,9 @@ def _of_arrays(
     if not roles.targets:
         raise DataError(f"{source}: no array 't'; training needs the targets")
     _check_inputs(table, roles, spec)
-    if len(roles.targets) not in (1, count):
-        or_label = "" if count == 1 else f" or ({rows},) with the class"
+    classes = count > 1 and not has_own_targets(spec)
+    if len(roles.targets) not in ((1, count) if classes else (count,)):
+        or_label = f" or ({rows},) with the class" * classes
         raise DataError(
             f"{source}: t has the shape {(rows, len(roles.targets))}; "
             f"expected ({rows}, {count}){or_label}"
@@ -230,7 +232,7 @@ def _named(columns: Columns) -> bool:
 
 def _check_targets(table: Table, roles: Roles, spec: Mapping[str, Any], columns: Columns) -> None:
     """Classes may come as one column or one-hot, whichever way they came in training."""
-    count, found = outputs(spec), len(roles.targets)
+    count, found = targets_of(spec), len(roles.targets)
     if found and found != count and (columns.labels is None or found != 1):
         raise DataError(
             f"{table.place.source}: t has the shape {(len(table), found)}; "

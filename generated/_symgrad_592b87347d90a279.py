@@ -115,7 +115,7 @@ class Compiler:
 
 def _named(function):
     """The same for a function that is compiled with whatever calls it: of what stands here."""
-    function.__module__, function.__qualname__ = "numba", f"{function.__name__}_193be0d3120eae94"
+    function.__module__, function.__qualname__ = "numba", f"{function.__name__}_524699cf4eb667a9"
     return function
 
 
@@ -225,6 +225,18 @@ def outputs_of(spec):
     return spec["layers"][-1]["units"]
 
 
+def targets_of(spec, term=None):
+    """How many targets a sample has, of the loss or of one of its terms: as many as outputs, if
+    nothing else is said."""
+    given = _described(spec, term).get("targets", outputs_of(spec))
+    return given if isinstance(given, int) else len(given)
+
+
+def _described(spec, term):
+    loss = spec["loss"]
+    return loss if term is None else next(t for t in loss["terms"] if t["name"] == term)
+
+
 def terms_of(spec):
     """The names of a loss's terms, each of which has data of its own, x_NAME; none where the loss
     is of one kind or formula."""
@@ -232,10 +244,12 @@ def terms_of(spec):
 
 
 def columns_of(spec):
-    """The names of the columns of x and of t, as far as they have any; also of each term's."""
-    named = {"x": spec["inputs"], "t": spec["layers"][-1].get("names")}
+    """The names of the columns of x, t and y, as far as they have any; also of each term's."""
+    outputs = spec["layers"][-1].get("names")
+    named = {"x": spec["inputs"], "t": spec["loss"].get("targets", outputs), "y": outputs}
     for term in terms_of(spec):
-        named |= {f"x_{term}": named["x"], f"t_{term}": named["t"]}
+        targets = _described(spec, term).get("targets", outputs)
+        named |= {f"x_{term}": spec["inputs"], f"t_{term}": targets}
     return {array: names for array, names in named.items() if isinstance(names, (list, tuple))}
 
 
@@ -279,10 +293,11 @@ class Facts:
         self.columns = columns_of(spec)
         self.results = results or {}
         of_inputs, of_outputs = ("samples", inputs), ("samples", outputs)
+        of_targets = ("samples", targets_of(spec))
         self.extents = {
             "theta": (size,),
             "x": of_inputs,
-            "t": of_outputs,
+            "t": of_targets,
             "y": of_outputs,
             "w": ("samples",),
             "d_y": of_outputs,
@@ -300,7 +315,7 @@ class Facts:
             samples = (f"samples_{term}",)
             self.extents |= {
                 f"x_{term}": samples + (inputs,),
-                f"t_{term}": samples + (outputs,),
+                f"t_{term}": samples + (targets_of(spec, term),),
                 f"w_{term}": samples,
                 f"order_{term}": self.extents["order"],
                 f"starts_{term}": self.extents["starts"],
@@ -2248,7 +2263,7 @@ LEAF = 128
 
 
 def _drivers(
-    compiler, F, own, SIZE, INPUTS, OUTPUTS, PREDICTION_SCRATCH, GRADIENT_SCRATCH,
+    compiler, F, own, SIZE, INPUTS, OUTPUTS, TARGETS, PREDICTION_SCRATCH, GRADIENT_SCRATCH,
     RESULT=None, ROW_SHAPE=(), SUMMED="gradient", BY_SAMPLE="y", MIRRORED=0, TERM="",
 ):  # fmt: skip
     """The functions that check what is given, cut samples into leaves, and add up what comes of these.
@@ -2270,7 +2285,7 @@ def _drivers(
     theta_must = f"theta must be of shape ({SIZE},), came one of length"
     x_TERM = f"x{TERM} must be of shape (samples, {INPUTS}), came one of width"
     x_TERM_must_hold_at_least_one_sample_came = f"x{TERM} must hold at least one sample, came"
-    t_TERM = f"t{TERM} must be of shape (samples, {OUTPUTS}), came one of width"
+    t_TERM = f"t{TERM} must be of shape (samples, {TARGETS}), came one of width"
     t_TERM_must_have_as_many_samples_as_x_TERM_came = f"t{TERM} must have as many samples as x{TERM}, came"
     w_TERM = f"w{TERM} must have as many samples as x{TERM}, came"
     d_y_must = f"d_y must be of shape (samples, {OUTPUTS}), came one of width"
@@ -2305,7 +2320,7 @@ def _drivers(
         if x.shape[0] == 0:
             raise ValueError(x_TERM_must_hold_at_least_one_sample_came, x.shape[0])
         if t is not None:
-            if t.shape[1] != OUTPUTS:
+            if t.shape[1] != TARGETS:
                 raise ValueError(t_TERM, t.shape[1])
             if t.shape[0] != x.shape[0]:
                 raise ValueError(t_TERM_must_have_as_many_samples_as_x_TERM_came, t.shape[0], "and", x.shape[0])
@@ -2390,7 +2405,7 @@ def _drivers(
         if x.shape[0] == 0:
             return 0
         if t is not None:
-            if t.shape[1] != OUTPUTS:
+            if t.shape[1] != TARGETS:
                 return 0
             if t.shape[0] != x.shape[0]:
                 return 0
@@ -2476,14 +2491,14 @@ def _drivers(
     @inner
     def _prediction_in_turn(theta, x, y):
         """The same, checked."""
-        _check(theta, x, y)
+        _check(theta, x)
         scratch = np.empty(PREDICTION_SCRATCH, F) if PREDICTION_SCRATCH else None
         _prediction_of_chunk(theta, x, y, scratch)
 
     @threaded
     def _prediction_on_threads(theta, x, y):
         """The same, each thread a chunk of the samples."""
-        _check(theta, x, y)
+        _check(theta, x)
         workers = nb.get_num_threads()
         scratch = np.empty((workers, PREDICTION_SCRATCH), F) if PREDICTION_SCRATCH else None
         for chunk in nb.prange(workers):
@@ -2749,6 +2764,10 @@ def _drivers(
         return E
 
     @written_out
+    def _prediction_fits(theta, x, t, w, l1, l2, d_y, v, v_x, by_sample, gradient):
+        return _fits(theta, x, None, w, l1, l2, t, v, v_x, by_sample, gradient)  # y has the shape of d_y
+
+    @written_out
     def _predict_at_once(theta, x, t, w, l1, l2, gradient, rate):
         return _prediction_at_once(theta, x, t)
 
@@ -2771,7 +2790,7 @@ def _drivers(
     return locals()
 
 
-def _training(compiler, F, known, _update, SIZE, INPUTS, OUTPUTS, STATE, SETTINGS, BATCH):
+def _training(compiler, F, known, _update, SIZE, INPUTS, TARGETS, STATE, SETTINGS, BATCH):
     """The functions that train, on top of the drivers `known`; SETTINGS is how many there are, and
     BATCH the place of the one that is the size of a batch."""
     inner, written_out = compiler.inner, compiler.written_out
@@ -2893,7 +2912,7 @@ def _training(compiler, F, known, _update, SIZE, INPUTS, OUTPUTS, STATE, SETTING
             n = order[start + row]
             for i in range(INPUTS):
                 xs[row, i] = x[n, i]
-            for j in range(OUTPUTS):
+            for j in range(TARGETS):
                 ts[row, j] = t[n, j]
             if w is not None:
                 ws[row] = w[n]
@@ -2918,7 +2937,7 @@ def _training(compiler, F, known, _update, SIZE, INPUTS, OUTPUTS, STATE, SETTING
         for batch in range(batches):
             longest = max(longest, starts[batch + 1] - starts[batch])
         gradient = np.empty(SIZE, F)
-        xs, ts = np.empty((longest, INPUTS), F), np.empty((longest, OUTPUTS), F)
+        xs, ts = np.empty((longest, INPUTS), F), np.empty((longest, TARGETS), F)
         ws = fresh(w, longest)
         E_sum, w_sum = 0.0, 0.0
         for batch in range(batches):
@@ -3098,7 +3117,7 @@ def build(namespace, emitted, inlined, compiled, derivatives={}, terms={}):
     `terms` of each term of the loss what computes it.
     """
     spec, size = namespace["SPEC"], namespace["SIZE"]
-    inputs, outputs = inputs_of(spec), outputs_of(spec)
+    inputs, outputs, targets = inputs_of(spec), outputs_of(spec), targets_of(spec)
     compiler = Compiler(namespace, emitted)
     namespace["parameters"] = _views(namespace["PARAMETERS"])
     scratch = namespace["PREDICTION_SCRATCH"], namespace.get("GRADIENT_SCRATCH", 0)
@@ -3114,7 +3133,7 @@ def build(namespace, emitted, inlined, compiled, derivatives={}, terms={}):
     }
     facts = Facts(compiler.name, spec, size, state, len(settings), results)
     F = facts.native.type
-    known = _drivers(compiler, F, namespace, size, inputs, outputs, *scratch)
+    known = _drivers(compiler, F, namespace, size, inputs, outputs, targets, *scratch)
     _make_public(namespace, compiler, facts, known, terms)
     for name, told in derivatives.items():
         _make_derivative(namespace, compiler, facts, name, told)
@@ -3122,7 +3141,7 @@ def build(namespace, emitted, inlined, compiled, derivatives={}, terms={}):
         namespace |= _doubles(compiler)
         place = [*settings].index("batch")
         trained = namespace if terms else _training(
-            compiler, F, known, namespace["_update"], size, inputs, outputs, state, len(settings), place
+            compiler, F, known, namespace["_update"], size, inputs, targets, state, len(settings), place
         )
         _make_trainable(namespace, compiler, facts, trained, terms)
     weights = Weights(namespace["PARAMETERS"], size, F, [layer["activation"] for layer in spec["layers"]])
@@ -3209,7 +3228,8 @@ def _make_public(namespace, compiler, facts, known, terms):
             limits = {unchecked[0]: threaded}
         entries = {
             limit: functools.partial(
-                _entry, name if driver == unchecked[0] else f"many_{name}", kinds, limit, known["_fits"], known[driver]
+                _entry, name if driver == unchecked[0] else f"many_{name}", kinds, limit,
+                known["_prediction_fits" if name == "predict" else "_fits"], known[driver],
             )
             for driver, limit in limits.items()
         }
@@ -3238,7 +3258,7 @@ def _make_terms(namespace, compiler, facts, terms):
         own = {known: namespace[function] for known, function in told["kernels"].items()}
         known = _drivers(
             compiler.for_part(name), facts.native.type, own, facts.size, facts.inputs, facts.outputs,
-            0, namespace[f"{name.upper()}_GRADIENT_SCRATCH"], TERM=f"_{name}",
+            targets_of(namespace["SPEC"], name), 0, namespace[f"{name.upper()}_GRADIENT_SCRATCH"], TERM=f"_{name}",
         )  # fmt: skip
         for driver in ("_check", "_gradient_at_once", "_gradient_on_threads"):
             namespace[f"_{name}{driver}"] = _adapted(known[driver], [*told["given"], "gradient"])
@@ -3252,7 +3272,8 @@ def _make_derivative(namespace, compiler, facts, name, told):
     names, results = told["names"], told["results"]
     called = {names[each]: each for each in results}
     known = _drivers(
-        compiler, facts.native.type, own, facts.size, facts.inputs, facts.outputs, 0, namespace[f"{name.upper()}_SCRATCH"],
+        compiler, facts.native.type, own, facts.size, facts.inputs, facts.outputs, targets_of(namespace["SPEC"]), 0,
+        namespace[f"{name.upper()}_SCRATCH"],
         told["summed"], told["by_sample"], called.get("gradient", ""), called.get("by_sample", ""), told["mirrored"],
     )  # fmt: skip
     into = f"{name}_into" if f"{name}_into" in namespace else name
@@ -3307,7 +3328,7 @@ def build_frozen(namespace, emitted, inlined, compiled, parameters, entries):
     for array in (each for each in namespace.values() if isinstance(each, np.ndarray)):
         array.flags.writeable = False  # compiled code has it as it is now
     known = _drivers(
-        compiler, theta.dtype.type, namespace, theta.size, inputs, outputs,
+        compiler, theta.dtype.type, namespace, theta.size, inputs, outputs, outputs,
         namespace["PREDICTION_SCRATCH"], 0,
     )  # fmt: skip
     namespace["_prediction_in_turn"] = known["_prediction_in_turn"]

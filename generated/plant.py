@@ -1,0 +1,288 @@
+"""plant: a 3-16-2 network, its loss and gradient.
+
+Emitted by symgrad 0.1.0 from plant.toml. Do not edit: change the spec, and
+    symgrad compile plant.toml
+Spec, sha256: 10169cb91868d08b634aaa9a061696162c1e2c5bb0c0ab00a00beda1b111bac4
+Options: order = loss-first, dtype = float64; arithmetic version 3
+
+The one expression, its shared parts named:
+
+    z1[n,i1]        = Σ_i0 x[n,i0]·W1[i0,i1] + b1[i1]
+    a1[n,i1]        = tanh(z1[n,i1])
+    y[n,i2]         = Σ_i1 a1[n,i1]·W2[i1,i2] + b2[i2]
+    y_minus_t[n,i2] = y[n,i2] - t[n,i2]
+    e[n]            = ½·Σ_i2 y_minus_t[n,i2]²
+    E               = Σ_n e[n]/N
+
+and its derivative by all the weights at once is `_gradient_of_leaf`: to be read first.
+Operations for one sample: the loss 181, loss and gradient 357.
+    jacobian: 410 operations for one sample, loss-first (weights-first 474)
+
+x is of shape (samples, 3), t of shape (samples, 2), theta holds all weights, see PARAMETERS.
+Columns of x: angle, speed, torque.
+Columns of t: angle_change, speed_change.
+Samples are summed in leaves of 128, and leaves in a binary tree, so that results do not depend
+on threads. A function of your own under @njit(cache=True) keeps the code it was compiled with: after
+emitting this file anew, touch yours.
+"""
+
+import numpy as np
+
+try:
+    if __package__:
+        from ._symgrad_592b87347d90a279 import build, flat, fma, local, matmul, noinline, opaque, view
+    else:
+        from _symgrad_592b87347d90a279 import build, flat, fma, local, matmul, noinline, opaque, view
+except ModuleNotFoundError as error:
+    if error.name not in ("_symgrad_592b87347d90a279", f"{__package__}._symgrad_592b87347d90a279"):
+        raise
+    raise ImportError("_symgrad_592b87347d90a279.py is missing: copy it along with this file, beside it") from None
+
+__all__ = [
+    "PARAMETERS", "SIZE", "SPEC", "init", "jacobian", "jacobian_into", "loss", "loss_and_gradient",
+    "loss_and_gradient_into", "pack", "predict", "step", "unpack",
+]
+
+SPEC = {'name': 'plant',
+ 'dtype': 'float64',
+ 'inputs': ['angle', 'speed', 'torque'],
+ 'layers': [{'units': 16, 'activation': 'tanh', 'bias': True, 'residual': False},
+            {'units': 2,
+             'activation': 'identity',
+             'bias': True,
+             'residual': False,
+             'names': ['angle_change', 'speed_change']}],
+ 'loss': {'kind': 'squared', 'l1': 0.0, 'l2': 0.0, 'sample_weights': False},
+ 'activations': {},
+ 'derivatives': ['jacobian']}
+
+# How many weights there are, and {name: (offset in theta, shape)}; the units of the inputs and of each layer.
+SIZE = 98
+PARAMETERS = {'W1': (0, (3, 16)), 'b1': (48, (16,)), 'W2': (64, (16, 2)), 'b2': (96, (2,))}
+I0, I1, I2 = len(SPEC["inputs"]), *(layer["units"] for layer in SPEC["layers"])
+
+# Polynomials are minimax approximations on their interval, derived by symgrad's coefficients/derive.py and
+# rounded to float64. Errors are bounds on what was measured over all exponents, at random numbers.
+
+
+def square(u):
+    return u * u
+
+
+def tanh(u):
+    """(exp 2u - 1)/(exp 2u + 1), exp 2u - 1 as q·2^k + (2^k - 1) where q = exp(2r) - 1. Within 3 ulp."""
+    u = min(max(u, -19.1), 19.1)
+    shifted = fma(u, 2.8853900817779268, 6755399441056767.0)  # its last bits hold k + 1023
+    k = shifted - 6755399441056767.0
+    r = fma(-k, 2.7489615093541856e-14, fma(-k, 0.34657359027994517, u))
+    p = 5.133078001031729e-05
+    p = fma(p, r, 0.0002828889500843863)
+    p = fma(p, r, 0.0014109373416268094)
+    p = fma(p, r, 0.006349185443972537)
+    p = fma(p, r, 0.025396825305372992)
+    p = fma(p, r, 0.08888888916077858)
+    p = fma(p, r, 0.2666666666675292)
+    p = fma(p, r, 0.6666666666652208)
+    p = fma(p, r, 1.333333333333332)
+    p = fma(p, r, 2.000000000000002)
+    p = fma(p, r, 2.0)
+    scale = np.int64(np.float64(shifted).view(np.int64) << 52).view(np.float64)
+    e = fma(r * p, scale, scale - 1.0)
+    return np.copysign(e / (e + 2.0), u)  # -0 stays -0
+
+
+# From how many samples on threads pay; how many numbers of scratch memory some samples take.
+PREDICTION_THREADED, PREDICTION_SCRATCH = 800, 0
+
+
+def _prediction_of_chunk(theta, x, y):
+    """Writes the output of a chunk of samples."""
+    noinline()
+    units1 = opaque(I1)
+    W1, b1, W2, b2 = parameters(theta)
+    rows = x.shape[0]
+    a1 = local(I1, np.float64)
+    for n in range(rows):
+        # layer 1, forward: z1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1] + b1[i1]
+        # a1[n,i1] = tanh(z1[n,i1])
+        for i1 in range(units1):
+            z1 = b1[i1]
+            for i0 in range(I0):
+                z1 = fma(x[n, i0], W1[i0, i1], z1)
+            a1[i1] = tanh(z1)
+        # layer 2, forward: y[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2] + b2[i2]
+        for i2 in range(I2):
+            total = b2[i2]
+            for i1 in range(I1):
+                total = fma(a1[i1], W2[i1, i2], total)
+            y[n, i2] = total
+
+
+# The same for the loss and its gradient, of the samples of one leaf. Where `gradient` is None, the loss is all that is computed.
+GRADIENT_THREADED, GRADIENT_SCRATCH = 400, 0
+
+
+def _gradient_of_leaf(theta, x, t, N, gradient):
+    """The sum of the losses of a leaf's samples, and its gradient if that is wanted."""
+    noinline()
+    units1 = opaque(I1)
+    W1, b1, W2, b2 = parameters(theta)
+    d_W1, d_b1, d_W2, d_b2 = parameters(gradient)
+    E_sum = 0.0
+    if gradient is not None:
+        for k in range(SIZE):
+            gradient[k] = 0.0
+    rows = x.shape[0]
+    a1 = local(I1, np.float64)
+    y_minus_t = local(I2, np.float64)
+    d_y = local(I2, np.float64)
+    d_z1 = local(I1, np.float64)
+    for n in range(rows):
+        # layer 1, forward: z1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1] + b1[i1]
+        # a1[n,i1] = tanh(z1[n,i1])
+        for i1 in range(units1):
+            z1 = b1[i1]
+            for i0 in range(I0):
+                z1 = fma(x[n, i0], W1[i0, i1], z1)
+            a1[i1] = tanh(z1)
+        # layer 2, forward: y[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2] + b2[i2]
+        # y_minus_t[n,i2] = y[n,i2] - t[n,i2]
+        for i2 in range(I2):
+            y = b2[i2]
+            for i1 in range(I1):
+                y = fma(a1[i1], W2[i1, i2], y)
+            y_minus_t[i2] = y - t[n, i2]
+        # loss: e[n] = ½·Σ_i2 y_minus_t[n,i2]²
+        e = 0.0
+        for i2 in range(I2):
+            e = fma(0.5, y_minus_t[i2] * y_minus_t[i2], e)
+        # E = Σ_n e[n]/N: the sum over n here, the rest when it is complete
+        E_sum += e
+        if gradient is None:
+            continue  # the loss is known
+        # layer 2, backward: d_y[n,i2] = y_minus_t[n,i2]/N
+        for i2 in range(I2):
+            d_y[i2] = y_minus_t[i2] / N
+        # d_W2[i1,i2] = Σ_n a1[n,i1]·d_y[n,i2]
+        for i1 in range(units1):
+            for i2 in range(I2):
+                d_W2[i1, i2] = fma(a1[i1], d_y[i2], d_W2[i1, i2])
+        # d_b2[i2] = Σ_n d_y[n,i2]
+        for i2 in range(I2):
+            d_b2[i2] += d_y[i2]
+        # layer 1, backward: d_a1[n,i1] = Σ_i2 d_y[n,i2]·W2[i1,i2]
+        # d_z1[n,i1] = d_a1[n,i1]·(1 - a1[n,i1]²)
+        for i1 in range(units1):
+            d_a1 = 0.0
+            for i2 in range(I2):
+                d_a1 = fma(d_y[i2], W2[i1, i2], d_a1)
+            d_z1[i1] = d_a1 * (1.0 - a1[i1] * a1[i1])
+        # d_W1[i0,i1] = Σ_n x[n,i0]·d_z1[n,i1]
+        for i0 in range(I0):
+            for i1 in range(units1):
+                d_W1[i0, i1] = fma(x[n, i0], d_z1[i1], d_W1[i0, i1])
+        # d_b1[i1] = Σ_n d_z1[n,i1]
+        for i1 in range(units1):
+            d_b1[i1] += d_z1[i1]
+    return E_sum
+
+
+def _gradient_at_the_end(N, E_sum):
+    """The loss E from the sum over samples."""
+    E = E_sum / N
+    return E
+
+
+# The same for `jacobian`.
+JACOBIAN_THREADED, JACOBIAN_SCRATCH, JACOBIAN_PLACES = 990, 24576, (16384, 0)
+
+
+def _jacobian_of_leaf(theta, xs, d_y_d_xs, scratch):
+    """What is computed of some samples. 512 at a time, in scratch memory."""
+    noinline()
+    units1 = opaque(I1)
+    W1, b1, W2, _ = parameters(theta)
+    E_sum = 0.0
+    for start in range(0, xs.shape[0], 512):
+        end = min(start + 512, xs.shape[0])
+        rows = end - start
+        x, d_y_d_x = xs[start:end], d_y_d_xs[start:end]
+        z1 = view(scratch, JACOBIAN_PLACES[0], (rows, I1))
+        d_y_d_z1 = view(scratch, JACOBIAN_PLACES[1], (rows, I2, I1))
+        # layer 1, forward: z1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1] + b1[i1]
+        matmul(x, W1, z1, b1)
+        for n in range(rows):
+            # layer 2, backward: d_y_d_z1[n,i2,i1] = W2[i1,i2]·(1 - tanh(z1[n,i1])²)
+            for i2 in range(I2):
+                for i1 in range(units1):
+                    d_y_d_z1[n, i2, i1] = W2[i1, i2] * (1.0 - square(tanh(z1[n, i1])))
+        # d_y_d_x[n,i2,i0] = Σ_i1 d_y_d_z1[n,i2,i1]·W1[i0,i1]
+        matmul(flat(d_y_d_z1), W1.T, d_y_d_x)
+    return E_sum
+
+
+def _jacobian_at_the_end(E_sum):
+    """What is added to the sums over samples."""
+    return E_sum
+
+
+def predict(theta, x):
+    """The network's output y, of shape (samples, 2), for x of shape (samples, 3).
+
+    Columns of x: angle, speed, torque.
+    Columns of y: angle_change, speed_change.
+    """
+    return _predict(theta, x)
+
+
+def loss(theta, x, t):
+    """The loss E, a float, for x of shape (samples, 3) and t of shape (samples, 2).
+
+    Columns of x: angle, speed, torque.
+    Columns of t: angle_change, speed_change.
+    """
+    return _loss(theta, x, t)
+
+
+def loss_and_gradient(theta, x, t):
+    """The loss E and its derivative by every weight, an array like theta."""
+    return _loss_and_gradient(theta, x, t)
+
+
+def loss_and_gradient_into(theta, x, t, gradient):
+    """The loss E; its derivative by every weight is written into `gradient`, laid out like theta."""
+    return _loss_and_gradient_into(theta, x, t, gradient)
+
+
+def step(theta, x, t, rate):
+    """One step of gradient descent: theta -= rate·gradient, in place. Returns the loss before it."""
+    return _step(theta, x, t, rate)
+
+
+def jacobian(theta, x):
+    """∂y/∂x, of shape (samples, 2, 3): the derivative of every output by every input."""
+    d_y_d_x = np.empty((len(x), I2, I0), np.float64)
+    _jacobian(theta, x, d_y_d_x)
+    return d_y_d_x
+
+
+def jacobian_into(theta, x, d_y_d_x):
+    """The same, written into `d_y_d_x`."""
+    _jacobian(theta, x, d_y_d_x)
+
+
+# All above is compiled when it is called, and `init`, `pack` and `unpack` are added.
+build(
+    globals(),
+    emitted="584c14f3bd1cbeb8",
+    inlined=['square', 'tanh', '_gradient_at_the_end', '_jacobian_at_the_end'],
+    compiled=['_prediction_of_chunk', '_gradient_of_leaf', '_jacobian_of_leaf'],
+    derivatives={'jacobian': {'kernels': {'_gradient_of_leaf': '_jacobian_of_leaf',
+                          '_gradient_at_the_end': '_jacobian_at_the_end'},
+              'results': {'d_y_d_x': ('samples', 'outputs', 'inputs')},
+              'names': {'v_theta': 'v', 'd_y_d_x': 'by_sample'},
+              'value': False,
+              'summed': 1,
+              'by_sample': (2, 3),
+              'mirrored': 0}},
+)

@@ -1,0 +1,389 @@
+"""prices: a 1-20-20-1 network, its loss and gradient.
+
+Emitted by symgrad 0.1.0 from prices.toml. Do not edit: change the spec, and
+    symgrad compile prices.toml
+Spec, sha256: e360d0725c3eb8131f6d0108d063a7886e2efad0e6469a5c6aed3bf5eff52c5e
+Options: order = loss-first, dtype = float64; arithmetic version 3
+
+The one expression, its shared parts named:
+
+    z1[n,i1]           = Σ_i0 x[n,i0]·W1[i0,i1] + b1[i1]
+    a1[n,i1]           = softplus(z1[n,i1])
+    z2[n,i2]           = Σ_i1 a1[n,i1]·W2[i1,i2] + b2[i2]
+    a2[n,i2]           = softplus(z2[n,i2])
+    y[n,i3]            = Σ_i2 a2[n,i2]·W3[i2,i3] + b3[i3]
+    sigmoid_z2[n,i2]   = sigmoid(z2[n,i2])
+    d_y_d_z2[n,i3,i2]  = sigmoid_z2[n,i2]·W3[i2,i3]
+    d_y_d_a1[n,i3,i1]  = Σ_i2 d_y_d_z2[n,i3,i2]·W2[i1,i2]
+    sigmoid_z1[n,i1]   = sigmoid(z1[n,i1])
+    d_y_d_z1[n,i3,i1]  = sigmoid_z1[n,i1]·d_y_d_a1[n,i3,i1]
+    d_y_d_x[n,i3,i0]   = Σ_i1 d_y_d_z1[n,i3,i1]·W1[i0,i1]
+    d_y_d_x_minus_t[n] = d_y_d_x[n,0,0] - t[n,1]
+    y_minus_t[n]       = y[n,0] - t[n,0]
+    e[n]               = d_y_d_x_minus_t[n]² + y_minus_t[n]²
+    E                  = Σ_n e[n]/N
+
+and its derivative by all the weights at once is `_samples_of_leaf` and `_sums_of_leaf`: to be read first.
+Operations for one sample: the loss 1824, loss and gradient 5006.
+
+x is of shape (samples, 1), t of shape (samples, 2), theta holds all weights, see PARAMETERS.
+Columns of x: spot.
+Columns of t: paid, moved.
+Samples are summed in leaves of 128, and leaves in a binary tree, so that results do not depend
+on threads. A function of your own under @njit(cache=True) keeps the code it was compiled with: after
+emitting this file anew, touch yours.
+"""
+
+import numpy as np
+
+try:
+    if __package__:
+        from ._symgrad_592b87347d90a279 import build, flat, fma, matmul, matmul_onto, matmul_piece, matmul_piece_onto, noinline, opaque, sum_rows, view
+    else:
+        from _symgrad_592b87347d90a279 import build, flat, fma, matmul, matmul_onto, matmul_piece, matmul_piece_onto, noinline, opaque, sum_rows, view
+except ModuleNotFoundError as error:
+    if error.name not in ("_symgrad_592b87347d90a279", f"{__package__}._symgrad_592b87347d90a279"):
+        raise
+    raise ImportError("_symgrad_592b87347d90a279.py is missing: copy it along with this file, beside it") from None
+
+__all__ = [
+    "PARAMETERS", "SIZE", "SPEC", "init", "loss", "loss_and_gradient", "loss_and_gradient_into",
+    "pack", "predict", "step", "unpack",
+]
+
+SPEC = {'name': 'prices',
+ 'dtype': 'float64',
+ 'inputs': ['spot'],
+ 'layers': [{'units': 20, 'activation': 'softplus', 'bias': True, 'residual': False},
+            {'units': 20, 'activation': 'softplus', 'bias': True, 'residual': False},
+            {'units': 1,
+             'activation': 'identity',
+             'bias': True,
+             'residual': False,
+             'names': ['price']}],
+ 'loss': {'formula': '(price - paid)**2 + slopes*(D(price, spot) - moved)**2',
+          'constants': {'slopes': 1.0},
+          'targets': ['paid', 'moved'],
+          'l1': 0.0,
+          'l2': 0.0,
+          'sample_weights': False},
+ 'activations': {}}
+
+# How many weights there are, and {name: (offset in theta, shape)}; the units of the inputs and of each layer.
+SIZE = 481
+PARAMETERS = {'W1': (0, (1, 20)), 'b1': (20, (20,)), 'W2': (40, (20, 20)), 'b2': (440, (20,)),
+ 'W3': (460, (20, 1)), 'b3': (480, (1,))}
+I0, I1, I2, I3 = len(SPEC["inputs"]), *(layer["units"] for layer in SPEC["layers"])
+
+# Polynomials are minimax approximations on their interval, derived by symgrad's coefficients/derive.py and
+# rounded to float64. Errors are bounds on what was measured over all exponents, at random numbers.
+
+
+def exp_times(y, u, v):
+    """y·exp(u + v), v small: y·exp(r)·2^k with |r| < 0.35, and 2^k in two halves: rounded but once
+    where the result is below the smallest normal number. Within 2 ulp."""
+    shifted = fma(u + v, 1.4426950408889634, 6755399441057790.0)  # its last bits hold k + 2046
+    k = shifted - 6755399441057790.0
+    r = fma(-k, 5.497923018708371e-14, fma(-k, 0.6931471805598903, u) + v)
+    p = 2.500739020369554e-08
+    p = fma(p, r, 2.7630190716793994e-07)
+    p = fma(p, r, 2.755755788593732e-06)
+    p = fma(p, r, 2.4801493180627818e-05)
+    p = fma(p, r, 0.00019841269546916706)
+    p = fma(p, r, 0.0013888888943693934)
+    p = fma(p, r, 0.00833333333346996)
+    p = fma(p, r, 0.04166666666652881)
+    p = fma(p, r, 0.16666666666666466)
+    p = fma(p, r, 0.5000000000000011)
+    p = fma(p, r, 1.0)
+    p = fma(p, r, 1.0)
+    whole = np.float64(shifted).view(np.int64)
+    first = whole >> 1
+    return y * p * np.int64(first << 52).view(np.float64) * np.int64((whole - first) << 52).view(np.float64)
+
+
+def exp(u):
+    """Within 1.5 ulp."""
+    u = min(max(u, -1400.0), 1400.0)
+    return exp_times(1.0, u, -0.0)
+
+
+def sigmoid(z):
+    """1/(1 + exp(-z)), without overflow. Within 2.5 ulp."""
+    q = exp(-abs(z))
+    return (q if z < 0.0 else 1.0) / (q + 1.0)
+
+
+def log1p_unit(f):
+    """log(1 + f) for 0 <= f <= 1, by t = 2f/(2 + f). Within 2 ulp."""
+    t = f / fma(0.5, f, 1.0)
+    s = t * t
+    p = 8.111962717350096e-08
+    p = fma(p, s, 1.5914308439875722e-07)
+    p = fma(p, s, 9.23557983040946e-07)
+    p = fma(p, s, 4.059167130038669e-06)
+    p = fma(p, s, 1.8782411960474642e-05)
+    p = fma(p, s, 8.877804835078268e-05)
+    p = fma(p, s, 0.0004340278117009496)
+    p = fma(p, s, 0.0022321428553143128)
+    p = fma(p, s, 0.012500000000048722)
+    p = fma(p, s, 0.08333333333333288)
+    return fma(t * s, p, t)
+
+
+def softplus(z):
+    """log(1 + exp z), without overflow. Within 3 ulp."""
+    return max(z, 0.0) + log1p_unit(exp(-abs(z)))
+
+
+# From how many samples on threads pay; how many numbers of scratch memory some samples take.
+PREDICTION_THREADED, PREDICTION_SCRATCH, PREDICTION_PLACES = 1700, 20480, (0, 10240)
+
+
+def _prediction_of_chunk(theta, xs, ys, scratch):
+    """Writes the output of a chunk of samples. 512 at a time, in scratch memory."""
+    noinline()
+    units1 = opaque(I1)
+    units2 = opaque(I2)
+    W1, b1, W2, b2, W3, b3 = parameters(theta)
+    for start in range(0, xs.shape[0], 512):
+        end = min(start + 512, xs.shape[0])
+        rows = end - start
+        x, y = xs[start:end], ys[start:end]
+        z1 = view(scratch, PREDICTION_PLACES[0], (rows, I1))
+        z2 = view(scratch, PREDICTION_PLACES[1], (rows, I2))
+        a1 = z1  # in the same memory, one after the other
+        a2 = z2  # in the same memory, one after the other
+        # layer 1, forward: z1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1] + b1[i1]
+        matmul(x, W1, z1, b1)
+        for n in range(rows):
+            # a1[n,i1] = softplus(z1[n,i1])
+            for i1 in range(units1):
+                a1[n, i1] = softplus(z1[n, i1])
+        # layer 2, forward: z2[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2] + b2[i2]
+        matmul(a1, W2, z2, b2)
+        for n in range(rows):
+            # a2[n,i2] = softplus(z2[n,i2])
+            for i2 in range(units2):
+                a2[n, i2] = softplus(z2[n, i2])
+        # layer 3, forward: y[n,i3] = Σ_i2 a2[n,i2]·W3[i2,i3] + b3[i3]
+        matmul(a2, W3, y, b3)
+
+
+# The same for the loss and its gradient, of the samples of one leaf. Where `gradient` is None, the loss is all that is computed.
+GRADIENT_THREADED, GRADIENT_SCRATCH, GRADIENT_PLACES = 220, 31360, (25600, 0, 28160, 2560, 31104, 23040, 17920, 20480, 30976, 31232, 30720, 12800, 10240, 15360, 30848, 7680, 5120)
+
+
+def _samples_of_leaf(theta, xs, ts, N, gradient, scratch, first, last):
+    """What is computed for each sample of a leaf, from `first` on, before `last`."""
+    noinline()
+    units1 = opaque(I1)
+    units2 = opaque(I2)
+    W1, b1, W2, b2, W3, b3 = parameters(theta)
+    rows = last - first
+    x, t = xs[first:last], ts[first:last]
+    z1 = view(scratch, GRADIENT_PLACES[0] + first * I1, (rows, I1))
+    a1 = view(scratch, GRADIENT_PLACES[1] + first * I1, (rows, I1))
+    z2 = view(scratch, GRADIENT_PLACES[2] + first * I2, (rows, I2))
+    a2 = view(scratch, GRADIENT_PLACES[3] + first * I2, (rows, I2))
+    y = view(scratch, GRADIENT_PLACES[4] + first * I3, (rows, I3))
+    d_y_d_z2 = view(scratch, GRADIENT_PLACES[5] + first * I3 * I2, (rows, I3, I2))
+    d_y_d_a1 = view(scratch, GRADIENT_PLACES[6] + first * I3 * I1, (rows, I3, I1))
+    d_y_d_z1 = view(scratch, GRADIENT_PLACES[7] + first * I3 * I1, (rows, I3, I1))
+    d_y_d_x = view(scratch, GRADIENT_PLACES[8] + first * I3 * I0, (rows, I3, I0))
+    y_minus_t = view(scratch, GRADIENT_PLACES[9] + first, (rows,))
+    d_d_y_d_x = view(scratch, GRADIENT_PLACES[10] + first * I3 * I0, (rows, I3, I0))
+    d_d_y_d_z1 = view(scratch, GRADIENT_PLACES[11] + first * I3 * I1, (rows, I3, I1))
+    d_d_y_d_a1 = view(scratch, GRADIENT_PLACES[12] + first * I3 * I1, (rows, I3, I1))
+    d_d_y_d_z2 = view(scratch, GRADIENT_PLACES[13] + first * I3 * I2, (rows, I3, I2))
+    d_y = view(scratch, GRADIENT_PLACES[14] + first * I3, (rows, I3))
+    d_a2 = view(scratch, GRADIENT_PLACES[15] + first * I2, (rows, I2))
+    d_a1 = view(scratch, GRADIENT_PLACES[16] + first * I1, (rows, I1))
+    sigmoid_z1 = z1  # in the same memory, one after the other
+    sigmoid_z2 = z2  # in the same memory, one after the other
+    e = y_minus_t  # in the same memory, one after the other
+    d_z2 = d_a2  # in the same memory, one after the other
+    d_z1 = z1  # in the same memory, one after the other
+    # layer 1, forward: z1[n,i1] = Σ_i0 x[n,i0]·W1[i0,i1] + b1[i1]
+    matmul(x, W1, z1, b1)
+    for n in range(rows):
+        # a1[n,i1] = softplus(z1[n,i1])
+        # sigmoid_z1[n,i1] = sigmoid(z1[n,i1])
+        for i1 in range(units1):
+            a1[n, i1] = softplus(z1[n, i1])
+            sigmoid_z1[n, i1] = sigmoid(z1[n, i1])
+    # layer 2, forward: z2[n,i2] = Σ_i1 a1[n,i1]·W2[i1,i2] + b2[i2]
+    matmul(a1, W2, z2, b2)
+    for n in range(rows):
+        # a2[n,i2] = softplus(z2[n,i2])
+        # sigmoid_z2[n,i2] = sigmoid(z2[n,i2])
+        for i2 in range(units2):
+            a2[n, i2] = softplus(z2[n, i2])
+            sigmoid_z2[n, i2] = sigmoid(z2[n, i2])
+        # layer 3, backward: d_y_d_z2[n,i3,i2] = sigmoid_z2[n,i2]·W3[i2,i3]
+        for i3 in range(I3):
+            for i2 in range(units2):
+                d_y_d_z2[n, i3, i2] = sigmoid_z2[n, i2] * W3[i2, i3]
+    # layer 3, forward: y[n,i3] = Σ_i2 a2[n,i2]·W3[i2,i3] + b3[i3]
+    matmul(a2, W3, y, b3)
+    # layer 3, backward: d_y_d_a1[n,i3,i1] = Σ_i2 d_y_d_z2[n,i3,i2]·W2[i1,i2]
+    matmul(flat(d_y_d_z2), W2.T, flat(d_y_d_a1))
+    for n in range(rows):
+        # d_y_d_z1[n,i3,i1] = sigmoid_z1[n,i1]·d_y_d_a1[n,i3,i1]
+        for i3 in range(I3):
+            for i1 in range(units1):
+                d_y_d_z1[n, i3, i1] = sigmoid_z1[n, i1] * d_y_d_a1[n, i3, i1]
+        # loss: y_minus_t[n] = y[n,0] - t[n,0]
+        y_minus_t[n] = y[n, 0] - t[n, 0]
+        # layer 3, backward: d_y[n,i3] = 2·y_minus_t[n]/N
+        for i3 in range(I3):
+            d_y[n, i3] = 2.0 * y_minus_t[n] / N
+    # d_y_d_x[n,i3,i0] = Σ_i1 d_y_d_z1[n,i3,i1]·W1[i0,i1]
+    matmul(flat(d_y_d_z1), W1.T, flat(d_y_d_x))
+    for n in range(rows):
+        # loss, backward: d_y_d_x_minus_t[n] = d_y_d_x[n,0,0] - t[n,1]
+        d_y_d_x_minus_t = d_y_d_x[n, 0, 0] - t[n, 1]
+        # loss: e[n] = d_y_d_x_minus_t[n]² + y_minus_t[n]²
+        e[n] = d_y_d_x_minus_t * d_y_d_x_minus_t + y_minus_t[n] * y_minus_t[n]
+        if gradient is None:
+            continue  # the loss is known
+        # layer 3, backward: d_d_y_d_x[n,i3,i0] = 2·d_y_d_x_minus_t[n]/N
+        for i3 in range(I3):
+            for i0 in range(I0):
+                d_d_y_d_x[n, i3, i0] = 2.0 * d_y_d_x_minus_t / N
+    if gradient is None:
+        return
+    # d_d_y_d_z1[n,i3,i1] = Σ_i0 d_d_y_d_x[n,i3,i0]·W1[i0,i1]
+    matmul(flat(d_d_y_d_x), W1, flat(d_d_y_d_z1))
+    for n in range(rows):
+        # d_d_y_d_a1[n,i3,i1] = sigmoid_z1[n,i1]·d_d_y_d_z1[n,i3,i1]
+        for i3 in range(I3):
+            for i1 in range(units1):
+                d_d_y_d_a1[n, i3, i1] = sigmoid_z1[n, i1] * d_d_y_d_z1[n, i3, i1]
+    # d_d_y_d_z2[n,i3,i2] = Σ_i1 d_d_y_d_a1[n,i3,i1]·W2[i1,i2]
+    matmul(flat(d_d_y_d_a1), W2, flat(d_d_y_d_z2))
+    # layer 2, backward: d_a2[n,i2] = Σ_i3 d_y[n,i3]·W3[i2,i3]
+    matmul(d_y, W3.T, d_a2)
+    for n in range(rows):
+        # d_z2[n,i2] = sigmoid_z2[n,i2]·(1 - sigmoid_z2[n,i2])·Σ_i3 d_d_y_d_z2[n,i3,i2]·W3[i2,i3] + sigmoid_z2[n,i2]·d_a2[n,i2]
+        for i2 in range(units2):
+            total = sigmoid_z2[n, i2] * d_a2[n, i2]
+            for i3 in range(I3):
+                total = fma(sigmoid_z2[n, i2] * d_d_y_d_z2[n, i3, i2] * W3[i2, i3], 1.0 - sigmoid_z2[n, i2], total)
+            d_z2[n, i2] = total
+    # layer 1, backward: d_a1[n,i1] = Σ_i2 d_z2[n,i2]·W2[i1,i2]
+    matmul(d_z2, W2.T, d_a1)
+    for n in range(rows):
+        # d_z1[n,i1] = sigmoid_z1[n,i1]·(1 - sigmoid_z1[n,i1])·Σ_i3 d_d_y_d_z1[n,i3,i1]·d_y_d_a1[n,i3,i1] + sigmoid_z1[n,i1]·d_a1[n,i1]
+        for i1 in range(units1):
+            total = sigmoid_z1[n, i1] * d_a1[n, i1]
+            for i3 in range(I3):
+                total = fma(sigmoid_z1[n, i1] * d_d_y_d_z1[n, i3, i1] * d_y_d_a1[n, i3, i1], 1.0 - sigmoid_z1[n, i1], total)
+            d_z1[n, i1] = total
+
+
+def _sums_of_leaf(x, gradient, scratch, piece, pieces):
+    """The sum of a leaf's losses, and its gradient if that is wanted: a piece of these, the first with the losses."""
+    noinline()
+    rows = x.shape[0]
+    E_sum = 0.0
+    units2 = opaque(I2)
+    d_W1, d_b1, d_W2, d_b2, d_W3, d_b3 = parameters(gradient)
+    z1 = view(scratch, GRADIENT_PLACES[0], (rows, I1))
+    a1 = view(scratch, GRADIENT_PLACES[1], (rows, I1))
+    z2 = view(scratch, GRADIENT_PLACES[2], (rows, I2))
+    a2 = view(scratch, GRADIENT_PLACES[3], (rows, I2))
+    d_y_d_z2 = view(scratch, GRADIENT_PLACES[5], (rows, I3, I2))
+    d_y_d_z1 = view(scratch, GRADIENT_PLACES[7], (rows, I3, I1))
+    y_minus_t = view(scratch, GRADIENT_PLACES[9], (rows,))
+    d_d_y_d_x = view(scratch, GRADIENT_PLACES[10], (rows, I3, I0))
+    d_d_y_d_a1 = view(scratch, GRADIENT_PLACES[12], (rows, I3, I1))
+    d_d_y_d_z2 = view(scratch, GRADIENT_PLACES[13], (rows, I3, I2))
+    d_y = view(scratch, GRADIENT_PLACES[14], (rows, I3))
+    d_a2 = view(scratch, GRADIENT_PLACES[15], (rows, I2))
+    e = y_minus_t  # in the same memory, one after the other
+    sigmoid_z2 = z2  # in the same memory, one after the other
+    d_z2 = d_a2  # in the same memory, one after the other
+    d_z1 = z1  # in the same memory, one after the other
+    rest_of_d_W3 = d_W3  # its sum over the samples; what else is in it is added at the end
+    if piece == 0:
+        if gradient is not None:
+            for i2 in range(I2):
+                for i3 in range(I3):
+                    d_W3[i2, i3] = 0.0
+        for n in range(rows):
+            # loss: E = Σ_n e[n]/N: the sum over n here, the rest when it is complete
+            E_sum += e[n]
+            if gradient is None:
+                continue  # the loss is known
+            # layer 3, backward: rest_of_d_W3[i2,i3] = Σ_n sigmoid_z2[n,i2]·d_d_y_d_z2[n,i3,i2]
+            for i2 in range(units2):
+                for i3 in range(I3):
+                    rest_of_d_W3[i2, i3] = fma(sigmoid_z2[n, i2], d_d_y_d_z2[n, i3, i2], rest_of_d_W3[i2, i3])
+    if gradient is None:
+        return E_sum
+    if piece == 0:
+        # d_b3[i3] = Σ_n d_y[n,i3]
+        sum_rows(d_y, d_b3)
+        # layer 2, backward: d_b2[i2] = Σ_n d_z2[n,i2]
+        sum_rows(d_z2, d_b2)
+        # layer 1, backward: d_b1[i1] = Σ_n d_z1[n,i1]
+        sum_rows(d_z1, d_b1)
+    # layer 3, backward: d_W3[i2,i3] = Σ_n a2[n,i2]·d_y[n,i3] + rest_of_d_W3[i2,i3]
+    if piece == 0:
+        matmul_onto(a2.T, d_y, d_W3)
+    # layer 2, backward: d_W2[i1,i2] = Σ_n a1[n,i1]·d_z2[n,i2] + Σ_i3,n d_d_y_d_a1[n,i3,i1]·d_y_d_z2[n,i3,i2]
+    matmul_piece(a1.T, d_z2, d_W2, piece, pieces)
+    matmul_piece_onto(flat(d_d_y_d_a1).T, flat(d_y_d_z2), d_W2, piece, pieces)
+    # layer 1, backward: d_W1[i0,i1] = Σ_i3,n d_d_y_d_x[n,i3,i0]·d_y_d_z1[n,i3,i1] + Σ_n x[n,i0]·d_z1[n,i1]
+    matmul_piece(flat(d_d_y_d_x).T, flat(d_y_d_z1), d_W1, piece, pieces)
+    matmul_piece_onto(x.T, d_z1, d_W1, piece, pieces)
+    return E_sum
+
+
+def _gradient_at_the_end(N, E_sum):
+    """The loss E from the sum over samples."""
+    E = E_sum / N
+    return E
+
+
+def predict(theta, x):
+    """The network's output y, of shape (samples, 1), for x of shape (samples, 1).
+
+    Columns of x: spot.
+    Columns of y: price.
+    """
+    return _predict(theta, x)
+
+
+def loss(theta, x, t):
+    """The loss E, a float, for x of shape (samples, 1) and t of shape (samples, 2).
+
+    Columns of x: spot.
+    Columns of t: paid, moved.
+    """
+    return _loss(theta, x, t)
+
+
+def loss_and_gradient(theta, x, t):
+    """The loss E and its derivative by every weight, an array like theta."""
+    return _loss_and_gradient(theta, x, t)
+
+
+def loss_and_gradient_into(theta, x, t, gradient):
+    """The loss E; its derivative by every weight is written into `gradient`, laid out like theta."""
+    return _loss_and_gradient_into(theta, x, t, gradient)
+
+
+def step(theta, x, t, rate):
+    """One step of gradient descent: theta -= rate·gradient, in place. Returns the loss before it."""
+    return _step(theta, x, t, rate)
+
+
+# All above is compiled when it is called, and `init`, `pack` and `unpack` are added.
+build(
+    globals(),
+    emitted="faf889da76869e94",
+    inlined=['exp_times', 'exp', 'sigmoid', 'log1p_unit', 'softplus', '_gradient_at_the_end'],
+    compiled=['_prediction_of_chunk', '_samples_of_leaf', '_sums_of_leaf'],
+)
