@@ -11,7 +11,7 @@ from symgrad.training.data.contents import Contents, contents_of
 from symgrad.training.data.csv_format import Format
 from symgrad.training.data.files import files_of
 from symgrad.training.data.opening import with_table
-from symgrad.training.data.selection import typed
+from symgrad.training.data.selection import typed, without
 from symgrad.training.data.table import Table, counted
 
 # Kinds that are inputs as they are, and those that no option makes one.
@@ -39,6 +39,7 @@ def survey(
     def look(table: Table) -> Survey:
         if table.roles is not None:
             raise DataError(f"{table.place.source}: arrays x and t: no columns to choose")
+        table = without(table, ())
         columns = tuple(map(contents_of, table.columns))
         return Survey(len(table), columns, _advice(source, table, columns, targets), table.notes)
 
