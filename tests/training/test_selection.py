@@ -307,7 +307,8 @@ def test_a_survey_says_what_columns_hold_and_what_to_type(plant):
         f"next: symgrad train SPEC {plant} --ignore time --categories mode,note "
         "--target temp_out --target pressure --missing mean"
     )
-    assert spec.startswith("for a spec with inputs = 10, and 2 units in its last layer")
+    assert spec == "for a spec with inputs = 10, and in its last layer 2 units"
+    assert survey(plant, ["mode"]).advice.endswith("and in its last layer units = 3, one a class")
 
 
 def test_a_survey_of_odd_columns(tmp_path):

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from symgrad.errors import DataError
-from symgrad.training.data.categories import levels_of
 from symgrad.training.data.contents import Contents, contents_of
 from symgrad.training.data.csv_format import Format
 from symgrad.training.data.files import files_of
@@ -56,10 +55,7 @@ def _advice(source: Any, table: Table, columns: Sequence[Contents], targets: Seq
         return "next: no column is left that could be an input"
     ignored = [each.name for each in columns if each not in usable and each.name not in chosen]
     words = [each.name for each in inputs if each.kind == "category"]
-    units = sum(
-        len(levels_of(table.columns[table.index(each.name)])) if each.name in words else 1
-        for each in inputs
-    )
+    units = sum(each.words if each.name in words else 1 for each in inputs)
     missing = any(each.missing for each in (*inputs, *columns) if each.name not in ignored)
     files = [str(path) for path in files_of(source) or ()]
     parts = ["symgrad train SPEC", *map(shlex.quote, files)]
@@ -70,6 +66,12 @@ def _advice(source: Any, table: Table, columns: Sequence[Contents], targets: Seq
     parts += ["--missing mean"] if missing else []
     return (
         f"next: {' '.join(parts)}\n"
-        f"for a spec with inputs = {units}, and {counted(len(chosen), 'unit')} in its last layer "
-        "(or one a class)"
+        f"for a spec with inputs = {units}, and in its last layer {_last_layer(columns, chosen)}"
     )
+
+
+def _last_layer(columns: Sequence[Contents], targets: Sequence[str]) -> str:
+    classes = [each.words for each in columns if each.name in targets and each.kind == "category"]
+    if len(targets) > 1 or not classes:
+        return counted(len(targets), "unit")
+    return f"units = {classes[0]}, one a class" if classes[0] > 2 else "1 unit, for two classes"
