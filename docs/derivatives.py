@@ -28,12 +28,12 @@ def computed(section: str) -> dict[str, Any]:
     return names
 
 
-def heat(axes: Any, of: dict[str, Any]) -> None:
+def burgers(axes: Any, of: dict[str, Any]) -> None:
     for time in (0, 0.25, 0.5, 0.75, 1):
         points = np.stack([of["line"], np.full_like(of["line"], time)], axis=1)
         axes.plot(of["line"], of["solution"](points), **TRUTH)
-        axes.plot(of["line"], of["values"].predict(of["best"].x, points), "k--", linewidth=1)
-    axes.set(xlabel="x", ylabel="u at t = 0 (top) to 1; grey: the solution")
+        axes.plot(of["line"], of["burgers"].predict(of["best"].x, points), "k--", linewidth=1)
+    axes.set(xlabel="x", ylabel="u at five times; grey: the solution")
 
 
 def slopes(axes: Any, of: dict[str, Any]) -> None:
@@ -67,7 +67,7 @@ def control(axes: Any, of: dict[str, Any]) -> None:
 
 
 PICTURES = {
-    heat: "The heat equation",
+    burgers: "Burgers' equation",
     slopes: "Values and slopes",
     energy: "Energy that is kept",
     control: "A controller in compiled code",

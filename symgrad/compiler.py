@@ -18,12 +18,14 @@ import numpy as np
 
 from symgrad.errors import SymgradError
 from symgrad.masks import refuse_masked
+from symgrad.spec.formula import listed, quoted
 from symgrad.spec.spec import Spec, read
 from symgrad.targets import llvm
 from symgrad.targets.cache import folders
 from symgrad.targets.garbage import uncollected
 from symgrad.targets.numba.beside import is_runtime, remove_strays
 from symgrad.targets.numba.load import known, load, load_text
+from symgrad.targets.public import data
 from symgrad.targets.waiting import compiling, waiting
 from symgrad.targets.write import write
 
@@ -62,8 +64,21 @@ class Compiled:
 
     @property
     def program(self) -> "Program":
-        """Loss and gradient, every part defined once."""
+        """Loss and gradient, every part defined once. Raises SymgradError for a loss of several
+        terms, each of which has a program of its own."""
+        if self.terms:
+            first = next(iter(self.terms))
+            raise SymgradError(
+                f"{self.spec.name}: the loss has terms, {listed(self.terms)}, each a program of its"
+                f" own: compiled.terms[{first!r}].program"
+            )
         return self.stages.gradient
+
+    @cached_property
+    def terms(self) -> "Mapping[str, Compiled]":
+        """The terms of the loss by name, each as a spec whose loss is that term, compiled by
+        itself; the first has the penalties. Empty where the loss is of one kind or formula."""
+        return {name: Compiled(term, self.order) for name, term in self.spec.of_terms.items()}
 
     @property
     def source(self) -> str:
@@ -79,17 +94,35 @@ class Compiled:
         text = self.stages.emitted(single_file=False)
         return {self._file_name: text, f"{runtime_name()}.py": runtime()}
 
+    def of_term(self, name: str | None) -> "Compiled":
+        """A term of the loss compiled by itself; the whole where no name is given. Raises
+        SymgradError for the name of none."""
+        if name is None:
+            return self
+        if name not in self.terms:
+            known = f"there are {listed(self.terms)}" if self.terms else "its loss has none"
+            raise SymgradError(f"{self.spec.name}: no term {quoted(name)}; {known}")
+        return self.terms[name]
+
     @cached_property
     def loss(self) -> "Expr":
-        """The loss as one formula in x, t and the weights; TooLarge where that is too large."""
-        from symgrad.language.views import formula
+        """The loss as one formula in x, t and the weights; TooLarge where that is too large. Of a
+        loss of several terms, in each term's x, t, w and number of samples, x_NAME and so on."""
+        from symgrad.language.views import formula, sum_of_terms
 
-        return formula(self.stages.expand, "E")
+        if self.terms:
+            return sum_of_terms({name: term.loss for name, term in self.terms.items()})
+        from symgrad.passes.expand import inner_derivatives
+
+        stages = self.stages  # derivatives in a loss are names at first
+        return formula(stages.share if inner_derivatives(self.spec) else stages.expand, "E")
 
     @cached_property
     def gradient(self) -> "Gradient":
         """The derivative of the loss by each weight as one formula: gradient["W2"][i1, i2]."""
-        return Gradient(self.program)
+        if self.terms:
+            return Gradient({name: term.program for name, term in self.terms.items()})
+        return Gradient({"": self.program})
 
     @cached_property
     def module(self) -> ModuleType:
@@ -120,19 +153,23 @@ class Compiled:
     def evaluate(
         self,
         theta: Any,
-        x: Any,
-        t: Any,
+        x: Any = None,
+        t: Any = None,
         w: Any = None,
         digits: int | None = None,
-        **penalties: float,
+        **more: Any,
     ) -> tuple[Any, np.ndarray]:
         """The loss and its gradient by a plain, slow interpreter of the program.
 
         theta of shape (weights,), x (samples, inputs), t (samples, outputs), and w (samples,) where
-        the spec has sample weights; l1 and l2 where it leaves these to be given. Computes in
-        float64, or with `digits` decimal digits (mpmath), where arrays hold mpf numbers. Returns
+        the spec has sample weights; l1 and l2 where it leaves these to be given; of a loss of
+        several terms x_NAME, t_NAME, w_NAME of each as its functions take them, by name. Computes
+        in float64, or with `digits` decimal digits (mpmath), where arrays hold mpf numbers. Returns
         (loss, gradient), the gradient laid out like theta. Raises ValueError for masked values.
         """
+        if self.terms:
+            return self._sum_of_terms(theta, digits, more)
+        penalties = more
         refuse_masked(theta=theta, x=x, t=t, w=w)
         from symgrad.language.evaluate import Decimals, Floats, evaluate
         from symgrad.lowering.layout import parameters
@@ -154,8 +191,30 @@ class Compiled:
         gradient = np.concatenate([np.ravel(values[f"d_{name}"]) for name in layout])
         return values["E"], gradient
 
+    def _sum_of_terms(
+        self, theta: Any, digits: int | None, given: Mapping[str, Any]
+    ) -> tuple[Any, np.ndarray]:
+        wanted = data(self.spec.normalised())[1:]
+        if {*given} != {*wanted}:
+            came = ", ".join(given) or "none"
+            raise TypeError(f"the loss is of {', '.join(wanted)}, given by name; came {came}")
+        found = []
+        for name, term in self.terms.items():
+            own = {key.removesuffix(f"_{name}"): value for key, value in given.items()
+                   if key.endswith(f"_{name}")}  # fmt: skip
+            own |= {key: given[key] for key in term.spec.loss.arguments}
+            if "t" not in own:  # a loss by itself is given targets
+                own["t"] = np.zeros((len(own["x"]), term.spec.outputs))
+            found.append(term.evaluate(theta, digits=digits, **own))
+        values, gradients = zip(*found, strict=True)
+        return sum(values[1:], values[0]), sum(gradients[1:], gradients[0])
+
     def __repr__(self) -> str:
         from symgrad.language.summary import summary
+
+        if self.terms:
+            parts = (f"{name}: {summary(term.program)}" for name, term in self.terms.items())
+            return f"Compiled {self.spec.name}: {'; '.join(parts)}"
 
         return f"Compiled {self.spec.name}: {summary(self.program)}"
 
@@ -163,12 +222,18 @@ class Compiled:
         """The program's equations, as notebooks typeset them."""
         from symgrad.language.latex import displayed
 
+        if self.terms:
+            blocks = {name: term._repr_latex_() for name, term in self.terms.items()}
+            return "\n\n".join(rf"$$\text{{{name}}}$$" + f"\n\n{b}" for name, b in blocks.items())
         return displayed(self.program, DISPLAYED)
 
     def _repr_html_(self) -> str:
         """The same with counts and a picture, for notebooks."""
         from symgrad.showing.notebook import html
 
+        if self.terms:
+            shown = "".join(html(term.program) for term in self.terms.values())
+            return f"<div>{shown}</div>"
         return html(self.program, self.files[self._file_name])
 
     @property
@@ -199,18 +264,20 @@ class Compiled:
 class Gradient(Mapping[str, "Expr"]):
     """The derivative by each weight array as one formula, written out when it is asked for."""
 
-    def __init__(self, program: "Program") -> None:
+    def __init__(self, programs: "Mapping[str, Program]") -> None:
         from symgrad.pipeline import derivatives
 
-        self._names = [name.removeprefix("d_") for name in derivatives(program)]
-        self._program = program
+        first = next(iter(programs.values()))
+        self._names = [name.removeprefix("d_") for name in derivatives(first)]
+        self._programs = programs
 
     def __getitem__(self, weight: str) -> "Expr":
-        from symgrad.language.views import formula
+        from symgrad.language.views import formula, sum_of_terms
 
         if weight not in self._names:
             raise KeyError(weight)
-        return formula(self._program, f"d_{weight}")
+        parts = self._programs.items()
+        return sum_of_terms({name: formula(program, f"d_{weight}") for name, program in parts})
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)

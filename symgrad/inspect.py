@@ -18,12 +18,18 @@ from symgrad.lowering.arithmetic import LEAF
 from symgrad.lowering.buffers import Buffers, buffers
 from symgrad.lowering.schedule import Block, Nest, Product, Rows, Schedule, definitions_of
 from symgrad.passes.differentiate import DerivativeGraph, Edge
+from symgrad.spec.formula import listed
 from symgrad.spec.spec import Spec
 
 # The passes, and what they come to, by name.
 STAGES = (
     "expand", "stabilize", "share", "differentiate", "factor", "gradient", "schedule", "update",
     "source",
+)  # fmt: skip
+
+# Of these each term of a loss has its own.
+OF_LOSS = (
+    "expand", "stabilize", "share", "differentiate", "factor", "gradient", "program", "schedule",
 )  # fmt: skip
 
 FORMATS = ("unicode", "latex", "sympy", "json")
@@ -33,6 +39,9 @@ def view(compiled: Compiled, stage: str = "gradient", format: str = "unicode") -
     """A stage of the compiler as text; raises SymgradError for an unknown stage or format."""
     if format not in FORMATS:
         raise SymgradError(f"no format {format!r}; there are {', '.join(FORMATS)}")
+    if compiled.terms and stage in OF_LOSS:
+        views = {name: view(term, stage, format) for name, term in compiled.terms.items()}
+        return _of_terms(views, format)
     value = stage_of(compiled, stage)
     if isinstance(value, Spec):
         return json.dumps(value.normalised(), indent=2, ensure_ascii=False)
@@ -50,7 +59,9 @@ def stage_of(compiled: Compiled, stage: str) -> Any:
     another name for `gradient`. Derivatives that the spec asks for go by their own names."""
     stages = compiled.stages
     known = {"spec": compiled.spec, **{name: getattr(stages, name) for name in STAGES}}
-    known["program"] = compiled.program
+    if compiled.terms and stage in OF_LOSS:
+        raise SymgradError(f"the loss has terms, {listed(compiled.terms)}: say of which")
+    known["program"] = stages.gradient
     known |= {name: each.program for name, each in stages.derivatives.items()}
     if stage not in known:
         raise SymgradError(f"no stage {stage!r}; there are {', '.join(known)}")
@@ -60,6 +71,15 @@ def stage_of(compiled: Compiled, stage: str) -> Any:
             " than SciPy's"
         )
     return known[stage]
+
+
+def _of_terms(views: Mapping[str, str], format: str) -> str:
+    """What there is of each term, by its name."""
+    if format == "json":
+        data = {name: json.loads(text) for name, text in views.items()}
+        return json.dumps({"terms": data}, indent=2, ensure_ascii=False)
+    mark = {"unicode": "", "latex": "% ", "sympy": "# "}[format]
+    return "\n\n".join(f"{mark}term {name}:\n{text}" for name, text in views.items())
 
 
 def _program(program: Program, format: str, spec: Spec) -> str:

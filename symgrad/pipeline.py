@@ -1,7 +1,7 @@
 """pipeline: the passes, one after the other, and what they come to."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from symgrad.language.program import Program
@@ -38,6 +38,7 @@ class Stages:
     update: Program | None
     derivatives: Mapping[str, Derivative]
     lowered: LoweredModule
+    terms: Mapping[str, "Stages"] = field(default_factory=dict)  # of the loss, if it has several
 
     @property
     def described(self) -> Made:
@@ -55,7 +56,7 @@ class Stages:
 
         return emit(
             self.spec,
-            self.gradient,
+            {name: term.gradient for name, term in self.terms.items()} or {"": self.gradient},
             self.schedule,
             self.order,
             self.update,
@@ -67,6 +68,8 @@ class Stages:
 def passes(spec: Spec, order: Order = "loss-first") -> Stages:
     """The compiler: spec → expression → derivative by all weights at once → what is printed of
     it."""
+    if spec.of_terms:
+        return _of_terms(spec, order)
     expanded = expand(spec)  # the one loss expression, in shared form
     stable = stabilize(expanded)  # the same, finite in floating point
     shared = inner(share(stable), spec)  # the same, nothing computed twice
@@ -77,11 +80,8 @@ def passes(spec: Spec, order: Order = "loss-first") -> Stages:
         "predict": schedule(shared, ("y",)),
         "gradient": schedule(gradient, ("E", *derivatives(gradient))),
     }  # which definitions are products and which share loops, and where arrays live
-    step = None
-    if spec.training is not None and not spec.training.whole_batch:
-        step = share(update(spec.training, spec.weights))  # what the optimizer does with it
-    network = Network(spec, shared)
-    asked = {name: derivative(name, network) for name in spec.derivatives}  # others than by weights
+    step = _step(spec)
+    asked = _asked(spec, shared)
     more = {name: each.program for name, each in asked.items()}
     lowered = lower_module(spec, schedules, parameters(gradient), step, more)  # loops, as data
     return Stages(
@@ -98,6 +98,40 @@ def passes(spec: Spec, order: Order = "loss-first") -> Stages:
         derivatives=asked,
         lowered=lowered,
     )
+
+
+def _of_terms(spec: Spec, order: Order) -> Stages:
+    """Each term through all passes by itself. What is of the whole, and of no term, is lowered
+    anew; the programs are those of the first."""
+    terms = {name: passes(term, order) for name, term in spec.of_terms.items()}
+    first = next(iter(terms.values()))
+    schedules = {"predict": first.schedule["predict"]}
+    schedules |= {name: term.schedule["gradient"] for name, term in terms.items()}
+    step = _step(spec)
+    asked = _asked(spec, first.share)
+    more = {name: each.program for name, each in asked.items()}
+    return replace(
+        first,
+        spec=spec,
+        schedule=schedules,
+        update=step,
+        derivatives=asked,
+        lowered=lower_module(spec, schedules, parameters(first.gradient), step, more),
+        terms=terms,
+    )
+
+
+def _step(spec: Spec) -> Program | None:
+    """What the optimizer does with a gradient."""
+    if spec.training is None or spec.training.whole_batch:
+        return None
+    return share(update(spec.training, spec.weights))
+
+
+def _asked(spec: Spec, shared: Program) -> dict[str, Derivative]:
+    """Derivatives others than by the weights."""
+    network = Network(spec, shared)
+    return {name: derivative(name, network) for name in spec.derivatives}
 
 
 def derivatives(program: Program) -> list[str]:

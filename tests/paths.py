@@ -5,6 +5,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 SPECS = sorted((ROOT / "specs").glob("*.toml"))
+# Those whose loss is one program, and no sum of terms.
+OF_ONE_LOSS = [path for path in SPECS if "loss.terms" not in path.read_text("utf-8")]
 
 
 def copy_generated(name: str, folder: Path) -> None:

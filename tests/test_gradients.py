@@ -46,7 +46,7 @@ def in_both_dtypes(*given: Any, **options: Any) -> Iterator[tuple[Spec, str]]:
     double, single = (net(*given, **options, dtype=dtype) for dtype in DTYPES)
     stages = passes(double)
     yield double, stages.source
-    yield single, emit(single, stages.gradient, stages.schedule, "loss-first")
+    yield single, emit(single, {"": stages.gradient}, stages.schedule, "loss-first")
 
 
 @pytest.fixture

@@ -57,7 +57,7 @@ def test_every_stage_in_every_format(compiled, stage, format):
 
 def test_the_stages_are_those_of_the_compiler(compiled):
     assert ["spec", *OF_PASSES] == [*STAGES[:-1], "update", "source"]
-    of_all = {"spec", "order", "lowered", "source", "derivatives"}
+    of_all = {"spec", "order", "lowered", "source", "derivatives", "terms"}
     assert {*OF_PASSES} - of_all == {*vars(compiled.stages)} - of_all
 
 

@@ -6,7 +6,7 @@ from types import ModuleType
 
 import numpy as np
 
-from symgrad.checking.reference import inputs
+from symgrad.checking.reference import inputs, takes, terms
 
 SAMPLES = 1000
 STEPS = 100
@@ -30,21 +30,22 @@ def bits(module: ModuleType) -> Bits:
     spec, dtype = module.SPEC, module.SPEC["dtype"]
     theta = 0.5 * numbers(module.SIZE, 1)
     width, outputs = inputs(spec), spec["layers"][-1]["units"]
-    x = 2 * numbers(SAMPLES * width, 2).reshape(SAMPLES, width)
-    t = (numbers(SAMPLES * outputs, 3).reshape(SAMPLES, outputs) + 1) / 2
-    data = [each.astype(dtype) for each in (x, t)]
-    if spec["loss"]["sample_weights"]:
-        data.append(((numbers(SAMPLES, 4) + 1) / 2).astype(dtype))
+    given = {
+        "x": 2 * numbers(SAMPLES * width, 2).reshape(SAMPLES, width),
+        "t": (numbers(SAMPLES * outputs, 3).reshape(SAMPLES, outputs) + 1) / 2,
+        "w": (numbers(SAMPLES, 4) + 1) / 2,
+    }
+    data = [given[each].astype(dtype) for term in terms(spec) for each in takes(spec, term)]
     penalties = [0.001 for name in ("l1", "l2") if spec["loss"][name] == "argument"]
     theta = theta.astype(dtype)
     loss, gradient = module.loss_and_gradient(theta, *data, *penalties)
     prediction = module.predict(theta, data[0])
     if hasattr(module, "train_steps"):
-        order = np.arange(STEPS * BATCH) % SAMPLES
-        starts = np.arange(STEPS + 1) * BATCH
+        in_order = [np.arange(STEPS * BATCH) % SAMPLES, np.arange(STEPS + 1) * BATCH]
+        in_order *= len(terms(spec))
         state, progress = module.train_state(seed=0)
         settings = module.train_settings()
-        module.train_steps(theta, *data, *penalties, order, starts, state, progress, settings)
+        module.train_steps(theta, *data, *penalties, *in_order, state, progress, settings)
     else:
         for _ in range(STEPS):
             module.step(theta, *data, *penalties, RATE)

@@ -28,7 +28,7 @@ from symgrad.checking.differences import (
     slope,
     unit_vectors,
 )
-from symgrad.checking.reference import Array, Spec, inputs, loss, shapes
+from symgrad.checking.reference import Array, Spec, inputs, loss, shapes, takes, terms
 
 TOLERANCES = {"float64": 1e-9, "float32": 1e-4}
 MOST = 120  # weights judged one by one, some of every array; the direction goes through all
@@ -92,7 +92,7 @@ class Point(NamedTuple):
     """Weights, data, and what the NumPy loss says about them."""
 
     theta: Array
-    data: tuple[Array, ...]  # x, t and, if the loss has them, sample weights
+    data: tuple[Array, ...]  # x, t and, if the loss has them, sample weights; term by term
     value: Any
     chosen: Array  # the coordinates that are judged one by one,
     exact: Array  # their derivatives by the complex step,
@@ -140,7 +140,10 @@ def check(spec: Spec, module: Any, samples: int = 3, seed: int = 0) -> Report:
     answers = _ask(spec, point)
     verdicts = [_judge(answer, value, gradient, point.scale, tolerance) for answer in answers]
     if not scalars.affordable(spec):
-        verdicts.insert(0, Verdict("scalars", note="the network is too large for SymPy on scalars"))
+        several = "SymPy on scalars takes a loss of one formula or kind: its terms one by one"
+        large = "the network is too large for SymPy on scalars"
+        note = several if "terms" in spec["loss"] else large
+        verdicts.insert(0, Verdict("scalars", note=note))
     rows = [
         _row(name, place, answers, gradient, point.scale, tolerance)
         for name, place in layout.items()
@@ -256,19 +259,22 @@ def _draw(
         arrays[name] = array
     if tame and generator.random() < 0.25:
         arrays[f"W{len(spec['layers'])}"] *= -1
-    x = generator.standard_normal((samples, inputs(spec)))
-    x = np.abs(x) if tame else x
-    t = _targets(spec, (samples, spec["layers"][-1]["units"]), generator, tame)
-    drawn = [np.concatenate([array.ravel() for array in arrays.values()]), x, t]
-    if spec["loss"]["sample_weights"]:
-        drawn.append(generator.uniform(0.5, 2, samples))
+    drawn = [np.concatenate([array.ravel() for array in arrays.values()])]
+    for number, term in enumerate(terms(spec)):
+        many = samples + number  # of each term others
+        x = generator.standard_normal((many, inputs(spec)))
+        data = {"x": np.abs(x) if tame else x}
+        data["t"] = _targets(term, (many, spec["layers"][-1]["units"]), generator, tame)
+        if term["sample_weights"]:
+            data["w"] = generator.uniform(0.5, 2, many)
+        drawn += [data[name] for name in takes(spec, term)]
     return tuple(array.astype(spec["dtype"]) for array in drawn)
 
 
 def _targets(
-    spec: Spec, shape: tuple[int, int], generator: np.random.Generator, tame: bool
+    loss: Mapping[str, Any], shape: tuple[int, int], generator: np.random.Generator, tame: bool
 ) -> Array:
-    match spec["loss"].get("kind"):
+    match loss.get("kind"):
         case "cross_entropy" | "kl":  # probabilities and labels in turn
             shares = generator.uniform(0.1, 1, shape)
             t = shares / shares.sum(axis=1, keepdims=True)

@@ -11,7 +11,16 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.checking.reference import STENCIL, Array, Spec, loss, loss_of_outputs, predict
+from symgrad.checking.reference import (
+    STENCIL,
+    Array,
+    Spec,
+    loss,
+    loss_of_outputs,
+    predict,
+    takes,
+    terms,
+)
 
 STEP = 2.0**-7
 TINY = 1e-40  # of the complex step: squares of it are nothing beside 1
@@ -54,8 +63,10 @@ class _Case:
     ) -> None:  # fmt: skip
         self.spec, self.module, self.theta, self.data = spec, module, theta, data
         self.penalties = penalties
-        self.x, self.t, *weights = data
-        self.w = weights[0] if weights else None
+        # of a loss of several terms there are but derivatives of the network
+        known = dict(zip(takes(spec, terms(spec)[0]), data, strict=False))
+        self.x, self.w = known["x"], known.get("w")
+        self.t = known.get("t", np.zeros((len(self.x), spec["layers"][-1]["units"])))
 
         def vector(like: Array) -> Array:
             return random.normal(size=like.shape).astype(theta.dtype)
@@ -78,7 +89,8 @@ class _Case:
         return predict(self.spec, theta, x, dtype=np.clongdouble)
 
     def E(self, theta: Array, x: Array) -> Any:
-        return loss(self.spec, theta, x, self.t, self.w, dtype=np.clongdouble)
+        weights = () if self.w is None else (self.w,)
+        return loss(self.spec, theta, x, self.t, *weights, dtype=np.clongdouble)
 
     def along(self, function: Callable[..., Any], v: Any = 0, v_x: Any = 0) -> Any:
         """The derivative of a function of weights and inputs along vectors."""

@@ -58,22 +58,52 @@ def predict(spec: Spec, theta: Any, x: Any, dtype: Any = np.float64) -> Array:
         return _forward(spec, np.asarray(theta, dtype), np.asarray(x, dtype))[1]
 
 
-def loss(spec: Spec, theta: Any, x: Any, t: Any, w: Any = None, *, dtype: Any = np.float64) -> Any:
-    """The loss as a scalar of `dtype`; w, the sample weights, is of shape (samples,)."""
-    theta, x, t = (np.asarray(array, dtype) for array in (theta, x, t))
+def loss(spec: Spec, theta: Any, *data: Any, dtype: Any = np.float64) -> Any:
+    """The loss as a scalar of `dtype`; `data` are x, t and, where samples have weights, w of shape
+    (samples,); of a loss of several terms what each takes of these, one behind the other."""
+    theta = np.asarray(theta, dtype)
+    total = dtype(0)
+    taken = iter(data)
+    for term in terms(spec):
+        given = {name: next(taken) for name in takes(spec, term)}
+        total = total + _term({**spec, "loss": term}, theta, **given, dtype=dtype)
     described = spec["loss"]
+    with np.errstate(all="ignore"):
+        for name, array in unpack(spec, theta).items():
+            if name.startswith("W"):
+                total = total + described["l2"] / 2 * (array * array).sum()
+                total = total + described["l1"] * absolute(array).sum()
+    return total
+
+
+def terms(spec: Spec) -> list[dict[str, Any]]:
+    """The terms of the loss, each described like a loss; one where it has no more."""
+    return list(spec["loss"].get("terms", [spec["loss"]]))
+
+
+def takes(spec: Spec, term: Mapping[str, Any]) -> list[str]:
+    """What a term is given: x, t where it is one of several only if it is of targets, and w where
+    samples have weights."""
+    targets = "terms" not in spec["loss"] or term.get("formula") is None
+    if not targets:
+        names = [n for n in walk(parse(term["formula"])) if isinstance(n, ast.Name | ast.Subscript)]
+        found = (quantity(node, spec) for node in names)
+        targets = any(what is not None and what.array == "t" for what in found)
+    return ["x", *["t"] * targets, *["w"] * term["sample_weights"]]
+
+
+def _term(spec: Spec, theta: Array, x: Any, t: Any = None, w: Any = None, *, dtype: Any) -> Any:
+    """A loss without its penalties, or a term of one."""
+    described, x = spec["loss"], np.asarray(x, dtype)
+    t = np.zeros((len(x), spec["layers"][-1]["units"])) if t is None else t
+    t = np.asarray(t, dtype)
     with np.errstate(all="ignore"):
         z, y = _forward(spec, theta, x)
         if described.get("formula") is None:
             errors = _tabled_loss(spec, z, y, t)
         else:
             errors = _formula(spec, theta, {"x": x, "y": y, "t": t})
-        total = _mean(spec, errors, w, dtype)
-        for name, array in unpack(spec, theta).items():
-            if name.startswith("W"):
-                total = total + described["l2"] / 2 * (array * array).sum()
-                total = total + described["l1"] * absolute(array).sum()
-    return total
+        return _mean(spec, errors, w, dtype)
 
 
 def loss_of_outputs(spec: Spec, y: Any, x: Any, t: Any, w: Any, dtype: Any) -> Any:
@@ -89,8 +119,8 @@ def loss_of_outputs(spec: Spec, y: Any, x: Any, t: Any, w: Any, dtype: Any) -> A
 
 
 def _mean(spec: Spec, errors: Array, w: Any, dtype: Any) -> Any:
-    """Over the samples; one that counts once has one column."""
-    each = errors.sum(axis=1)
+    """Over the samples, times the loss's weight; one that counts once has one column."""
+    each = spec["loss"].get("weight", 1) * errors.sum(axis=1)
     if not spec["loss"]["sample_weights"]:
         return each.sum() / len(each)
     w = np.asarray(w, dtype)

@@ -74,7 +74,9 @@ def gradient(
 
 
 def affordable(spec: Spec) -> bool:
-    """Whether SymPy differentiates this network in seconds."""
+    """Whether SymPy differentiates this network in seconds; one with one loss, and not several."""
+    if "terms" in spec["loss"]:
+        return False
     small = len(spec["layers"]) <= DEPTH and _weights(spec) <= WEIGHTS
     return small and cost(spec) <= LIMIT
 
@@ -143,7 +145,7 @@ def expand(spec: Spec) -> tuple[list[sp.Symbol], list[sp.Symbol], list[sp.Symbol
         residual = a if layer["residual"] else [sp.Integer(0)] * units
         a = [value + before for value, before in zip(activated, residual, strict=True)]
     t = [sp.Symbol(f"t_{j}", real=True) for j in range(len(a))]
-    expression = sp.Add(*_losses(spec, x, a, t))
+    expression = _exact(spec["loss"].get("weight", 1)) * sp.Add(*_losses(spec, x, a, t))
     for name, symbols in named.items():
         if name.startswith("W"):
             expression += _exact(spec["loss"]["l2"]) / 2 * sp.Add(*(s**2 for s in symbols))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from symgrad.cli.options import Order, OrderOption, SpecArgument
+from symgrad.cli.options import Order, OrderOption, SpecArgument, TermOption
 from symgrad.errors import SymgradError
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ def explain_command(
         int, typer.Option(min=10, help="Starts of every method, with gradients and without.")
     ] = 10,
     order: OrderOption = Order.LOSS_FIRST,
+    term: TermOption = None,
 ) -> None:
     """Explain why backpropagation, by what can be counted and measured for this network.
 
@@ -71,7 +72,7 @@ def explain_command(
         from symgrad.explain.drawing.terminal import new_console, show, show_head
         from symgrad.explain.explain import explain, not_begun, report
 
-        compiled = symgrad.compile(spec, order=order.value)
+        compiled = symgrad.compile(spec, order=order.value).of_term(term)
         console = new_console()
         clock = Clock(budget, stop, bar.show)
         try:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from symgrad.cli.options import Order, OrderOption, SpecArgument
+from symgrad.cli.options import Order, OrderOption, SpecArgument, TermOption
 from symgrad.errors import SymgradError
 
 if TYPE_CHECKING:
@@ -60,11 +60,12 @@ def inspect_command(
         ),
     ] = Format.UNICODE,
     order: OrderOption = Order.LOSS_FIRST,
+    term: TermOption = None,
 ) -> None:
     """Show the equations after a stage of the compiler, or draw who reads what."""
     import symgrad
 
-    compiled = symgrad.compile(spec, order=order.value)
+    compiled = symgrad.compile(spec, order=order.value).of_term(term)
     if format in _DRAWN:
         written = _drawn(compiled, stage, format)
     else:

@@ -28,6 +28,10 @@ RunArgument = Annotated[
         show_default=False,
     ),
 ]
+TermOption = Annotated[
+    str | None,
+    typer.Option("--term", metavar="NAME", help="Of a loss that is a sum of terms: which of them."),
+]
 OrderOption = Annotated[
     Order,
     typer.Option(

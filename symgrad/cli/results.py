@@ -77,6 +77,8 @@ def show_figures(figures: "Mapping[str, Figures]", err: bool = False) -> None:
     for part, row in rows.items():
         values = [_NAMES[name][1].format(row[name]) if name in row else "–" for name in names]
         table.add_row(part, f"{figures[part].samples:,}", *values)
+        for term, value in (figures[part].terms or {}).items():
+            table.add_row(f"  {term}", "", _NAMES["loss"][1].format(value))
     _print(table, err)
 
 

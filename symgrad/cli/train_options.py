@@ -27,7 +27,8 @@ class TrainOptions:
         list[Path] | None,
         typer.Argument(
             metavar="DATA",
-            help="Samples: .csv, .csv.gz (several of them are one table), .parquet, .npz or .npy.",
+            help="Samples: .csv, .csv.gz (several of them are one table), .parquet, .npz or .npy;"
+            " NAME=FILE for each term of a loss that has several.",
             show_default=False,
         ),
     ] = None
@@ -211,10 +212,19 @@ class TrainOptions:
 
     @property
     def files(self) -> Any:
-        """The data as `symgrad.train` takes it, None if there is none."""
+        """The data as `symgrad.train` takes it, None if there is none: by the names of terms where
+        it is given as NAME=FILE."""
         if not self.data:
             return None
-        return self.data[0] if len(self.data) == 1 else self.data
+        named = [name_and_file(path) for path in self.data]
+        if not any(name for name, _ in named):
+            return self.data[0] if len(self.data) == 1 else self.data
+        found: dict[str, Any] = {}
+        for name, file in named:
+            if name is None:
+                raise SymgradError(f"{file}: of which term? give all data as NAME=FILE")
+            found[name] = [*found[name], file] if name in found else [file]
+        return {name: files[0] if len(files) == 1 else files for name, files in found.items()}
 
     def selection(self) -> dict[str, Any]:
         """What is said of the columns, as `symgrad.train` takes it."""
@@ -245,3 +255,12 @@ def _whole(text: str) -> int:
         return int(text)
     except ValueError:
         raise SymgradError(f"--batch: a number of samples, or all, not {text!r}") from None
+
+
+def name_and_file(path: Path) -> tuple[str | None, Path]:
+    """The name of a term and its file, where they are given as NAME=FILE, and no file is called
+    so."""
+    name, equals, file = str(path).partition("=")
+    if not (equals and file and name.isidentifier()) or path.exists():
+        return None, path
+    return name, Path(file)

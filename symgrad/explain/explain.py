@@ -19,6 +19,7 @@ from symgrad.explain.sections.layerwise import layerwise
 from symgrad.explain.sections.literal import literal
 from symgrad.explain.sections.orders import orders
 from symgrad.explain.sections.proof import proof
+from symgrad.spec.formula import listed
 
 BUDGET = 180.0  # seconds for all that takes long
 SEEDS = 10
@@ -64,6 +65,11 @@ def explain(
     are done. Raises SymgradError for an unknown section, or a peer that is not there.
     """
     keys = chosen(only)
+    if compiled.terms:
+        raise SymgradError(
+            f"{compiled.spec.name}: the loss has terms, {listed(compiled.terms)}: say which is to"
+            f" be explained, as by --term {next(iter(compiled.terms))}"
+        )
     if compiled.spec.loss.arguments:
         raise SymgradError(
             f"{compiled.spec.name}: loss.{compiled.spec.loss.arguments[0]} is left to be given at"

@@ -7,11 +7,11 @@ is counted before anything is built, and a formula beyond the limit is refused w
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from sympy import Expr, Indexed, Symbol
+from sympy import Add, Expr, Indexed, IndexedBase, Symbol
 from sympy.concrete.expr_with_limits import ExprWithLimits
 
 from symgrad.errors import TooLarge
-from symgrad.language.indices import bounds, fresh, operands, rebuild, reduction_like
+from symgrad.language.indices import SAMPLES, bounds, fresh, operands, rebuild, reduction_like
 from symgrad.language.notation import undistributed
 from symgrad.language.program import Program, indices_of, name_of
 
@@ -62,6 +62,21 @@ def formula(program: Program, name: str) -> Expr:
     return _written(own.value, program, {i: i for i in own.indices}, frozenset(own.indices))
 
 
+@undistributed
+def sum_of_terms(formulas: Mapping[str, Expr]) -> Expr:
+    """The sum of formulas, each in data of its own: x, t, w and N of the term NAME become x_NAME
+    and so on. One without a name stays as it is."""
+    parts = []
+    for name, value in formulas.items():
+        own: dict[Expr, Expr] = {
+            IndexedBase(array, real=True): IndexedBase(f"{array}_{name}", real=True)
+            for array in ("x", "t", "w")
+        }
+        own[SAMPLES] = Symbol(f"N_{name}", integer=True, positive=True)
+        parts.append(value.xreplace(own) if name else value)
+    return Add(*parts)
+
+
 def _written(
     value: Expr, program: Program, names: Mapping[Symbol, Symbol], scope: frozenset[Symbol]
 ) -> Expr:
@@ -71,7 +86,7 @@ def _written(
     around it uses (`scope`) before its body is written.
     """
     if isinstance(value, Indexed | Symbol):
-        at = tuple(names[index] for index in indices_of(value))
+        at = tuple(names.get(index, index) for index in indices_of(value))  # or a number
         found = program.by_name.get(name_of(value))
         if found is not None:
             inner = dict(zip(found.indices, at, strict=True))

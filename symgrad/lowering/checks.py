@@ -42,8 +42,11 @@ from symgrad.lowering.program import (
     whole,
 )
 
-# What is written, by the names that a derivative has for it.
-WRITTEN = {"gradient": "{SUMMED}", "by_sample": "{BY_SAMPLE}"}
+# What callers call arguments that they have another name for: what a derivative writes, and the
+# data of one of several terms.
+CALLED = {"gradient": "{SUMMED}", "by_sample": "{BY_SAMPLE}"} | {
+    name: f"{name}{{TERM}}" for name in ("x", "t", "w")
+}
 
 
 def check() -> Function:
@@ -53,7 +56,9 @@ def check() -> Function:
     body: list[Statement] = [
         _length("theta", SIZE),
         _width("x", INPUTS),
-        _refused(equal(SAMPLES, WHOLE_ZERO), "x must hold at least one sample, came", SAMPLES),
+        _refused(
+            equal(SAMPLES, WHOLE_ZERO), "x{TERM} must hold at least one sample, came", SAMPLES
+        ),
         _where_given("t", _width("t", OUTPUTS), _as_many("t")),
         _where_given("w", _as_many("w")),
         _where_given("d_y", _width("d_y", OUTPUTS), _as_many("d_y")),
@@ -81,7 +86,7 @@ def check() -> Function:
 def _apart(result: str, *more: str) -> Iterator[Statement]:
     """What is written must not be what is read, or written too."""
     for name in ("theta", "x", "t", "w", "d_y", "v", "v_x", *more):
-        told = WRITTEN[result], WRITTEN.get(name, name)
+        told = CALLED[result], CALLED.get(name, name)
         apart = _refused(Overlap(result, name), "{} must not overlap {} in memory".format(*told))
         yield apart if name in ("theta", "x") else _where_given(name, apart)
 
@@ -106,20 +111,22 @@ def fits() -> Function:
 
 def _length(name: str, length: Variable) -> Branch:
     found = Extent(name, 0)
-    told = WRITTEN.get(name, name)
+    told = CALLED.get(name, name)
     says = f"{told} must be of shape ({{{length.name}}},), came one of length"
     return _refused(_differs(found, length), says, found)
 
 
 def _width(name: str, width: Variable) -> Branch:
     found = Extent(name, 1)
-    says = f"{name} must be of shape (samples, {{{width.name}}}), came one of width"
+    told = CALLED.get(name, name)
+    says = f"{told} must be of shape (samples, {{{width.name}}}), came one of width"
     return _refused(_differs(found, width), says, found)
 
 
 def _as_many(name: str) -> Branch:
     found = Extent(name, 0)
-    says = f"{name} must have as many samples as x, came"
+    told = CALLED.get(name, name), CALLED["x"]
+    says = "{} must have as many samples as {}, came".format(*told)
     return _refused(_differs(found, SAMPLES), says, found, "and", SAMPLES)
 
 

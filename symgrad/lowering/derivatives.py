@@ -68,14 +68,7 @@ def lower_derivative(name: str, spec: Spec, program: Program, layout: Layout) ->
     program = _apart(program, frozenset(results.packed))
     plan = schedule(program, program.outputs)
     own = kernels(results, plan, layout, spec.dtype == "float32")
-    names = {
-        f.name.replace(f"_{name}_samples", "_samples")
-        .replace(f"_{name}_sums", "_sums")
-        .replace(f"_{name}_totals", "_totals")
-        .replace(f"_{name}_", "_gradient_"): f
-        for f in own.functions
-    }
-    handed = {known: f for known, f in names.items() if known in KERNELS}
+    handed = handed_to_drivers(name, own)
     summed = DERIVATIVES[name].result(by_sample=False)
     mirrored = summed is not None and len(summed.extents) == 2
     vector = None if results.vector is None else results.extents[results.vector]
@@ -94,6 +87,7 @@ def lower_derivative(name: str, spec: Spec, program: Program, layout: Layout) ->
         "SHARED": int(own.shared),
         "SUMMED": str(results.vector),
         "BY_SAMPLE": str(results.rows),
+        "TERM": "",
     }
     return LoweredDerivative(
         name,
@@ -105,12 +99,29 @@ def lower_derivative(name: str, spec: Spec, program: Program, layout: Layout) ->
             taken={known: tuple(called_with(f, results)) for known, f in handed.items()},
             given=KERNELS,
             extents={} if rows is None else {"by_sample": rows},
-            names={known: f.name for known, f in handed.items()}
-            | {driver: f"_{name}{driver}" for driver in _DRIVERS},
+            names=own_names(name, handed),
             always=ALWAYS | {"gradient"},
         ),
         {known: f.name for known, f in handed.items()},
     )
+
+
+def handed_to_drivers(name: str, own: Kernels) -> dict[str, Function]:
+    """The functions of kernels called `name` by the names that drivers know them by."""
+    names = {
+        f.name.replace(f"_{name}_samples", "_samples")
+        .replace(f"_{name}_sums", "_sums")
+        .replace(f"_{name}_totals", "_totals")
+        .replace(f"_{name}_", "_gradient_"): f
+        for f in own.functions
+    }
+    return {known: f for known, f in names.items() if known in KERNELS}
+
+
+def own_names(name: str, handed: Mapping[str, Function]) -> dict[str, str]:
+    """What functions are called for `name`, by those that are the gradient's."""
+    drivers = {driver: f"_{name}{driver}" for driver in _DRIVERS}
+    return {known: f.name for known, f in handed.items()} | drivers
 
 
 def _apart(program: Program, packed: frozenset[str]) -> Program:

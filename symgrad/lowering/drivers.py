@@ -156,26 +156,26 @@ def drivers() -> tuple[Function, ...]:
             ),
             role="public",
         ),
-        _descend(),
-        Function("step", with_rate, _stepping("loss_and_gradient_into", fresh), role="public"),
+        descend(),
+        Function("step", with_rate, stepping("loss_and_gradient_into", fresh, DATA), role="public"),
         Function(
             "_step_of_one_leaf",
             with_rate,
-            _stepping("_gradient_of_one_leaf", fresh),
+            stepping("_gradient_of_one_leaf", fresh, DATA, NO_MORE),
             "A step down the gradient, of samples of one leaf; unchecked.",
             role="written_out",
         ),
         Function(
             "_step_at_once",
             with_rate,
-            _stepping("_gradient_at_once", fresh),
+            stepping("_gradient_at_once", fresh, DATA, NO_MORE),
             "The same of any number of samples, unchecked.",
             role="written_out",
         ),
         Function(
             "_step_on_threads",
             with_rate,
-            _stepping("_gradient_on_threads", fresh),
+            stepping("_gradient_on_threads", fresh, DATA, NO_MORE),
             "The same, many samples on several threads.",
         ),
     )
@@ -310,7 +310,7 @@ def _on_threads() -> Iterator[Statement]:
 # Steps
 
 
-def _descend() -> Function:
+def descend() -> Function:
     slope = Element("gradient", (K,), "real")
     change = times(Convert(Variable("rate", "double"), "real"), slope)
     down = Accumulate(Element("theta", (K,), "real"), change, "-")
@@ -322,12 +322,17 @@ def _descend() -> Function:
     )
 
 
-def _stepping(differentiate: str, fresh: Allocate) -> tuple[Statement, ...]:
+def stepping(
+    differentiate: str,
+    fresh: Allocate,
+    data: tuple[Parameter, ...],
+    more: tuple[Argument, ...] = (),
+) -> tuple[Statement, ...]:
+    """A step by what `differentiate` writes, given `data` and `more`."""
     down = (Array("theta"), Variable("rate", "double"), Array("gradient"))
-    more = () if differentiate == "loss_and_gradient_into" else NO_MORE
     return (
         fresh,
-        Assign(E, called(differentiate, DATA, *more, Array("gradient"))),
+        Assign(E, called(differentiate, data, *more, Array("gradient"))),
         Run(Invoke("_descend", down)),
         Return((E,)),
     )

@@ -230,7 +230,7 @@ class _Kernels:
             (*begun, *self._lines(sums), Return((E_SUM,))),
             "The sum of a leaf's losses, and its gradient if that is wanted: a piece of these, the"
             " first with the losses."
-            if self.results == GRADIENT
+            if self.results.optional
             else "The sums over a leaf's samples: a piece of these.",
             apart=True,
         )
@@ -241,7 +241,8 @@ class _Kernels:
         return "" if self.results in (PREDICTION, GRADIENT) else f"{self.name}_"
 
     def _says(self) -> str:
-        return SAYS.get(self.name, "What is computed of some samples.")
+        known = "gradient" if self.results.optional else self.name
+        return SAYS.get(known, "What is computed of some samples.")
 
     def _marked(self, names: Iterable[str]) -> list[str]:
         """The parameters of a function that goes through its samples in blocks."""

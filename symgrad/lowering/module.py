@@ -1,10 +1,11 @@
 """lower_module: all functions of a module that compute, as one lowered program."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from symgrad.language.program import Program
+from symgrad.lowering import terms
 from symgrad.lowering.arithmetic import LEAF
 from symgrad.lowering.derivatives import LoweredDerivative, lower_derivative
 from symgrad.lowering.drivers import drivers
@@ -16,12 +17,16 @@ from symgrad.lowering.program import Function, calls
 from symgrad.lowering.results import GRADIENT, PREDICTION
 from symgrad.lowering.schedule import Schedule
 from symgrad.lowering.specialize import Network, specialize
+from symgrad.lowering.terms import lower_term
 from symgrad.lowering.training import training
 from symgrad.lowering.update import Update, lower_update
 from symgrad.spec.spec import Spec
 
-# The kernels of a module: what each is called, and the schedule that it runs.
-SCHEDULES = ((PREDICTION, "predict"), (GRADIENT, "gradient"))
+# The drivers that a network has where terms have theirs of their own.
+_OF_PREDICTION = (
+    "_check", "_fits", "_prediction_at_once", "_prediction_in_turn", "_prediction_on_threads",
+    "predict",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -30,14 +35,22 @@ class LoweredModule:
     same for all networks have to know of this one."""
 
     prediction: Kernels
-    gradient: Kernels
+    gradient: Kernels | None  # None where the loss is a sum of terms
     step: Update | None
     network: Network
     derivatives: tuple[LoweredDerivative, ...] = ()
+    terms: tuple[LoweredDerivative, ...] = ()
+    summed: tuple[Function, ...] = ()  # the functions of the loss, where it is a sum of terms
 
     @property
-    def kernels(self) -> tuple[Kernels, Kernels]:
-        return self.prediction, self.gradient
+    def kernels(self) -> tuple[Kernels, ...]:
+        return (self.prediction, *self.gradients)
+
+    @property
+    def gradients(self) -> tuple[Kernels, ...]:
+        """Those of the loss, or of each of its terms."""
+        alone = () if self.gradient is None else (self.gradient,)
+        return (*alone, *(term.kernels for term in self.terms))
 
     @property
     def own(self) -> Iterator[Function]:
@@ -53,12 +66,24 @@ class LoweredModule:
     def functions(self) -> Iterator[Function]:
         """These, and those that call them, for this network."""
         yield from self.own
-        known = {"_mirror", *({*SHARING} if not self.gradient.shared else set())}
-        functions = (f for f in drivers() if f.name not in known)
-        shared = (*functions, *(training() if self.step is not None else ()))
-        yield from specialize(shared, self.network)
-        for derivative in self.derivatives:
-            yield from derivative.drivers
+        if self.terms:
+            functions = [f for f in drivers() if f.name in _OF_PREDICTION]
+            functions += self.summed
+        else:
+            assert self.gradient is not None
+            known = {"_mirror", *({*SHARING} if not self.gradient.shared else set())}
+            functions = [f for f in drivers() if f.name not in known]
+            functions += training() if self.step is not None else ()
+        yield from specialize(functions, self.network)
+        for family in (*self.terms, *self.derivatives):
+            yield from family.drivers
+
+    def sums(self, named: bool = False) -> tuple[Function, ...]:
+        """The functions of all terms; with the name of how many weights there are, if `named`."""
+        if not self.summed:
+            return ()
+        numbers = {k: n for k, n in self.network.numbers.items() if not named or k != "SIZE"}
+        return specialize(self.summed, replace(self.network, numbers=numbers))
 
     @property
     def elementary(self) -> frozenset[str]:
@@ -73,32 +98,48 @@ def lower_module(
     update: Program | None,
     derivatives: Mapping[str, Program] = MappingProxyType({}),
 ) -> LoweredModule:
-    """`schedules` has "predict" and "gradient"; `update` is a step of the optimizer, `derivatives`
-    has what else is computed, by the names of functions."""
+    """`schedules` has "predict", and "gradient" or, for a loss of several terms, the gradient of
+    each by its name; `update` is a step of the optimizer, `derivatives` has what else is computed,
+    by the names of functions."""
     single = spec.dtype == "float32"
-    prediction, gradient = (
-        kernels(name, schedules[schedule], layout, single) for name, schedule in SCHEDULES
-    )
+    prediction = kernels(PREDICTION, schedules["predict"], layout, single)
+    alone = None if spec.of_terms else kernels(GRADIENT, schedules["gradient"], layout, single)
     step = None
     if update is not None and spec.training is not None:
         step = lower_update(update, spec.training, spec.weights)
+    own = [(PREDICTION, prediction), *([] if alone is None else [(GRADIENT, alone)])]
     network = Network(
-        numbers=_numbers(spec, prediction, gradient, step),
+        numbers=_numbers(spec, prediction, alone, step),
         absent=_absent(spec),
         taken={
             f.name: tuple(called_with(f, results))
-            for results, each in ((PREDICTION, prediction), (GRADIENT, gradient))
+            for results, each in own
             for f in each.functions
             if f.name in KERNELS
         },
         given=KERNELS,
     )
     more = tuple(lower_derivative(name, spec, p, layout) for name, p in derivatives.items())
-    return LoweredModule(prediction, gradient, step, network, more)
+    of_terms = tuple(
+        lower_term(name, term, schedules[name], layout) for name, term in spec.of_terms.items()
+    )
+    summed = _summed(spec, of_terms, step is not None)
+    return LoweredModule(prediction, alone, step, network, more, of_terms, summed)
+
+
+def _summed(
+    spec: Spec, of_terms: tuple[LoweredDerivative, ...], trained: bool
+) -> tuple[Function, ...]:
+    """The functions of all terms."""
+    if not of_terms:
+        return ()
+    threaded = {term.name: term.kernels.threaded for term in of_terms}
+    known = terms.of_spec(spec, threaded)
+    return (*terms.drivers(known), *(training(terms.trained_on(known)) if trained else ()))
 
 
 def _numbers(
-    spec: Spec, prediction: Kernels, gradient: Kernels, step: Update | None
+    spec: Spec, prediction: Kernels, gradient: Kernels | None, step: Update | None
 ) -> dict[str, int | str | tuple[int, ...]]:
     """The constants of `drivers` and `training`."""
     numbers: dict[str, int | str | tuple[int, ...]] = {
@@ -107,14 +148,15 @@ def _numbers(
         "OUTPUTS": spec.outputs,
         "WEIGHTED": int(spec.loss.sample_weights),
         "PREDICTION_SCRATCH": prediction.scratch,
-        "GRADIENT_SCRATCH": gradient.scratch,
+        "GRADIENT_SCRATCH": gradient.scratch if gradient else 0,
         "LEAF": LEAF,
         "RESULT": spec.weights,
         "ROW_SHAPE": (),
         "MIRRORED": 0,
         "SUMMED": "gradient",
         "BY_SAMPLE": "y",
-        "SHARED": int(gradient.shared),
+        "TERM": "",
+        "SHARED": int(gradient is not None and gradient.shared),
     }
     if step is not None and spec.training is not None:
         settings = [*spec.training.settings()]
@@ -128,5 +170,6 @@ def _numbers(
 
 def _absent(spec: Spec) -> frozenset[str]:
     weights = set() if spec.loss.sample_weights else {"w", "ws"}
+    weights |= {"t", "ts"} if spec.of_terms else set()  # which each has of its own
     more = {parameter.name for parameter in MORE}
     return frozenset(weights | more | ({*PENALTIES} - {*spec.loss.arguments}))

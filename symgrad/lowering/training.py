@@ -2,8 +2,8 @@
 step on each, and the checks before all of it. As in `drivers`, they are the same for every network.
 """
 
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from symgrad.lowering.interface import (
     DATA,
@@ -11,7 +11,6 @@ from symgrad.lowering.interface import (
     INPUTS,
     NO_MORE,
     OUTPUTS,
-    PENALTIES,
     SIZE,
     T,
     W,
@@ -85,48 +84,120 @@ A step on one batch, if its loss E is finite; returns E.
     Where `threads` is None, Numba leaves out what stands after `else`, and compiles nothing of it.
     """
 
-IN_ORDER = (
-    Parameter("order", "whole", ("samples to see",)),
-    Parameter("starts", "whole", ("batches + 1",)),
-)
 PROGRESS = Parameter("progress", "word", (2,))
 GIVEN_SETTINGS = Parameter("settings", "double", ("SETTINGS",))
-OF_EPOCH = (*DATA, Parameter("state", "real", ("STATE",)), PROGRESS, GIVEN_SETTINGS)
-OF_STEPS = (*DATA, *IN_ORDER, *OF_EPOCH[len(DATA) :])
+AFTER_DATA = (Parameter("state", "real", ("STATE",)), PROGRESS, GIVEN_SETTINGS)
 THREADS = Parameter("threads", "whole", optional=True)
 BATCH_SETTING = Element("settings", (BATCH_PLACE,), "double")
 
 
-def training() -> tuple[Function, ...]:
+@dataclass(frozen=True)
+class Points:
+    """Samples that are drawn together: all there are, or those of a term, whose name then ends the
+    names of what is theirs."""
+
+    data: tuple[Parameter, ...] = (X, T, W)
+    suffix: str = ""
+
+    def named(self, name: str) -> str:
+        return f"{name}{self.suffix}"
+
+    def index(self, name: str) -> Variable:
+        return index(self.named(name))
+
+    @property
+    def x(self) -> str:
+        return self.data[0].name
+
+    @property
+    def w(self) -> str | None:
+        """The weights of samples, which may be left out where that is to be seen at run time."""
+        return next((each.name for each in self.data if len(each.extents) == 1), None)
+
+    @property
+    def gathered(self) -> tuple[Parameter, ...]:
+        """The samples of a batch."""
+        longest = self.named("longest")
+        return tuple(
+            replace(p, name=self.batch(p.name), extents=(longest, *p.extents[1:]))
+            for p in self.data
+        )
+
+    def batch(self, name: str) -> str:
+        """What an array of data is called of a batch: x becomes xs, x_a becomes xs_a."""
+        return f"{name.removesuffix(self.suffix)}s{self.suffix}"
+
+    @property
+    def in_order(self) -> tuple[Parameter, ...]:
+        return (
+            Parameter(self.named("order"), "whole", (self.named("samples to see"),)),
+            Parameter(self.named("starts"), "whole", (self.named("batches + 1"),)),
+        )
+
+    def start(self, batch: Value) -> Element:
+        return Element(self.named("starts"), (batch,), "whole")
+
+
+ALL = Points()
+
+
+@dataclass(frozen=True)
+class Of:
+    """What is trained on: all arguments of the loss, which data of several terms is drawn each by
+    itself, and the functions that check and differentiate it, with what they are given besides."""
+
+    data: tuple[Parameter, ...] = DATA
+    points: tuple[Points, ...] = (ALL,)
+    check: str = "_check"
+    more: tuple[Argument, ...] = NO_MORE
+
+    @property
+    def epoch(self) -> tuple[Parameter, ...]:
+        return (*self.data, *AFTER_DATA)
+
+    @property
+    def in_order(self) -> tuple[Parameter, ...]:
+        return tuple(p for points in self.points for p in points.in_order)
+
+    @property
+    def steps(self) -> tuple[Parameter, ...]:
+        return (*self.data, *self.in_order, *AFTER_DATA)
+
+    @property
+    def several(self) -> bool:
+        return len(self.points) > 1 or bool(self.points[0].suffix)
+
+
+def training(of: Of = Of()) -> tuple[Function, ...]:
     """The functions in the order that they stand in a module; `_update` is the network's own."""
-    checked = Run(called("_check_steps", OF_STEPS))
+    checked = Run(called("_check_steps", of.steps))
     return (
         _random(),
         _shuffled(),
-        _check_training(),
-        _check_steps(),
+        _check_training(of),
+        _check_steps(of),
         _batches(),
-        _gather(),
-        _learn(),
-        _steps(),
-        _epoch(),
-        Function("train_epoch", OF_EPOCH, (_run("_epoch", OF_EPOCH, Nothing()),), role="public"),
+        *map(_gather, of.points),
+        _learn(of),
+        _steps(of),
+        _epoch(of),
+        Function("train_epoch", of.epoch, (_run("_epoch", of.epoch, Nothing()),), role="public"),
         Function(
             "train_steps",
-            OF_STEPS,
-            (checked, _run("_steps", OF_STEPS, Nothing())),
+            of.steps,
+            (checked, _run("_steps", of.steps, Nothing())),
             role="public",
         ),
         Function(
             "_epoch_on_threads",
-            OF_EPOCH,
-            (_run("_epoch", OF_EPOCH, ONE),),
+            of.epoch,
+            (_run("_epoch", of.epoch, ONE),),
             "An epoch, large batches on several threads.",
         ),
         Function(
             "_steps_on_threads",
-            OF_STEPS,
-            (checked, _run("_steps", OF_STEPS, ONE)),
+            of.steps,
+            (checked, _run("_steps", of.steps, ONE)),
             "The same in an order of the caller's.",
         ),
     )
@@ -185,9 +256,9 @@ def _shuffled() -> Function:
 # Checks
 
 
-def _check_training() -> Function:
-    data = ("x", "t", "w")
-    body: list[Statement] = [Run(called("_check", DATA))]
+def _check_training(of: Of) -> Function:
+    data = [each.name for points in of.points for each in points.data]
+    body: list[Statement] = [Run(called(of.check, of.data))]
     for name, length in (("state", STATE), ("progress", whole(2)), ("settings", SETTINGS)):
         found = Extent(name, 0)
         shape = f"{{{length.name}}}" if isinstance(length, Variable) else length.value
@@ -201,48 +272,56 @@ def _check_training() -> Function:
         body += _no_overlap(name, [*data, *changed[:place], "settings"])
     return Function(
         "_check_training",
-        OF_EPOCH,
+        of.epoch,
         tuple(body),
         "The shapes of what `train_epoch` is given, and that what it changes is nothing else's"
         " memory.",
     )
 
 
-def _check_steps() -> Function:
-    order, starts, samples = Extent("order", 0), Extent("starts", 0), Extent("x", 0)
-    first, last = _start(WHOLE_ZERO), Last("starts", "whole")
-    here, after = _start(BATCH), _start(plus(BATCH, ONE))
-    sample = Element("order", (index("place"),), "whole")
+def _check_steps(of: Of) -> Function:
+    changed = ("theta", "state", "progress")
+    orders = [p.name for p in of.in_order]
+    return Function(
+        "_check_steps",
+        of.steps,
+        (
+            Run(Invoke("_check_training", tuple(map(argument, of.epoch)))),
+            *(statement for points in of.points for statement in _check_order(points)),
+            *(s for name in changed for s in _no_overlap(name, orders)),
+        ),
+        "The same for `train_steps`, and that `order` has samples of x, and `starts` places in it.",
+    )
+
+
+def _check_order(points: Points) -> Iterator[Statement]:
+    order_name, starts_name = (p.name for p in points.in_order)
+    order, starts, samples = Extent(order_name, 0), Extent(starts_name, 0), Extent(points.x, 0)
+    first, last = points.start(WHOLE_ZERO), Last(starts_name, "whole")
+    here, after = points.start(BATCH), points.start(plus(BATCH, ONE))
+    sample = Element(order_name, (index("place"),), "whole")
     too_few = (
-        "starts must say where a batch begins and where the last one ends, came", starts,
+        f"{starts_name} must say where a batch begins and where the last one ends, came", starts,
         "numbers",
     )  # fmt: skip
     outside = (
-        "starts must lie within order, whose length is", order, "and came from", first, "to",
-        last,
+        f"{starts_name} must lie within {order_name}, whose length is", order, "and came from",
+        first, "to", last,
     )  # fmt: skip
-    unknown = ("order must hold numbers of samples; x has", samples, "and there came", sample)
+    unknown = (
+        f"{order_name} must hold numbers of samples; {points.x} has", samples, "and there came",
+        sample,
+    )  # fmt: skip
     falling = Branch(
         Compare((">=",), (here, after)),
-        (Refuse(("starts must increase, came", here, "before", after)),),
+        (Refuse((f"{starts_name} must increase, came", here, "before", after)),),
     )
     beyond = (Compare(("<",), (first, WHOLE_ZERO)), Compare((">",), (last, order)))
     within = Compare(("<=", "<"), (WHOLE_ZERO, sample, samples))
-    body: list[Statement] = [
-        Run(Invoke("_check_training", tuple(map(argument, OF_EPOCH)))),
-        Branch(Compare(("<",), (starts, whole(2))), (Refuse(too_few),)),
-        Branch(Either(beyond), (Refuse(outside),)),
-        Loop("batch", minus(starts, ONE), (falling,)),
-        Loop("place", order, (Branch(Not(within), (Refuse(unknown),)),)),
-        *(s for name in ("theta", "state", "progress")
-          for s in _no_overlap(name, ["order", "starts"])),
-    ]  # fmt: skip
-    return Function(
-        "_check_steps",
-        OF_STEPS,
-        tuple(body),
-        "The same for `train_steps`, and that `order` has samples of x, and `starts` places in it.",
-    )
+    yield Branch(Compare(("<",), (starts, whole(2))), (Refuse(too_few),))
+    yield Branch(Either(beyond), (Refuse(outside),))
+    yield Loop("batch", minus(starts, ONE), (falling,))
+    yield Loop("place", order, (Branch(Not(within), (Refuse(unknown),)),))
 
 
 # Batches
@@ -261,41 +340,45 @@ def _batches() -> Function:
     )
 
 
-def _gather() -> Function:
-    row, n, i, j = (index(name) for name in ("row", "n", "i", "j"))
-    data = (X, T, W)
+def _gather(points: Points) -> Function:
+    row, n = index("row"), index("n")
+    order = points.in_order[0]
+    copies: list[Statement] = []
+    for each in points.data:
+        into = points.batch(each.name)
+        if each.name == points.w:
+            copied = _copied(each.name, into, row, n)
+            copies.append(Branch(Given(each.name), (copied,)) if each.optional else copied)
+            continue
+        column, width = (index("i"), INPUTS) if each.name == points.x else (index("j"), OUTPUTS)
+        copies.append(Loop(column.name, width, (_copied(each.name, into, row, n, column),)))
     return Function(
-        "_gather",
+        points.named("_gather"),
         (
-            IN_ORDER[0],
+            order,
             Parameter("start", "whole"),
             Parameter("rows", "whole"),
-            *data,
-            *(replace(p, name=f"{p.name}s", extents=("longest", *p.extents[1:])) for p in data),
+            *points.data,
+            *points.gathered,
         ),
         (
             Loop(
                 "row",
                 ROWS,
-                (
-                    Assign(n, Element("order", (plus(START, row),), "whole")),
-                    Loop("i", INPUTS, (_copied("x", row, n, i),)),
-                    Loop("j", OUTPUTS, (_copied("t", row, n, j),)),
-                    Branch(Given("w"), (_copied("w", row, n),)),
-                ),
+                (Assign(n, Element(order.name, (plus(START, row),), "whole")), *copies),
             ),
         ),
         "The samples of a batch, one below the other.",
     )
 
 
-def _learn() -> Function:
-    given = (*DATA, GRADIENT)
-    differentiated = (*map(argument, DATA), *NO_MORE, Array("gradient"))
+def _learn(of: Of) -> Function:
+    given = (*of.data, GRADIENT)
+    differentiated = (*map(argument, of.data), *of.more, Array("gradient"))
     step = Invoke("_update", (Array("theta"), Array("gradient"), *map(Array, GOING_ON), BATCHES))
     return Function(
         "_learn",
-        (*given, *OF_EPOCH[len(DATA) :], Parameter("batches", "whole"), THREADS),
+        (*given, *AFTER_DATA, Parameter("batches", "whole"), THREADS),
         (
             Branch(
                 Not(Given("threads")),
@@ -310,107 +393,175 @@ def _learn() -> Function:
     )
 
 
-def _learned(rows: Value | None = None) -> Invoke:
+def _learned(of: Of, gathered: bool = False) -> Invoke:
     """A step on all samples, or on the first rows of those that were gathered."""
-
-    def batch(name: str) -> Argument:
-        return Array(name) if rows is None else Part(f"{name}s", None, rows)
-
-    arguments = (
-        Array("theta"), *map(batch, ("x", "t", "w")),
-        *(Variable(name, "double") for name in PENALTIES),
-        Array("gradient"), *map(Array, GOING_ON), BATCHES, index("threads"),
-    )  # fmt: skip
-    return Invoke("_learn", arguments)
-
-
-def _steps() -> Function:
-    longest, weight = index("longest"), Variable("weight", "double")
-    length = minus(_start(plus(BATCH, ONE)), _start(BATCH))
-    gathered = ("x", "t", "w")
-    taken = Invoke(
-        "_gather",
-        (Array("order"), START, ROWS, *map(Array, gathered),
-         *(Array(f"{name}s") for name in gathered)),
-    )  # fmt: skip
-    nothing = "it has no loss, which would be an average over nothing"
-    weighed = Branch(
-        Given("w"),
-        (
-            Assign(weight, Total(Part("ws", None, ROWS))),
-            Branch(equal(weight, Number(0.0, "double")), (Skip(nothing),)),
-        ),
-        (Assign(weight, Convert(ROWS, "double")),),
+    parts = {
+        p.name: Part(points.batch(p.name), None, points.index("rows"))
+        for points in of.points
+        for p in points.data
+    }
+    data = (parts.get(p.name, argument(p)) if gathered else argument(p) for p in of.data)
+    return Invoke(
+        "_learn",
+        (*data, Array("gradient"), *map(Array, GOING_ON), BATCHES, index("threads")),
     )
+
+
+def _steps(of: Of) -> Function:
+    weigh = _weigh_each(of) if of.several else _weigh_all(of.points[0])
     step = (
-        Assign(START, _start(BATCH)),
-        Assign(ROWS, minus(_start(plus(BATCH, ONE)), START)),
-        Run(taken),
-        weighed,
-        Assign(E, _learned(ROWS)),
+        *(statement for points in of.points for statement in _draw(points, of.several)),
+        *weigh,
+        Assign(E, _learned(of, gathered=True)),
         Branch(Not(Finite(E)), (Return((E,)),)),
-        Accumulate(E_SUM, times(weight, E)),
-        Accumulate(W_SUM, weight),
+        Accumulate(E_SUM, E if of.several else times(Variable("weight", "double"), E)),
+        Accumulate(W_SUM, Number(1.0, "double") if of.several else Variable("weight", "double")),
     )
     nothing_yet = (Number(0.0, "double"),) * 2
-    xs, ts = (
-        Buffer(f"{p.name}s", "real", (longest, width)) for p, width in ((X, INPUTS), (T, OUTPUTS))
-    )
     return Function(
         "_steps",
-        (*OF_STEPS, THREADS),
+        (*of.steps, THREADS),
         (
-            Together((BATCHES, longest), (minus(Extent("starts", 0), ONE), WHOLE_ZERO)),
-            Loop("batch", BATCHES, (Assign(longest, Call("max", (longest, length), "whole")),)),
+            *(statement for points in of.points for statement in _longest(points)),
+            *_most_batches(of),
             _fresh(),
-            Allocate((xs, ts)),
-            Pick("ws", Given("w"), Buffer("ws", "real", (longest,)), Nothing()),
+            *(statement for points in of.points for statement in _room(points)),
             Together((E_SUM, W_SUM), nothing_yet),
             Loop("batch", BATCHES, step),
             Return((Product((E_SUM,), (W_SUM,)),)),
         ),
-        "A step for each batch: batch k has the samples order[starts[k]:starts[k + 1]].",
+        _STEPS_OF_TERMS
+        if of.several
+        else "A step for each batch: batch k has the samples order[starts[k]:starts[k + 1]].",
     )
+
+
+_STEPS_OF_TERMS = """\
+Steps, as many as the term with most batches has of them.
+
+    Batch k of a term has the samples order[starts[k]:starts[k + 1]] of its own; a term that has no
+    further one begins anew with its first.
+    """
+
+
+def _longest(points: Points) -> Iterator[Statement]:
+    """How many batches there are, and how many samples the longest has."""
+    batches, longest = points.index("batches"), points.index("longest")
+    length = minus(points.start(plus(BATCH, ONE)), points.start(BATCH))
+    starts = points.in_order[1].name
+    yield Together((batches, longest), (minus(Extent(starts, 0), ONE), WHOLE_ZERO))
+    yield Loop("batch", batches, (Assign(longest, Call("max", (longest, length), "whole")),))
+
+
+def _most_batches(of: Of) -> Iterator[Statement]:
+    if of.several:
+        first, *others = (points.index("batches") for points in of.points)
+        yield Assign(BATCHES, first)
+        for other in others:
+            yield Assign(BATCHES, Call("max", (BATCHES, other), "whole"))
+
+
+def _room(points: Points) -> Iterator[Statement]:
+    """Memory for a batch."""
+    longest = points.index("longest")
+    widths = {"INPUTS": INPUTS, "OUTPUTS": OUTPUTS}
+    made = [
+        Buffer(p.name, "real", (longest, widths[str(p.extents[1])]))
+        for p in points.gathered
+        if len(p.extents) > 1
+    ]
+    yield Allocate(tuple(made))
+    for each, p in zip(points.data, points.gathered, strict=True):
+        if len(p.extents) == 1:
+            room = Buffer(p.name, "real", (longest,))
+            optional = Pick(p.name, Given(each.name), room, Nothing())
+            yield optional if each.optional else Allocate((room,))
+
+
+def _draw(points: Points, several: bool) -> Iterator[Statement]:
+    """The batch of a step."""
+    batch: Value = BATCH
+    if several:
+        batch, batches = points.index("here"), points.index("batches")
+        yield Assign(batch, minus(BATCH, times(batches, Quotient(BATCH, batches))))
+    start, rows = points.index("start"), points.index("rows")
+    yield Assign(start, points.start(batch))
+    yield Assign(rows, minus(points.start(plus(batch, ONE)), start))
+    arrays = (Array(p.name) for p in (*points.data, *points.gathered))
+    order = Array(points.in_order[0].name)
+    yield Run(Invoke(points.named("_gather"), (order, start, rows, *arrays)))
+
+
+_NOTHING = "it has no loss, which would be an average over nothing"
+
+
+def _weigh_all(points: Points) -> Iterator[Statement]:
+    weight = Variable("weight", "double")
+    yield Branch(
+        Given("w"),
+        (
+            Assign(weight, Total(Part("ws", None, ROWS))),
+            Branch(equal(weight, Number(0.0, "double")), (Skip(_NOTHING),)),
+        ),
+        (Assign(weight, Convert(ROWS, "double")),),
+    )
+
+
+def _weigh_each(of: Of) -> Iterator[Statement]:
+    for points in of.points:
+        if points.w is not None:
+            weight = Total(Part(points.batch(points.w), None, points.index("rows")))
+            yield Branch(equal(weight, Number(0.0, "double")), (Skip(_NOTHING),))
 
 
 def _fresh() -> Allocate:
     return Allocate((Buffer("gradient", "real", (SIZE,)),))
 
 
-def _epoch() -> Function:
-    samples = index("samples")
-    count = Invoke("_batches", (Extent("x", 0), Array("settings")), "whole")
-    bound = plus(BATCHES, ONE)
-    starts = Assign(_start(BATCH), Quotient(times(samples, BATCH), BATCHES))
-    order = Invoke("_shuffled", (samples, Array("progress")), "whole")
-    arguments = (
-        *map(argument, DATA), order, Array("starts"), *map(Array, GOING_ON), index("threads"),
-    )  # fmt: skip
+def _epoch(of: Of) -> Function:
+    counts = [
+        Together(
+            (points.index("samples"), points.index("batches")),
+            (
+                Extent(points.x, 0),
+                Invoke("_batches", (Extent(points.x, 0), Array("settings")), "whole"),
+            ),
+        )
+        for points in of.points
+    ]
+    given = {p.name: argument(p) for p in of.steps}
+    for points in of.points:
+        drawn = Invoke("_shuffled", (points.index("samples"), Array("progress")), "whole")
+        given[points.in_order[0].name] = drawn
     return Function(
         "_epoch",
-        (*OF_EPOCH, THREADS),
+        (*of.epoch, THREADS),
         (
-            Run(Invoke("_check_training", tuple(map(argument, OF_EPOCH)))),
-            Together((samples, BATCHES), (Extent("x", 0), count)),
-            Branch(equal(BATCHES, ONE), (_fresh(), Return((_learned(),)))),
-            Allocate((Buffer("starts", "whole", (bound,)),)),
-            Loop("batch", bound, (starts,)),
-            Return((Invoke("_steps", arguments),)),
+            Run(Invoke("_check_training", tuple(map(argument, of.epoch)))),
+            *counts,
+            *_most_batches(of),
+            Branch(equal(BATCHES, ONE), (_fresh(), Return((_learned(of),)))),
+            *(statement for points in of.points for statement in _starts(points)),
+            Return((Invoke("_steps", (*(given[p.name] for p in of.steps), index("threads"))),)),
         ),
         "A step for each batch of the samples, in a new random order; returns the mean of"
         " their losses.",
     )
 
 
-def _start(batch: Value) -> Element:
-    return Element("starts", (batch,), "whole")
+def _starts(points: Points) -> Iterator[Statement]:
+    batches = points.index("batches")
+    bound = plus(batches, ONE)
+    place = Quotient(times(points.index("samples"), BATCH), batches)
+    yield Allocate((Buffer(points.named("starts"), "whole", (bound,)),))
+    yield Loop("batch", bound, (Assign(points.start(BATCH), place),))
 
 
-def _copied(name: str, row: Variable, n: Variable, *more: Variable) -> Assign:
-    return Assign(Element(f"{name}s", (row, *more), "real"), Element(name, (n, *more), "real"))
+def _copied(name: str, into: str, row: Variable, n: Variable, *more: Variable) -> Assign:
+    return Assign(Element(into, (row, *more), "real"), Element(name, (n, *more), "real"))
 
 
-def _no_overlap(changed: str, others: list[str]) -> Iterator[Branch]:
+def _no_overlap(changed: str, others: Sequence[str]) -> Iterator[Branch]:
     for other in others:
         says = f"{changed} must not overlap {other} in memory"
         refused = Branch(Overlap(changed, other), (Refuse((says,)),))

@@ -130,12 +130,13 @@ def _loss_of_samples(
 ) -> tuple[list[Expr], Expr]:
     """What it takes beside the output, and the mean of the losses of all samples."""
     t, every_sample = array("t", *y.indices), (SAMPLE, 0, SAMPLES - 1)
+    factor = exact(spec.loss.weight)
     e = define("e", (SAMPLE,), _loss(spec, array("x", SAMPLE, unit(0)), y, t))
     if not spec.loss.sample_weights:
-        return [t], Sum(e, every_sample) / SAMPLES
+        return [t], factor * (Sum(e, every_sample) / SAMPLES)
     w = array("w", SAMPLE)
     total = define("w_total", (), Sum(w, every_sample))
-    return [t, w], Sum(w * e, every_sample) / total
+    return [t, w], factor * (Sum(w * e, every_sample) / total)
 
 
 def exact(value: float) -> Rational:

@@ -6,7 +6,7 @@ from collections import namedtuple
 import numpy as np
 
 from symgrad.runtime.given import real_array, unmasked
-from symgrad.runtime.named import called_columns, columns_of, inputs_of, outputs_of
+from symgrad.runtime.named import called_columns, columns_of, inputs_of, outputs_of, terms_of
 
 # An argument: the dtype of its numbers, how many axes it has, none for a number, and whether it is
 # written.
@@ -16,7 +16,8 @@ Kind = namedtuple("Kind", "number axes written")
 NATIVE = {name: np.dtype(name) for name in ("float32", "float64", "uint64", "int64")}
 
 # The dtypes of arguments that have not the network's own.
-_OTHERS = {"progress": "uint64", "settings": "float64", "order": "int64", "starts": "int64"}
+_OTHERS = {"progress": "uint64", "settings": "float64"}
+_WHOLE = ("order", "starts")  # those of each term begin so
 
 
 # What a derivative gives: the extents of its results by name, numbers or "samples", and whether it
@@ -53,6 +54,15 @@ class Facts:
             "starts": ("batches + 1",),
             "settings": (settings,),
         }
+        for term in terms_of(spec):
+            samples = (f"samples_{term}",)
+            self.extents |= {
+                f"x_{term}": samples + (inputs,),
+                f"t_{term}": samples + (outputs,),
+                f"w_{term}": samples,
+                f"order_{term}": self.extents["order"],
+                f"starts_{term}": self.extents["starts"],
+            }
         for result in self.results.values():
             self.extents.update(result.extents)
         self.shapes = {each: _shape(extents) for each, extents in self.extents.items()}
@@ -61,7 +71,8 @@ class Facts:
         """The kind of an argument; what is not written may be read-only."""
         if name in self.numbers:
             return Kind("float64", 0, False)
-        return Kind(_OTHERS.get(name, self.dtype), len(self.extents[name]), name in written)
+        number = "int64" if name.split("_")[0] in _WHOLE else _OTHERS.get(name, self.dtype)
+        return Kind(number, len(self.extents[name]), name in written)
 
     def called(self, name):
         """What a message adds about an argument whose columns have names."""

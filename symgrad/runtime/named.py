@@ -15,9 +15,17 @@ def outputs_of(spec):
     return spec["layers"][-1]["units"]
 
 
+def terms_of(spec):
+    """The names of a loss's terms, each of which has data of its own, x_NAME; none where the loss
+    is of one kind or formula."""
+    return [term["name"] for term in spec["loss"].get("terms", ())]
+
+
 def columns_of(spec):
-    """The names of the columns of x and of t, as far as they have any."""
+    """The names of the columns of x and of t, as far as they have any; also of each term's."""
     named = {"x": spec["inputs"], "t": spec["layers"][-1].get("names")}
+    for term in terms_of(spec):
+        named |= {f"x_{term}": named["x"], f"t_{term}": named["t"]}
     return {array: names for array, names in named.items() if isinstance(names, (list, tuple))}
 
 

@@ -5,6 +5,7 @@ import re
 import sys
 
 from symgrad.spec import limits
+from symgrad.spec.derivatives import DERIVATIVES
 from symgrad.spec.formula import FUNCTIONS
 
 IDENTIFIER = "^[A-Za-z_][A-Za-z0-9_]*$"  # as a JSON Schema says it; the words below say it better
@@ -35,6 +36,13 @@ def quantity_problem(name: str) -> str | None:
     if name == "target":
         return "is what formulas call the target; choose another name"
     return identifier_problem(name)
+
+
+def term_problem(name: str) -> str | None:
+    """The name of a term of the loss: functions have arguments x_NAME, and parts NAME_gradient."""
+    if name in DERIVATIVES:
+        return "is the name of a function; choose another"
+    return identifier_problem(name, keywords=True)
 
 
 def constant_problem(name: str) -> str | None:

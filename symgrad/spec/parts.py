@@ -21,7 +21,7 @@ from symgrad.language.dtypes import Dtype
 from symgrad.spec import limits
 from symgrad.spec.formula import MAX_LENGTH, Quantities, Tree, parse, quoted, variables_of
 from symgrad.spec.messages import Problem, pointer, refusal, refuse, report, shown
-from symgrad.spec.names import IDENTIFIER, constant_problem, quantity_problem
+from symgrad.spec.names import IDENTIFIER, constant_problem, quantity_problem, term_problem
 
 ACTIVATIONS = (
     "identity", "relu", "leaky_relu", "elu", "selu", "gelu", "silu", "mish", "softplus",
@@ -205,12 +205,14 @@ class Activation(Model):
 _UNKNOWN = Quantities(known=False)
 
 
-class Loss(Model):
-    """What is minimised: a built-in loss or a formula, and penalties on the weights."""
+def _positive(weight: float) -> float:
+    if weight <= 0:
+        raise refusal("must be greater than 0; a term that counts for nothing is left out")
+    return weight
 
-    model_config = ConfigDict(
-        json_schema_extra={"oneOf": [{"required": ["kind"]}, {"required": ["formula"]}]}
-    )
+
+class Objective(Model):
+    """What samples are judged by: a built-in loss or a formula."""
 
     kind: LossKind | None = Field(
         default=None,
@@ -224,24 +226,16 @@ class Loss(Model):
         json_schema_extra=without_null,
     )
     constants: Constants = {}
-    l1: _Penalty = Field(
-        default=0.0,
-        description='λ in λ·Σ|W|, biases excluded; "argument" leaves it to be given at run time',
-    )
-    l2: _Penalty = Field(
-        default=0.0,
-        description='λ in λ/2·ΣW², biases excluded; "argument" leaves it to be given at run time',
+    weight: Annotated[_Finite, AfterValidator(_positive)] = Field(
+        default=1.0,
+        description="What the mean over samples is multiplied by: a term's factor in the sum",
+        json_schema_extra={"exclusiveMinimum": 0},
     )
     sample_weights: bool = Field(
         default=False,
         description="Whether every function that takes the targets t also takes a weight for"
         " each sample",
     )
-
-    @property
-    def arguments(self) -> tuple[str, ...]:
-        """The penalties that are given at run time, in the order that functions take them."""
-        return tuple(name for name in ("l1", "l2") if getattr(self, name) == ARGUMENT)
 
     variables: ClassVar[tuple[str, ...]] = ("y", "t")
 
@@ -256,11 +250,82 @@ class Loss(Model):
             return None
         return parse(self.formula, self.variables, self.constants, quantities=quantities)
 
-    @model_validator(mode="after")
-    def _check(self) -> Self:
+    def _wrong(self) -> list[Problem]:
         """Its names are the spec's, which alone knows them."""
         problems = [*_check_constants(self), *_check_choice(self)]
-        refuse(problems or [(("formula",), p) for p in formula_problem(self, "float64", _UNKNOWN)])
+        return problems or [(("formula",), p) for p in formula_problem(self, "float64", _UNKNOWN)]
+
+
+# What editors are told: one of them has to be there.
+_EITHER: list[Any] = [{"required": ["kind"]}, {"required": ["formula"]}]
+
+
+class Term(Objective):
+    """A term of the loss: what samples of its own are judged by, and its factor in the sum."""
+
+    model_config = ConfigDict(json_schema_extra={"oneOf": _EITHER})
+
+    name: str = Field(
+        description="An identifier, of this term alone: arguments and files of data go by it",
+        examples=["equation"],
+        json_schema_extra={"pattern": IDENTIFIER, "maxLength": limits.NAME_LENGTH},
+    )
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        refuse(self._wrong())
+        return self
+
+
+def _terms(value: object) -> object:
+    """As for layers."""
+    return tuple(value) if isinstance(value, list) else value
+
+
+class Loss(Objective):
+    """What is minimised: a built-in loss or a formula, or a sum of several, of samples of their
+    own; and penalties on the weights."""
+
+    model_config = ConfigDict(json_schema_extra={"oneOf": [*_EITHER, {"required": ["terms"]}]})
+
+    terms: Annotated[tuple[Term, ...], BeforeValidator(_terms)] = Field(
+        default=(),
+        description="The terms of a sum, each with samples of its own, instead of kind or formula",
+        json_schema_extra={"maxItems": limits.TERMS.default},
+    )
+    l1: _Penalty = Field(
+        default=0.0,
+        description='λ in λ·Σ|W|, biases excluded; "argument" leaves it to be given at run time',
+    )
+    l2: _Penalty = Field(
+        default=0.0,
+        description='λ in λ/2·ΣW², biases excluded; "argument" leaves it to be given at run time',
+    )
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """The penalties that are given at run time, in the order that functions take them."""
+        return tuple(name for name in ("l1", "l2") if getattr(self, name) == ARGUMENT)
+
+    def of_term(self, place: int) -> "Loss":
+        """One of the terms as a loss by itself. The penalties, which stand in the sum once, are
+        with the first."""
+        term = self.terms[place]
+        loss = self.model_copy(
+            update={
+                "terms": (),
+                **{name: getattr(term, name) for name in Objective.model_fields},
+                **({} if place == 0 else {"l1": 0.0, "l2": 0.0}),
+            }
+        )
+        loss.__dict__.pop("tree", None)  # of none of them
+        return loss
+
+    def without_penalties(self) -> "Loss":
+        return self.model_copy(update={"l1": 0.0, "l2": 0.0})
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        refuse([*_check_terms(self)] if self.terms else self._wrong())
         return self
 
 
@@ -277,16 +342,37 @@ def _check_quantities(names: tuple[str, ...]) -> Iterator[Problem]:
         seen.add(name)
 
 
-def _check_constants(part: Activation | Loss) -> Iterator[Problem]:
+def _check_constants(part: Activation | Objective) -> Iterator[Problem]:
     for name in part.constants:
         if wrong := constant_problem(name):
             yield ("constants", name), f"{quoted(name)} {wrong}"
 
 
-def _check_choice(loss: Loss) -> Iterator[Problem]:
+def _check_terms(loss: Loss) -> Iterator[Problem]:
+    """What stands in terms does not stand beside them."""
+    for name in ("kind", "formula", "constants", "weight", "sample_weights"):
+        if getattr(loss, name) != Loss.model_fields[name].default:
+            yield (name,), f"a loss with terms has no {name} of its own; give it to a term"
+    if over := limits.TERMS.refusal(len(loss.terms)):
+        yield ("terms",), over
+    seen: dict[str, str] = {}
+    for place, term in enumerate(loss.terms):
+        if wrong := term_problem(term.name):
+            yield ("terms", place, "name"), f"{quoted(term.name)} {wrong}"
+        elif (other := seen.get(term.name.lower())) is not None:
+            but = "" if other == term.name else ", but for capitals"
+            yield (
+                ("terms", place, "name"),
+                f"{quoted(term.name)} is there already{but}; names of terms must differ",
+            )
+        seen[term.name.lower()] = term.name
+
+
+def _check_choice(loss: Objective) -> Iterator[Problem]:
     if (loss.kind is None) == (loss.formula is None):
-        given = "both are given" if loss.kind else "neither is given"
-        yield (), f"a loss has either a kind or a formula, but {given}"
+        which, or_terms = ("loss", ", or terms") if isinstance(loss, Loss) else ("term", "")
+        given = "both are given" if loss.kind else f"n{'one' if or_terms else 'either'} is given"
+        yield (), f"a {which} has either a kind or a formula{or_terms}, but {given}"
     elif loss.kind and loss.constants:
         yield ("constants",), "constants belong to a formula, not to a kind"
 
@@ -301,7 +387,7 @@ def _check_formula(part: Activation, needed: str, role: str) -> Iterator[Problem
 
 
 def formula_problem(
-    part: Activation | Loss, dtype: Dtype, quantities: Quantities | None = None
+    part: Activation | Objective, dtype: Dtype, quantities: Quantities | None = None
 ) -> Iterator[str]:
     """What is wrong with a formula, if anything, over the place in it."""
     if part.formula is None:

@@ -21,6 +21,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any, Self, cast
@@ -69,6 +70,8 @@ from symgrad.spec.parts import (
     LossKind,
     Model,
     Names,
+    Objective,
+    Term,
     formula_problem,
     schema_of_names,
     without_null,
@@ -84,6 +87,7 @@ __all__ = [
     "Loss",
     "LossKind",
     "Spec",
+    "Term",
     "Training",
     "read",
 ]
@@ -273,6 +277,26 @@ class Spec(Model):
         """The parsed formula of the loss; None for a built-in one."""
         return self.loss.in_terms_of(self.quantities)
 
+    @cached_property
+    def of_terms(self) -> Mapping[str, Self]:
+        """The terms of the loss by name, each as a spec whose loss is that term, the
+        first with the penalties; empty for a loss of one formula or kind."""
+        return {
+            term.name: self.model_copy(
+                update={
+                    "loss": self.loss.of_term(place),
+                    "training": None,
+                    "derivatives": (),
+                }
+            )
+            for place, term in enumerate(self.loss.terms)
+        }
+
+    @property
+    def reads_target(self) -> bool:
+        """Whether the loss is of targets. One of a term alone is not given any otherwise."""
+        return self.loss_tree is None or "t" in arrays_of(self.loss_tree)
+
     def activation_tree(self, name: str) -> Tree | None:
         """The parsed formula of a declared activation; None for a built-in one."""
         return self.activations[name].tree if name in self.activations else None
@@ -298,7 +322,7 @@ class Spec(Model):
                 for layer in self.layers
             ],
             "loss": {
-                **({"kind": loss.kind} if loss.formula is None else _formula_data(loss)),
+                **_objective_data(loss),
                 "l1": loss.l1,
                 "l2": loss.l2,
                 "sample_weights": loss.sample_weights,
@@ -356,7 +380,27 @@ def read(source: str | os.PathLike[str] | Mapping[str, Any] | Spec) -> Spec:
     raise SpecError(f"a spec is a path, a mapping or a Spec, not {shown(source)}")
 
 
-def _formula_data(part: Activation | Loss) -> dict[str, Any]:
+def _objective_data(loss: Loss) -> dict[str, Any]:
+    if not loss.terms:
+        weight = {} if loss.weight == 1 else {"weight": loss.weight}
+        return _kind_or_formula(loss) | weight
+    terms = (
+        {
+            "name": term.name,
+            **_kind_or_formula(term),
+            "weight": term.weight,
+            "sample_weights": term.sample_weights,
+        }
+        for term in loss.terms
+    )
+    return {"terms": list(terms)}
+
+
+def _kind_or_formula(part: Objective) -> dict[str, Any]:
+    return {"kind": part.kind} if part.formula is None else _formula_data(part)
+
+
+def _formula_data(part: Activation | Objective) -> dict[str, Any]:
     constants = {name: part.constants[name] for name in sorted(part.constants)}
     return {"formula": part.formula, "constants": constants}
 
@@ -374,6 +418,14 @@ def _check_names(spec: Spec) -> Iterator[Problem]:
             yield ("activations", name), f"{quoted(name)} {wrong}"
 
 
+def _objectives(spec: Spec) -> Iterator[tuple[tuple[str | int, ...], Objective]]:
+    """The loss, or its terms, with the place of each."""
+    if not spec.loss.terms:
+        yield ("loss",), spec.loss
+    for place, term in enumerate(spec.loss.terms):
+        yield ("loss", "terms", place), term
+
+
 def _differentiates(spec: Spec) -> bool:
     """Whether the loss has derivatives in it, as far as can be seen of a formula that may be
     wrong."""
@@ -387,6 +439,13 @@ def _check_derivatives(spec: Spec) -> Iterator[Problem]:
                 ("derivatives", number),
                 f"unknown derivative {quoted(name)}{suggestion(name, DERIVATIVES)};"
                 f" there are {listed(DERIVATIVES)}",
+            )
+        elif DERIVATIVES[name].loss and spec.loss.terms:
+            without = [each for each, signature in DERIVATIVES.items() if not signature.loss]
+            yield (
+                ("derivatives", number),
+                f"{quoted(name)} is of a loss of one kind or formula, and this one has terms;"
+                f" there are {listed(without)}",
             )
         elif name.startswith("gauss_newton") and _differentiates(spec):
             yield (
@@ -415,54 +474,57 @@ def _check_columns(spec: Spec) -> Iterator[Problem]:
                 f"{name!r} is the name of an input, too; choose another name",
             )
     called = dict.fromkeys(outputs, "an output") | dict.fromkeys(inputs, "an input")
-    for name in spec.loss.constants:
-        if name in called:
-            yield (
-                ("loss", "constants", name),
-                f"{name!r} is the name of {called[name]}, too; choose another name",
-            )
+    for path, objective in _objectives(spec):
+        for name in objective.constants:
+            if name in called:
+                yield (
+                    (*path, "constants", name),
+                    f"{name!r} is the name of {called[name]}, too; choose another name",
+                )
 
 
 def _check_hidden(spec: Spec) -> Iterator[Problem]:
     """A name hides what formulas call by the same letters; a formula that may well mean that is
     refused."""
     inputs, outputs = spec.input_names or (), spec.output_names or ()
-    read = variables_of(spec.loss.tree) if spec.loss.tree is not None else ()
-    if "y" in read and "y" in outputs and outputs != ("y",):
-        yield (
-            ("loss", "formula"),
-            "y means all outputs here, and is the name of an output, too; choose another name"
-            " for that",
-        )
-    if "t" in read and "y" in read and "t" in inputs and TARGET not in read:
-        yield (
-            ("loss", "formula"),
-            "t is the name of an input here, which hides the target; write target for the target,"
-            " and the outputs by their names",
-        )
+    for path, objective in _objectives(spec):
+        read = variables_of(objective.tree) if objective.tree is not None else ()
+        if "y" in read and "y" in outputs and outputs != ("y",):
+            yield (
+                (*path, "formula"),
+                "y means all outputs here, and is the name of an output, too; choose another name"
+                " for that",
+            )
+        if "t" in read and "y" in read and "t" in inputs and TARGET not in read:
+            yield (
+                (*path, "formula"),
+                "t is the name of an input here, which hides the target; write target for the"
+                " target, and the outputs by their names",
+            )
 
 
 def _check_loss(spec: Spec) -> Iterator[Problem]:
-    """What its formula is in."""
-    loss = spec.loss
-    for problem in formula_problem(loss, "float64", spec.quantities):
-        yield ("loss", "formula"), problem
+    """What its formulas are in."""
+    for path, objective in _objectives(spec):
+        for problem in _formula_problems(spec, objective):
+            yield (*path, "formula"), problem
+
+
+def _formula_problems(spec: Spec, objective: Objective) -> Iterator[str]:
+    for problem in formula_problem(objective, "float64", spec.quantities):
+        yield problem
         return
-    tree = spec.loss_tree
+    tree = objective.in_terms_of(spec.quantities)
     if tree is None:
         return
     if "y" not in arrays_of(tree):
         named = f", as {listed(spec.output_names, 3)}" if spec.output_names else ""
-        yield (
-            ("loss", "formula"),
-            f"the formula must use y, the output{named}: {quoted(str(loss.formula))}",
-        )
+        yield f"the formula must use y, the output{named}: {quoted(str(objective.formula))}"
     axes = axes_outside_sums(tree)
     if len(axes) > 1 and spec.outputs > 1 and spec.inputs > 1:
         yield (
-            ("loss", "formula"),
             "the formula has a term for each output and for each input; say which ones, as y[0]"
-            " and x[1], or sum over one of them",
+            " and x[1], or sum over one of them"
         )
 
 
@@ -532,13 +594,16 @@ def _check_numbers(spec: Spec) -> Iterator[Problem]:
     for name, activation in spec.activations.items():
         for problem in formula_problem(activation, spec.dtype):
             yield ("activations", name, "formula"), problem
-    for problem in formula_problem(spec.loss, spec.dtype, spec.quantities):
-        yield ("loss", "formula"), problem
-    numbers: dict[tuple[str, ...], float] = {
+    for path, objective in _objectives(spec):
+        for problem in formula_problem(objective, spec.dtype, spec.quantities):
+            yield (*path, "formula"), problem
+    numbers: dict[tuple[str | int, ...], float] = {
         ("loss", name): getattr(spec.loss, name)
         for name in ("l1", "l2")
         if name not in spec.loss.arguments
     }
+    for path, objective in _objectives(spec):
+        numbers[(*path, "weight")] = objective.weight
     if spec.training is not None:
         numbers |= {("training", *path): value for path, value in spec.training.numbers().items()}
     for where, value in numbers.items():

@@ -3,11 +3,12 @@ themselves."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import chain
 from textwrap import wrap
 from typing import Any
 
 from symgrad.runtime.kinds import Results
-from symgrad.runtime.named import columns_of, inputs_of, listed_names, outputs_of
+from symgrad.runtime.named import columns_of, inputs_of, listed_names, outputs_of, terms_of
 from symgrad.spec.derivatives import DERIVATIVES
 
 
@@ -45,6 +46,17 @@ _STEPS = (
     " whatever `batch` is."
 )
 
+# The same where the loss is a sum of terms.
+_LOSS_OF_TERMS = (
+    "The loss E, a float: the sum of its terms, each of samples of its own. Each x is of shape"
+    " (samples, {inputs}),\n    each t of shape (samples, {outputs})."
+)
+_STEPS_OF_TERMS = (
+    "The same in an order of your own: batch k of a term has the samples"
+    " order[starts[k]:starts[k + 1]] of its x,\n    whatever `batch` is. There are as many steps"
+    " as the term with most batches has; others begin anew."
+)
+
 PENALTIES = ("l1", "l2")
 
 # Characters in a line of a docstring.
@@ -58,7 +70,32 @@ def data(spec: Mapping[str, Any]) -> tuple[str, ...]:
     """What the functions of a loss are given; `spec` as plain data."""
     loss = spec["loss"]
     penalties = (name for name in PENALTIES if loss[name] == "argument")
-    return ("theta", "x", "t", *["w"] * loss["sample_weights"], *penalties)
+    of_terms = tuple(chain(*data_of_terms(spec).values()))
+    samples = of_terms or ("x", "t", *["w"] * loss["sample_weights"])
+    return ("theta", *samples, *penalties)
+
+
+def data_of_terms(spec: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """What the functions of the loss are given of each of its terms: x_NAME, t_NAME where it is of
+    targets, and w_NAME where samples have weights; none where it has no terms."""
+    if not terms_of(spec):
+        return {}
+    from symgrad.spec.spec import Spec  # which nothing else here has need of
+
+    return {
+        name: (
+            f"x_{name}",
+            *[f"t_{name}"] * term.reads_target,
+            *[f"w_{name}"] * term.loss.sample_weights,
+        )
+        for name, term in Spec.recorded(spec).of_terms.items()
+    }
+
+
+def in_order(spec: Mapping[str, Any]) -> tuple[str, ...]:
+    """What `train_steps` is given to say which samples come when."""
+    suffixes = [f"_{name}" for name in terms_of(spec)] or [""]
+    return tuple(f"{name}{suffix}" for suffix in suffixes for name in ("order", "starts"))
 
 
 # What derivatives say of themselves.
@@ -151,9 +188,10 @@ def public(spec: Mapping[str, Any], size: int, trained: bool) -> tuple[Public, .
     given = data(spec)
     shape = {"inputs": inputs_of(spec), "outputs": outputs_of(spec), "size": size}
     of_output, of_loss = columns(spec, x="x", y="t"), columns(spec, x="x", t="t")
+    loss, steps = (_LOSS_OF_TERMS, _STEPS_OF_TERMS) if terms_of(spec) else (_LOSS, _STEPS)
     functions = [
         Public("predict", ("theta", "x"), _with_columns(_PREDICT.format(**shape), of_output)),
-        Public("loss", given, _with_columns(_LOSS.format(**shape), of_loss)),
+        Public("loss", given, _with_columns(loss.format(**shape), of_loss)),
         Public(
             "loss_and_gradient",
             given,
@@ -165,7 +203,7 @@ def public(spec: Mapping[str, Any], size: int, trained: bool) -> tuple[Public, .
     if trained:
         functions += [
             Public("train_epoch", (*given, *GOING_ON), _EPOCH),
-            Public("train_steps", (*given, "order", "starts", *GOING_ON), _STEPS),
+            Public("train_steps", (*given, *in_order(spec), *GOING_ON), steps),
         ]
     for name in spec.get("derivatives", ()):
         functions += derivative(name, spec, given, shape)

@@ -1,14 +1,15 @@
 """Samples as the network takes them: a training set, a validation set, and their scaling."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from symgrad.errors import DataError
 from symgrad.training.data import Samples, fit_scaling
-from symgrad.training.module import Array, reads_inputs
+from symgrad.training.module import Array, outputs, reads_inputs
+from symgrad.training.terms import TermSamples, parts_of
 from symgrad.training.trained import Scaling
 
 TRAINING, VALIDATION = "training", "validation"
@@ -19,13 +20,38 @@ _DISTANCES = {"squared", "absolute", "huber", "log_cosh"}
 
 @dataclass(frozen=True)
 class Dataset:
-    """Samples in raw units, and x, t, and perhaps w, in the dtype and layout of the module."""
+    """Samples in raw units, and x, t, and perhaps w, in the dtype and layout of the module: what
+    its functions take, of each term in turn where the loss has several."""
 
-    samples: Samples
+    samples: Samples | TermSamples
     arrays: tuple[Array, ...]
 
     def __len__(self) -> int:
         return len(self.samples)
+
+    @property
+    def by_term(self) -> dict[str, tuple[Array, ...]]:
+        """The arrays of each term by its name, under no name where the loss has no terms."""
+        taken, found = iter(self.arrays), {}
+        for name, part in parts_of(self.samples):
+            given = (part.x, part.t, part.w)
+            found[name] = tuple(next(taken) for each in given if each is not None)
+        return found
+
+    @property
+    def judged(self) -> tuple[Array, Array, Array] | None:
+        """All samples that have targets: x and t as the network takes them, and t in raw units;
+        None where none has."""
+        arrays = self.by_term
+        found = [
+            (*arrays[name][:2], part.t)
+            for name, part in parts_of(self.samples)
+            if part.t is not None
+        ]
+        if not found:
+            return None
+        x, t, raw = ([*each] for each in zip(*found, strict=True))
+        return _joined(x), _joined(t), _joined(raw)
 
 
 @dataclass(frozen=True)
@@ -44,9 +70,9 @@ class Datasets:
 
 
 def build_datasets(
-    samples: Samples,
-    rows: Array,
-    held_out: Array,
+    samples: Samples | TermSamples,
+    rows: Any,
+    held_out: Any,
     spec: Mapping[str, Any],
     standardize: bool,
     fill: bool,
@@ -57,34 +83,53 @@ def build_datasets(
     missing inputs. Raises DataError for samples that the network's numbers cannot hold.
     """
     training, validation = samples.take(rows), samples.take(held_out)
-    if not len(training):
-        raise DataError("no sample is left to train on; hold out a smaller share")
-    if training.w is not None and not training.w.any():
-        raise DataError("the sample weights of the training part are all 0")
+    for name, part in parts_of(training):
+        of = f"{name}: " if name else ""
+        if not len(part):
+            raise DataError(f"{of}no sample is left to train on; hold out a smaller share")
+        if part.w is not None and not part.w.any():
+            raise DataError(f"{of}the sample weights of the training part are all 0")
     in_own_units = reads_inputs(spec)
     scale = standardize and not in_own_units
     scale_targets = scale and _has_units(spec) and samples.columns.labels is None
-    scaling, notes = fit_scaling(training, scale, scale_targets, fill)
+    fitted = training.together if isinstance(training, TermSamples) else training
+    scaling, notes = fit_scaling(fitted, scale, scale_targets, fill)
+    if not any(part.t is not None for _, part in parts_of(training)):
+        scaling = replace(scaling, **_unscaled(outputs(spec)))
     if standardize and in_own_units:
         notes = (*notes, "inputs are not standardized: the loss is a formula in them")
-    held_out_set = build_dataset(validation, scaling, spec) if len(held_out) else None
+    held_out_set = build_dataset(validation, scaling, spec) if len(validation) else None
     return Datasets(build_dataset(training, scaling, spec), held_out_set, scaling, tuple(notes))
 
 
-def build_dataset(samples: Samples, scaling: Scaling, spec: Mapping[str, Any]) -> Dataset:
+def build_dataset(
+    samples: Samples | TermSamples, scaling: Scaling, spec: Mapping[str, Any]
+) -> Dataset:
     """Samples scaled and converted for the network of `spec`, targets and weights if there."""
-    arrays = [scaling.inputs(samples.x)]
-    if samples.t is not None:
-        arrays.append(scaling.targets(samples.t))
-        if samples.w is not None:
-            arrays.append(samples.w)
-    dtype = np.dtype(spec["dtype"])
-    with np.errstate(over="ignore"):
-        converted = tuple(np.ascontiguousarray(array, dtype=dtype) for array in arrays)
-    for name, array in zip(("inputs", "targets", "weights"), converted, strict=False):
-        if not np.isfinite(array).all():
-            raise DataError(f"the {name} hold numbers that are too large for {dtype}")
-    return Dataset(samples, converted)
+    dtype, converted = np.dtype(spec["dtype"]), []
+    for term, part in parts_of(samples):
+        arrays = {"inputs": scaling.inputs(part.x)}
+        if part.t is not None:
+            arrays["targets"] = scaling.targets(part.t)
+        if part.w is not None:
+            arrays["weights"] = part.w
+        for name, array in arrays.items():
+            with np.errstate(over="ignore"):
+                converted.append(np.ascontiguousarray(array, dtype=dtype))
+            if not np.isfinite(converted[-1]).all():
+                of = f"{term}: " if term else ""
+                raise DataError(f"{of}the {name} hold numbers that are too large for {dtype}")
+    return Dataset(samples, tuple(converted))
+
+
+def _unscaled(outputs: int) -> dict[str, Array]:
+    """Targets of a network that has seen none."""
+    return {"target_mean": np.zeros(outputs), "target_scale": np.ones(outputs)}
+
+
+def _joined(arrays: list[Array]) -> Array:
+    """One below the other; one by itself as it is."""
+    return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
 
 
 def _has_units(spec: Mapping[str, Any]) -> bool:

@@ -23,6 +23,7 @@ from symgrad.spec.training import WHOLE_BATCH, Training
 from symgrad.training.data import Samples, Selection, files_of, read
 from symgrad.training.module import to_compile
 from symgrad.training.record import Record
+from symgrad.training.terms import TermSamples, parts_of, read_terms
 
 SpecSource: TypeAlias = str | PathLike[str] | Mapping[str, Any] | Spec
 
@@ -43,10 +44,10 @@ class Experiment:
 
     spec: Spec
     training: Training
-    samples: Samples
+    samples: Samples | TermSamples
     options: Options
     spec_file: str | None  # the name of the spec's file, if it is one
-    source: str | list[str] | None  # the absolute path of the data, if it is a file, or of each
+    source: Any  # the absolute path of the data, if it is a file, or of each; of each term by name
     sha256: str  # of that file's bytes, or of these of each; otherwise of the samples
 
 
@@ -65,18 +66,33 @@ def new_experiment(
         )
     complete = with_training(given, changes)
     assert complete.training is not None
-    files = files_of(data)
-    sha256 = None if files is None else _digest_of_files(files)
-    samples = read(data, complete.normalised(), options)
+    source, sha256 = _origin(complete, data)
+    if complete.of_terms:
+        samples: Samples | TermSamples = read_terms(complete, data, options)
+    else:
+        samples = read(data, complete.normalised(), options)
     return Experiment(
         complete,
         complete.training,
         samples,
         options,
         given.file_name,
-        _source(files),
+        source,
         sha256 or _digest(samples),
     )
+
+
+def _origin(spec: Spec, data: Any) -> tuple[Any, str | None]:
+    """Where data lies, by term if the loss has several, and a hash of its files; None for what is
+    in memory."""
+    if not spec.of_terms or not isinstance(data, Mapping):
+        files = files_of(data)
+        return _source(files), None if files is None else _digest_of_files(files)
+    found = {name: files_of(source) for name, source in data.items()}
+    if any(files is None for files in found.values()):
+        return None, None
+    each = [file for name in spec.of_terms for file in found.get(name) or ()]
+    return {name: _source(files) for name, files in found.items()}, _digest_of_files(each)
 
 
 def recorded_experiment(
@@ -103,7 +119,7 @@ def recorded_experiment(
     given = data if data is not None else record["data"]["path"]
     if given is None:
         raise DataError("the run's data was no file: give it again, as `data`")
-    files = files_of(given)
+    files = _files(given)
     for path in files or ():
         if not path.exists():
             raise DataError(
@@ -193,6 +209,15 @@ def _options(record: Record) -> Options:
         raise DataError(f"the run's record cannot be read: {place}: {first['msg']}") from None
 
 
+def _files(data: Any) -> list[Path] | None:
+    """The files that data lies in, of all terms; None where it does not."""
+    if not isinstance(data, Mapping):
+        return files_of(data)
+    found = [files_of(source) for source in data.values()]
+    known = [files for files in found if files is not None]
+    return [path for files in known for path in files] if len(known) == len(found) else None
+
+
 def _agrees(spec: Spec, recorded: Spec) -> bool:
     """Whether a spec is the recorded one, of whose training options may have changed some."""
     return {**spec.normalised(), "training": None} == {**recorded.normalised(), "training": None}
@@ -220,9 +245,10 @@ def _digest_of_file(path: Path) -> str:
         raise DataError(f"{path}: {error.strerror or error}") from error
 
 
-def _digest(samples: Samples) -> str:
+def _digest(samples: Samples | TermSamples) -> str:
     content = hashlib.sha256(json.dumps(samples.columns.as_data()).encode())
-    for array in (samples.x, samples.t, samples.w):
-        if array is not None:
-            content.update(np.ascontiguousarray(array).tobytes())
+    for _, part in parts_of(samples):
+        for array in (part.x, part.t, part.w):
+            if array is not None:
+                content.update(np.ascontiguousarray(array).tobytes())
     return content.hexdigest()

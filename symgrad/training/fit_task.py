@@ -4,17 +4,17 @@ Experiment ──prepare_fit──▶ FitTask ──run_fit──▶ Run
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from symgrad.errors import DataError
 from symgrad.training.checkpoint import Checkpoint
-from symgrad.training.data import folds, holdout
 from symgrad.training.dataset import Datasets, build_datasets
 from symgrad.training.experiment import Experiment
 from symgrad.training.module import Array, Module
+from symgrad.training.terms import count, split, split_fold
 
 
 @dataclass(frozen=True)
@@ -50,18 +50,18 @@ def prepare_fit(experiment: Experiment, module: Any, fold: int | None = None) ->
     on, or the loss is not finite before the first step."""
     training, samples = experiment.training, experiment.samples
     if fold is None:
-        rows, held_out = holdout(samples, training.validation, training.seed)
+        rows, held_out, notes = split(samples, training.validation, training.seed)
     else:
         assert experiment.options.folds is not None
-        held_out = folds(samples, experiment.options.folds, training.seed)[fold - 1]
-        rows = np.setdiff1d(np.arange(len(samples)), held_out)
-    if training.patience is not None and not len(held_out):
+        rows, held_out, notes = split_fold(samples, experiment.options.folds, training.seed, fold)
+    if training.patience is not None and not count(held_out):
         raise DataError(
             f"to end early, samples must be held out: a share of {training.validation:g} holds out "
             f"none of {len(samples)}"
         )
     fill = experiment.options.missing == "mean"
     datasets = build_datasets(samples, rows, held_out, module.SPEC, training.standardize, fill)
+    datasets = replace(datasets, notes=(*notes, *datasets.notes))
     loss = module.loss(module.init(training.seed), *datasets.training.arrays)
     if not math.isfinite(loss):
         raise DataError(

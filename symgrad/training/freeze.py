@@ -79,7 +79,8 @@ def source(trained: Trained, name: str | None = None, file_name: str = WEIGHTS) 
     spec = Spec.recorded(trained.spec)
     name = module_name(trained, name)
     check_consistency(trained, spec)
-    program = prune(share(stabilize(expand(spec))), ("y",))
+    # what is predicted is the same in all terms of a loss
+    program = prune(share(stabilize(expand(next(iter(spec.of_terms.values()), spec)))), ("y",))
     layout = parameters(program)
     single = spec.dtype == "float32"
     network = kernels(PREDICTION, schedule(program, ("y",)), layout, single)

@@ -1,5 +1,6 @@
 """How well a network does: the figures that fit its task."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,7 +12,8 @@ from symgrad.training.trained import Label
 
 @dataclass(frozen=True)
 class Figures:
-    """Figures over some samples, none of them weighted but in the loss; None is what does not fit.
+    """Figures over some samples, none of them weighted but in the loss; None is what does not fit,
+    as the loss where it has terms and the samples are of none.
 
     For classes: `accuracy`, the share of samples in the right class; `log_loss`, the mean of
     −log p, p the probability that the network gives a sample's own class; and `confusion`, counts
@@ -20,10 +22,13 @@ class Figures:
     For numbers, in the units of the data: `rmse`, the root of the mean squared error over samples
     and outputs, and `r2`, the mean over outputs of 1 − Σ(y − t)²/Σ(t − mean of t)²; it does not
     exist where a target is constant. `rmse_by_output` and `r2_by_output` are the same for each.
+
+    `terms` has what each term of the loss adds to it, where it has several; other figures are then
+    over all samples that have targets.
     """
 
     samples: int
-    loss: float
+    loss: float | None
     accuracy: float | None = None
     log_loss: float | None = None
     confusion: Array | None = field(default=None, compare=False)  # an array's == is no bool
@@ -31,6 +36,7 @@ class Figures:
     r2: float | None = None
     rmse_by_output: tuple[float, ...] | None = None
     r2_by_output: tuple[float | None, ...] | None = None
+    terms: Mapping[str, float] | None = None
 
 
 def predicted_classes(y: Array) -> Array:
@@ -46,7 +52,7 @@ def confusion(true: Array, predicted: Array, classes: int) -> Array:
 
 
 def figures(
-    loss: float, y: Array, t: Array, labels: tuple[Label, ...] | None, probabilities: bool
+    loss: float | None, y: Array, t: Array, labels: tuple[Label, ...] | None, probabilities: bool
 ) -> Figures:
     """The figures of outputs y against targets t, both in raw units, of shape (samples, outputs).
 
@@ -77,7 +83,7 @@ def _log_loss(y: Array, true: Array) -> float:
     return float(-np.mean(np.log(np.clip(p, np.finfo(y.dtype).tiny, 1), dtype=np.float64)))
 
 
-def _of_numbers(loss: float, y: Array, t: Array) -> Figures:
+def _of_numbers(loss: float | None, y: Array, t: Array) -> Figures:
     with np.errstate(over="ignore", invalid="ignore"):
         squares = (y - t) ** 2
         spread = ((t - t.mean(axis=0)) ** 2).sum(axis=0)

@@ -16,7 +16,8 @@ class Module(Protocol):
     """The part of an emitted module's contract that training uses.
 
     The functions of the loss take the sample weights w after t if, and only if, the spec says
-    `sample_weights = true`; hence their loose signatures. The last three are there where the spec
+    `sample_weights = true`, and of each of several terms its own x, t, w; hence their loose
+    signatures. The last three are there where the spec
     has a table [training] with an optimizer that is not a whole-batch method.
     """
 
@@ -70,5 +71,6 @@ def gives_probabilities(spec: Mapping[str, Any]) -> bool:
 def reads_inputs(spec: Mapping[str, Any]) -> bool:
     """Whether the loss is a formula in the inputs, or in derivatives by them: it would be another
     one in other units."""
-    loss = Spec.recorded(spec).loss_tree
-    return loss is not None and ("x" in arrays_of(loss) or bool(derivatives_of(loss)))
+    known = Spec.recorded(spec)
+    trees = [term.loss_tree for term in known.of_terms.values()] or [known.loss_tree]
+    return any("x" in arrays_of(tree) or derivatives_of(tree) for tree in trees if tree is not None)

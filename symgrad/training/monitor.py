@@ -74,6 +74,7 @@ class Monitor:
             compared = {
                 name: compare(self.task.module, theta, dataset, datasets.scaling)
                 for name, dataset in datasets.by_name().items()
+                if dataset.judged is not None
             }
             plot(
                 self.options.plot,
@@ -96,5 +97,6 @@ class Monitor:
 
 def compare(module: Module, theta: Array, dataset: Dataset, scaling: Scaling) -> Compared:
     """Targets and outputs of a data set."""
-    assert dataset.samples.t is not None
-    return Compared(dataset.samples.t, scaling.outputs(module.predict(theta, dataset.arrays[0])))
+    assert dataset.judged is not None
+    x, _, t = dataset.judged
+    return Compared(t, scaling.outputs(module.predict(theta, x)))

@@ -52,6 +52,7 @@ class _Figures(_Part):
     r2: float | None = None
     rmse_by_output: list[float | None] | None = None
     r2_by_output: list[float | None] | None = None
+    terms: dict[str, float | None] | None = None
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -72,8 +73,11 @@ class _Options(_Part):
     folds: Annotated[int, Field(ge=2)] | None = None
 
 
+_Files = _Text | Annotated[list[_Text], Field(min_length=2)]
+
+
 class _Data(_Part):
-    path: _Text | Annotated[list[_Text], Field(min_length=2)] | None
+    path: _Files | dict[_Text, _Files] | None  # of a term of the loss by its name
     sha256: _Text
 
 

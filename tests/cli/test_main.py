@@ -37,6 +37,9 @@ def execute(*arguments: object, **options) -> subprocess.CompletedProcess[str]:
 class Fake(SimpleNamespace):
     """What the commands use of a `Compiled`."""
 
+    def of_term(self, name):
+        return self if name is None else Fake(path=self.path, order=f"{self.order}, term {name}")
+
 
 def view(compiled: Fake, stage: str, format: str) -> str:
     return f"{compiled.path.name} after {stage} in {format}, {compiled.order}\n"
@@ -223,6 +226,12 @@ def test_inspect_shows_the_gradient_unless_told_otherwise(calls):
     asked = ("--stage", "factor", "--format", "latex", "--order", "weights-first")
     assert run("inspect", "net.toml", *asked).stdout == (
         "net.toml after factor in latex, weights-first\n"
+    )
+
+
+def test_inspect_of_a_term(calls):
+    assert run("inspect", "net.toml", "--term", "start").stdout == (
+        "net.toml after gradient in unicode, loss-first, term start\n"
     )
 
 

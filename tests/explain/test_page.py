@@ -25,7 +25,7 @@ from symgrad.explain.report import (
     Words,
 )
 from symgrad.language import latex, unicode
-from tests.paths import ROOT, SPECS
+from tests.paths import OF_ONE_LOSS, ROOT
 
 HOSTILE = """<script>alert(1)</script>"'`& <b onclick='x'>{{ 7 * 6 }}"""
 VOID = {"meta", "link", "br", "hr", "img", "input"}
@@ -67,7 +67,7 @@ def report_of(*blocks, name="net", title="Everything", missing="", **facts):
 
 @pytest.fixture(scope="module")
 def definitions():
-    return [d for spec in SPECS for d in symgrad.compile(spec).program.definitions]
+    return [d for spec in OF_ONE_LOSS for d in symgrad.compile(spec).program.definitions]
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ from symgrad.explain.report import (
     Words,
 )
 from symgrad.language import latex, unicode
-from tests.paths import SPECS
+from tests.paths import OF_ONE_LOSS
 
 HOSTILE = "[bold red]x[/bold red] [/] [link=http://a]b[/link] :smile: \\[a]"
 
@@ -53,7 +53,7 @@ LINES = Lines(
 def section():
     rows = tuple(
         (unicode.equation(d), latex.equation(d))
-        for spec in SPECS
+        for spec in OF_ONE_LOSS
         for d in symgrad.compile(spec).program.definitions
     )
     words = Words("The `loss` is one expression. " * 12)

@@ -90,7 +90,7 @@ def source_of(spec, order):
         "predict": schedule(stages.share, ("y",)),
         "gradient": schedule(stages.gradient, ("E", *derivatives(stages.gradient))),
     }
-    return stages.gradient, emit(spec, stages.gradient, schedules, order)
+    return stages.gradient, emit(spec, {"": stages.gradient}, schedules, order)
 
 
 @pytest.fixture
@@ -186,7 +186,7 @@ def test_a_handover_that_comes_too_early_is_found(interpret, monkeypatch):
             monkeypatch.setattr(
                 memories, "_handovers", lambda *a: handovers(*a) | {"a2": "z1", "z2": "z1"}
             )
-        source = emit(spec, stages.gradient, stages.schedule, "loss-first")
+        source = emit(spec, {"": stages.gradient}, stages.schedule, "loss-first")
         result, _ = run(interpret(source), "gradient", given, parameters(stages.gradient))
         assert np.allclose(result["d_W2"], expected["d_W2"]) is not broken
 

@@ -11,7 +11,7 @@ import symgrad
 from symgrad.showing import dot
 from symgrad.showing.dot import quoted, written
 from symgrad.showing.graph import graph
-from tests.paths import ROOT, SPECS
+from tests.paths import OF_ONE_LOSS, ROOT
 from tests.showing.test_graph import stages
 from tests.showing.test_svg import HOSTILE, hostile
 
@@ -55,7 +55,7 @@ def hidden(stream, number):
     return "invis" in rest[: rest.index(";")]
 
 
-@pytest.fixture(params=SPECS, ids=lambda path: path.stem, scope="module")
+@pytest.fixture(params=OF_ONE_LOSS, ids=lambda path: path.stem, scope="module")
 def compiled(request):
     return symgrad.compile(request.param)
 

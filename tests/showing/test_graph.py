@@ -12,13 +12,13 @@ from symgrad.language.summary import counts, network, summary
 from symgrad.showing.graph import Edge, graph
 from symgrad.showing.placement import assign_rows, backward_nodes
 from tests import nets
-from tests.paths import ROOT, SPECS
+from tests.paths import OF_ONE_LOSS, ROOT
 from tests.rooms import COMPILER, files, imported
 
 STAGES = ["expand", "stabilize", "share", "differentiate", "factor", "gradient", "update"]
 
 
-@pytest.fixture(params=SPECS, ids=lambda path: path.stem, scope="module")
+@pytest.fixture(params=OF_ONE_LOSS, ids=lambda path: path.stem, scope="module")
 def compiled(request):
     return symgrad.compile(request.param)
 
@@ -146,7 +146,7 @@ def test_what_the_derivatives_alone_need_is_computed_backward():
 
 def test_other_orders_are_drawn_too(xor):
     for order in ("weights-first", "cheapest"):
-        for path in SPECS:
+        for path in OF_ONE_LOSS:
             drawn = graph(symgrad.compile(path, order=order).program)
             placed = [name for row in assign_rows(drawn) for name in row.backward]
             beside = [

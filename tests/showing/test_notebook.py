@@ -17,11 +17,11 @@ from symgrad.showing import notebook
 from symgrad.showing.mathml import math, mathml
 from tests import nets
 from tests.language.test_latex import faults
-from tests.paths import ROOT, SPECS
+from tests.paths import OF_ONE_LOSS, ROOT
 from tests.showing.test_svg import HOSTILE
 
 
-@pytest.fixture(params=SPECS, ids=lambda path: path.stem, scope="module")
+@pytest.fixture(params=OF_ONE_LOSS, ids=lambda path: path.stem, scope="module")
 def compiled(request):
     return symgrad.compile(request.param)
 

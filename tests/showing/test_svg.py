@@ -16,14 +16,14 @@ from symgrad.showing import dot, svg
 from symgrad.showing.graph import graph
 from symgrad.showing.placement import backward_nodes
 from tests import nets
-from tests.paths import ROOT, SPECS
+from tests.paths import OF_ONE_LOSS, ROOT
 from tests.showing.test_graph import stages
 
 SVG = "{http://www.w3.org/2000/svg}"
 HOSTILE = """</title><script>alert(1)</script>&amp;"'\\N\\"]}; a -> b"""
 
 
-@pytest.fixture(params=SPECS, ids=lambda path: path.stem, scope="module")
+@pytest.fixture(params=OF_ONE_LOSS, ids=lambda path: path.stem, scope="module")
 def compiled(request):
     return symgrad.compile(request.param)
 
@@ -154,7 +154,7 @@ def crossings(text):
 
 
 @pytest.mark.parametrize("order", ["loss-first", "weights-first", "cheapest"])
-@pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", OF_ONE_LOSS, ids=lambda path: path.stem)
 def test_no_edge_runs_through_a_box(path, order):
     compiled = symgrad.compile(path, order=order)
     for stage in stages(compiled).values():

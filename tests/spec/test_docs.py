@@ -7,7 +7,7 @@ import pytest
 
 from symgrad.errors import SpecError
 from symgrad.spec.formula import derivatives_of
-from symgrad.spec.parts import Layer, Loss
+from symgrad.spec.parts import Layer, Loss, Term
 from symgrad.spec.spec import Spec
 from tests.paths import ROOT
 
@@ -32,7 +32,8 @@ def spec_with(formula: str, x: list[str] | int = 2, y: tuple[str, ...] = ("u", "
     return Spec.parse({"name": "net", "inputs": x, "layers": [layer], "loss": loss})
 
 
-FORMULAS = re.findall(r"^\| (`.*`) \| ", BUILT.split("\n## Formulas\n")[1], flags=re.M)
+ABOUT_FORMULAS = BUILT.split("\n## Formulas\n")[1].split("\n## ")[0]
+FORMULAS = re.findall(r"^\| (`.*`) \| ", ABOUT_FORMULAS, flags=re.M)
 
 
 @pytest.mark.parametrize("row", FORMULAS)
@@ -67,8 +68,15 @@ def test_what_is_hidden_is_refused(
         spec_with(formula, inputs, outputs)
 
 
-@pytest.mark.parametrize("model", [Spec, Layer, Loss], ids=lambda model: model.__name__)
-def test_every_key_is_there(model: type[Spec | Layer | Loss]) -> None:
+def test_the_terms_of_the_page_are_some() -> None:
+    (terms,) = (block for block in blocks(BUILT) if "[[loss.terms]]" in block)
+    network = {"name": "net", "inputs": ["x", "t"], "layers": [{"names": ["u"]}]}
+    spec = Spec.parse(network | tomllib.loads(terms))
+    assert [*spec.of_terms] == ["equation", "start"]
+
+
+@pytest.mark.parametrize("model", [Spec, Layer, Loss, Term], ids=lambda model: model.__name__)
+def test_every_key_is_there(model: type[Spec | Layer | Loss | Term]) -> None:
     for name, field in model.model_fields.items():
         assert re.search(rf"`\[*{field.alias or name}\b", BUILT), name
 

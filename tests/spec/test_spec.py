@@ -267,7 +267,7 @@ def test_the_json_schema() -> None:
     assert layer["properties"]["units"]["maximum"] == 65_536
     assert schema["properties"]["layers"]["maxItems"] == 1_024
     assert loss["properties"]["kind"]["enum"] == list(LOSSES)
-    assert loss["oneOf"] == [{"required": ["kind"]}, {"required": ["formula"]}]
+    assert loss["oneOf"] == [{"required": [key]} for key in ("kind", "formula", "terms")]
     for model in (schema, *schema["$defs"].values()):
         assert model["additionalProperties"] is False
         assert all("description" in part for part in model["properties"].values())
@@ -301,8 +301,8 @@ def test_the_json_schema() -> None:
         ({"dtype": "float16"},
          "dtype: must be one of float32, float64, not 'float16' (did you mean 'float64'?)"),
         ({"dtype": 32}, "dtype: must be one of float32, float64, not 32"),
-        ({"loss": "kl"}, "loss: must be a table with the keys kind, formula, constants, l1, l2,"
-         " sample_weights, not 'kl'"),
+        ({"loss": "kl"}, "loss: must be a table with the keys kind, formula, constants, weight,"
+         " sample_weights, terms, l1, l2, not 'kl'"),
         ({"loss": {"kind": "kl", "l2": "1"}},
          "loss.l2: must be a number that a float64 can hold, not '1'"),
         ({"loss": {"kind": "kl", "l2": True}},
@@ -404,9 +404,9 @@ def test_the_json_schema() -> None:
         ({"loss": {"kind": "mse"}}, "loss.kind: must be one of squared, absolute, huber, log_cosh,"
          " cross_entropy, binary_cross_entropy, poisson, kl, not 'mse'"),
         ({"loss": {"l2": 1.0}},
-         "loss: a loss has either a kind or a formula, but neither is given"),
+         "loss: a loss has either a kind or a formula, or terms, but none is given"),
         ({"loss": {"kind": "kl", "formula": "y"}},
-         "loss: a loss has either a kind or a formula, but both are given"),
+         "loss: a loss has either a kind or a formula, or terms, but both are given"),
         ({"loss": {"kind": "kl", "constants": {"k": 1}}},
          "loss.constants: constants belong to a formula, not to a kind"),
         ({"loss": {"formula": "t**2"}},
@@ -438,7 +438,7 @@ def test_refusals(changes: dict[str, Any], message: str) -> None:
         (lambda: Layer(units=0), "units: must be at least 1, not 0"),
         (lambda: Layer(unit=1, units=1), "unit: unknown key (did you mean 'units'?);"
          " the keys here are units, activation, bias, residual, names"),
-        (lambda: Loss(), "a loss has either a kind or a formula, but neither is given"),
+        (lambda: Loss(), "a loss has either a kind or a formula, or terms, but none is given"),
         (lambda: Activation(formula="z +"),
          "formula: the formula ends: a number, a name or '(' should follow\n    z +\n       ^"),
         (lambda: Spec(name="a", inputs=1, layers=()), "layers: must have at least one layer"),
@@ -468,7 +468,7 @@ def test_several_problems_come_in_the_order_of_the_file(write: Callable[..., str
     assert second == "net.toml, line 10, layers[1].units: must be a whole number, not 10.5"
     assert third == (
         "net.toml, line 16, loss.l_2: unknown key (did you mean 'l2'?);"
-        " the keys here are kind, formula, constants, l1, l2, sample_weights"
+        " the keys here are kind, formula, constants, weight, sample_weights, terms, l1, l2"
     )
     assert fourth.startswith(
         "net.toml, line 19, activations.swish_beta.formula: unknown name 'betta'"

@@ -22,7 +22,7 @@ from symgrad.pipeline import passes
 from symgrad.spec.spec import Spec
 from symgrad.targets.numba import emit
 from tests.nets import net
-from tests.paths import ROOT, SPECS
+from tests.paths import OF_ONE_LOSS, ROOT, SPECS
 
 ORDERS = ["loss-first", "weights-first"]
 
@@ -267,7 +267,7 @@ def bodies(source):
 
 
 EXAMPLES = [
-    *(Spec.load(path) for path in SPECS),
+    *(Spec.load(path) for path in OF_ONE_LOSS),
     net([2, 3, 2], ["tanh", "softmax"], l1=0.1, l2=0.1, sample_weights=True, residual=[]),
     net([2, 3], ["mine"], own={"mine": "z * sum(z) / sum(z**2)"}, formula="sum(y*t)/sum(y**2)"),
 ]

@@ -272,13 +272,14 @@ class _Writing:
     def _total(self) -> Expr:
         """E, the average over samples, with the penalties; returns a sample's share in it."""
         e = array("e", SAMPLE)
-        share: Expr = 1 / SAMPLES
-        total = Sum(e, EVERY_SAMPLE) / SAMPLES
+        weight = sympy.Rational(repr(float(self.loss.get("weight", 1))))
+        share: Expr = weight / SAMPLES
+        total = weight * (Sum(e, EVERY_SAMPLE) / SAMPLES)
         if self.loss["sample_weights"]:
             w = array("w", SAMPLE)
             whole = self._define("w_all", (), Sum(w, EVERY_SAMPLE))
-            total = Sum(w * e, EVERY_SAMPLE) / whole
-            share = self._define("share", (SAMPLE,), w / whole)
+            total = weight * (Sum(w * e, EVERY_SAMPLE) / whole)
+            share = self._define("share", (SAMPLE,), weight * (w / whole))
         for number in range(1, len(self.layers) + 1):
             W = array(f"W{number}", unit(number - 1), unit(number))
             value: Expr = Integer(0)

@@ -9,7 +9,7 @@ from symgrad.targets.llvm.program import Description, Program, entries
 from symgrad.targets.numba.source import source
 
 # The lowered functions that say what is wrong with arguments, and how many batches there are.
-CHECKS = ("_check", "_check_training", "_check_steps", "_batches")
+CHECKS = ("_check", "_check_terms", "_check_training", "_check_steps", "_batches")
 
 
 def describe(spec: Spec, lowered: LoweredModule, layout: Layout) -> tuple[Description, Program]:
@@ -22,7 +22,7 @@ def describe(spec: Spec, lowered: LoweredModule, layout: Layout) -> tuple[Descri
         parameters=layout,
         threaded={
             "predict": lowered.prediction.threaded,
-            "gradient": lowered.gradient.threaded,
+            "gradient": min(each.threaded for each in lowered.gradients),
             **{each.name: each.kernels.threaded for each in lowered.derivatives},
         },
         settings=spec.training.settings() if step is not None and spec.training else None,

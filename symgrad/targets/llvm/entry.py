@@ -54,8 +54,10 @@ class _Entry:
             self.hand_over(OTHERWISE)
         self.take()
         if self.many is not None:
-            samples = writer.memory("x").extents[0]
-            many = builder.icmp_signed(">=", samples, WHOLE(self.many))
+            least = WHOLE(self.many)
+            counts = (writer.memory(x).extents[0] for x in self.entry.x)
+            each = (builder.icmp_signed(">=", samples, least) for samples in counts)
+            many = reduce(builder.or_, each)
             with builder.if_then(arguments.both(builder, many, self.has_another)):
                 self.hand_over(MANY)
         E = writer.alloca(DOUBLE)

@@ -24,6 +24,7 @@ from symgrad.runtime.calling import (
 )
 from symgrad.runtime.going_on import GoingOn
 from symgrad.runtime.kinds import NATIVE
+from symgrad.runtime.named import terms_of
 from symgrad.runtime.weights import Weights
 from symgrad.targets.llvm.objects import Objects
 from symgrad.targets.llvm.program import Description, entries
@@ -119,6 +120,7 @@ def _functions(
         if name not in made:  # pullback has but the form in place
             made[name] = made[f"{name}{INTO}"]
     functions = {}
+    of_loss = "_check_terms" if terms_of(description.spec) else "_check"
     for each in public(description.spec, description.size, description.settings is not None):
         kind = (
             Epoch
@@ -127,7 +129,7 @@ def _functions(
         )
         check = checks[
             {"train_epoch": "_check_training", "train_steps": "_check_steps"}.get(
-                each.name, "_check"
+                each.name, of_loss if each.name != "predict" else "_check"
             )
         ]
         name = each.name.removesuffix(INTO)

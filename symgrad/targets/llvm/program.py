@@ -9,9 +9,9 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from symgrad.runtime.kinds import Facts, Kind
-from symgrad.runtime.named import inputs_of, outputs_of
+from symgrad.runtime.named import inputs_of, outputs_of, terms_of
 from symgrad.spec.derivatives import DERIVATIVES
-from symgrad.targets.public import GOING_ON, data, derivative, names_of, results_of
+from symgrad.targets.public import GOING_ON, data, derivative, in_order, names_of, results_of
 
 if TYPE_CHECKING:
     from symgrad.lowering.program import Function
@@ -66,14 +66,15 @@ class Description:
 @dataclass(frozen=True)
 class Entry:
     """A function as Python calls it: the kinds of its arguments by name, the lowered function that
-    does it in turn, the one on threads, and from how many samples on these pay. An epoch's samples
-    are looked at by Python. `names` are those that the lowered functions have for arguments that
-    they call otherwise."""
+    does it in turn, the one on threads, and from how many samples on these pay, and in which
+    arrays the samples are. An epoch's samples are looked at by Python. `names` are those that the
+    lowered functions have for arguments that they call otherwise."""
 
     kinds: Mapping[str, Kind]
     in_turn: str
     on_threads: str
     many: int
+    x: tuple[str, ...] = ("x",)
     epoch: bool = False
     names: Mapping[str, str] = field(default_factory=dict)
 
@@ -83,6 +84,7 @@ def entries(description: Description) -> dict[str, Entry]:
     facts, given = description.facts(), data(description.spec)
     gradient = ("_gradient_in_turn", "_gradient_on_threads")
     many = description.threaded["gradient"]
+    x = tuple(f"x_{term}" for term in terms_of(description.spec)) or ("x",)
 
     def kinds(names: tuple[str, ...], *written: str) -> dict[str, Kind]:
         return {name: facts.kind(name, written) for name in names}
@@ -94,17 +96,19 @@ def entries(description: Description) -> dict[str, Entry]:
             "_prediction_on_threads",
             description.threaded["predict"],
         ),
-        "loss": Entry(kinds(given), *gradient, many),
-        "loss_and_gradient_into": Entry(kinds((*given, "gradient"), "gradient"), *gradient, many),
-        "step": Entry(kinds((*given, "rate"), "theta"), "step", "_step_on_threads", many),
+        "loss": Entry(kinds(given), *gradient, many, x=x),
+        "loss_and_gradient_into": Entry(
+            kinds((*given, "gradient"), "gradient"), *gradient, many, x=x
+        ),
+        "step": Entry(kinds((*given, "rate"), "theta"), "step", "_step_on_threads", many, x=x),
     }
     if description.settings is not None:
         written = ("theta", "state", "progress")
         for name, names, threads in (
             ("train_epoch", (*given, *GOING_ON), "_epoch_on_threads"),
-            ("train_steps", (*given, "order", "starts", *GOING_ON), "_steps_on_threads"),
+            ("train_steps", (*given, *in_order(description.spec), *GOING_ON), "_steps_on_threads"),
         ):
-            found[name] = Entry(kinds(names, *written), name, threads, many, epoch=True)
+            found[name] = Entry(kinds(names, *written), name, threads, many, x=x, epoch=True)
     for name in description.spec.get("derivatives", ()):
         (*_, function) = derivative(name, description.spec, given, {})
         results = [result.name for result in DERIVATIVES[name].results]

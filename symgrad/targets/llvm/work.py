@@ -106,7 +106,13 @@ class EpochWork(Work):
         return epoch
 
     def extent(self, given: dict[str, Any]) -> tuple[int, int]:
-        """How many samples there are to see, and in how many batches."""
-        if "order" in given:
-            return len(given["order"]), max(len(given["starts"]) - 1, 1)
-        return len(given["x"]), self.batches(len(given["x"]), given["settings"])
+        """How many samples there are to see, and in how many batches; of several terms of the loss
+        that of the largest batches."""
+        found = (self._extent(given, x.removeprefix("x")) for x in self.entry.x)
+        return max(found, key=lambda extent: extent[0] / extent[1])
+
+    def _extent(self, given: dict[str, Any], suffix: str) -> tuple[int, int]:
+        if f"order{suffix}" in given:
+            return len(given[f"order{suffix}"]), max(len(given[f"starts{suffix}"]) - 1, 1)
+        samples = len(given[f"x{suffix}"])
+        return samples, self.batches(samples, given["settings"])

@@ -8,7 +8,8 @@ import ast
 import pprint
 import shlex
 import textwrap
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -29,6 +30,7 @@ from symgrad.lowering.interface import KERNELS
 from symgrad.lowering.kernels import Kernels
 from symgrad.lowering.layout import parameters
 from symgrad.lowering.module import lower_module
+from symgrad.lowering.program import Function
 from symgrad.lowering.schedule import Schedule
 from symgrad.lowering.training import training
 from symgrad.passes.derivatives import Derivative
@@ -37,7 +39,7 @@ from symgrad.spec.spec import Spec
 from symgrad.targets.elementary import OF_DOUBLES, ULP, numbers, with_callees
 from symgrad.targets.numba.source import generic, source, vocabulary
 from symgrad.targets.numba.templates import templates
-from symgrad.targets.public import INTO, Public, columns, names_of
+from symgrad.targets.public import INTO, Public, columns, data_of_terms, names_of
 from symgrad.targets.public import public as callable_functions
 
 # The files of symgrad/runtime whose text emitted modules have, those that others need first.
@@ -55,19 +57,19 @@ _TRAINING = ("SETTINGS", "STATE", "train_epoch", "train_settings", "train_state"
 
 def emit(
     spec: Spec,
-    program: Program,
+    programs: Mapping[str, Program],
     schedules: Mapping[str, Schedule],
     order: str,
     update: Program | None = None,
     single_file: bool = True,
     derivatives: Mapping[str, Derivative] = MappingProxyType({}),
 ) -> str:
-    """The source of the module of `spec`; `schedules` has "predict" and "gradient", and `update` is
-    a step of the optimizer where the spec names one. It imports `runtime()` from a file beside it,
-    or has it at its end if it is a single file."""
+    """The source of the module of `spec`; `programs` has the loss and its gradient, under no name,
+    or those of its terms by theirs, `schedules` as in `lower_module`, and `update` is a step of the
+    optimizer where the spec names one. It imports `runtime()` from a file beside it, or has it at
+    its end if it is a single file."""
     single = spec.dtype == "float32"
-    forward = prune(program, ("E",))
-    layout = parameters(program)
+    layout = parameters(next(iter(programs.values())))
     more = {name: each.program for name, each in derivatives.items()}
     lowered = lower_module(spec, schedules, layout, update, more)
     file_name = spec.file_name or f"{spec.name}.toml"
@@ -84,6 +86,7 @@ def emit(
             "settings": plain(spec.training.settings()),
             "remembered": lowered.step.remembered,
         }
+    own = (*lowered.own, *map(_underlined, lowered.sums(named=True)))
     called = callable_functions(spec.normalised(), spec.weights, trained is not None)
     public = sorted({*_PUBLIC, *(_TRAINING if trained else ()), *(each.name for each in called)})
     keys: dict[str, Any] = {
@@ -96,7 +99,21 @@ def emit(
         "dtype": spec.dtype,
         "arithmetic": arithmetic.VERSION,
         "leaf": arithmetic.LEAF,
-        "kernel": " and ".join(f"`{part.name}`" for part in lowered.gradient.kernel),
+        "kernel": _and(f"`{part.name}`" for each in lowered.gradients for part in each.kernel),
+        "terms": [
+            {
+                "name": each.name,
+                **with_constants(each.kernels, f"{each.name.upper()}_GRADIENT", single, layout),
+            }
+            for each in lowered.terms
+        ],
+        "summed": [source(_underlined(f), single, [*layout]) for f in lowered.sums(named=True)],
+        "of_terms": plain(
+            {
+                each.name: {"kernels": dict(each.own), "given": own_data(spec, each.name)}
+                for each in lowered.terms
+            }
+        ),
         "callable": [
             {"name": c.name, "arguments": c.arguments, "says": c.says, "body": body(c, spec)}
             for c in called
@@ -115,23 +132,66 @@ def emit(
         "outputs": spec.outputs,
         "columns": columns(spec.normalised(), x="x", t="t"),
         "size": spec.weights,
-        "expression": listing(forward).splitlines(),
-        "operations": {"loss": operations(forward), "gradient": operations(program)},
+        "expression": [*_expression(programs, data_of_terms(spec.normalised()))],
+        "operations": _operations(programs),
         "public": public_names(public),
         "spec": plain(spec.normalised()),
         "parameters": in_lines(layout),
         "functions": functions,
-        "inlined": plain([*functions, *(f.name for f in lowered.own if f.role == "inlined")]),
-        "compiled": plain([f.name for f in lowered.own if f.role != "inlined"]),
+        "inlined": plain([*functions, *(f.name for f in own if f.role == "inlined")]),
+        "compiled": plain([f.name for f in own if f.role != "inlined"]),
         "rounded": any(name in ULP for name in functions),
         "training": trained,
         "units": ", ".join(f"I{k}" for k in range(len(spec.layers) + 1)),
         "prediction": with_constants(lowered.prediction, "PREDICTION", single, layout),
-        "gradient": with_constants(lowered.gradient, "GRADIENT", single, layout),
+        "gradient": lowered.gradient
+        and with_constants(lowered.gradient, "GRADIENT", single, layout),
         "update": source(lowered.step.function, single, [*layout]) if lowered.step else "",
     } | elementary_keys(single)
     where = {"runtime": runtime_name(), "below": runtime(below=True) if single_file else ""}
     return render(keys | where)
+
+
+def _and(names: Iterable[str]) -> str:
+    """Names for a sentence."""
+    *others, last = names
+    return f"{', '.join(others)} and {last}" if others else last
+
+
+def _expression(
+    programs: Mapping[str, Program], given: Mapping[str, tuple[str, ...]]
+) -> Iterator[str]:
+    """The loss, its shared parts named: line by line; where it has terms, one after the other, with
+    what each is given."""
+    if given:
+        yield f"E = {' + '.join(f'E_{name}' for name in programs)}, where for each term E_… = E:"
+    for name, program in programs.items():
+        lines = listing(prune(program, ("E",))).splitlines()
+        if name:
+            yield from ("", f"{name}, of {', '.join(given[name])}:")
+        yield from (f"    {line}" for line in lines) if name else lines
+
+
+def _operations(programs: Mapping[str, Program]) -> dict[str, str]:
+    """Of a sample; of one of each term."""
+    counts = {
+        "loss": [operations(prune(program, ("E",))) for program in programs.values()],
+        "gradient": [operations(program) for program in programs.values()],
+    }
+    return {name: " + ".join(map(str, each)) for name, each in counts.items()}
+
+
+def own_data(spec: Spec, term: str) -> list[str]:
+    """What a term's drivers are given, by the names that they have for it."""
+    alone = spec.of_terms[term]
+    weighted = alone.loss.sample_weights
+    return ["theta", "x", *["t"] * alone.reads_target, *["w"] * weighted, *alone.loss.arguments]
+
+
+def _underlined(function: Function) -> Function:
+    """As a module has it where its own name is that of a function which says what it is for."""
+    public = function.role == "public"
+    return replace(function, name=f"_{function.name}") if public else function
 
 
 def body(function: Public, spec: Spec) -> list[str]:

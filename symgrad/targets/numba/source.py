@@ -91,7 +91,7 @@ _INDENT = "    "
 
 # What a module's functions call of the runtime.
 VOCABULARY = (
-    "flat", "fma", "local", "matmul", "matmul_onto", "matmul_piece", "matmul_piece_onto",
+    "flat", "fma", "fresh", "local", "matmul", "matmul_onto", "matmul_piece", "matmul_piece_onto",
     "noinline", "opaque", "sum_rows", "view",
 )  # and build  # fmt: skip
 
@@ -274,7 +274,7 @@ class _Printer:
                 self.deep |= {name} if array in self.deep else set()
                 return f"{name} = {array}"
             case Pick(name, Given(vector), Buffer(extents=(size,)), Nothing()):
-                return f"{name} = _fresh({vector}, {self.value(size)})"
+                return f"{name} = fresh({vector}, {self.value(size)})"
             case Pick(name, condition, yes, no):
                 one, other = (
                     self._empty(p) if isinstance(p, Buffer) else self.argument(p) for p in (yes, no)

@@ -57,8 +57,8 @@ class Compiler:
         except (OSError, AttributeError):  # in a ZIP file, or a text
             return emitted
 
-    def for_derivative(self, name):
-        """The same for a derivative, whose drivers have the names of the gradient's."""
+    def for_part(self, name):
+        """The same for a derivative, or a term of the loss, whose drivers have the names of the gradient's."""
         other = copy.copy(self)
         other.content, other.of = hashlib.sha256((self.content + name).encode()).hexdigest()[:16], f"_{name}"
         return other
@@ -115,7 +115,7 @@ class Compiler:
 
 def _named(function):
     """The same for a function that is compiled with whatever calls it: of what stands here."""
-    function.__module__, function.__qualname__ = "numba", f"{function.__name__}_2a8f513ebb07ec63"
+    function.__module__, function.__qualname__ = "numba", f"{function.__name__}_193be0d3120eae94"
     return function
 
 
@@ -225,9 +225,17 @@ def outputs_of(spec):
     return spec["layers"][-1]["units"]
 
 
+def terms_of(spec):
+    """The names of a loss's terms, each of which has data of its own, x_NAME; none where the loss
+    is of one kind or formula."""
+    return [term["name"] for term in spec["loss"].get("terms", ())]
+
+
 def columns_of(spec):
-    """The names of the columns of x and of t, as far as they have any."""
+    """The names of the columns of x and of t, as far as they have any; also of each term's."""
     named = {"x": spec["inputs"], "t": spec["layers"][-1].get("names")}
+    for term in terms_of(spec):
+        named |= {f"x_{term}": named["x"], f"t_{term}": named["t"]}
     return {array: names for array, names in named.items() if isinstance(names, (list, tuple))}
 
 
@@ -250,7 +258,8 @@ Kind = namedtuple("Kind", "number axes written")
 NATIVE = {name: np.dtype(name) for name in ("float32", "float64", "uint64", "int64")}
 
 # The dtypes of arguments that have not the network's own.
-_OTHERS = {"progress": "uint64", "settings": "float64", "order": "int64", "starts": "int64"}
+_OTHERS = {"progress": "uint64", "settings": "float64"}
+_WHOLE = ("order", "starts")  # those of each term begin so
 
 
 # What a derivative gives: the extents of its results by name, numbers or "samples", and whether it
@@ -287,6 +296,15 @@ class Facts:
             "starts": ("batches + 1",),
             "settings": (settings,),
         }
+        for term in terms_of(spec):
+            samples = (f"samples_{term}",)
+            self.extents |= {
+                f"x_{term}": samples + (inputs,),
+                f"t_{term}": samples + (outputs,),
+                f"w_{term}": samples,
+                f"order_{term}": self.extents["order"],
+                f"starts_{term}": self.extents["starts"],
+            }
         for result in self.results.values():
             self.extents.update(result.extents)
         self.shapes = {each: _shape(extents) for each, extents in self.extents.items()}
@@ -295,7 +313,8 @@ class Facts:
         """The kind of an argument; what is not written may be read-only."""
         if name in self.numbers:
             return Kind("float64", 0, False)
-        return Kind(_OTHERS.get(name, self.dtype), len(self.extents[name]), name in written)
+        number = "int64" if name.split("_")[0] in _WHOLE else _OTHERS.get(name, self.dtype)
+        return Kind(number, len(self.extents[name]), name in written)
 
     def called(self, name):
         """What a message adds about an argument whose columns have names."""
@@ -1585,7 +1604,7 @@ def _row(array, place):
     return None if array is None else array[place]
 
 
-def _fresh(array, size):
+def fresh(array, size):
     """A new vector of numbers like an array's; None of None."""
     return None if array is None else np.empty(size, array.dtype)
 
@@ -1603,7 +1622,7 @@ def _(context):
 @lower_builtin(view, nb.types.NoneType, nb.types.Integer, nb.types.BaseTuple)
 @lower_builtin(_part, nb.types.NoneType, nb.types.Integer, nb.types.Integer)
 @lower_builtin(_row, nb.types.NoneType, nb.types.Integer)
-@lower_builtin(_fresh, nb.types.NoneType, nb.types.Integer)
+@lower_builtin(fresh, nb.types.NoneType, nb.types.Integer)
 def _(context, builder, signature, arguments):
     return context.get_dummy_value()
 
@@ -1641,7 +1660,7 @@ def _(context, builder, signature, arguments):
     return context.compile_internal(builder, row, signature, arguments)
 
 
-@type_callable(_fresh)
+@type_callable(fresh)
 def _(context):
     def typer(array, size):
         return nb.types.Array(array.dtype, 1, "C") if isinstance(array, nb.types.Array) else nb.none
@@ -1649,7 +1668,7 @@ def _(context):
     return typer
 
 
-@lower_builtin(_fresh, nb.types.Array, nb.types.Integer)
+@lower_builtin(fresh, nb.types.Array, nb.types.Integer)
 def _(context, builder, signature, arguments):
     @_named
     def fresh(array, size):
@@ -2123,7 +2142,7 @@ class Implementation:
 
     def large(self, *arguments):
         """On several threads, where there are many samples and several threads."""
-        if len(arguments[1]) >= self.many and not threads_are_a_parents() and several_threads():
+        if self.samples(arguments) >= self.many and not threads_are_a_parents() and several_threads():
             with self.lock:
                 if self.threaded is None:
                     self.calls_until_threads -= 1
@@ -2132,6 +2151,10 @@ class Implementation:
             if self.threaded is not None:
                 return self.threaded(*arguments)
         return self.compile()(*arguments)
+
+    def samples(self, arguments):
+        """How many samples there are; of several terms of the loss as many as that with most of them has."""
+        return max(len(value) for name, value in zip(self.names, arguments) if name == "x" or name.startswith("x_"))
 
     def compile(self):
         """On one thread, however many samples."""
@@ -2175,6 +2198,13 @@ class DerivativeImplementation(Implementation):
         return function.otherwise(*arguments, **named)
 
 
+class TermsImplementation(DerivativeImplementation):
+    """The same for a loss that is a sum of terms."""
+
+    def __init__(self, compiler, kinds, many, in_turn, on_threads):
+        super().__init__(compiler, kinds, many, in_turn, on_threads, {})
+
+
 class EpochImplementation(Implementation):
     """The same for an epoch, which is many steps in one call: its batches are what runs on threads."""
 
@@ -2189,11 +2219,17 @@ class EpochImplementation(Implementation):
     checked = __call__
 
     def extent(self, arguments):
-        """How many samples there are to see, and in how many batches."""
+        """How many samples there are to see, and in how many batches; of several terms of the loss that of the
+        largest batches."""
         given = dict(zip(self.names, arguments, strict=True))
-        if "order" in given:
-            return len(given["order"]), max(len(given["starts"]) - 1, 1)
-        return len(given["x"]), self.batches(len(given["x"]), given["settings"])
+        suffixes = [name[1:] for name in given if name == "x" or name.startswith("x_")]
+        return max((self._extent(given, suffix) for suffix in suffixes), key=lambda extent: extent[0] / extent[1])
+
+    def _extent(self, given, suffix):
+        if f"order{suffix}" in given:
+            return len(given[f"order{suffix}"]), max(len(given[f"starts{suffix}"]) - 1, 1)
+        samples = len(given[f"x{suffix}"])
+        return samples, self.batches(samples, given["settings"])
 
 
 # What drivers hand to a network's own functions, which take what they need of it.
@@ -2213,13 +2249,14 @@ LEAF = 128
 
 def _drivers(
     compiler, F, own, SIZE, INPUTS, OUTPUTS, PREDICTION_SCRATCH, GRADIENT_SCRATCH,
-    RESULT=None, ROW_SHAPE=(), SUMMED="gradient", BY_SAMPLE="y", MIRRORED=0,
+    RESULT=None, ROW_SHAPE=(), SUMMED="gradient", BY_SAMPLE="y", MIRRORED=0, TERM="",
 ):  # fmt: skip
     """The functions that check what is given, cut samples into leaves, and add up what comes of these.
 
     F is the network's dtype, `own` has its functions by name. For a derivative these are those that compute it,
     RESULT is how many numbers it sums over samples, ROW_SHAPE the shape of what it writes for each, and SUMMED and
-    BY_SAMPLE are what it calls these; MIRRORED is the order of a symmetric matrix, of which half is summed.
+    BY_SAMPLE are what it calls these; MIRRORED is the order of a symmetric matrix, of which half is summed. TERM is
+    what the names of data end in that is a term's of the loss.
     """
     RESULT = SIZE if RESULT is None else RESULT
     named = {BY_SAMPLE: "by_sample", SUMMED: "gradient"}
@@ -2231,24 +2268,29 @@ def _drivers(
     )
 
     theta_must = f"theta must be of shape ({SIZE},), came one of length"
-    x_must = f"x must be of shape (samples, {INPUTS}), came one of width"
-    t_must = f"t must be of shape (samples, {OUTPUTS}), came one of width"
+    x_TERM = f"x{TERM} must be of shape (samples, {INPUTS}), came one of width"
+    x_TERM_must_hold_at_least_one_sample_came = f"x{TERM} must hold at least one sample, came"
+    t_TERM = f"t{TERM} must be of shape (samples, {OUTPUTS}), came one of width"
+    t_TERM_must_have_as_many_samples_as_x_TERM_came = f"t{TERM} must have as many samples as x{TERM}, came"
+    w_TERM = f"w{TERM} must have as many samples as x{TERM}, came"
     d_y_must = f"d_y must be of shape (samples, {OUTPUTS}), came one of width"
+    d_y_must_have_as_many_samples_as_x_TERM_came = f"d_y must have as many samples as x{TERM}, came"
     v_must = f"v must be of shape ({SIZE},), came one of length"
     v_x_must = f"v_x must be of shape (samples, {INPUTS}), came one of width"
+    v_x_must_have_as_many_samples_as_x_TERM_came = f"v_x must have as many samples as x{TERM}, came"
     BY_SAMPLE_must = f"{BY_SAMPLE} must have rows of shape {ROW_SHAPE}, came others"
     BY_SAMPLE_must_not_overlap_theta_in_memory = f"{BY_SAMPLE} must not overlap theta in memory"
-    BY_SAMPLE_must_not_overlap_x_in_memory = f"{BY_SAMPLE} must not overlap x in memory"
-    BY_SAMPLE_must_not_overlap_t_in_memory = f"{BY_SAMPLE} must not overlap t in memory"
-    BY_SAMPLE_must_not_overlap_w_in_memory = f"{BY_SAMPLE} must not overlap w in memory"
+    BY_SAMPLE_must_not_overlap_x_TERM_in_memory = f"{BY_SAMPLE} must not overlap x{TERM} in memory"
+    BY_SAMPLE_must_not_overlap_t_TERM_in_memory = f"{BY_SAMPLE} must not overlap t{TERM} in memory"
+    BY_SAMPLE_must_not_overlap_w_TERM_in_memory = f"{BY_SAMPLE} must not overlap w{TERM} in memory"
     BY_SAMPLE_must_not_overlap_d_y_in_memory = f"{BY_SAMPLE} must not overlap d_y in memory"
     BY_SAMPLE_must_not_overlap_v_in_memory = f"{BY_SAMPLE} must not overlap v in memory"
     BY_SAMPLE_must_not_overlap_v_x_in_memory = f"{BY_SAMPLE} must not overlap v_x in memory"
     SUMMED_must = f"{SUMMED} must be of shape ({RESULT},), came one of length"
     SUMMED_must_not_overlap_theta_in_memory = f"{SUMMED} must not overlap theta in memory"
-    SUMMED_must_not_overlap_x_in_memory = f"{SUMMED} must not overlap x in memory"
-    SUMMED_must_not_overlap_t_in_memory = f"{SUMMED} must not overlap t in memory"
-    SUMMED_must_not_overlap_w_in_memory = f"{SUMMED} must not overlap w in memory"
+    SUMMED_must_not_overlap_x_TERM_in_memory = f"{SUMMED} must not overlap x{TERM} in memory"
+    SUMMED_must_not_overlap_t_TERM_in_memory = f"{SUMMED} must not overlap t{TERM} in memory"
+    SUMMED_must_not_overlap_w_TERM_in_memory = f"{SUMMED} must not overlap w{TERM} in memory"
     SUMMED_must_not_overlap_d_y_in_memory = f"{SUMMED} must not overlap d_y in memory"
     SUMMED_must_not_overlap_v_in_memory = f"{SUMMED} must not overlap v in memory"
     SUMMED_must_not_overlap_v_x_in_memory = f"{SUMMED} must not overlap v_x in memory"
@@ -2259,22 +2301,22 @@ def _drivers(
         if theta.shape[0] != SIZE:
             raise ValueError(theta_must, theta.shape[0])
         if x.shape[1] != INPUTS:
-            raise ValueError(x_must, x.shape[1])
+            raise ValueError(x_TERM, x.shape[1])
         if x.shape[0] == 0:
-            raise ValueError("x must hold at least one sample, came", x.shape[0])
+            raise ValueError(x_TERM_must_hold_at_least_one_sample_came, x.shape[0])
         if t is not None:
             if t.shape[1] != OUTPUTS:
-                raise ValueError(t_must, t.shape[1])
+                raise ValueError(t_TERM, t.shape[1])
             if t.shape[0] != x.shape[0]:
-                raise ValueError("t must have as many samples as x, came", t.shape[0], "and", x.shape[0])
+                raise ValueError(t_TERM_must_have_as_many_samples_as_x_TERM_came, t.shape[0], "and", x.shape[0])
         if w is not None:
             if w.shape[0] != x.shape[0]:
-                raise ValueError("w must have as many samples as x, came", w.shape[0], "and", x.shape[0])
+                raise ValueError(w_TERM, w.shape[0], "and", x.shape[0])
         if d_y is not None:
             if d_y.shape[1] != OUTPUTS:
                 raise ValueError(d_y_must, d_y.shape[1])
             if d_y.shape[0] != x.shape[0]:
-                raise ValueError("d_y must have as many samples as x, came", d_y.shape[0], "and", x.shape[0])
+                raise ValueError(d_y_must_have_as_many_samples_as_x_TERM_came, d_y.shape[0], "and", x.shape[0])
         if v is not None:
             if v.shape[0] != SIZE:
                 raise ValueError(v_must, v.shape[0])
@@ -2282,7 +2324,7 @@ def _drivers(
             if v_x.shape[1] != INPUTS:
                 raise ValueError(v_x_must, v_x.shape[1])
             if v_x.shape[0] != x.shape[0]:
-                raise ValueError("v_x must have as many samples as x, came", v_x.shape[0], "and", x.shape[0])
+                raise ValueError(v_x_must_have_as_many_samples_as_x_TERM_came, v_x.shape[0], "and", x.shape[0])
         if by_sample is not None:
             if not by_sample.shape[1:] == ROW_SHAPE:
                 raise ValueError(BY_SAMPLE_must)
@@ -2296,13 +2338,13 @@ def _drivers(
             if _overlap(by_sample, theta):
                 raise ValueError(BY_SAMPLE_must_not_overlap_theta_in_memory)
             if _overlap(by_sample, x):
-                raise ValueError(BY_SAMPLE_must_not_overlap_x_in_memory)
+                raise ValueError(BY_SAMPLE_must_not_overlap_x_TERM_in_memory)
             if t is not None:
                 if _overlap(by_sample, t):
-                    raise ValueError(BY_SAMPLE_must_not_overlap_t_in_memory)
+                    raise ValueError(BY_SAMPLE_must_not_overlap_t_TERM_in_memory)
             if w is not None:
                 if _overlap(by_sample, w):
-                    raise ValueError(BY_SAMPLE_must_not_overlap_w_in_memory)
+                    raise ValueError(BY_SAMPLE_must_not_overlap_w_TERM_in_memory)
             if d_y is not None:
                 if _overlap(by_sample, d_y):
                     raise ValueError(BY_SAMPLE_must_not_overlap_d_y_in_memory)
@@ -2318,13 +2360,13 @@ def _drivers(
             if _overlap(gradient, theta):
                 raise ValueError(SUMMED_must_not_overlap_theta_in_memory)
             if _overlap(gradient, x):
-                raise ValueError(SUMMED_must_not_overlap_x_in_memory)
+                raise ValueError(SUMMED_must_not_overlap_x_TERM_in_memory)
             if t is not None:
                 if _overlap(gradient, t):
-                    raise ValueError(SUMMED_must_not_overlap_t_in_memory)
+                    raise ValueError(SUMMED_must_not_overlap_t_TERM_in_memory)
             if w is not None:
                 if _overlap(gradient, w):
-                    raise ValueError(SUMMED_must_not_overlap_w_in_memory)
+                    raise ValueError(SUMMED_must_not_overlap_w_TERM_in_memory)
             if d_y is not None:
                 if _overlap(gradient, d_y):
                     raise ValueError(SUMMED_must_not_overlap_d_y_in_memory)
@@ -2455,7 +2497,7 @@ def _drivers(
         while 1 << levels < last - first:
             levels += 1
         sums = np.empty(levels + 1)
-        parts = _fresh(gradient, levels * RESULT)
+        parts = fresh(gradient, levels * RESULT)
         for leaf in range(first, last):
             start = leaf * LEAF
             end = min(start + LEAF, x.shape[0])
@@ -2497,7 +2539,7 @@ def _drivers(
         while 1 << levels < leaves:
             levels += 1
         sums = np.empty(levels + 1)
-        parts = _fresh(gradient, levels * RESULT)
+        parts = fresh(gradient, levels * RESULT)
         for leaf in range(leaves):
             start = leaf * LEAF
             end = min(start + LEAF, x.shape[0])
@@ -2560,7 +2602,7 @@ def _drivers(
         subtrees = -(-leaves // span)
         sums = np.empty(subtrees)
         scratch = np.empty((subtrees, GRADIENT_SCRATCH), F) if GRADIENT_SCRATCH else None
-        parts = _fresh(gradient, (subtrees - 1) * RESULT)
+        parts = fresh(gradient, (subtrees - 1) * RESULT)
         for subtree in nb.prange(subtrees):
             first = subtree * span
             last = min(first + span, leaves)
@@ -2877,7 +2919,7 @@ def _training(compiler, F, known, _update, SIZE, INPUTS, OUTPUTS, STATE, SETTING
             longest = max(longest, starts[batch + 1] - starts[batch])
         gradient = np.empty(SIZE, F)
         xs, ts = np.empty((longest, INPUTS), F), np.empty((longest, OUTPUTS), F)
-        ws = _fresh(w, longest)
+        ws = fresh(w, longest)
         E_sum, w_sum = 0.0, 0.0
         for batch in range(batches):
             start = starts[batch]
@@ -3048,17 +3090,18 @@ def _doubles(compiler):
     return {"cos64": cos64, "power64": power64, "power64_whole": power64_whole}
 
 
-def build(namespace, emitted, inlined, compiled, derivatives={}):
+def build(namespace, emitted, inlined, compiled, derivatives={}, terms={}):
     """Compiles the functions of an emitted module when they are called, and adds those that it has not.
 
     `namespace` is the module's, `emitted` a hash of its text, `inlined` and `compiled` name its functions, those
-    that are a part of each caller and the others; `derivatives` says of each what computes it, and what it gives.
+    that are a part of each caller and the others; `derivatives` says of each what computes it, and what it gives,
+    `terms` of each term of the loss what computes it.
     """
     spec, size = namespace["SPEC"], namespace["SIZE"]
     inputs, outputs = inputs_of(spec), outputs_of(spec)
     compiler = Compiler(namespace, emitted)
     namespace["parameters"] = _views(namespace["PARAMETERS"])
-    scratch = namespace["PREDICTION_SCRATCH"], namespace["GRADIENT_SCRATCH"]
+    scratch = namespace["PREDICTION_SCRATCH"], namespace.get("GRADIENT_SCRATCH", 0)
     _compile_own(compiler, namespace, inlined, compiled)
     settings = namespace.get("SETTINGS", ())
     state = len(namespace["STATE"]) * size if settings else 0
@@ -3072,16 +3115,16 @@ def build(namespace, emitted, inlined, compiled, derivatives={}):
     facts = Facts(compiler.name, spec, size, state, len(settings), results)
     F = facts.native.type
     known = _drivers(compiler, F, namespace, size, inputs, outputs, *scratch)
-    _make_public(namespace, compiler, facts, known)
+    _make_public(namespace, compiler, facts, known, terms)
     for name, told in derivatives.items():
         _make_derivative(namespace, compiler, facts, name, told)
     if settings:
         namespace |= _doubles(compiler)
         place = [*settings].index("batch")
-        trained = _training(
+        trained = namespace if terms else _training(
             compiler, F, known, namespace["_update"], size, inputs, outputs, state, len(settings), place
         )
-        _make_trainable(namespace, compiler, facts, trained)
+        _make_trainable(namespace, compiler, facts, trained, terms)
     weights = Weights(namespace["PARAMETERS"], size, F, [layer["activation"] for layer in spec["layers"]])
     _add(namespace, weights.init, weights.pack, weights.unpack)
     namespace["__dir__"] = lambda: sorted(namespace["__all__"])
@@ -3128,7 +3171,7 @@ def _views(parameters):
     return views
 
 
-def _make_public(namespace, compiler, facts, known):
+def _make_public(namespace, compiler, facts, known, terms):
     """`predict`, `loss` and the others, as Python and compiled code call them."""
     data = [*inspect.signature(namespace["loss"]).parameters]
     ways = {
@@ -3151,10 +3194,16 @@ def _make_public(namespace, compiler, facts, known):
             ["_descend_one_leaf", "_descend_at_once"], "step", "_step_on_threads",
         ),
     }  # fmt: skip
+    _make_terms(namespace, compiler, facts, terms)
+    many = _threaded(namespace, terms)
     made = {}
     for name, (_, names, written, unchecked, in_turn, on_threads) in ways.items():
         kinds = {each: facts.kind(each, written) for each in names}
-        threaded = namespace["PREDICTION_THREADED" if name == "predict" else "GRADIENT_THREADED"]
+        if terms and name != "predict":
+            in_turn = namespace["_step" if name == "step" else in_turn]
+            made[name] = TermsImplementation(compiler, kinds, many, in_turn, namespace[on_threads])
+            continue
+        threaded = namespace["PREDICTION_THREADED"] if name == "predict" else many
         limits = {driver: threaded if driver.endswith("at_once") else LEAF + 1 for driver in unchecked}
         if threaded <= LEAF:
             limits = {unchecked[0]: threaded}
@@ -3170,15 +3219,36 @@ def _make_public(namespace, compiler, facts, known):
     for name, called in classes.items():
         body = namespace[name]
         written = ["theta"] if name == "step" else []
-        namespace[f"_{name}"] = _adapted(known[name], [*inspect.signature(body).parameters], written)
-        namespace[name] = called(body, made[name], known["_check"], facts)
+        of_all = terms and name != "predict"
+        if not of_all:
+            namespace[f"_{name}"] = _adapted(known[name], [*inspect.signature(body).parameters], written)
+        check = namespace["_check_terms"] if of_all else known["_check"]
+        namespace[name] = called(body, made[name], check, facts)
+
+
+def _threaded(namespace, terms):
+    """From how many samples on threads pay: of the loss, or of any of its terms."""
+    parts = [f"{name.upper()}_GRADIENT" for name in terms] or ["GRADIENT"]
+    return min(namespace[f"{part}_THREADED"] for part in parts)
+
+
+def _make_terms(namespace, compiler, facts, terms):
+    """The drivers of each term of the loss, which are those of a loss by itself, for its own kernels."""
+    for name, told in terms.items():
+        own = {known: namespace[function] for known, function in told["kernels"].items()}
+        known = _drivers(
+            compiler.for_part(name), facts.native.type, own, facts.size, facts.inputs, facts.outputs,
+            0, namespace[f"{name.upper()}_GRADIENT_SCRATCH"], TERM=f"_{name}",
+        )  # fmt: skip
+        for driver in ("_check", "_gradient_at_once", "_gradient_on_threads"):
+            namespace[f"_{name}{driver}"] = _adapted(known[driver], [*told["given"], "gradient"])
 
 
 def _make_derivative(namespace, compiler, facts, name, told):
     """One of the functions that are asked for beside the gradient: its drivers are those of the gradient, for
     other kernels."""
     own = {known: namespace[function] for known, function in told["kernels"].items()}
-    compiler = compiler.for_derivative(name)
+    compiler = compiler.for_part(name)
     names, results = told["names"], told["results"]
     called = {names[each]: each for each in results}
     known = _drivers(
@@ -3198,8 +3268,9 @@ def _make_derivative(namespace, compiler, facts, name, told):
         namespace[public] = kind(namespace[public], work, renamed(known["_check"], given, names), facts)
 
 
-def _make_trainable(namespace, compiler, facts, known):
+def _make_trainable(namespace, compiler, facts, known, terms):
     """`train_epoch` and `train_steps`, and what they are given."""
+    many = _threaded(namespace, terms)
     written = ["theta", "state", "progress"]
     for name, threaded, check in (
         ("train_epoch", "_epoch_on_threads", "_check_training"),
@@ -3208,9 +3279,11 @@ def _make_trainable(namespace, compiler, facts, known):
         body = namespace[name]
         names = [*inspect.signature(body).parameters]
         kinds = {each: facts.kind(each, written) for each in names}
-        many, batches = namespace["GRADIENT_THREADED"], as_python(known["_batches"])
-        work = EpochImplementation(compiler, kinds, many, known[name], known[threaded], batches=batches)
-        namespace[f"_{name}"] = _adapted(known[name], names, written)
+        batches = as_python(known["_batches"])
+        in_turn = known[f"_{name}" if terms else name]
+        work = EpochImplementation(compiler, kinds, many, in_turn, known[threaded], batches=batches)
+        if not terms:
+            namespace[f"_{name}"] = _adapted(in_turn, names, written)
         namespace[name] = Epoch(body, work, known[check], facts)
     going_on = GoingOn(namespace["SETTINGS"], len(namespace["STATE"]) * facts.size, facts.native)
     _add(namespace, going_on.train_settings, going_on.train_state)
