@@ -179,7 +179,8 @@ def test_levels_are_integers_where_they_are_so_in_the_data(tmp_path):
 def test_separators_and_decimals_are_guessed_and_said(tmp_path, text, x):
     found = read(write(tmp_path, text), spec_of(2, 1))
     assert found.x.tolist() == x
-    assert found.notes[0].startswith("read with ")
+    (note,) = found.notes
+    assert note.startswith("read with ") and "decimals after a " in note
 
 
 def test_what_is_said_of_the_format_is_not_guessed(tmp_path):
