@@ -11,6 +11,7 @@ from symgrad.errors import DataError
 from symgrad.spec.formula import listed, quoted
 from symgrad.spec.spec import Spec
 from symgrad.training.data import Samples, Selection, folds, holdout, read, read_to_predict
+from symgrad.training.data.csv_format import Format
 from symgrad.training.data.from_arrays import counted_name
 from symgrad.training.module import Array
 from symgrad.training.trained import Columns, Scaling, Trained
@@ -79,12 +80,21 @@ def read_terms(spec: Spec, data: Any, selection: Selection) -> TermSamples:
             raise DataError(f"no term {quoted(str(name))}; there are {listed(known)}")
     if absent := [name for name in known if name not in data]:
         raise DataError(f"no data for the term {quoted(absent[0])}; terms are {listed(known)}")
-    parts = {}
-    for name, term in known.items():
+    if selection.categories:
+        raise DataError(
+            "categories: a loss of several terms takes numbers, for the tables of its terms may not"
+            " have the same words; give each word a column of its own, 1 where it stands"
+        )
+    found: dict[str, Samples] = {}
+    # Those with targets first: the inputs that patterns stand for there are those of all terms.
+    for name, term in sorted(known.items(), key=lambda each: not each[1].reads_target):
         try:
-            parts[name] = _read(term, data[name], selection)
+            found[name] = _read(term, data[name], selection)
+            if selection.inputs:
+                selection = replace(selection, inputs=found[name].columns.inputs)
         except DataError as error:
             raise DataError(f"{name}: {error}") from error
+    parts = {name: found[name] for name in known}
     return TermSamples(parts, spec.output_names or tuple(f"y[{k}]" for k in range(spec.outputs)))
 
 
@@ -95,10 +105,18 @@ def _read(term: Spec, source: Any, selection: Selection) -> Samples:
         if not term.loss.sample_weights:
             own = replace(selection, weight=None, class_weight=None)
         return read(source, described, own)
-    names = term.input_names or tuple(counted_name(k) for k in range(term.inputs))
+    counted = tuple(counted_name(k) for k in range(term.inputs))
+    names = term.input_names or selection.inputs or counted
     if isinstance(source, tuple) and len(source) == 2 and term.loss.sample_weights:
         source = (source[0], None, source[1])
-    columns = Columns(names, (), selection.weight if term.loss.sample_weights else None)
+    wanted = Format.given(selection.separator, selection.decimal)
+    columns = Columns(
+        names,
+        (),
+        selection.weight if term.loss.sample_weights else None,
+        separator=wanted.separator,
+        decimal=wanted.decimal,
+    )
     nothing = np.zeros(0)
     unscaled = Scaling(nothing, nothing, nothing, nothing)
     return read_to_predict(source, Trained(described, nothing, columns, unscaled))

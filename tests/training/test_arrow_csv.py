@@ -80,6 +80,14 @@ def test_words_quotes_decimal_commas_and_packed_files(tmp_path, by_arrow_alone):
     assert found.columns.labels == (0, 1, 2)
 
 
+def test_names_of_every_kind(tmp_path, by_arrow_alone):
+    path = tmp_path / "data.csv"
+    path.write_text("T [°C];p, bar;0;'$(x);\n1,5;2;3;4;\n2,5;3;4;5;\n", encoding="utf-8")
+    found = read(path, spec_of(3, 1))
+    assert found.columns.inputs == ("T [°C]", "p, bar", "0")
+    assert found.x.tolist() == [[1.5, 2, 3], [2.5, 3, 4]] and found.t.tolist() == [[4], [5]]
+
+
 def test_several_files_with_columns_in_another_order(tmp_path, by_arrow_alone):
     (tmp_path / "1.csv").write_text("a,b,t\n1,2,3\n4,5,6\n")
     (tmp_path / "2.csv").write_text("t,a,b\n30,10,20\n")

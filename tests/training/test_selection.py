@@ -3,10 +3,13 @@ text, several files, weights of classes, and what is said where a column cannot 
 
 import gzip
 import json
+import shlex
 
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import symgrad
 from symgrad.errors import DataError
@@ -176,7 +179,8 @@ def test_levels_are_integers_where_they_are_so_in_the_data(tmp_path):
 def test_separators_and_decimals_are_guessed_and_said(tmp_path, text, x):
     found = read(write(tmp_path, text), spec_of(2, 1))
     assert found.x.tolist() == x
-    assert found.notes[0].startswith("read with ")
+    (note,) = found.notes
+    assert note.startswith("read with ") and "decimals after a " in note
 
 
 def test_what_is_said_of_the_format_is_not_guessed(tmp_path):
@@ -304,7 +308,8 @@ def test_a_survey_says_what_columns_hold_and_what_to_type(plant):
         f"next: symgrad train SPEC {plant} --ignore time --categories mode,note "
         "--target temp_out --target pressure --missing mean"
     )
-    assert spec.startswith("for a spec with inputs = 10, and 2 units in its last layer")
+    assert spec == "for a spec with inputs = 10, and in its last layer 2 units"
+    assert survey(plant, ["mode"]).advice.endswith("and in its last layer units = 3, one a class")
 
 
 def test_a_survey_of_odd_columns(tmp_path):
@@ -317,17 +322,37 @@ def test_a_survey_of_odd_columns(tmp_path):
     assert found.advice == "next: no column is left that could be an input"
 
 
-def test_names_that_could_act_are_typed_harmlessly(tmp_path):
-    assert typed("--ignore", ["a,b", "$(x)", 'q"', "n\nl", "*"]) == (
-        '--ignore \'"a,b",$(x),"q""",n?l,*\''
-    )
-    assert parsed(['"a,b", $(x) ,"q"""', "c"]) == ("a,b", "$(x)", 'q"', "c")
-    with pytest.raises(DataError, match="names of columns: "):
-        parsed(["a\nb"])
+NAMES = ["a,b", "$(x)", 'q"', "n\nl", "*", "", " c ", "it's", "d e", '""', "é"]
+
+
+@settings(max_examples=200)
+@given(st.lists(st.one_of(st.sampled_from(NAMES), st.text(max_size=4)), min_size=1, max_size=4))
+def test_names_are_typed_as_they_are_parsed(names):
+    """A shell makes one word of what is advised, and that word names the columns."""
+    option, word = shlex.split(typed("--ignore", names))
+    expected = ["".join(c if c.isprintable() else "?" for c in name) for name in names]
+    assert (option, parsed([word])) == ("--ignore", tuple(expected))
+
+
+def test_lists_of_names():
+    assert parsed(['"a,b", $(x) ,"q"""', "c,", ""]) == ("a,b", "$(x)", 'q"', "c", "")
+    assert parsed(None) == ()
+
+
+def test_odd_names_are_found_and_shown_harmlessly(tmp_path):
     path = write(tmp_path, '"a\nb",{__import__},t\n1,2,3\n')
     assert "there are 'a\\nb', {__import__}, t" in refusal(path, spec_of(1, 1), inputs="b")
     found = read(path, spec_of(1, 1), inputs="a?b", ignore="{*", targets="t")
     assert found.columns.inputs == ("a\nb",)
+
+
+def test_columns_without_names(tmp_path):
+    path = write(tmp_path, ",a,t\n0,5,7\n1,6,8\n")  # as pandas writes an index
+    assert read(path, spec_of(1, 1), ignore="").x.tolist() == [[5], [6]]
+    assert "there are '', a, t" in refusal(path, spec_of(1, 1), ignore="b")
+    path = write(tmp_path, "a;t;\n5;7;\n6;8;\n")  # separators at the ends of lines
+    assert read(path, spec_of(1, 1)).x.tolist() == [[5], [6]]
+    assert [each.name for each in survey(path).columns] == ["a", "t"]
 
 
 # --------------------------------------------------------------------------------------------- runs

@@ -1,6 +1,7 @@
 """Training with a loss of several terms: a table for each, split, scaled, trained, resumed."""
 
 import json
+import tomllib
 
 import numpy as np
 import pytest
@@ -9,7 +10,11 @@ from typer.testing import CliRunner
 import symgrad
 from symgrad.cli.main import app
 from symgrad.errors import DataError
+from symgrad.spec.spec import read as read_spec
+from symgrad.training.data import Selection
+from symgrad.training.experiment import with_training
 from symgrad.training.run import Run
+from symgrad.training.terms import read_terms
 from symgrad.training.train import cross_validate, resume
 
 HEAT = """\
@@ -163,6 +168,37 @@ def test_a_loss_without_targets_has_no_metric():
     figures = run.figures["training"]
     assert figures.rmse is None and [*figures.terms] == ["flat", "at"]
     assert run.predict(points(4, 2)[:, :1]).outputs.shape == (4, 1)
+
+
+def test_chosen_inputs_are_those_of_all_terms(tmp_path):
+    """In their order, whichever the columns of a table have, and by the first table's names."""
+    loss = {"terms": [{"name": "flat", "formula": "D(y, x[0])**2"},
+                      {"name": "at", "kind": "squared"}]}  # fmt: skip
+    spec = PLAIN | {"loss": loss}
+    flat, at = tmp_path / "flat.csv", tmp_path / "at.csv"
+    flat.write_text("in_a;in_b;in_c\n1,5;2;0\n3;4,5;0\n")
+    at.write_text("in_b;in_a;out\n5,5;6;1\n7;8;2\n")
+    data, training = {"flat": flat, "at": at}, {"epochs": 1, "validation": 0}
+    wanted = complete(spec, training)
+    found = read_terms(wanted, data, Selection(inputs=("in_*",), targets=("out",)))
+    assert [*found.parts] == ["flat", "at"] and found.columns.inputs == ("in_b", "in_a")
+    assert found.parts["flat"].x.tolist() == [[2, 1.5], [4.5, 3]]
+    assert found.parts["at"].x.tolist() == [[5.5, 6], [7, 8]]
+    with pytest.raises(DataError, match="categories: a loss of several terms takes numbers"):
+        read_terms(wanted, data, Selection(categories=("in_a",)))
+
+
+def test_decimals_are_said_for_all_terms(tmp_path):
+    path = tmp_path / "points.csv"
+    path.write_text('x,t\n"1,234",2\n')
+    spec = complete(tomllib.loads(HEAT), {})
+    start = (np.ones((1, 2)), np.ones(1))
+    found = read_terms(spec, {"equation": path, "start": start}, Selection(decimal=","))
+    assert found.parts["equation"].x.tolist() == [[1.234, 2]]
+
+
+def complete(spec, training):
+    return with_training(read_spec(spec), training)
 
 
 REFUSED = [

@@ -24,14 +24,15 @@ _TYPED = re.compile(r"holds values of type (?:datetime|timestamp|Timestamp|date|
 @dataclass(frozen=True)
 class Contents:
     """`kind` is number, boolean, category, text, timestamp, constant, empty, decimals (of the other
-    kind) or mixed; `shown` its range or its words; `problem` is where and why it is no input as it
-    is, empty if it is one."""
+    kind) or mixed; `shown` its range or its words, `words` how many there are; `problem` is where
+    and why it is no input as it is, empty if it is one."""
 
     name: str
     kind: str
     missing: int
     shown: str
     problem: str = ""
+    words: int = 0
 
 
 def contents_of(column: Column) -> Contents:
@@ -71,7 +72,8 @@ def _of_text(column: Column, factor: Factor) -> Contents:
         kind, shown = "decimals", "after a comma" if "," in words[0] else "after a point"
     elif len(words) <= LEVELS:
         kind, shown = "constant" if len(words) == 1 else "category", listed(words)
-    return Contents(column.name, kind, missing, shown, f"{cell}: {example} {is_what}")
+    problem = f"{cell}: {example} {is_what}"
+    return Contents(column.name, kind, missing, shown, problem, len(words))
 
 
 def is_no_number(column: Column) -> bool:

@@ -68,12 +68,11 @@ class Format:
 
     def notes(self, separator: str, decimal: str) -> tuple[str, ...]:
         """What is to be said of a guess."""
-        said = []
-        if separator != (self.separator or SEPARATOR):
-            said.append(f"cells separated by {_SEPARATORS[separator]}")
-        if decimal != (self.decimal or DECIMAL):
-            said.append("decimals after a comma" if decimal == "," else "decimals after a point")
-        return (f"read with {' and '.join(said)}",) if said else ()
+        others = separator != (self.separator or SEPARATOR)
+        if not others and decimal == (self.decimal or DECIMAL):
+            return ()
+        cells = f"cells separated by {_SEPARATORS[separator]} and " if others else ""
+        return (f"read with {cells}decimals after a {'comma' if decimal == ',' else 'point'}",)
 
 
 def _decimal_of(rows: Iterable[Sequence[str]], separator: str) -> str | None:

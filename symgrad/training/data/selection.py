@@ -4,8 +4,7 @@ Names may be patterns, as a shell has them: `temp_*`. One that a column is calle
 column.
 """
 
-import csv
-import io
+import re
 import shlex
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
@@ -13,7 +12,7 @@ from fnmatch import fnmatchcase
 from typing import Any, Literal, TypeAlias
 
 from symgrad.errors import DataError
-from symgrad.training.data.table import Table, listed
+from symgrad.training.data.table import Column, Kind, Table, listed
 
 Missing: TypeAlias = Literal["refuse", "drop", "mean"]
 
@@ -69,30 +68,49 @@ def matched(all_names: Sequence[str], pattern: str) -> list[str]:
 
 
 def without(table: Table, ignore: Sequence[str]) -> Table:
-    """The table without the columns to ignore."""
-    if not ignore:
-        return table
-    gone = chosen(table, ignore, "ignore")
+    """The table without the columns to ignore, and without those that have neither a name nor
+    values: separators at the ends of lines make such."""
+    gone = set(chosen(table, ignore, "ignore"))
+    gone |= {column.name for column in table.columns if not column.name and _is_empty(column)}
     left = [name for name in table.names if name not in gone]
     if not left:
         raise DataError(f"{table.place.source}: ignore: no column is left")
-    return table.take(left)
+    return table.take(left) if gone else table
+
+
+def _is_empty(column: Column) -> bool:
+    try:
+        return bool((column.factor(Kind.TEXT).codes < 0).all())
+    except DataError:  # it holds what nobody can read
+        return False
+
+
+# A name of a list: between double quotes, each within them doubled, or up to the next comma.
+_NAME = re.compile(r'\s*(?:"((?:[^"]|"")*)"|([^,]*?))\s*(?:,|\Z)')
 
 
 def parsed(texts: Sequence[str] | None) -> tuple[str, ...]:
-    """The names in lists with commas, as they stand on a command line; one with a comma stands
-    between double quotes. DataError for what is no such list."""
-    try:
-        rows = [next(csv.reader([text], skipinitialspace=True), []) for text in texts or ()]
-    except csv.Error as error:
-        raise DataError(f"names of columns: {error}; match such characters by '?'") from error
-    return tuple(name.strip() for row in rows for name in row if name.strip())
+    """The names in lists with commas, as they stand on a command line. One that is empty, or holds
+    a comma, stands between double quotes."""
+    found: list[str] = []
+    for text in texts or ():
+        parts = [(each[1], each[2]) for each in _NAME.finditer(text)]
+        names = [bare or (quoted or "").replace('""', '"') for quoted, bare in parts
+                 if bare or quoted is not None]  # fmt: skip
+        found += names or [""]
+    return tuple(found)
 
 
 def typed(option: str, columns: Sequence[str]) -> str:
     """An option as one would type it into a shell; a character that none can type is matched."""
-    file = io.StringIO()
-    csv.writer(file, lineterminator="").writerow(
-        ["".join(c if c.isprintable() else "?" for c in name) for name in columns]
-    )
-    return f"{option} {shlex.quote(file.getvalue())}"
+    texts = ["".join(c if c.isprintable() else "?" for c in name) for name in columns]
+    listed_names = ",".join(text if _PLAIN.fullmatch(text) else _quoted(text) for text in texts)
+    return f"{option} {shlex.quote(listed_names)}"
+
+
+_PLAIN = re.compile(r'[^\s",](?:[^",]*[^\s",])?')
+
+
+def _quoted(text: str) -> str:
+    doubled = text.replace('"', '""')
+    return f'"{doubled}"'

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from symgrad.errors import DataError
-from symgrad.training.data.categories import levels_of
 from symgrad.training.data.contents import Contents, contents_of
 from symgrad.training.data.csv_format import Format
 from symgrad.training.data.files import files_of
 from symgrad.training.data.opening import with_table
-from symgrad.training.data.selection import typed
+from symgrad.training.data.selection import typed, without
 from symgrad.training.data.table import Table, counted
 
 # Kinds that are inputs as they are, and those that no option makes one.
@@ -39,6 +38,7 @@ def survey(
     def look(table: Table) -> Survey:
         if table.roles is not None:
             raise DataError(f"{table.place.source}: arrays x and t: no columns to choose")
+        table = without(table, ())
         columns = tuple(map(contents_of, table.columns))
         return Survey(len(table), columns, _advice(source, table, columns, targets), table.notes)
 
@@ -55,10 +55,7 @@ def _advice(source: Any, table: Table, columns: Sequence[Contents], targets: Seq
         return "next: no column is left that could be an input"
     ignored = [each.name for each in columns if each not in usable and each.name not in chosen]
     words = [each.name for each in inputs if each.kind == "category"]
-    units = sum(
-        len(levels_of(table.columns[table.index(each.name)])) if each.name in words else 1
-        for each in inputs
-    )
+    units = sum(each.words if each.name in words else 1 for each in inputs)
     missing = any(each.missing for each in (*inputs, *columns) if each.name not in ignored)
     files = [str(path) for path in files_of(source) or ()]
     parts = ["symgrad train SPEC", *map(shlex.quote, files)]
@@ -69,6 +66,12 @@ def _advice(source: Any, table: Table, columns: Sequence[Contents], targets: Seq
     parts += ["--missing mean"] if missing else []
     return (
         f"next: {' '.join(parts)}\n"
-        f"for a spec with inputs = {units}, and {counted(len(chosen), 'unit')} in its last layer "
-        "(or one a class)"
+        f"for a spec with inputs = {units}, and in its last layer {_last_layer(columns, chosen)}"
     )
+
+
+def _last_layer(columns: Sequence[Contents], targets: Sequence[str]) -> str:
+    classes = [each.words for each in columns if each.name in targets and each.kind == "category"]
+    if len(targets) > 1 or not classes:
+        return counted(len(targets), "unit")
+    return f"units = {classes[0]}, one a class" if classes[0] > 2 else "1 unit, for two classes"

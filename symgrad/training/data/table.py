@@ -189,7 +189,7 @@ def listed(names: Sequence[object]) -> str:
     rest = f", … ({len(names)} in all)" if len(names) > SHOWN else ""
     texts = map(str, names[:SHOWN])
     # A message is one line, whatever it quotes.
-    return ", ".join(text if text.isprintable() else repr(text) for text in texts) + rest
+    return ", ".join(text if text and text.isprintable() else repr(text) for text in texts) + rest
 
 
 def counted(count: int, thing: str, plural: str = "") -> str:
