@@ -42,9 +42,7 @@ class TermSamples:
     @property
     def notes(self) -> tuple[str, ...]:
         """Lines for the user, each with its term's name."""
-        return tuple(
-            f"{name}: {note}" for name, part in self.parts.items() for note in part.notes
-        )
+        return tuple(f"{name}: {note}" for name, part in self.parts.items() for note in part.notes)
 
     def take(self, rows: Rows) -> "TermSamples":
         """The samples of these row numbers of each term."""
