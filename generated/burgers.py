@@ -286,7 +286,7 @@ def _equation_gradient_samples_of_leaf(theta, xs, N, gradient, scratch, first, l
     for n in range(rows):
         # a1[n,i1] = tanh(z1[n,i1])
         # one_minus_a1_squared[n,i1] = 1 - a1[n,i1]²
-        # layer 1, backward: d_a1_d_x[n,i1] = one_minus_a1_squared[n,i1]·W1[0,i1]
+        # d_a1_d_x[n,i1] = one_minus_a1_squared[n,i1]·W1[0,i1]
         # d_a1_d_t[n,i1] = one_minus_a1_squared[n,i1]·W1[1,i1]
         # d_one_minus_a1_squared_d_x[n,i1] = -2·a1[n,i1]·d_a1_d_x[n,i1]
         # d_a1_d_x_d_x[n,i1] = d_one_minus_a1_squared_d_x[n,i1]·W1[0,i1]
@@ -315,7 +315,7 @@ def _equation_gradient_samples_of_leaf(theta, xs, N, gradient, scratch, first, l
             one_minus_a3_squared[n, i3] = 1.0 - a3[n, i3] * a3[n, i3]
     # layer 4, forward: y[n,i4] = Σ_i3 a3[n,i3]·W4[i3,i4] + b4[i4]
     matmul(a3, W4, y, b4)
-    # layer 2, backward: d_z2_d_x[n,i2] = Σ_i1 d_a1_d_x[n,i1]·W2[i1,i2]
+    # layer 2, forward: d_z2_d_x[n,i2] = Σ_i1 d_a1_d_x[n,i1]·W2[i1,i2]
     matmul(d_a1_d_x, W2, d_z2_d_x)
     for n in range(rows):
         # d_a2_d_x[n,i2] = one_minus_a2_squared[n,i2]·d_z2_d_x[n,i2]
@@ -323,7 +323,7 @@ def _equation_gradient_samples_of_leaf(theta, xs, N, gradient, scratch, first, l
         for i2 in range(units2):
             d_a2_d_x[n, i2] = one_minus_a2_squared[n, i2] * d_z2_d_x[n, i2]
             d_one_minus_a2_squared_d_x[n, i2] = (-2.0) * a2[n, i2] * d_a2_d_x[n, i2]
-    # layer 3, backward: d_z3_d_x[n,i3] = Σ_i2 d_a2_d_x[n,i2]·W3[i2,i3]
+    # layer 3, forward: d_z3_d_x[n,i3] = Σ_i2 d_a2_d_x[n,i2]·W3[i2,i3]
     matmul(d_a2_d_x, W3, d_z3_d_x)
     for n in range(rows):
         # d_a3_d_x[n,i3] = one_minus_a3_squared[n,i3]·d_z3_d_x[n,i3]
@@ -331,37 +331,37 @@ def _equation_gradient_samples_of_leaf(theta, xs, N, gradient, scratch, first, l
         for i3 in range(units3):
             d_a3_d_x[n, i3] = one_minus_a3_squared[n, i3] * d_z3_d_x[n, i3]
             d_one_minus_a3_squared_d_x[n, i3] = (-2.0) * a3[n, i3] * d_a3_d_x[n, i3]
-    # layer 4, backward: d_y_d_x[n,i4] = Σ_i3 d_a3_d_x[n,i3]·W4[i3,i4]
+    # layer 4, forward: d_y_d_x[n,i4] = Σ_i3 d_a3_d_x[n,i3]·W4[i3,i4]
     matmul(d_a3_d_x, W4, d_y_d_x)
-    # layer 2, backward: d_z2_d_t[n,i2] = Σ_i1 d_a1_d_t[n,i1]·W2[i1,i2]
+    # layer 2, forward: d_z2_d_t[n,i2] = Σ_i1 d_a1_d_t[n,i1]·W2[i1,i2]
     matmul(d_a1_d_t, W2, d_z2_d_t)
     for n in range(rows):
         # d_a2_d_t[n,i2] = one_minus_a2_squared[n,i2]·d_z2_d_t[n,i2]
         for i2 in range(units2):
             d_a2_d_t[n, i2] = one_minus_a2_squared[n, i2] * d_z2_d_t[n, i2]
-    # layer 3, backward: d_z3_d_t[n,i3] = Σ_i2 d_a2_d_t[n,i2]·W3[i2,i3]
+    # layer 3, forward: d_z3_d_t[n,i3] = Σ_i2 d_a2_d_t[n,i2]·W3[i2,i3]
     matmul(d_a2_d_t, W3, d_z3_d_t)
     for n in range(rows):
         # d_a3_d_t[n,i3] = one_minus_a3_squared[n,i3]·d_z3_d_t[n,i3]
         for i3 in range(units3):
             d_a3_d_t[n, i3] = one_minus_a3_squared[n, i3] * d_z3_d_t[n, i3]
-    # layer 4, backward: d_y_d_t[n,i4] = Σ_i3 d_a3_d_t[n,i3]·W4[i3,i4]
+    # layer 4, forward: d_y_d_t[n,i4] = Σ_i3 d_a3_d_t[n,i3]·W4[i3,i4]
     matmul(d_a3_d_t, W4, d_y_d_t)
-    # layer 2, backward: d_z2_d_x_d_x[n,i2] = Σ_i1 d_a1_d_x_d_x[n,i1]·W2[i1,i2]
+    # layer 2, forward: d_z2_d_x_d_x[n,i2] = Σ_i1 d_a1_d_x_d_x[n,i1]·W2[i1,i2]
     matmul(d_a1_d_x_d_x, W2, d_z2_d_x_d_x)
     for n in range(rows):
         # d_a2_d_x_d_x[n,i2] = d_one_minus_a2_squared_d_x[n,i2]·d_z2_d_x[n,i2] + one_minus_a2_squared[n,i2]·d_z2_d_x_d_x[n,i2]
         for i2 in range(units2):
             d_a2_d_x_d_x[n, i2] = d_one_minus_a2_squared_d_x[n, i2] * d_z2_d_x[n, i2] + one_minus_a2_squared[n, i2] * d_z2_d_x_d_x[n, i2]
-        # loss, backward: y_times_d_u_d_x_plus_d_u_d_t[n] = y[n,0]·d_y_d_x[n,0] + d_y_d_t[n,0]
+        # loss: y_times_d_u_d_x_plus_d_u_d_t[n] = y[n,0]·d_y_d_x[n,0] + d_y_d_t[n,0]
         y_times_d_u_d_x_plus_d_u_d_t[n] = y[n, 0] * d_y_d_x[n, 0] + d_y_d_t[n, 0]
-    # layer 3, backward: d_z3_d_x_d_x[n,i3] = Σ_i2 d_a2_d_x_d_x[n,i2]·W3[i2,i3]
+    # layer 3, forward: d_z3_d_x_d_x[n,i3] = Σ_i2 d_a2_d_x_d_x[n,i2]·W3[i2,i3]
     matmul(d_a2_d_x_d_x, W3, d_z3_d_x_d_x)
     for n in range(rows):
         # d_a3_d_x_d_x[n,i3] = d_one_minus_a3_squared_d_x[n,i3]·d_z3_d_x[n,i3] + one_minus_a3_squared[n,i3]·d_z3_d_x_d_x[n,i3]
         for i3 in range(units3):
             d_a3_d_x_d_x[n, i3] = d_one_minus_a3_squared_d_x[n, i3] * d_z3_d_x[n, i3] + one_minus_a3_squared[n, i3] * d_z3_d_x_d_x[n, i3]
-    # layer 4, backward: d_y_d_x_d_x[n,i4] = Σ_i3 d_a3_d_x_d_x[n,i3]·W4[i3,i4]
+    # layer 4, forward: d_y_d_x_d_x[n,i4] = Σ_i3 d_a3_d_x_d_x[n,i3]·W4[i3,i4]
     matmul(d_a3_d_x_d_x, W4, d_y_d_x_d_x)
     for n in range(rows):
         # loss: part_of_e[n] = y_times_d_u_d_x_plus_d_u_d_t[n] - 0.003183098861837907·d_y_d_x_d_x[n,0]
@@ -982,7 +982,7 @@ def step(theta, x_equation, x_start, t_start, x_ends, rate):
 # All above is compiled when it is called, and `init`, `pack` and `unpack` are added.
 build(
     globals(),
-    emitted="efd67d50b7c902da",
+    emitted="4f092af54b3a3197",
     inlined=['tanh', '_equation_gradient_at_the_end', '_start_gradient_at_the_end',
  '_ends_gradient_at_the_end'],
     compiled=['_prediction_of_chunk', '_equation_gradient_samples_of_leaf',

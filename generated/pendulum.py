@@ -189,7 +189,7 @@ def _samples_of_leaf(theta, xs, ts, N, gradient, scratch, first, last):
     for n in range(rows):
         # a1[n,i1] = tanh(z1[n,i1])
         # one_minus_a1_squared[n,i1] = 1 - a1[n,i1]²
-        # layer 1, backward: d_a1_d_q[n,i1] = one_minus_a1_squared[n,i1]·W1[0,i1]
+        # d_a1_d_q[n,i1] = one_minus_a1_squared[n,i1]·W1[0,i1]
         # d_a1_d_p[n,i1] = one_minus_a1_squared[n,i1]·W1[1,i1]
         for i1 in range(units1):
             a1[n, i1] = tanh(z1[n, i1])
@@ -204,31 +204,31 @@ def _samples_of_leaf(theta, xs, ts, N, gradient, scratch, first, last):
         for i2 in range(units2):
             a2[n, i2] = tanh(z2[n, i2])
             one_minus_a2_squared[n, i2] = 1.0 - a2[n, i2] * a2[n, i2]
-    # layer 2, backward: d_z2_d_q[n,i2] = Σ_i1 d_a1_d_q[n,i1]·W2[i1,i2]
+    # d_z2_d_q[n,i2] = Σ_i1 d_a1_d_q[n,i1]·W2[i1,i2]
     matmul(d_a1_d_q, W2, d_z2_d_q)
     for n in range(rows):
         # d_a2_d_q[n,i2] = one_minus_a2_squared[n,i2]·d_z2_d_q[n,i2]
         for i2 in range(units2):
             d_a2_d_q[n, i2] = one_minus_a2_squared[n, i2] * d_z2_d_q[n, i2]
-    # layer 3, backward: d_y_d_q[n,i3] = Σ_i2 d_a2_d_q[n,i2]·W3[i2,i3]
+    # layer 3, forward: d_y_d_q[n,i3] = Σ_i2 d_a2_d_q[n,i2]·W3[i2,i3]
     matmul(d_a2_d_q, W3, d_y_d_q)
-    # layer 2, backward: d_z2_d_p[n,i2] = Σ_i1 d_a1_d_p[n,i1]·W2[i1,i2]
+    # layer 2, forward: d_z2_d_p[n,i2] = Σ_i1 d_a1_d_p[n,i1]·W2[i1,i2]
     matmul(d_a1_d_p, W2, d_z2_d_p)
     for n in range(rows):
         # d_a2_d_p[n,i2] = one_minus_a2_squared[n,i2]·d_z2_d_p[n,i2]
         for i2 in range(units2):
             d_a2_d_p[n, i2] = one_minus_a2_squared[n, i2] * d_z2_d_p[n, i2]
-        # loss, backward: d_y_d_q_plus_t[n] = d_y_d_q[n,0] + t[n,1]
+        # loss: d_y_d_q_plus_t[n] = d_y_d_q[n,0] + t[n,1]
         d_y_d_q_plus_t[n] = d_y_d_q[n, 0] + t[n, 1]
         # layer 3, backward: d_d_y_d_q[n,i3] = 2·d_y_d_q_plus_t[n]/N
         for i3 in range(I3):
             d_d_y_d_q[n, i3] = 2.0 * d_y_d_q_plus_t[n] / N
-    # d_y_d_p[n,i3] = Σ_i2 d_a2_d_p[n,i2]·W3[i2,i3]
+    # layer 3, forward: d_y_d_p[n,i3] = Σ_i2 d_a2_d_p[n,i2]·W3[i2,i3]
     matmul(d_a2_d_p, W3, d_y_d_p)
     for n in range(rows):
-        # loss, backward: d_y_d_p_minus_t[n] = d_y_d_p[n,0] - t[n,0]
+        # loss: d_y_d_p_minus_t[n] = d_y_d_p[n,0] - t[n,0]
         d_y_d_p_minus_t = d_y_d_p[n, 0] - t[n, 0]
-        # loss: e[n] = d_y_d_p_minus_t[n]² + d_y_d_q_plus_t[n]²
+        # e[n] = d_y_d_p_minus_t[n]² + d_y_d_q_plus_t[n]²
         e[n] = d_y_d_p_minus_t * d_y_d_p_minus_t + d_y_d_q_plus_t[n] * d_y_d_q_plus_t[n]
         if gradient is None:
             continue  # the loss is known
@@ -448,7 +448,7 @@ def jacobian_into(theta, x, d_y_d_x):
 # All above is compiled when it is called, and `init`, `pack` and `unpack` are added.
 build(
     globals(),
-    emitted="0b0b416734f9efd5",
+    emitted="447139a00109b37e",
     inlined=['square', 'tanh', '_jacobian_at_the_end'],
     compiled=['_prediction_of_chunk', '_samples_of_leaf', '_sums_of_leaf', '_gradient_at_the_end',
  '_jacobian_of_leaf'],

@@ -220,13 +220,13 @@ def _samples_of_leaf(theta, xs, ts, N, gradient, scratch, first, last):
         for i2 in range(units2):
             a2[n, i2] = softplus(z2[n, i2])
             sigmoid_z2[n, i2] = sigmoid(z2[n, i2])
-        # layer 3, backward: d_y_d_z2[n,i3,i2] = sigmoid_z2[n,i2]·W3[i2,i3]
+        # layer 3, forward: d_y_d_z2[n,i3,i2] = sigmoid_z2[n,i2]·W3[i2,i3]
         for i3 in range(I3):
             for i2 in range(units2):
                 d_y_d_z2[n, i3, i2] = sigmoid_z2[n, i2] * W3[i2, i3]
-    # layer 3, forward: y[n,i3] = Σ_i2 a2[n,i2]·W3[i2,i3] + b3[i3]
+    # y[n,i3] = Σ_i2 a2[n,i2]·W3[i2,i3] + b3[i3]
     matmul(a2, W3, y, b3)
-    # layer 3, backward: d_y_d_a1[n,i3,i1] = Σ_i2 d_y_d_z2[n,i3,i2]·W2[i1,i2]
+    # d_y_d_a1[n,i3,i1] = Σ_i2 d_y_d_z2[n,i3,i2]·W2[i1,i2]
     matmul(flat(d_y_d_z2), W2.T, flat(d_y_d_a1))
     for n in range(rows):
         # d_y_d_z1[n,i3,i1] = sigmoid_z1[n,i1]·d_y_d_a1[n,i3,i1]
@@ -238,12 +238,12 @@ def _samples_of_leaf(theta, xs, ts, N, gradient, scratch, first, last):
         # layer 3, backward: d_y[n,i3] = 2·y_minus_t[n]/N
         for i3 in range(I3):
             d_y[n, i3] = 2.0 * y_minus_t[n] / N
-    # d_y_d_x[n,i3,i0] = Σ_i1 d_y_d_z1[n,i3,i1]·W1[i0,i1]
+    # layer 3, forward: d_y_d_x[n,i3,i0] = Σ_i1 d_y_d_z1[n,i3,i1]·W1[i0,i1]
     matmul(flat(d_y_d_z1), W1.T, flat(d_y_d_x))
     for n in range(rows):
-        # loss, backward: d_y_d_x_minus_t[n] = d_y_d_x[n,0,0] - t[n,1]
+        # loss: d_y_d_x_minus_t[n] = d_y_d_x[n,0,0] - t[n,1]
         d_y_d_x_minus_t = d_y_d_x[n, 0, 0] - t[n, 1]
-        # loss: e[n] = d_y_d_x_minus_t[n]² + y_minus_t[n]²
+        # e[n] = d_y_d_x_minus_t[n]² + y_minus_t[n]²
         e[n] = d_y_d_x_minus_t * d_y_d_x_minus_t + y_minus_t[n] * y_minus_t[n]
         if gradient is None:
             continue  # the loss is known
@@ -383,7 +383,7 @@ def step(theta, x, t, rate):
 # All above is compiled when it is called, and `init`, `pack` and `unpack` are added.
 build(
     globals(),
-    emitted="faf889da76869e94",
+    emitted="13d3678b8a57b69b",
     inlined=['exp_times', 'exp', 'sigmoid', 'log1p_unit', 'softplus', '_gradient_at_the_end'],
     compiled=['_prediction_of_chunk', '_samples_of_leaf', '_sums_of_leaf'],
 )

@@ -99,7 +99,7 @@ class LatexWriter(Writer):
         return symbol(name, " ".join(map(self.index, indices)))
 
     def index(self, index: Symbol) -> str:
-        return re.sub(r"(\d+)$", r"_{\1}", str(index))
+        return re.sub(r"(?<=\D)(\d+)$", r"_{\1}", str(index))  # a number is one
 
     def grouped(self, written: str) -> str:
         return rf"\left({written}\right)"

@@ -332,7 +332,7 @@ class _Writer:
 
     def _comment(self, definition: Definition) -> Comment:
         """The equation, headed by its layer and direction where these change."""
-        here, self.section = self.section, section(definition)
+        here, self.section = self.section, section(definition, definition.name in self.for_loss)
         head = f"{self.section}: " if self.section != here else ""
         return Comment(head + equation(definition) + self._remark(definition))
 
@@ -618,10 +618,12 @@ def kept(name: str) -> str:
     return f"kept_{name}"
 
 
-def section(definition: Definition) -> str:
-    """Where in the network a definition belongs: "layer 2, backward"."""
+def section(definition: Definition, for_loss: bool) -> str:
+    """Where in the network a definition belongs: "layer 2, backward". What the loss needs is
+    forward, be it a derivative by an input."""
     layers = [int(axis(index)) for index in definition.indices if index != SAMPLE]
     backward = definition.name.startswith("d_") or "_d_" in definition.name
+    backward = backward and not for_loss
     place = f"layer {max(layers)}" if layers else "loss"
     return f"{place}, {'backward' if backward else 'forward'}" if layers or backward else place
 

@@ -163,7 +163,7 @@ def _turns(graph: Graph, boxes: Mapping[str, Box]) -> list[Link]:
         for name, box in boxes.items()
         if box.column == Column.BACKWARD
         and is_derivative(name)
-        and "_d_" not in name
+        and name.removeprefix("d_") in sources
         and LOSS in boxes
         and not any(boxes[source].column >= Column.GRADIENT for source in sources[name])
     ]

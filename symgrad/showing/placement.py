@@ -49,9 +49,10 @@ class Row:
 def backward_nodes(graph: Graph) -> frozenset[str]:
     """What is computed for the sake of the derivatives alone: they, and their parts."""
     readers = readers_of(graph)
+    ahead = _needed_for_loss(graph)  # derivatives too, where a loss is a formula in some
     found: set[str] = set()
     for node in graph.nodes:
-        if node.kind == "definition" and is_derivative(node.name):
+        if node.kind == "definition" and is_derivative(node.name) and node.name not in ahead:
             found.add(node.name)
     for edge in graph.edges:  # in the order of the program
         if edge.source in found:
@@ -61,6 +62,16 @@ def backward_nodes(graph: Graph) -> frozenset[str]:
             if readers[node.name] and found.issuperset(readers[node.name]):
                 found.add(node.name)
     return frozenset(found)
+
+
+def _needed_for_loss(graph: Graph) -> set[str]:
+    """The loss, and all that it is computed from."""
+    sources = sources_of(graph)
+    needed = {LOSS} & {*sources}
+    for node in reversed(graph.nodes):
+        if node.name in needed:
+            needed |= {*sources[node.name]}
+    return needed
 
 
 def direction(
@@ -135,7 +146,7 @@ def assign_rows(graph: Graph) -> tuple[Row, ...]:
     gradients: dict[str, str] = {}
     opposite: list[list[str]] = [[] for _ in lane]
     for name in reversed([node.name for node in graph.nodes if node.name in behind]):
-        of = _opposite(name)
+        of = _opposite(name, nodes)
         if of in at and of not in gradients:
             gradients[of] = name
             place[name] = at[of]
@@ -180,8 +191,10 @@ def _first(readers: Iterable[str], place: Mapping[str, int]) -> int:
     return min((place[reader] for reader in readers if reader in place), default=0)
 
 
-def _opposite(name: str) -> str:
+def _opposite(name: str, nodes: Mapping[str, Node]) -> str:
     """What a derivative stands opposite: z1 for ∂E/∂z1, and for ∂z1/∂W1."""
+    if (by := name.removeprefix("d_")) in nodes and by != name:
+        return by
     above, _, below = name.removeprefix("d_").rpartition("_d_")
     return (above or below) if is_derivative(name) else ""
 

@@ -309,7 +309,7 @@ def test_code_computes_what_the_equation_above_it_says(spec):
         for comments, code in steps_of(lines):
             for comment in comments:
                 (name,) = re.search(r"(\w+)(?:\[[^\]]*\])? = ", comment).groups()
-                written = rf"^{name}(_sum)?(\[.*?\])? [-+]?= |^\w+\(.*, {name}(, .*)?\)$"
+                written = rf"^{name}(_sum)?(\[.*?\])? [-+]?= |^\w+\(.*, (flat\()?{name}\)?(, .*)?\)$"
                 assert any(re.match(written, line) for line in code), comment
 
 
@@ -391,12 +391,15 @@ def test_a_module_has_the_functions_that_it_calls_and_no_others(interpret, spec)
     public |= {"train_epoch", "train_steps"} if spec.training else set()
     added = {"parameters", *(f"_{name}" for name in public)}  # by `build`
     added |= {"cos64", "power64", "power64_whole"} if spec.training else set()
+    added |= {f"_{name}" for name in spec.derivatives}
     assert added <= set(vars(interpret(passes(spec).source)))
     assert called_in(module) <= known_in(module) | added | set(dir(builtins))
     assert called_in(beside) <= known_in(beside) | set(dir(builtins))
     # and has none that nothing calls: elementary functions and those for loops that are alike by
     # name, what all modules call by what is imported from beside
     kernels = {name for names in PARTS.values() for name in names}
+    kernels |= {f.name for each in passes(spec).lowered.derivatives for f in each.kernels.functions}
+    public |= {name + into for name in spec.derivatives for into in ("", "_into")}
     functions = {function.name for function in functions_in(module)}
     assert functions - public - kernels - {"_update"} <= called_in(module)
     (choice,) = [node for node in module.body if isinstance(node, ast.Try)]
