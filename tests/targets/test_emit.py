@@ -309,7 +309,8 @@ def test_code_computes_what_the_equation_above_it_says(spec):
         for comments, code in steps_of(lines):
             for comment in comments:
                 (name,) = re.search(r"(\w+)(?:\[[^\]]*\])? = ", comment).groups()
-                written = rf"^{name}(_sum)?(\[.*?\])? [-+]?= |^\w+\(.*, (flat\()?{name}\)?(, .*)?\)$"
+                called = rf"^\w+\(.*, (flat\()?{name}\)?(, .*)?\)$"
+                written = rf"^{name}(_sum)?(\[.*?\])? [-+]?= |{called}"
                 assert any(re.match(written, line) for line in code), comment
 
 
