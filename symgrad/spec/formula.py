@@ -177,14 +177,14 @@ def parse(
 
 def variables_of(tree: Tree) -> frozenset[str]:
     """The variables that occur anywhere in the tree."""
-    return frozenset(node.name for node in _nodes(tree) if isinstance(node, Variable))
+    return frozenset(node.name for node in nodes(tree) if isinstance(node, Variable))
 
 
 def arrays_of(tree: Tree) -> frozenset[str]:
     """The arrays that occur anywhere in the tree, whole or a column of them; a derivative is one
     of y."""
     found = set(variables_of(tree))
-    for node in _nodes(tree):
+    for node in nodes(tree):
         match node:
             case Column(array):
                 found.add(array)
@@ -195,12 +195,12 @@ def arrays_of(tree: Tree) -> frozenset[str]:
 
 def derivatives_of(tree: Tree) -> tuple[Derivative, ...]:
     """The derivatives that occur in the tree, each once."""
-    return tuple(dict.fromkeys(node for node in _nodes(tree) if isinstance(node, Derivative)))
+    return tuple(dict.fromkeys(node for node in nodes(tree) if isinstance(node, Derivative)))
 
 
 def axes_outside_sums(tree: Tree) -> frozenset[str]:
     """The axes that an index is left of outside every `sum(...)`: "outputs", "inputs"."""
-    return frozenset(filter(None, map(axis_of, _nodes(tree, into_sums=False))))
+    return frozenset(filter(None, map(axis_of, nodes(tree, into_sums=False))))
 
 
 def axis_of(node: Tree) -> str | None:
@@ -217,10 +217,10 @@ def axis_of(node: Tree) -> str | None:
 
 def has_sum(tree: Tree) -> bool:
     """Whether `sum(...)` occurs in the tree."""
-    return any(isinstance(node, Call) and node.function == "sum" for node in _nodes(tree))
+    return any(isinstance(node, Call) and node.function == "sum" for node in nodes(tree))
 
 
-def _nodes(tree: Tree, into_sums: bool = True) -> Iterator[Tree]:
+def nodes(tree: Tree, into_sums: bool = True) -> Iterator[Tree]:
     pending = [tree]
     while pending:
         node = pending.pop()

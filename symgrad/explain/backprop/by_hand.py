@@ -19,6 +19,7 @@ import sympy
 from sympy import Abs, Expr, Integer, Sum, Symbol, cos, exp, log, sign, sin, tanh
 
 from symgrad.checking import scalars
+from symgrad.explain.plain import REASON, is_plain
 from symgrad.language.functions import (
     Peak,
     clip,
@@ -45,6 +46,7 @@ from symgrad.language.indices import SAMPLE, SAMPLES, fresh, unit
 from symgrad.language.notation import as_it_stands, undistributed
 from symgrad.language.program import Definition, Program, array, indices_of, name_of
 from symgrad.runtime.named import inputs_of
+from symgrad.spec.spec import Spec
 
 # f(z), and f′(z) from z and h = f(z)
 ELEMENTWISE: dict[str, tuple[Callable[[Expr], Expr], Callable[[Expr, Expr], Expr]]] = {
@@ -99,8 +101,13 @@ class NoTextbook(ValueError):
 def backprop(spec: Mapping[str, Any]) -> Program:
     """The loss of a network and its gradient, by hand; `spec` is a normalised spec.
 
-    Outputs: E, and grad_W1, grad_b1, … Raises NoTextbook where a formula sums over units.
+    Outputs: E, and grad_W1, grad_b1, … Raises NoTextbook where a formula sums over units, or the
+    loss is of more than the outputs.
     """
+    if not is_plain(Spec.recorded(spec)):
+        raise NoTextbook(
+            f"the loss is {REASON}, and the equations by hand are for losses of outputs"
+        )
     return _Writing(spec).run()
 
 

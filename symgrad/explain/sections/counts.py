@@ -47,7 +47,8 @@ STAGES: Mapping[str, tuple[str, str]] = {
 class Counts:
     """Operations of each stage for one sample; gradients include those of the loss.
 
-    `hand_backprop` is None where the textbooks' equations don't reach: a formula with a sum.
+    `hand_backprop` is None where the textbooks' equations don't reach: a formula with a sum, or a
+    loss of more than the outputs.
     """
 
     loss: int
@@ -150,8 +151,8 @@ def findings(found: Counts) -> list[str]:
         )
     if found.hand_backprop is None:
         said.append(
-            "None is counted by hand: a formula here sums over units, and the textbook's equations "
-            "are for functions of one unit."
+            "None is counted by hand: a formula here sums over units, or is of more than the "
+            "outputs; the textbook's equations are for functions of one unit, and losses of these."
         )
     elif found.emitted == found.hand_backprop:
         said.append(

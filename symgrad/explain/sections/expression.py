@@ -8,6 +8,7 @@ from symgrad.language import latex, unicode
 from symgrad.language.program import Program, array, name_of, prune, reads
 from symgrad.language.views import formula, sizes
 from symgrad.passes.differentiate import DerivativeGraph, textbook
+from symgrad.passes.expand import inner_derivatives
 
 # What a person still reads as a formula: nodes and levels of its tree, and paths that a derivative
 # sums over, through so many layers.
@@ -26,7 +27,9 @@ def expression(compiled: Compiled) -> Section:
     shown as one formula; `loss`, its definitions as text; `paths`, from W1 to the loss;
     `derivative`, ∂E/∂W1 as text, or null where there are more than PATHS paths or LAYERS layers.
     """
-    program = prune(compiled.stages.expand, ("E",))
+    stages = compiled.stages  # derivatives in a loss are names at first
+    whole = stages.share if inner_derivatives(compiled.spec) else stages.expand
+    program = prune(whole, ("E",))
     size = sizes(program)["E"]
     written_out = size.nodes <= READABLE and size.depth <= NESTED
     shown = _one_formula(program) if written_out else _definitions(program)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from symgrad.explain.clock import Clock
+from symgrad.explain.plain import REASON, is_plain
 from symgrad.explain.report import Block, Lines, Section, Series, Table, Words, several
 from symgrad.explain.sections.counts import Counts, count
 from symgrad.spec.spec import Spec
@@ -79,6 +80,8 @@ def growth(spec: Spec, clock: Clock) -> Section:
         ),
     )
     blocks: list[Block] = []
+    if not is_plain(spec):
+        blocks.append(Words(f"These networks have the squared error: yours is {REASON}."))
     data: dict[str, Any] = {}
     missing = ""
     for family in families:
@@ -105,7 +108,7 @@ def _counted(family: Family, clock: Clock) -> list[Member]:
 
 def _like(spec: Spec, width: int, layers: int) -> Spec:
     """`spec` with so many layers, all of one width; its hidden layers are repeated as needed."""
-    described = spec.unnamed().normalised()
+    described = spec.unnamed().normalised() if is_plain(spec) else _plain(spec)
     *hidden, last = described["layers"]
     if not hidden:  # a softmax can only come last
         hidden = [last if last["activation"] != "softmax" else {**last, "activation": "tanh"}]
@@ -122,6 +125,13 @@ def _like(spec: Spec, width: int, layers: int) -> Spec:
             },
         }
     )
+
+
+def _plain(spec: Spec) -> dict[str, Any]:
+    """The same network with a loss that any other shape can have, too."""
+    described = spec.normalised()
+    described["layers"][-1].pop("names", None)
+    return {**described, "loss": {"kind": "squared"}, "derivatives": []}
 
 
 def _numbers(family: Family, members: Sequence[Member]) -> Mapping[str, Any]:

@@ -103,7 +103,9 @@ def _problem(program: Program, seed: int) -> tuple[Values, Values]:
     teacher = weights()
     with np.errstate(all="ignore"):
         y = evaluate(prune(program, ("y",)), inputs | teacher)["y"]
-    return inputs | {"t": np.asarray(y)}, weights()
+    if inputs["t"].shape == y.shape:  # else targets are others than the outputs
+        inputs["t"] = np.asarray(y)
+    return inputs, weights()
 
 
 def _rate(sweep: Sweep, given: Values, start: Values, clock: Clock) -> float | None:

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from symgrad.explain.clock import Clock
+from symgrad.explain.plain import REASON, is_plain
 from symgrad.explain.report import Block, Cell, Lines, Section, Series, Table, Words
 from symgrad.explain.scalars.peers import (
     MEMORY,
@@ -96,6 +97,8 @@ def literal(spec: Spec, clock: Clock, against: Sequence[str] = ()) -> Section:
         for net in compared:
             net.emitted = count(net.spec).emitted
     blocks = [*_introduction(limit)]
+    if not is_plain(spec):
+        blocks.append(Words(f"Yours is not among them: its loss is {REASON}."))
     for tool in tools:
         blocks += [_table(tool, nets), *map(Words, findings(tool, nets, clock))]
     blocks.append(_lines(tools, nets))
@@ -118,9 +121,9 @@ def literal(spec: Spec, clock: Clock, against: Sequence[str] = ()) -> Section:
 def networks(spec: Spec) -> list[Net]:
     """The ladder's networks and the reader's, which may be one of them."""
     nets = [Net(rung(widths)) for widths in LADDER]
-    for net in nets:
+    for net in nets if is_plain(spec) else ():
         net.yours = _meaning(net.spec) == _meaning(spec)
-    if not any(net.yours for net in nets):
+    if is_plain(spec) and not any(net.yours for net in nets):
         nets.append(Net(spec, yours=True, rung=False))
     return nets
 
