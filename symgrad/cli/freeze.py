@@ -22,6 +22,14 @@ def freeze_command(
             show_default=False,
         ),
     ] = None,
+    jacobian: Annotated[
+        bool,
+        typer.Option(
+            "--jacobian",
+            help="Have a function jacobian(x), too, as specs have that ask for it: how outputs move"
+            " with inputs, both in raw units.",
+        ),
+    ] = False,
 ) -> None:
     """Freeze trained weights into a module, NAME.py, whose predict(x) needs nothing else.
 
@@ -33,7 +41,7 @@ def freeze_command(
 
     trained = load_trained(run)
     name = module_name(trained, name)
-    path = write_frozen(source(trained, name, weights_file(run).name), name, output)
+    path = write_frozen(source(trained, name, weights_file(run).name, jacobian), name, output)
     typer.echo(f"wrote {path}; to use it:")
     columns = trained.columns
     width = len(columns.network_inputs)

@@ -23,10 +23,13 @@ from symgrad.language.count import operations
 from symgrad.language.program import Program, prune
 from symgrad.language.unicode import listing
 from symgrad.lowering import cost_model
+from symgrad.lowering.derivatives import LoweredDerivative, lower_derivative
 from symgrad.lowering.kernels import kernels
 from symgrad.lowering.layout import parameters
+from symgrad.lowering.lower import Layout
 from symgrad.lowering.results import PREDICTION
 from symgrad.lowering.schedule import schedule
+from symgrad.passes.derivatives import Network, derivative
 from symgrad.passes.expand import expand
 from symgrad.passes.share import share
 from symgrad.passes.stabilize import stabilize
@@ -43,6 +46,7 @@ from symgrad.targets.numba.emit import (
     public_names,
     render,
     runtime,
+    table,
     with_constants,
 )
 from symgrad.targets.write import write
@@ -69,12 +73,19 @@ _OF_CATEGORIES = ("CATEGORIES", "COLUMNS", "encode")
 _HEAD = re.compile(r'"""[^\n]*\n\nFrozen by symgrad ')
 
 
-def source(trained: Trained, name: str | None = None, file_name: str = WEIGHTS) -> str:
+def source(
+    trained: Trained,
+    name: str | None = None,
+    file_name: str = WEIGHTS,
+    jacobian: bool = False,
+) -> str:
     """The text of a frozen module: the same for the same arguments, on any machine.
 
     `name` is the module's, SPECNAME_frozen if none is given; `file_name` is that of the weights
-    file, for the header. Raises SymgradError for a name that no module can have, SpecError for a
-    spec that is none, and DataError for numbers, names or labels that do not fit it.
+    file, for the header. With `jacobian`, or where the spec asks for it, there is a function that
+    gives the derivatives of outputs by inputs, both in raw units. Raises SymgradError for a name
+    that no module can have, and for a Jacobian of labels, SpecError for a spec that is none, and
+    DataError for numbers, names or labels that do not fit it.
     """
     spec = Spec.recorded(trained.spec)
     name = module_name(trained, name)
@@ -86,8 +97,16 @@ def source(trained: Trained, name: str | None = None, file_name: str = WEIGHTS) 
     network = kernels(PREDICTION, schedule(program, ("y",)), layout, single)
     labels, categories = trained.columns.labels, bool(trained.columns.categories)
     probabilities = labels is not None and gives_probabilities(trained.spec)
-    functions = with_callees(network.elementary)
+    if jacobian and labels is not None:
+        raise SymgradError(f"{name}: labels have no derivatives; freeze it without a Jacobian")
+    wanted = labels is None and (jacobian or "jacobian" in spec.derivatives)
+    slopes = _jacobian(spec, layout) if wanted else None
+    own = [*network.functions, *(slopes.kernels.functions if slopes else ())]
+    functions = with_callees(
+        network.elementary | (slopes.kernels.elementary if slopes else frozenset())
+    )
     entries = _entries(classifies=labels is not None, probabilities=probabilities)
+    entries += [("jacobian", "_slopes")] if slopes else []
     keys = {
         "title": _title(name, spec),
         "version": __version__,
@@ -122,7 +141,9 @@ def source(trained: Trained, name: str | None = None, file_name: str = WEIGHTS) 
         ),
         "functions": functions,
         "inlined": plain(functions),
-        "compiled": plain([*(f.name for f in network.functions), *_around(labels is not None)]),
+        "compiled": plain([*(f.name for f in own), *_around(labels is not None, slopes)]),
+        "slopes": slopes and with_constants(slopes.kernels, "JACOBIAN", single, layout),
+        "differentiated": slopes and plain({"jacobian": table(slopes)}),
         "rounded": any(function in ULP for function in functions),
         "below": runtime(below=True),
         "units": ", ".join(f"I{k}" for k in range(len(spec.layers) + 1)),
@@ -141,10 +162,16 @@ def source(trained: Trained, name: str | None = None, file_name: str = WEIGHTS) 
     return render(keys | elementary_keys(single), "frozen.py.jinja")
 
 
-def _around(classifies: bool) -> list[str]:
+def _around(classifies: bool, slopes: LoweredDerivative | None) -> list[str]:
     """The functions of the template that are compiled."""
-    of_classes = ["_classes", "_labels"] if classifies else []
-    return ["_check", "_scale", "_network", "_output", *of_classes, "_outputs"]
+    more = ["_classes", "_labels"] if classifies else []
+    more += ["_slopes"] if slopes else []
+    return ["_check", "_scale", "_network", "_output", *more, "_outputs"]
+
+
+def _jacobian(spec: Spec, layout: Layout) -> LoweredDerivative:
+    network = Network(spec, share(stabilize(expand(next(iter(spec.of_terms.values()), spec)))))
+    return lower_derivative("jacobian", spec, derivative("jacobian", network).program, layout)
 
 
 def module_name(trained: Trained, name: str | None = None) -> str:

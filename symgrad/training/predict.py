@@ -3,11 +3,13 @@
 import csv
 import io
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from symgrad.compiler import compile
+from symgrad.errors import DataError
 from symgrad.spec.spec import Spec
 from symgrad.training.consistency import check_consistency
 from symgrad.training.data import read_to_predict
@@ -57,13 +59,37 @@ class Predictions:
         return file.getvalue()
 
 
+def trained_module(trained: Trained, *derivatives: str) -> ModuleType:
+    """The module of trained weights, which was compiled to train them; with more `derivatives`,
+    another one."""
+    recorded = Spec.recorded(trained.spec)
+    spec = to_compile(recorded, recorded.training)
+    check_consistency(trained, spec)
+    if more := tuple(name for name in derivatives if name not in spec.derivatives):
+        spec = Spec.recorded({**spec.normalised(), "derivatives": [*spec.derivatives, *more]})
+    return compile(spec).module
+
+
+def jacobian(trained: Trained, x: Any) -> Array:
+    """∂output/∂input in raw units, float64 of shape (samples, outputs, inputs), for an array x of
+    shape (samples, inputs); DataError where outputs are labels."""
+    if trained.columns.labels is not None:
+        raise DataError("labels have no derivatives; run.module has those of the network")
+    module, scaling = trained_module(trained, "jacobian"), trained.scaling
+    samples = read_to_predict(np.asarray(x), trained)
+    given = build_dataset(samples, scaling, trained.spec).arrays[0]
+    slopes = module.jacobian(trained.theta, given).astype(np.float64)
+    slopes *= scaling.target_scale[:, None] / scaling.scale
+    if scaling.fill is not None:  # what is filled in is the same whatever was there
+        slopes[np.isnan(samples.x)[:, None, :].repeat(slopes.shape[1], axis=1)] = 0
+    return np.asarray(slopes)
+
+
 def predict(trained: Trained, data: Any) -> Predictions:
     """Predicts for data as `read_to_predict` takes it; raises DataError for what does not fit."""
-    recorded = Spec.recorded(trained.spec)
-    spec = to_compile(recorded, recorded.training)  # what was compiled to train it
-    check_consistency(trained, spec)
+    module = trained_module(trained)
+    spec = Spec.recorded(trained.spec)
     samples = read_to_predict(data, trained)
-    module = compile(spec).module
     dataset = build_dataset(samples, trained.scaling, trained.spec)
     y = module.predict(trained.theta, dataset.arrays[0])
     figures = None

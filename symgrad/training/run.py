@@ -3,9 +3,11 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from os import PathLike
 from pathlib import Path
 from statistics import fmean, stdev
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -25,7 +27,8 @@ from symgrad.training.folder import (
     refuse_foreign,
 )
 from symgrad.training.metrics import Figures
-from symgrad.training.predict import Predictions, predict
+from symgrad.training.module import Array
+from symgrad.training.predict import Predictions, jacobian, predict, trained_module
 from symgrad.training.record import Record
 from symgrad.training.trained import Trained
 
@@ -46,6 +49,30 @@ class Run:
     kept: int
     notes: tuple[str, ...] = ()
     folder: Path | None = None
+
+    @property
+    def theta(self) -> Array:
+        """The weights, of shape (weights,), laid out as in `module`: of the network, which takes
+        inputs and gives outputs in `trained.scaling`'s units."""
+        return self.trained.theta
+
+    @property
+    def weights(self) -> dict[str, Array]:
+        """The same as named arrays: W1, b1, …"""
+        return dict(self.module.unpack(self.theta))
+
+    @cached_property
+    def module(self) -> ModuleType:
+        """The network's module, as it was trained."""
+        return trained_module(self.trained)
+
+    def jacobian(self, x: Any) -> Array:
+        """How each output moves with each input, both in raw units: float64 of shape (samples,
+        outputs, inputs), for an array x of shape (samples, inputs).
+
+        Raises DataError for data that does not fit, and where outputs are labels.
+        """
+        return jacobian(self.trained, x)
 
     def predict(self, data: Any) -> Predictions:
         """Predictions for new data: a path, a pandas frame, or an array of shape (samples, inputs).

@@ -270,6 +270,42 @@ def test_compiled_code_takes_every_real_type_and_layout(iris):
         np.testing.assert_array_equal(compiled(each), wanted)
 
 
+@pytest.mark.parametrize("fill", [False, True])
+def test_slopes_are_in_raw_units(frozen, fill):
+    """Where the spec asks for a Jacobian: those of the predictions, by differences of order 4."""
+    spec = nets.net([3, 4, 2], ["tanh", "silu"], dtype="float64").normalised()
+    spec = Spec.parse(spec | {"derivatives": ["jacobian"], "name": f"slopes_{fill}"})
+    module = frozen(trained(spec, fill=fill))
+    x, h = np.random.default_rng(3).normal(size=(5, 3)), 1e-3
+    near = {k: [module.predict(x + k * h * e) for e in np.eye(3)] for k in (-2, -1, 1, 2)}
+    slopes = [
+        (8 * (near[1][i] - near[-1][i]) - (near[2][i] - near[-2][i])) / (12 * h) for i in range(3)
+    ]
+    found = module.jacobian(x)
+    np.testing.assert_allclose(found, np.stack(slopes, axis=-1), rtol=1e-9, atol=1e-10)
+    np.testing.assert_array_equal(module.jacobian(x[2]), found[2])
+    assert "jacobian" in module.__all__
+
+    @numba.njit
+    def compiled(x):
+        return module.jacobian(x)
+
+    np.testing.assert_array_equal(compiled(x.astype(np.float32)), module.jacobian(np.float32(x)))
+    if fill:  # what is filled in is the same whatever was there
+        x[1, 2] = np.nan
+        found = module.jacobian(x)
+        assert (found[1, :, 2] == 0).all() and found[1, :, :2].all()
+
+
+def test_slopes_are_there_for_who_asks():
+    spec = nets.net([3, 2], ["tanh"])
+    assert "jacobian" not in freeze.source(trained(spec))
+    assert "def jacobian(x):" in freeze.source(trained(spec), jacobian=True)
+    classes = trained(nets.net([3, 3], ["softmax"]), labels=(0, 1, 2))
+    with pytest.raises(SymgradError, match="labels have no derivatives"):
+        freeze.source(classes, jacobian=True)
+
+
 @pytest.mark.parametrize(
     ("x", "error", "message"),
     [

@@ -115,7 +115,7 @@ class Compiler:
 
 def _named(function):
     """The same for a function that is compiled with whatever calls it: of what stands here."""
-    function.__module__, function.__qualname__ = "numba", f"{function.__name__}_524699cf4eb667a9"
+    function.__module__, function.__qualname__ = "numba", f"{function.__name__}_77214a92b6d4aaf7"
     return function
 
 
@@ -3267,26 +3267,38 @@ def _make_terms(namespace, compiler, facts, terms):
 def _make_derivative(namespace, compiler, facts, name, told):
     """One of the functions that are asked for beside the gradient: its drivers are those of the gradient, for
     other kernels."""
-    own = {known: namespace[function] for known, function in told["kernels"].items()}
-    compiler = compiler.for_part(name)
+    shape = facts.native.type, facts.size, facts.inputs, facts.outputs, targets_of(namespace["SPEC"])
     names, results = told["names"], told["results"]
-    called = {names[each]: each for each in results}
-    known = _drivers(
-        compiler, facts.native.type, own, facts.size, facts.inputs, facts.outputs, targets_of(namespace["SPEC"]), 0,
-        namespace[f"{name.upper()}_SCRATCH"],
-        told["summed"], told["by_sample"], called.get("gradient", ""), called.get("by_sample", ""), told["mirrored"],
-    )  # fmt: skip
+    known = _drivers_of(namespace, compiler, shape, name, told)
     into = f"{name}_into" if f"{name}_into" in namespace else name
     arguments = [*inspect.signature(namespace[into]).parameters]
     kinds = {each: facts.kind(each, results) for each in arguments}
     work = DerivativeImplementation(
-        compiler, kinds, namespace[f"{name.upper()}_THREADED"], known["_gradient_in_turn"],
+        compiler.for_part(name), kinds, namespace[f"{name.upper()}_THREADED"], known["_gradient_in_turn"],
         known["_gradient_on_threads"], names,
     )  # fmt: skip
-    namespace[f"_{name}"] = _adapted(known["_gradient_in_turn"], [names.get(each, each) for each in arguments])
+    _use_derivative(namespace, name, told, known, arguments)
     for public, kind in ((name, Derivative), (into, Into)):
         given = [*inspect.signature(namespace[public]).parameters]
         namespace[public] = kind(namespace[public], work, renamed(known["_check"], given, names), facts)
+
+
+def _drivers_of(namespace, compiler, shape, name, told):
+    """The drivers of a derivative; `shape` are the dtype, and how many weights, inputs, outputs and targets there
+    are."""
+    own = {known: namespace[function] for known, function in told["kernels"].items()}
+    F, size, inputs, outputs, targets = shape
+    called = {told["names"][each]: each for each in told["results"]}
+    return _drivers(
+        compiler.for_part(name), F, own, size, inputs, outputs, targets, 0, namespace[f"{name.upper()}_SCRATCH"],
+        told["summed"], told["by_sample"], called.get("gradient", ""), called.get("by_sample", ""), told["mirrored"],
+    )  # fmt: skip
+
+
+def _use_derivative(namespace, name, told, known, arguments):
+    """What a module's own functions call of a derivative: its driver, given arguments with these names."""
+    names = [told["names"].get(each, each) for each in arguments]
+    namespace[f"_{name}"] = _adapted(known["_gradient_in_turn"], names)
 
 
 def _make_trainable(namespace, compiler, facts, known, terms):
@@ -3317,7 +3329,7 @@ def _add(namespace, *functions):
         namespace[function.__name__] = function
 
 
-def build_frozen(namespace, emitted, inlined, compiled, parameters, entries):
+def build_frozen(namespace, emitted, inlined, compiled, parameters, entries, derivatives={}):
     """Compiles the functions of a frozen module when they are called. `parameters` are
     the arrays in its weights, `entries` those of its functions that take raw inputs, each with what
     compiled code calls in its place."""
@@ -3332,6 +3344,10 @@ def build_frozen(namespace, emitted, inlined, compiled, parameters, entries):
         namespace["PREDICTION_SCRATCH"], 0,
     )  # fmt: skip
     namespace["_prediction_in_turn"] = known["_prediction_in_turn"]
+    for name, told in derivatives.items():
+        shape = theta.dtype.type, theta.size, inputs, outputs, outputs
+        known, arguments = _drivers_of(namespace, compiler, shape, name, told), ["theta", "x", *told["results"]]
+        _use_derivative(namespace, name, told, known, arguments)
     namespace["_given"] = functools.partial(_raw, inputs, called_columns(columns_of(namespace["SPEC"]).get("x")))
     for name, inner in entries:
         _overload(compiler, namespace[name], namespace[inner], theta, inputs)
