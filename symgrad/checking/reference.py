@@ -31,13 +31,24 @@ def inputs(spec: Spec) -> int:
 def shapes(spec: Spec) -> dict[str, tuple[int, ...]]:
     """The arrays of the flat weight vector, in its order."""
     result: dict[str, tuple[int, ...]] = {}
-    width = inputs(spec)
+    widths = [inputs(spec), *(layer["units"] for layer in spec["layers"])]
     for number, layer in enumerate(spec["layers"], 1):
-        result[f"W{number}"] = (width, layer["units"])
+        for name, below in taken(spec, number):
+            result[name] = (widths[below], layer["units"])
         if layer["bias"]:
             result[f"b{number}"] = (layer["units"],)
-        width = layer["units"]
     return result
+
+
+def taken(spec: Spec, number: int) -> list[tuple[str, int]]:
+    """What a layer, counted from 1, takes: its weights for each source, and which layer that is, 0
+    for the inputs."""
+    given = spec["layers"][number - 1].get("from")
+    if given is None:
+        return [(f"W{number}", number - 1)]
+    layers = [0 if source == "x" else int(source.removeprefix("a")) for source in given]
+    names = [f"W{number}{source if len(given) > 1 else ''}" for source in given]
+    return list(zip(names, layers, strict=True))
 
 
 def unpack(spec: Spec, theta: Array) -> dict[str, Array]:
@@ -195,14 +206,15 @@ def _slope(of: Callable[[Array], Array], by: tuple[int, ...]) -> Callable[[Array
 def _forward(spec: Spec, theta: Array, x: Array) -> tuple[Array, Array]:
     """The last layer's z and the outputs."""
     arrays = unpack(spec, theta)
-    a = z = x
+    made, z = [x], x
     for number, layer in enumerate(spec["layers"], 1):
-        z = a @ arrays[f"W{number}"]
+        sources = taken(spec, number)
+        z = sum((made[below] @ arrays[name] for name, below in sources), np.zeros((), x.dtype))
         if layer["bias"]:
             z = z + arrays[f"b{number}"]
         activated = _activate(spec, layer["activation"], z)
-        a = activated + a if layer["residual"] else activated
-    return z, a
+        made.append(activated + made[sources[0][1]] if layer["residual"] else activated)
+    return z, made[-1]
 
 
 def _activate(spec: Spec, name: str, z: Array) -> Array:

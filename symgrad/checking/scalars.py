@@ -28,6 +28,7 @@ from symgrad.checking.reference import (
     operands,
     parse,
     shapes,
+    taken,
     targets,
     walk,
 )
@@ -87,13 +88,16 @@ def cost(spec: Spec) -> int:
 
     Whatever a function reads, it multiplies: mish reads its z twice, a softmax reads every z.
     """
-    size, width = 1, inputs(spec)
-    for layer in spec["layers"]:
+    sizes, widths = [1], [inputs(spec)]
+    for number, layer in enumerate(spec["layers"], 1):
         z = [sp.Symbol(f"z_{j}", real=True) for j in range(layer["units"])]
         # differentiated, what reads its z twice mentions it four times
         reads = _reads(_activate(spec, layer["activation"], z)[:1], z) ** 2
-        size = reads * width * (size + 1) + (size if layer["residual"] else 0)
-        width = layer["units"]
+        sources = [below for _, below in taken(spec, number)]
+        size = reads * sum(widths[below] * (sizes[below] + 1) for below in sources)
+        sizes.append(size + (sizes[sources[0]] if layer["residual"] else 0))
+        widths.append(layer["units"])
+    size, width = sizes[-1], widths[-1]
     y = [sp.Symbol(f"y_{j}", real=True) for j in range(width)]
     t = [sp.Symbol(f"t_{j}", real=True) for j in range(targets(spec, spec["loss"]))]
     return _of_loss(spec, y, t) * size * _weights(spec)
@@ -134,17 +138,21 @@ def expand(spec: Spec) -> tuple[list[sp.Symbol], list[sp.Symbol], list[sp.Symbol
         ]
         for name, shape in shapes(spec).items()
     }
-    a = x = [sp.Symbol(f"x_{i}", real=True) for i in range(inputs(spec))]
+    x = [sp.Symbol(f"x_{i}", real=True) for i in range(inputs(spec))]
+    made: list[list[sp.Expr]] = [x]
     for number, layer in enumerate(spec["layers"], 1):
-        units, w = layer["units"], named[f"W{number}"]
+        units, sources = layer["units"], taken(spec, number)
         biases = named[f"b{number}"] if layer["bias"] else [sp.Integer(0)] * units
-        z = [
-            sp.Add(*(a[i] * w[i * units + j] for i in range(len(a))), biases[j])
-            for j in range(units)
+        pairs = [
+            (value, named[name][i * units : (i + 1) * units])
+            for name, below in sources
+            for i, value in enumerate(made[below])
         ]
+        z = [sp.Add(*(value * row[j] for value, row in pairs), biases[j]) for j in range(units)]
         activated = _activate(spec, layer["activation"], z)
-        residual = a if layer["residual"] else [sp.Integer(0)] * units
-        a = [value + before for value, before in zip(activated, residual, strict=True)]
+        residual = made[sources[0][1]] if layer["residual"] else [sp.Integer(0)] * units
+        made.append([value + before for value, before in zip(activated, residual, strict=True)])
+    a = made[-1]
     t = [sp.Symbol(f"t_{j}", real=True) for j in range(targets(spec, spec["loss"]))]
     expression = _exact(spec["loss"].get("weight", 1)) * sp.Add(*_losses(spec, x, a, t))
     for name, symbols in named.items():

@@ -76,7 +76,7 @@ def split(spec: Spec, theta: Any) -> list[Weights]:
     theta = checked(spec, theta)
     layers: list[Weights] = []
     offset = 0
-    for width, layer in zip(spec.widths, spec.layers, strict=False):
+    for width, layer in zip(spec.taken, spec.layers, strict=True):
         end = offset + width * layer.units
         weight = theta[offset:end].reshape(width, layer.units)
         offset = end + layer.bias * layer.units
@@ -99,7 +99,7 @@ def join(spec: Spec, layers: Sequence[Weights], names: Sequence[str] | None = No
         )
     parts: list[Array] = []
     for number, (weight, bias) in enumerate(layers):
-        width, layer, name = spec.widths[number], spec.layers[number], called[number]
+        width, layer, name = spec.taken[number], spec.layers[number], called[number]
         parts.append(_fitting(weight, (width, layer.units), f"{name}: the weights", spec).ravel())
         if bias is not None:
             bias = _fitting(bias, (layer.units,), f"{name}: the bias", spec)

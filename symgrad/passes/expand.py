@@ -27,6 +27,7 @@ from symgrad.language.indices import (
     sum_over,
     unit,
 )
+from symgrad.language.indices import axis as axis_of
 from symgrad.language.notation import as_it_stands, group, group_factors, undistributed
 from symgrad.language.order import is_constant
 from symgrad.language.program import Definition, Program, array, name_of, reads
@@ -71,12 +72,13 @@ def expand(spec: Spec) -> Program:
         definitions.append(Definition(target, value))
         return target
 
-    previous = array("x", SAMPLE, unit(0))
+    made = [array("x", SAMPLE, unit(0))]
     for number, layer in enumerate(spec.layers, start=1):
-        below, here = unit(number - 1), unit(number)
-        weight = array(f"W{number}", below, here)
-        weights.append(weight)
-        z = Sum(previous * weight, (below, 0, widths[number - 1] - 1))
+        here, z = unit(number), Integer(0)
+        for name, source in spec.sources(number):
+            below = unit(source)
+            weights.append(array(name, below, here))
+            z = z + Sum(made[source] * weights[-1], (below, 0, widths[source] - 1))
         if layer.bias:
             weights.append(array(f"b{number}", here))
             z = z + weights[-1]
@@ -84,17 +86,18 @@ def expand(spec: Spec) -> Program:
             z = define(f"z{number}", (SAMPLE, here), z)
         a = _activation(spec, layer.activation, z, widths[number])
         if layer.residual:
-            a = a + previous.base[SAMPLE, here]
-        previous = define("y" if number == last else f"a{number}", (SAMPLE, here), a)
+            ((_, source),) = spec.sources(number)
+            a = a + made[source].base[SAMPLE, here]
+        made.append(define("y" if number == last else f"a{number}", (SAMPLE, here), a))
 
-    given, loss = _loss_of_samples(spec, previous, define)
+    given, loss = _loss_of_samples(spec, made[-1], define)
     extents |= _extent_of_targets(spec)
     inputs = [array("x", SAMPLE, unit(0)), *given, *(array(name) for name in spec.loss.arguments)]
     inputs += [target(each, spec) for each in inner_derivatives(spec)]
     for weight in weights:
         if str(weight.base.label).startswith("W") and (spec.loss.l1 or spec.loss.l2):
-            number = int(str(weight.base.label)[1:])
-            loss = loss + define(f"R{number}", (), _penalty(spec, weight, widths, number))
+            name = str(weight.base.label).removeprefix("W")
+            loss = loss + define(f"R{name}", (), _penalty(spec, weight, widths))
     define("E", (), loss)
     return Program(
         name=spec.name,
@@ -272,13 +275,14 @@ def _is_real(number: Expr) -> bool:
     return bool(number.is_Rational or number.evalf(20).is_real)
 
 
-def _penalty(spec: Spec, weight: Expr, widths: tuple[int, ...], number: int) -> Expr:
-    """λ₂/2 Σ W² + λ₁ Σ |W| of one layer."""
+def _penalty(spec: Spec, weight: Expr, widths: tuple[int, ...]) -> Expr:
+    """λ₂/2 Σ W² + λ₁ Σ |W| of one array."""
     rows, columns = weight.indices
+    many = {index: widths[int(axis_of(index))] for index in weight.indices}
     penalty = Integer(0)
     for rate, each in ((_rate(spec, "l2") / 2, weight**2),
                        (_rate(spec, "l1"), IN_FORMULAS["abs"](weight))):  # fmt: skip
-        total = Sum(Sum(each, (columns, 0, widths[number] - 1)), (rows, 0, widths[number - 1] - 1))
+        total = Sum(Sum(each, (columns, 0, many[columns] - 1)), (rows, 0, many[rows] - 1))
         penalty = penalty + rate * total
     return penalty
 

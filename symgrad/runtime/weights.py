@@ -13,7 +13,7 @@ RELU_LIKE = {"relu", "leaky_relu", "elu", "selu", "gelu", "silu", "mish", "softp
 class Weights:
     """All weights as one vector theta, and as arrays by name."""
 
-    def __init__(self, parameters, size, dtype, activations):
+    def __init__(self, parameters, size, dtype, layers):
         def init(seed=0):
             """Random weights: He for relu-like layers, Glorot for others, both uniform; biases are
             zero.
@@ -22,12 +22,15 @@ class Weights:
             """
             random = np.random.default_rng(seed)
             weights = {name: np.zeros(shape) for name, (_, shape) in parameters.items()}
-            for layer, activation in enumerate(activations, start=1):
-                below, units = parameters[f"W{layer}"][1]
-                fan = below if activation in RELU_LIKE else below + units
-                weights[f"W{layer}"] = random.uniform(-1.0, 1.0, (below, units)) * math.sqrt(
-                    6 / fan
-                )
+            for number, layer in enumerate(layers, start=1):
+                several = layer.get("from", ())
+                sources = several if len(several) > 1 else [""]
+                names = [f"W{number}{source}" for source in sources]
+                below, units = sum(parameters[name][1][0] for name in names), layer["units"]
+                fan = below if layer["activation"] in RELU_LIKE else below + units
+                for name in names:
+                    drawn = random.uniform(-1.0, 1.0, parameters[name][1])
+                    weights[name] = drawn * math.sqrt(6 / fan)
             return pack(weights)
 
         def pack(weights):

@@ -152,6 +152,15 @@ def _names_in_schema(schema: dict[str, Any]) -> None:
     schema.update(schema_of_names())
 
 
+def _sources(value: object) -> object:
+    """As for names."""
+    if not isinstance(value, list | tuple):
+        raise refusal(f"must be a list of sources, as x and a1, not {shown(value)}")
+    if not value:
+        raise refusal("must have at least one source")
+    return tuple(value)
+
+
 class Layer(Model):
     """One layer: `activation(x · W + b)`, and with `residual` its input added to that."""
 
@@ -173,6 +182,14 @@ class Layer(Model):
     residual: bool = Field(
         default=False,
         description="Whether the layer's input is added to its output; needs equal widths",
+    )
+    sources: Annotated[tuple[str, ...], BeforeValidator(_sources)] | None = Field(
+        default=None,
+        alias="from",
+        description="What the layer takes in place of the output of the layer before: outputs of"
+        " earlier layers, side by side, a1 that of the first, and x the inputs",
+        examples=[["x", "a1"]],
+        json_schema_extra=without_null,
     )
     names: Names | None = Field(
         default=None,

@@ -232,6 +232,26 @@ class Spec(Model):
         """The inputs, then each layer's units."""
         return (self.inputs, *(layer.units for layer in self.layers))
 
+    def sources(self, number: int) -> tuple[tuple[str, int], ...]:
+        """What layer `number`, counted from 1, takes: the name of its weights, and of which layer
+        the output, 0 being the inputs. W3, or of several W3x and W3a1."""
+        given = self.layers[number - 1].sources
+        if given is None:
+            return ((f"W{number}", number - 1),)
+        places = [0 if source == "x" else int(source[1:]) for source in given]
+        if len(given) == 1:
+            return ((f"W{number}", places[0]),)
+        return tuple((f"W{number}{s}", place) for s, place in zip(given, places, strict=True))
+
+    @property
+    def taken(self) -> tuple[int, ...]:
+        """How many numbers each layer takes."""
+        widths = self.widths
+        return tuple(
+            sum(widths[place] for _, place in self.sources(number))
+            for number in range(1, len(self.layers) + 1)
+        )
+
     @property
     def outputs(self) -> int:
         """The last layer's units."""
@@ -242,7 +262,7 @@ class Spec(Model):
         """How many weights and biases there are."""
         return sum(
             (width + layer.bias) * layer.units
-            for width, layer in zip(self.widths, self.layers, strict=False)
+            for width, layer in zip(self.taken, self.layers, strict=True)
         )
 
     @property
@@ -316,6 +336,7 @@ class Spec(Model):
                     "activation": layer.activation,
                     "bias": layer.bias,
                     "residual": layer.residual,
+                    **({} if layer.sources is None else {"from": list(layer.sources)}),
                     **({} if layer.names is None else {"names": list(layer.names)}),
                 }
                 for layer in self.layers
@@ -357,6 +378,7 @@ class Spec(Model):
                 _check_names(self),
                 _check_columns(self),
                 _check_layers(self),
+                _check_sources(self),
                 _check_sizes(self),
                 _check_hidden(self),
                 _check_loss(self),
@@ -563,6 +585,9 @@ def _check_layers(spec: Spec) -> Iterator[Problem]:
                 ("layers", number, "activation"),
                 f"{name!r} is for the last layer only{reason}; use another activation here",
             )
+        yield from _wrong_sources(number, layer)
+        if layer.sources is not None:
+            continue
         if layer.residual and layer.units != width:
             source = "the layer before it has" if number else "the inputs are"
             yield (
@@ -570,6 +595,24 @@ def _check_layers(spec: Spec) -> Iterator[Problem]:
                 "a residual layer needs as many units as come in: it has"
                 f" {shown(layer.units)}, but {source} {shown(width)}",
             )
+
+
+def _wrong_sources(number: int, layer: Layer) -> Iterator[Problem]:
+    """What a layer takes has to be there before it; a residual layer takes but one, as wide."""
+    known = ["x", *(f"a{before}" for before in range(1, number + 1))]
+    for place, source in enumerate(layer.sources or ()):
+        if source not in known:
+            there = "; ".join(
+                ("there is x, the inputs", *[f"and a1 to a{number}"] * (number > 0))
+            )
+            yield ("layers", number, "from", place), f"{quoted(source)} is no source here: {there}"
+        elif source in (layer.sources or ())[:place]:
+            yield ("layers", number, "from", place), f"{quoted(source)} is there already"
+    if layer.residual and len(layer.sources or ()) > 1:
+        yield (
+            ("layers", number, "residual"),
+            "a residual layer adds what it takes, which can be one source, not several",
+        )
 
 
 def _check_output(spec: Spec) -> Iterator[Problem]:
@@ -593,7 +636,27 @@ def _mixes_units(spec: Spec, activation: str) -> bool:
     return activation == "softmax" or (tree is not None and has_sum(tree))
 
 
+def _check_sources(spec: Spec) -> Iterator[Problem]:
+    """What a residual layer takes, where it is there."""
+    if _lacks_sources(spec):
+        return
+    for number, (layer, taken) in enumerate(zip(spec.layers, spec.taken, strict=True)):
+        if layer.sources is not None and layer.residual and layer.units != taken:
+            yield (
+                ("layers", number, "residual"),
+                "a residual layer needs as many units as come in: it has"
+                f" {shown(layer.units)}, but {layer.sources[0]} has {shown(taken)}",
+            )
+
+
+def _lacks_sources(spec: Spec) -> bool:
+    numbered = enumerate(spec.layers)
+    return any(any(_wrong_sources(number, layer)) for number, layer in numbered)
+
+
 def _check_sizes(spec: Spec) -> Iterator[Problem]:
+    if _lacks_sources(spec):
+        return
     too_wide = False
     for number, width in enumerate(spec.widths):
         if over := limits.UNITS.refusal(width):

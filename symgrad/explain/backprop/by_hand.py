@@ -104,6 +104,8 @@ def backprop(spec: Mapping[str, Any]) -> Program:
     Outputs: E, and grad_W1, grad_b1, … Raises NoTextbook where a formula sums over units, or the
     loss is of more than the outputs.
     """
+    if any("from" in layer for layer in spec["layers"]):
+        raise NoTextbook("layers skip others, and the equations by hand are for layers in a row")
     if not is_plain(Spec.recorded(spec)):
         raise NoTextbook(
             f"the loss is {REASON}, and the equations by hand are for losses of outputs"

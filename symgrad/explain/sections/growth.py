@@ -117,7 +117,7 @@ def _like(spec: Spec, width: int, layers: int) -> Spec:
         {
             **described,
             "inputs": width,
-            "layers": [{**layer, "units": width} for layer in chosen],
+            "layers": [_in_a_row(layer, width) for layer in chosen],
             "activations": {
                 name: own
                 for name, own in described.get("activations", {}).items()
@@ -125,6 +125,11 @@ def _like(spec: Spec, width: int, layers: int) -> Spec:
             },
         }
     )
+
+
+def _in_a_row(layer: Mapping[str, Any], width: int) -> dict[str, Any]:
+    """A layer that takes the output of the one before."""
+    return {**{key: value for key, value in layer.items() if key != "from"}, "units": width}
 
 
 def _plain(spec: Spec) -> dict[str, Any]:

@@ -101,7 +101,7 @@ def model_of(network: Network | Run | Trained) -> "ModelProto":
 
 def _layers(graph: Graph, network: Network, x: str, y: str) -> None:
     """The nodes from the tensor x to the tensor y."""
-    spec, below = network.spec, x
+    spec, made = network.spec, [x]
     if network.theta.nbytes > LARGEST:
         raise InteropError(
             f"{spec.weights:,} weights of {spec.dtype} are more than the 2 GiB of an ONNX file"
@@ -114,6 +114,10 @@ def _layers(graph: Graph, network: Network, x: str, y: str) -> None:
         bare = layer.activation == "identity" and not layer.residual
         z = done if bare else f"z{number}"
         w = graph.tensor(f"W{number}", weight)
+        taken = [made[source] for _, source in spec.sources(number)]
+        below = taken[0]
+        if len(taken) > 1:
+            below = graph.op("Concat", *taken, name=f"c{number}", axis=1)
         if bias is None:
             graph.op("MatMul", below, w, name=z)
         else:
@@ -125,7 +129,7 @@ def _layers(graph: Graph, network: Network, x: str, y: str) -> None:
                 graph.op("Add", a, below, name=done)
             else:
                 graph.rename(a, done)
-        below = done
+        made.append(done)
 
 
 def _activation(graph: Graph, spec: Spec, name: str, z: str, units: int) -> str:

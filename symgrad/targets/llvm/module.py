@@ -66,7 +66,7 @@ class NativeModule(ModuleType):
             self.PARAMETERS,
             self.SIZE,
             NATIVE[spec["dtype"]].type,
-            [layer["activation"] for layer in spec["layers"]],
+            spec["layers"],
         )
         for each in (weights.init, weights.pack, weights.unpack):
             functions[each.__name__] = each
