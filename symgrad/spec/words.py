@@ -1,7 +1,7 @@
 """words: what others call things.
 
-A word that means just the same as one of ours is as good as ours: specs may have either, and what is
-made of a spec, its digest too, has ours. For a word that means something else, or nothing here,
+A word that means just the same as one of ours is as good as ours: specs may have either, and what
+is made of a spec, its digest too, has ours. For a word that means something else, or nothing here,
 `answer` says what to write; it is never taken for one that only looks alike.
 """
 
