@@ -377,3 +377,14 @@ def test_what_is_compiled_and_what_is_cached_agree_to_the_bit(tmp_path, monkeypa
     histories = [(tmp_path / run / "history.csv").read_bytes() for run in ("first", "second")]
     assert histories[0] == histories[1]
     assert same(weights(tmp_path / "first"), weights(tmp_path / "second"))
+
+
+def test_a_longer_schedule_is_another_one_and_that_is_said(tmp_path):
+    data = plane_csv(tmp_path)
+    for schedule, other in (("cosine", True), ("linear", True), ("step", False)):
+        run = tmp_path / schedule
+        assert symgrad.train(PLANE, data, run, schedule=schedule, epochs=2).notes == ()
+        longer = symgrad.resume(run, epochs=4)
+        said = f"the schedule {schedule} falls to 0 at epoch 4 now, not at 2: "
+        assert [note.startswith(said) for note in longer.notes] == [True] * other
+        assert symgrad.resume(run, epochs=4).notes == longer.notes
