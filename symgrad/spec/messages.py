@@ -86,6 +86,8 @@ def _message(
             meaning = str(_keys(_model_at(model, path[:-1]))[key].description)
             return f"{key!r} is missing ({meaning[0].lower()}{meaning[1:]})"
         case "extra_forbidden":
+            if isinstance(value, str) and (said := words.answer(value, outputs)):
+                return f"unknown key; {said}"
             return f"unknown key{_unknown(str(path[-1]), path[:-1], model, outputs)}"
         case "model_type":
             keys = _keys(_model_at(model, path))
@@ -127,10 +129,10 @@ def _unknown(key: str, table: Path, model: type[BaseModel], outputs: int | None)
         return f"; it is another word for {meant}, which is said already: leave one out"
     if meant in keys:
         return f" (did you mean {meant!r}?); the keys here are {', '.join(keys)}"
-    if places := [place for place, inside in tables.items() if meant in inside]:
-        return f"; {meant} belongs {' or '.join(places)}"
     if said := words.answer(key, outputs):
         return f"; {said}"
+    if places := [place for place, inside in tables.items() if meant in inside]:
+        return f"; {meant} belongs {' or '.join(places)}"
     return f"{suggestion(key, keys)}; the keys here are {', '.join(keys)}"
 
 

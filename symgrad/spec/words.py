@@ -153,6 +153,7 @@ _ANSWERS: Mapping[str, str] = {
     "kindofadam": "nearest to it are adam and adamw, which are not the same",
     "plateau": 'a schedule knows the step alone; write schedule = "cosine", or patience = 20',
     "type": "layers are dense, all of them, and have no type; a loss has a kind",
+    "name": "layers and losses have no name; outputs have, by names in the last layer",
     "hidden": 'each layer has a table: [[layers]] with units = 16 and activation = "relu"',
     "constant": "numbers of an optimizer or a schedule stand in constants = { … } in [training]",
 }

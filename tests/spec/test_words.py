@@ -217,6 +217,9 @@ LAYERS = "the keys here are units, activation, bias, residual, names"
          "layers[0].inputs: unknown key; inputs belongs at the top, before all tables"),
         ({"layers": [{"units": 1, "type": "dense"}]},
          "layers[0].type: unknown key; layers are dense, all of them, and have no type"),
+        ({"layers": [{"units": 1, "type": "conv2d"}]}, "unknown key; there are no convolutions"),
+        ({"layers": [{"units": 1, "name": "hidden_1"}]},
+         "layers[0].name: unknown key; layers and losses have no name; outputs have, by names"),
         ({"layers": [16, {"units": 1}]}, "layers[0]: must be a table with the keys units,"
          " activation, bias, residual, names, not 16; write { units = 16 }"),
         ({"loss": "absolute"}, "sample_weights, terms, l1, l2, not 'absolute'; write"
