@@ -86,12 +86,14 @@ def _message(
             meaning = str(_keys(_model_at(model, path[:-1]))[key].description)
             return f"{key!r} is missing ({meaning[0].lower()}{meaning[1:]})"
         case "extra_forbidden":
-            if isinstance(value, str) and (said := words.answer(value, outputs)):
+            # What a layer is to be says more than that layers have no kinds.
+            of_kind = path[-1] in ("type", "kind") and isinstance(value, str)
+            if of_kind and (said := words.answer(value, outputs)):
                 return f"unknown key; {said}"
             return f"unknown key{_unknown(str(path[-1]), path[:-1], model, outputs)}"
         case "model_type":
             keys = _keys(_model_at(model, path))
-            meant = _in_a_table(value, keys, outputs)
+            meant = _in_a_table(value, keys, outputs) if path else ""
             return f"must be a table with the keys {', '.join(keys)}, not {shown(value)}{meant}"
         case "invalid_key":
             return f"a key must be text, not {shown(value)}"

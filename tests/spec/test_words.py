@@ -253,6 +253,11 @@ def test_a_slip_in_a_key_is_led_to_the_right_place(changes: dict[str, Any], said
     assert said in message({**spec(), **changes})
 
 
+def test_what_is_no_spec_at_all_is_no_table() -> None:
+    with pytest.raises(SpecError, match="training, derivatives, not 'mse'$"):
+        Spec.parse("mse")  # type: ignore[arg-type]
+
+
 def test_the_tables_of_words_are_right() -> None:
     known = {*Spec.model_fields, *Layer.model_fields, *Loss.model_fields, *Training.model_fields}
     assert {*MEANT.values()} <= known | {"inputs"}
