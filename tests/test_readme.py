@@ -10,6 +10,7 @@ from benchmarks.gradients import summary
 from benchmarks.nets import ROWS
 from benchmarks.peers import BY_KEY
 from benchmarks.table import digits, duration
+from symgrad.spec.spec import Spec
 from tests.paths import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -37,6 +38,14 @@ def test_the_examples_print_what_they_say(monkeypatch, capsys):
     assert right == "0.9" and trained.startswith("0.43") and fitted == "0.98"
 
 
+def test_the_first_example_needs_nothing_but_symgrad(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    exec(blocks()[0], names)
+    assert capsys.readouterr().out.startswith("1.46872") and not list(tmp_path.iterdir())
+    assert Spec.parse(names["spec"]) == Spec.load(ROOT / "specs" / "xor.toml")
+
+
 def test_the_source_shown_is_the_source_emitted():
     shown = README.split(MARK)[1].removeprefix("```python\n").split("```")[0]
     source = (ROOT / "generated" / "xor.py").read_text(encoding="utf-8")
@@ -45,8 +54,6 @@ def test_the_source_shown_is_the_source_emitted():
 
 
 def test_the_specs_shown_are_specs(tmp_path):
-    from symgrad.spec.spec import Spec
-
     for number, text in enumerate(re.findall(r"^```toml\n(.*?)^```", README, flags=re.S | re.M)):
         path = tmp_path / f"{number}.toml"
         path.write_text(text, encoding="utf-8")
@@ -111,7 +118,6 @@ def test_the_speeds_of_training_shown_are_those_measured():
 def test_the_equations_of_a_step_shown_are_those_that_are_emitted():
     from symgrad.language.unicode import listing
     from symgrad.pipeline import passes
-    from symgrad.spec.spec import Spec
 
     step = passes(Spec.load(ROOT / "specs" / "digits.toml")).update
     assert step is not None and f"```\n{listing(step)}\n```" in README
@@ -137,7 +143,6 @@ def test_every_number_of_training_is_documented():
 
 def test_the_operations_shown_are_those_of_explain():
     from symgrad.explain.sections.counts import count
-    from symgrad.spec.spec import Spec
 
     table = README.split("| | operations |\n|---|---|\n")[1].split("\n\n")[0]
     shown = [int(row.split("|")[2].replace(",", "")) for row in table.splitlines()]
@@ -161,7 +166,6 @@ def test_the_operations_shown_are_those_of_explain():
 def test_the_example_is_whole():
     """Every section, none of them cut short, of the spec as it is now."""
     from symgrad.explain.explain import chosen
-    from symgrad.spec.spec import Spec
 
     stored = json.loads((ROOT / "docs" / "explain-iris.json").read_text(encoding="utf-8"))
     assert stored["missing"] == {}

@@ -8,6 +8,8 @@ import typer
 
 from symgrad.cli.options import RunArgument
 
+_SUFFIXES = (".onnx",)
+
 
 def export_command(
     run: RunArgument,
@@ -32,6 +34,11 @@ def export_command(
     from symgrad.spec.spec import Spec
     from symgrad.training.run import load_trained
 
+    if output is not None and output.suffix.lower() not in _SUFFIXES:
+        raise InteropError(
+            f"{output}: what is written is an ONNX file, which ends in {' or '.join(_SUFFIXES)};"
+            " symgrad freeze writes a module of Python"
+        )
     trained = load_trained(run)
     path = output or Path(f"{Spec.recorded(trained.spec).name}.onnx")
     if os.path.lexists(path) and not is_own(path):

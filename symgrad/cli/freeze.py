@@ -6,12 +6,16 @@ from typing import Annotated
 import typer
 
 from symgrad.cli.options import RunArgument
+from symgrad.errors import SymgradError
 
 
 def freeze_command(
     run: RunArgument,
     output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="FOLDER", help="Where the module goes.")
+        Path,
+        typer.Option(
+            "-o", "--output", metavar="FOLDER|NAME.py", help="Where the module goes, or its file."
+        ),
     ] = Path("."),
     name: Annotated[
         str | None,
@@ -39,10 +43,12 @@ def freeze_command(
     from symgrad.training.freeze import module_name, source, write_frozen
     from symgrad.training.run import load_trained, weights_file
 
+    folder, name = _place(output, name)
     trained = load_trained(run)
     name = module_name(trained, name)
-    path = write_frozen(source(trained, name, weights_file(run).name, jacobian), name, output)
-    typer.echo(f"wrote {path}; to use it:")
+    path = write_frozen(source(trained, name, weights_file(run).name, jacobian), name, folder)
+    where = "" if folder == Path(".") else f" in {folder}"
+    typer.echo(f"wrote {path}; to use it{where}:")
     columns = trained.columns
     width = len(columns.network_inputs)
     if columns.categories:
@@ -51,3 +57,15 @@ def freeze_command(
     else:
         typer.echo(f"    from {name} import predict")
         typer.echo(f"    predict(x)  # x of shape (samples, {width})")
+
+
+def _place(output: Path, name: str | None) -> tuple[Path, str | None]:
+    """The folder of the module and its name, where that is said; `output` is either a folder or the
+    module's own file."""
+    if output.suffix != ".py" or output.is_dir():
+        return output, name
+    if name not in (None, output.stem):
+        raise SymgradError(
+            f"-o {output} and --name {name} name one module in two ways; leave one of them out"
+        )
+    return output.parent, output.stem

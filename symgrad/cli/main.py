@@ -26,6 +26,7 @@ from symgrad.cli.train import train_command
 from symgrad.cli.waiting import Waiting
 from symgrad.errors import SymgradError
 from symgrad.targets.waiting import shown
+from symgrad.training.caller import command_line
 
 
 class Commands(typer.core.TyperGroup):
@@ -33,7 +34,7 @@ class Commands(typer.core.TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         try:
-            with shown(Waiting()):
+            with shown(Waiting()), command_line():
                 return super().invoke(ctx)
         except SymgradError as error:
             typer.echo(f"error: {error}", err=True)

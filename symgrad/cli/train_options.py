@@ -120,7 +120,13 @@ class TrainOptions:
     ] = None
     rate: Annotated[
         float | None,
-        typer.Option(help="Size of a step.", show_default="the spec's, or the optimizer's own"),
+        typer.Option(
+            "--rate",
+            "--learning-rate",
+            "--lr",
+            help="Size of a step.",
+            show_default="the spec's, or the optimizer's own",
+        ),
     ] = None
     schedule: Annotated[
         str | None,

@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import Any
 
 from symgrad.errors import SymgradError
+from symgrad.spec.words import answer
 
 
 class InteropError(SymgradError, ValueError):
@@ -12,6 +13,12 @@ class InteropError(SymgradError, ValueError):
 
 class MissingPackage(SymgradError, ImportError):
     """An optional package that is not installed: the message says how to install it."""
+
+
+def not_understood(kind: str, otherwise: str) -> str:
+    """What to say of a kind of node or layer that cannot be read, and what to try."""
+    folded = kind.startswith("BatchNorm")  # what it has learnt is an affine map
+    return f"not understood; {(not folded and answer(kind)) or otherwise}"
 
 
 def needed(module: str, purpose: str, extra: str) -> Any:

@@ -13,7 +13,7 @@ import numpy as np
 
 from symgrad.interop import activations
 from symgrad.interop.chain import Chain, widened
-from symgrad.interop.errors import InteropError, needed
+from symgrad.interop.errors import InteropError, needed, not_understood
 from symgrad.interop.network import Array, LossLike, Network, Weights, assemble, join, split
 from symgrad.spec.spec import Spec
 
@@ -43,13 +43,14 @@ def read(model: Any, *, name: str = "network", loss: LossLike | None = None) -> 
         elif type(layer) is keras.layers.Activation:
             formula, hint = _function(layer.activation, called, keras, table)
         else:
-            known = ", ".join(sorted(each.__name__ for each in table))
-            raise InteropError(
-                f"{called}: not understood; understood are Dense, Activation, {known}"
-            )
+            raise InteropError(f"{called}: {not_understood(type(layer).__name__, _AS_ONNX)}")
         if formula is not None:
             chain.activation(called, formula, hint)
     return assemble(chain.layers, name, chain.dtype, loss)
+
+
+# What a layer of one's own does, its file says node by node.
+_AS_ONNX = 'model.export(…, format="onnx") writes it into a file that symgrad import may read'
 
 
 def load(spec: Spec, layers: Any) -> Array:

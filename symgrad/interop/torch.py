@@ -14,7 +14,7 @@ import numpy as np
 
 from symgrad.interop import activations
 from symgrad.interop.chain import Chain, widened
-from symgrad.interop.errors import InteropError, needed
+from symgrad.interop.errors import InteropError, needed, not_understood
 from symgrad.interop.network import Array, LossLike, Network, Weights, assemble, join, split
 from symgrad.interop.state_dict import grouped, ordered
 from symgrad.masks import is_masked
@@ -42,9 +42,12 @@ def read(model: Any, *, name: str = "network", loss: LossLike | None = None) -> 
             if formula is not None:
                 chain.activation(called, formula, type(module).__name__.lower())
         else:
-            known = ", ".join(sorted(each.__name__ for each in table))
-            raise InteropError(f"{called}: not understood; understood are Linear, {known}")
+            raise InteropError(f"{called}: {not_understood(type(module).__name__, _AS_ONNX)}")
     return assemble(chain.layers, name, chain.dtype, loss)
+
+
+# What a module of one's own does, its file says node by node.
+_AS_ONNX = "torch.onnx.export writes it into a file that symgrad import may read"
 
 
 def load(spec: Spec, state_dict: Mapping[str, Any], like: Any = None) -> Array:

@@ -6,15 +6,15 @@ The file, the line and the key are given as far as there are any.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from itertools import islice
-from typing import TypeAlias, get_args
+from typing import TypeAlias, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
-from symgrad.spec import limits
+from symgrad.spec import limits, words
 from symgrad.spec.formula import quoted, suggestion
 from symgrad.spec.location import Path, find_places
 
@@ -36,8 +36,11 @@ def refusal(problem: str) -> PydanticCustomError:
     return PydanticCustomError("symgrad", "{problem}", {"problem": problem})
 
 
-def report(error: ValidationError, model: type[BaseModel], file: str = "", text: str = "") -> str:
-    """A line for each problem, in the file's order, with its place as far as it is known."""
+def report(
+    error: ValidationError, model: type[BaseModel], given: object, file: str = "", text: str = ""
+) -> str:
+    """A line for each problem of what was given, in the file's order, with its place as far as it
+    is known."""
     root = find_places(text).root
     found = []
     for detail in error.errors(include_url=False):
@@ -45,12 +48,12 @@ def report(error: ValidationError, model: type[BaseModel], file: str = "", text:
         found.append((root.line_of(path), path, detail))
     found.sort(key=lambda problem: problem[0])  # stable: pydantic's order within a line
 
-    messages = []
+    messages, outputs = [], _outputs(given)
     for line, path, detail in found[: limits.PROBLEMS_SHOWN]:
         # What is missing has no place of its own.
         key = _key_path(path[:-1] if detail["type"] == "missing" else path)
         place = ", ".join(filter(None, [file, f"line {line}" if line else "", key]))
-        messages.append(": ".join(filter(None, [place, _message(detail, path, model)])))
+        messages.append(": ".join(filter(None, [place, _message(detail, path, model, outputs)])))
     if len(found) > limits.PROBLEMS_SHOWN:
         messages.append(f"and more than these {limits.PROBLEMS_SHOWN} problems")
     return "\n".join(messages)
@@ -68,7 +71,9 @@ _EXPECTED = {
 }
 
 
-def _message(detail: ErrorDetails, path: Path, model: type[BaseModel]) -> str:
+def _message(
+    detail: ErrorDetails, path: Path, model: type[BaseModel], outputs: int | None
+) -> str:
     """pydantic's error in the words of a spec; `path` leads from `model` to where it arose."""
     kind, value, context = detail["type"], detail["input"], detail.get("ctx", {})
     match kind:
@@ -81,12 +86,15 @@ def _message(detail: ErrorDetails, path: Path, model: type[BaseModel]) -> str:
             meaning = str(_keys(_model_at(model, path[:-1]))[key].description)
             return f"{key!r} is missing ({meaning[0].lower()}{meaning[1:]})"
         case "extra_forbidden":
-            keys = _keys(_model_at(model, path[:-1]))
-            near = suggestion(str(path[-1]), keys)
-            return f"unknown key{near}; the keys here are {', '.join(keys)}"
+            # What a layer is to be says more than that layers have no kinds.
+            of_kind = path[-1] in ("type", "kind") and isinstance(value, str)
+            if of_kind and (said := words.answer(value, outputs)):
+                return f"unknown key; {said}"
+            return f"unknown key{_unknown(str(path[-1]), path[:-1], model, outputs)}"
         case "model_type":
             keys = _keys(_model_at(model, path))
-            return f"must be a table with the keys {', '.join(keys)}, not {shown(value)}"
+            meant = _in_a_table(value, keys, outputs) if path else ""
+            return f"must be a table with the keys {', '.join(keys)}, not {shown(value)}{meant}"
         case "invalid_key":
             return f"a key must be text, not {shown(value)}"
         case "string_type" if detail["loc"][-1] == "[key]":
@@ -95,7 +103,9 @@ def _message(detail: ErrorDetails, path: Path, model: type[BaseModel]) -> str:
             return "a key or a text is no valid Unicode"
         case "literal_error":
             choices = re.findall(r"'(\w+)'", context["expected"])
-            near = suggestion(value, choices) if isinstance(value, str) else ""
+            if isinstance(value, str) and (said := words.answer(value, outputs)):
+                return f"there is no {quoted(value)}: {said}"
+            near = suggestion(value, words.with_others(choices)) if type(value) is str else ""
             return f"must be one of {', '.join(choices)}, not {shown(value)}{near}"
         case "greater_than_equal":
             return f"must be at least {context['ge']:g}, not {shown(value)}"
@@ -105,19 +115,74 @@ def _message(detail: ErrorDetails, path: Path, model: type[BaseModel]) -> str:
             return f"must be less than {context['lt']:g}, not {shown(value)}"
         case "finite_number":
             return f"must be finite, not {shown(value)}"
+    if kind == "dict_type" and type(value) is str and path == ("activations",):
+        of = "a table of formulas by name (a layer's activation stands in [[layers]])"
+        return f"must be {of}, not {shown(value)}"
     if kind in _EXPECTED:
         return f"must be {_EXPECTED[kind]}, not {shown(value)}"
     return cleaned(detail["msg"])
 
 
+def _unknown(key: str, table: Path, model: type[BaseModel], outputs: int | None) -> str:
+    """What to say of an unknown key of a table: which one is meant, or where it belongs."""
+    keys, tables = _keys(_model_at(model, table)), _tables(model)
+    meant = words.MEANT.get(key, key)
+    if meant in keys and key in words.SAME_KEYS:
+        return f"; it is another word for {meant}, which is said already: leave one out"
+    if meant in keys:
+        return f" (did you mean {meant!r}?); the keys here are {', '.join(keys)}"
+    if said := words.answer(key, outputs):
+        return f"; {said}"
+    if places := [place for place, inside in tables.items() if meant in inside]:
+        return f"; {meant} belongs {' or '.join(places)}"
+    return f"{suggestion(key, keys)}; the keys here are {', '.join(keys)}"
+
+
+def _in_a_table(value: object, keys: Mapping[str, FieldInfo], outputs: int | None) -> str:
+    """What stands for a table, as the key in it that is meant: the first one."""
+    name, field = next(iter(keys.items()))
+    if isinstance(value, str) and (said := words.answer(value, outputs)):
+        return f"; {said}"
+    plain = isinstance(value, int) and not isinstance(value, bool)
+    if (field.annotation is int and plain) or (field.annotation is not int and type(value) is str):
+        return f"; write {{ {name} = {shown(value)} }}"
+    return ""
+
+
+def _outputs(given: object) -> int | None:
+    """How many outputs a spec as plain data has, as far as one can tell."""
+    match given:
+        case {"layers": [*_, {"units": int(units)}]}:
+            return units
+        case {"layers": [*_, {"names": [*names]}]}:
+            return len(names)
+    return None
+
+
+def _tables(model: type[BaseModel]) -> dict[str, Collection[str]]:
+    """The keys of a model and of the tables in it, by the words for their places."""
+    places: dict[str, Collection[str]] = {"at the top, before all tables": _keys(model)}
+    for key, field in _keys(model).items():
+        if inner := _model_in(field):
+            origin = get_origin(field.annotation)
+            many = {tuple: f"[[{key}]]", dict: f"[{key}.NAME]"}.get(origin) if origin else None
+            places[f"in {many or f'[{key}]'}"] = _keys(inner)
+    return places
+
+
 def _model_at(model: type[BaseModel], path: Path) -> type[BaseModel]:
-    """The model that a path from `model` leads to; models are nested once, as in layers[1]."""
-    field = _keys(model).get(str(path[0])) if path else None
-    if field is not None:
-        for inner in (field.annotation, *get_args(field.annotation)):  # Loss, tuple[Layer, ...]
-            if isinstance(inner, type) and issubclass(inner, BaseModel):
-                return inner
+    """The model that a path from `model` leads to."""
+    for part in path:
+        field = _keys(model).get(str(part))
+        model = (field and _model_in(field)) or model
     return model
+
+
+def _model_in(field: FieldInfo) -> type[BaseModel] | None:
+    for inner in (field.annotation, *get_args(field.annotation)):  # Loss, tuple[Layer, ...]
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            return inner
+    return None
 
 
 def _keys(model: type[BaseModel]) -> dict[str, FieldInfo]:

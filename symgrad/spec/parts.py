@@ -23,6 +23,7 @@ from symgrad.spec import limits
 from symgrad.spec.formula import MAX_LENGTH, Quantities, Tree, parse, quoted, variables_of
 from symgrad.spec.messages import Problem, pointer, refusal, refuse, report, shown
 from symgrad.spec.names import IDENTIFIER, constant_problem, quantity_problem, term_problem
+from symgrad.spec.words import SAME_LOSSES
 
 ACTIVATIONS = (
     "identity", "relu", "leaky_relu", "elu", "selu", "gelu", "silu", "mish", "softplus",
@@ -48,7 +49,7 @@ class Model(BaseModel):
         try:
             super().__init__(**values)
         except ValidationError as error:
-            raise SpecError(report(error, type(self))) from None
+            raise SpecError(report(error, type(self), values)) from None
 
     # Unmarked, it would also be run for models inside a model, where the error has to stay
     # pydantic's for the place to be known.
@@ -247,6 +248,16 @@ def _positive(weight: float) -> float:
     return weight
 
 
+def _kind(value: object) -> object:
+    """Our name for a kind that has others."""
+    return SAME_LOSSES.get(value, value) if isinstance(value, str) else value
+
+
+def _kinds_in_schema(schema: dict[str, Any]) -> None:
+    without_null(schema)
+    schema["enum"] = [*schema["enum"], *SAME_LOSSES]
+
+
 def _targets_in_schema(schema: dict[str, Any]) -> None:
     """For editors: how many, or their names."""
     without_null(schema)
@@ -256,10 +267,10 @@ def _targets_in_schema(schema: dict[str, Any]) -> None:
 class Objective(Model):
     """What samples are judged by: a built-in loss or a formula."""
 
-    kind: LossKind | None = Field(
+    kind: Annotated[LossKind | None, BeforeValidator(_kind)] = Field(
         default=None,
         description="A built-in loss of the output y and the target t",
-        json_schema_extra=without_null,
+        json_schema_extra=_kinds_in_schema,
     )
     formula: _Formula | None = Field(
         default=None,

@@ -12,6 +12,7 @@ out as one `SpecError`, a line for each problem, with the place in the file.
     file.py            path → text and plain data
     names.py           which names will do
     messages.py        problems → lines for the user
+    words.py           what others call things
     location.py        key → line in the file
 
 Each imports only from those below it.
@@ -75,6 +76,7 @@ from symgrad.spec.parts import (
     without_null,
 )
 from symgrad.spec.training import Training
+from symgrad.spec.words import SAME_ACTIVATIONS, answer, with_others
 
 __all__ = [
     "ACTIVATIONS",
@@ -102,6 +104,16 @@ def _layers(value: object) -> object:
     if value == [] or value == ():
         raise refusal("must have at least one layer")
     return tuple(value) if isinstance(value, list) else value
+
+
+def _with_activation(layer: object, same: Mapping[str, str]) -> object:
+    """A layer whose activation has our name."""
+    match layer:
+        case Layer(activation=name) if name in same:
+            return layer.model_copy(update={"activation": same[name]})
+        case {"activation": str(name), **rest} if name in same:
+            return {**rest, "activation": same[name]}
+    return layer
 
 
 def _names(value: object) -> object:
@@ -175,7 +187,7 @@ class Spec(Model):
         try:
             spec = cls.model_validate(data)
         except ValidationError as error:
-            raise SpecError(report(error, cls, cleaned(str(path)), text)) from None
+            raise SpecError(report(error, cls, data, cleaned(str(path)), text)) from None
         spec._file_name = path.name
         return spec
 
@@ -185,7 +197,7 @@ class Spec(Model):
         try:
             return cls.model_validate(dict(mapping) if isinstance(mapping, Mapping) else mapping)
         except ValidationError as error:
-            raise SpecError(report(error, cls)) from None
+            raise SpecError(report(error, cls, mapping)) from None
 
     @classmethod
     def recorded(cls, mapping: Mapping[str, Any]) -> Self:
@@ -193,7 +205,7 @@ class Spec(Model):
         try:
             return cls.model_validate(mapping, context=_RECORDED)
         except ValidationError as error:
-            raise SpecError(report(error, cls)) from None
+            raise SpecError(report(error, cls, mapping)) from None
 
     @classmethod
     def json_schema(cls) -> dict[str, Any]:
@@ -370,6 +382,17 @@ class Spec(Model):
 
     def __hash__(self) -> int:
         return hash(self.digest())
+
+    @model_validator(mode="before")
+    @classmethod
+    def _activations(cls, data: Any) -> Any:
+        """Our names for activations that have others, unless the spec declares one so called."""
+        match data:
+            case {"layers": list() | tuple() as layers}:
+                own = declared if isinstance(declared := data.get("activations"), Mapping) else {}
+                same = {each: ours for each, ours in SAME_ACTIVATIONS.items() if each not in own}
+                return {**data, "layers": [_with_activation(layer, same) for layer in layers]}
+        return data
 
     @model_validator(mode="after")
     def _check(self, info: ValidationInfo) -> Self:
@@ -574,10 +597,12 @@ def _check_layers(spec: Spec) -> Iterator[Problem]:
     for number, (layer, width) in enumerate(zip(spec.layers, spec.widths, strict=False)):
         name = layer.activation
         if name not in known:
+            said = answer(name, spec.outputs)
+            near = "" if said else suggestion(name, with_others(known))
+            all_others = f"{listed(known)}, and others can be declared as [activations.NAME]"
             yield (
                 ("layers", number, "activation"),
-                f"unknown activation {quoted(name)}{suggestion(name, known)};"
-                f" there are {listed(known)}, and others can be declared as [activations.NAME]",
+                f"unknown activation {quoted(name)}{near}; {said or f'there are {all_others}'}",
             )
         elif number < last and _mixes_units(spec, name):
             reason = "" if name == "softmax" else ", since its formula has a sum"

@@ -7,14 +7,16 @@ they choose their own steps, from the loss of all samples at once.
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import combinations
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, Self, TypeAlias, get_args
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AliasChoices, BeforeValidator, ConfigDict, Field, model_validator
 
 from symgrad.spec.formula import listed, quoted, suggestion
 from symgrad.spec.messages import Problem, refusal, refuse, shown
 from symgrad.spec.parts import Constants, Model, without_null
+from symgrad.spec.words import SAME_KEYS
 
 OptimizerName: TypeAlias = Literal[
     "sgd", "momentum", "nesterov", "rmsprop", "adam", "adam_hat", "adamw", "adagrad", "lion",
@@ -77,8 +79,21 @@ def _batch(value: object) -> object:
 _Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
+def _other_words(schema: dict[str, Any]) -> None:
+    """For editors: a key by its other names, and by one of them at a time."""
+    for other, name in SAME_KEYS.items():
+        described = {"description": f"Another word for {name}"}
+        schema["properties"][other] = schema["properties"][name] | described
+    names = {name: [name, *(each for each in SAME_KEYS if SAME_KEYS[each] == name)]
+             for name in SAME_KEYS.values()}  # fmt: skip
+    twice = [{"required": [*pair]} for each in names.values() for pair in combinations(each, 2)]
+    schema["not"] = {"anyOf": twice}
+
+
 class Training(Model):
     """How a network is trained: the optimizer and its numbers, and what samples it sees."""
+
+    model_config = ConfigDict(json_schema_extra=_other_words)
 
     optimizer: OptimizerName = Field(
         default="adam",
@@ -87,6 +102,7 @@ class Training(Model):
     )
     rate: _Rate | None = Field(
         default=None,
+        validation_alias=AliasChoices("rate", *SAME_KEYS),
         description="The size of a step; the optimizer's usual one where nothing is said",
         examples=[0.001],
         json_schema_extra=without_null,

@@ -17,5 +17,6 @@ file stand those that it imports from.
     fit.py          the epochs, in compiled code; whole_batch.py: the iterations, in SciPy
     folder.py       a run's folder; checkpoint.py: where a fit stands; atomic.py: files, or none
     data/           tables into samples; evaluate.py: weights on them; metrics.py: by which figures
+    caller.py       how messages name what can be given: as Python has it, or the command line
     consistency.py  whether weights fit together with all they need; trained.py: these
 """

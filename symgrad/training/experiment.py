@@ -20,6 +20,8 @@ from symgrad.errors import DataError, SpecError
 from symgrad.spec.spec import Spec
 from symgrad.spec.spec import read as read_spec
 from symgrad.spec.training import WHOLE_BATCH, Training
+from symgrad.spec.words import SAME_KEYS
+from symgrad.training.caller import told
 from symgrad.training.data import Samples, Selection, files_of, read
 from symgrad.training.module import to_compile
 from symgrad.training.record import Record
@@ -118,12 +120,13 @@ def recorded_experiment(
         )
     given = data if data is not None else record["data"]["path"]
     if given is None:
-        raise DataError("the run's data was no file: give it again, as `data`")
+        raise DataError(f"the run's data was no file: give it again, as {told('data', 'DATA')}")
     files = _files(given)
     for path in files or ():
         if not path.exists():
             raise DataError(
-                f"{path}: the run's data is not there; if it has moved, give its new place as DATA"
+                f"{path}: the run's data is not there; if it has moved, give its new place as "
+                f"{told('data', 'DATA')}"
             )
     options = _options(record)
     changes = {} if epochs is None else {"epochs": epochs}
@@ -146,12 +149,23 @@ def with_training(spec: Spec, changes: Mapping[str, Any]) -> Spec:
     Another optimizer begins with its own usual rate and constants, not with those that the spec
     has for its own.
     """
+    changes = _in_our_words(changes)
     given: dict[str, Any] = {} if spec.training is None else spec.training.normalised()
     optimizer = changes.get("optimizer")
     if optimizer is not None and optimizer != given.get("optimizer"):
         for name in _OF_STEPS if optimizer in WHOLE_BATCH else ("rate", "constants"):
             given.pop(name, None)
     return Spec.parse({**spec.normalised(), "training": {**given, **changes}})
+
+
+def _in_our_words(changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Changes by our names for keys that have others; SpecError for one that is there twice."""
+    ours: dict[str, Any] = {}
+    for name, value in changes.items():
+        if (key := SAME_KEYS.get(name, name)) in ours:
+            raise SpecError(f"training.{key} has other names, and is given twice: leave one out")
+        ours[key] = value
+    return ours
 
 
 def compile_module(experiment: Experiment) -> ModuleType:

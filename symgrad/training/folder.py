@@ -18,6 +18,7 @@ from typing import Self
 
 from symgrad.errors import DataError, SymgradError
 from symgrad.training import atomic
+from symgrad.training.caller import resuming, told
 from symgrad.training.checkpoint import Checkpoint, history_csv, load, save
 from symgrad.training.module import Array
 from symgrad.training.record import Record, problem
@@ -84,9 +85,10 @@ class Folder:
         """Opens the folder of a run that has begun; RunError if it is none, or in use."""
         if not (path / RECORD).is_file():
             there = "holds no run" if path.is_dir() else "is not there"
+            begin = told(f"symgrad.train(spec, data, {str(path)!r})", "symgrad train SPEC DATA")
             raise RunError(
                 f"{path} {there}: a run has its {RECORD} from its first moment on; "
-                "begin one with symgrad train SPEC DATA"
+                f"begin one with {begin}"
             )
         folder = cls(path)
         atomic.sweep(path)
@@ -149,12 +151,12 @@ def refuse_taken(path: Path) -> None:
             return
         if (path / RECORD).is_file():
             raise Taken(
-                f"{path} holds a run already: go on with it by --resume {path}, or name another "
-                "folder with -o"
+                f"{path} holds a run already: go on with it by {resuming(path)}, or name another "
+                f"folder with {told('into', '-o')}"
             )
-        raise Taken(f"{path} is not empty; name another folder with -o")
+        raise Taken(f"{path} is not empty; name another folder with {told('into', '-o')}")
     if path.exists() or path.is_symlink():
-        raise Taken(f"{path} is a file; -o names the folder for the run")
+        raise Taken(f"{path} is a file; {told('into', '-o')} names the folder for the run")
 
 
 def read_record(path: Path) -> Record:

@@ -9,6 +9,7 @@ from pathlib import Path
 from threading import Event
 
 from symgrad.training.callback import Callback
+from symgrad.training.caller import resuming
 from symgrad.training.checkpoint import Checkpoint
 from symgrad.training.dataset import Dataset
 from symgrad.training.evaluate import metric_name
@@ -92,7 +93,7 @@ class Monitor:
         kept = {0: "no epoch is", 1: "the first epoch is"}
         what = kept.get(self.stored, f"the first {self.stored:,} epochs are")
         place = self.folder.path
-        return f" In {place} {what} kept; go on by: symgrad train --resume {place}"
+        return f" In {place} {what} kept; go on by: {resuming(place)}"
 
 
 def compare(module: Module, theta: Array, dataset: Dataset, scaling: Scaling) -> Compared:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from symgrad.spec.spec import Spec
+from symgrad.training.caller import resuming
 from symgrad.training.checkpoint import Epoch
 from symgrad.training.consistency import load_weights
 from symgrad.training.dataset import VALIDATION
@@ -201,7 +202,7 @@ def _refuse_unended(path: Path, record: Record) -> None:
     if not is_over(record):
         raise RunError(
             f"{path}: the run has not ended ({record['status']}); go on with it by "
-            f"symgrad train --resume {path}"
+            f"{resuming(path)}"
         )
 
 

@@ -6,6 +6,7 @@ Experiment ──prepare_fit──▶ FitTask ──run_fit──▶ Run
 from datetime import UTC, datetime
 
 from symgrad.errors import DataError, SymgradError
+from symgrad.spec.training import Training
 from symgrad.training import atomic
 from symgrad.training.checkpoint import ANEW, Checkpoint
 from symgrad.training.evaluate import ValidationScorer, evaluate
@@ -127,11 +128,23 @@ def _begin(task: FitTask, folder: Folder | None) -> tuple[Record, tuple[str, ...
         if before is not None and before.get(name) != record[name]
     ]
     notes = task.notes
+    if before is not None:
+        notes += _horizon(task.experiment.training, before["spec"]["training"]["epochs"])
     if changed:
         notes += (f"the run began with {'; '.join(changed)}: last digits may come out otherwise",)
     if folder is not None and before is not None and not (folder.path / CHECKPOINT).is_file():
         notes += (f"there is no {CHECKPOINT}: the run begins anew",)
     return record, notes
+
+
+def _horizon(training: Training, before: int) -> tuple[str, ...]:
+    """A note where the schedule is another one with more epochs than before."""
+    if training.epochs == before or "epochs" not in training.settings():
+        return ()
+    return (
+        f"the schedule {training.schedule} falls to 0 at epoch {training.epochs:,} now, not at"
+        f" {before:,}: what comes out is no longer what so many epochs from the start would give",
+    )
 
 
 def _finish(

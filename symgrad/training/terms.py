@@ -10,6 +10,7 @@ import numpy as np
 from symgrad.errors import DataError
 from symgrad.spec.formula import listed, quoted
 from symgrad.spec.spec import Spec
+from symgrad.training.caller import told
 from symgrad.training.data import Samples, Selection, folds, holdout, read, read_to_predict
 from symgrad.training.data.csv_format import Format
 from symgrad.training.data.from_arrays import counted_name
@@ -70,8 +71,8 @@ def read_terms(spec: Spec, data: Any, selection: Selection) -> TermSamples:
     known = spec.of_terms
     if not isinstance(data, Mapping):
         raise DataError(
-            f"the loss has terms, {listed(known)}, each with data of its own: give a mapping by"
-            f" these names, or NAME=FILE for each"
+            f"the loss has terms, {listed(known)}, each with data of its own: give "
+            + told("a mapping by these names", "NAME=FILE for each")
         )
     for name in data:
         if name not in known:

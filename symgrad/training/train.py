@@ -3,13 +3,17 @@
 spec, data ──new_experiment──▶ Experiment ──prepare_fit──▶ FitTask ──run_fit──▶ Run
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from inspect import signature
 from os import PathLike
 from pathlib import Path
 from typing import Any, Literal
 
 from symgrad.errors import SymgradError
+from symgrad.spec.formula import quoted, suggestion
+from symgrad.spec.training import Training
+from symgrad.spec.words import MEANT, SAME_KEYS, answer
 from symgrad.training import plot as pictures
 from symgrad.training.callback import Callback
 from symgrad.training.cross_validation import run_folds
@@ -77,6 +81,7 @@ def train(
     options = _monitor_options(checkpoint, plot, callback)
     if into is not None:
         refuse_taken(Path(into))
+    _refuse_unknown(train, training)
     selection = Options(
         names(targets), weight, missing, names(inputs), names(ignore),
         names(categories), separator, decimal, class_weight,
@@ -116,6 +121,7 @@ def cross_validate(
     options = _monitor_options(checkpoint, plot, callback)
     if into is not None:
         refuse_taken(Path(into))
+    _refuse_unknown(cross_validate, training)
     if "validation" in training:
         raise TrainingError("each fold is held out: a share for validation means nothing here")
     selection = Options(
@@ -157,6 +163,22 @@ def resume(
         if fold is None and experiment.options.folds is not None:
             return run_folds(prepare_fit(experiment, module, 1), folder, options)
         return run_fit(prepare_fit(experiment, module, fold), folder, options)
+
+
+def _refuse_unknown(function: Callable[..., object], training: Mapping[str, Any]) -> None:
+    """TrainingError for a keyword that is neither an argument nor a key of [training]."""
+    own = [name for name in signature(function).parameters if name != "training"]
+    keys = [*Training.model_fields, *SAME_KEYS]
+    for name in training:
+        if name not in keys:
+            meant = MEANT.get(name, name)
+            near = f" (did you mean {meant!r}?)" if meant in keys else suggestion(name, own + keys)
+            said = answer(name) if meant == name else None
+            raise TrainingError(
+                f"{function.__name__}() has no argument {quoted(name)}"
+                + (f"; {said}" if said else f"{near}; it has {', '.join(own)}, and what goes over"
+                   f" [training]: {', '.join(Training.model_fields)}")
+            )  # fmt: skip
 
 
 def _ended(folder: Folder, record: Record) -> Run | Folds:

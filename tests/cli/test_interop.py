@@ -64,6 +64,13 @@ def test_only_own_files_are_overwritten(weights, tmp_path):
     assert command("export", weights, "-o", path)[0] == 0
 
 
+@pytest.mark.parametrize("name", ["plant.c", "plant", "plant.py", "plant.onnx.gz"])
+def test_what_ends_otherwise_is_no_onnx_file(weights, tmp_path, name):
+    code, said = command("export", weights, "-o", tmp_path / name)
+    assert code == 2 and f"{name}: what is written is an ONNX file, which ends in .onnx" in said
+    assert not (tmp_path / name).exists()
+
+
 def test_what_is_no_run_is_refused(weights, tmp_path):
     code, said = command("export", tmp_path / "nothing", "-o", tmp_path / "a.onnx")
     assert code == 2 and said.startswith("error: ")

@@ -507,11 +507,15 @@ def test_notes_that_are_none_are_passed_over(note):
 REFUSED: dict[str, tuple[Any, str]] = {
     "unknown": (
         after(("Sign", ["z"], "y")),
-        r"node 'n_y' \(Sign\): not understood; understood are Abs, Add",
+        r"node 'n_y' \(Sign\): not understood; read are linear layers and functions of each unit",
+    ),
+    "convolution": (
+        after(("Conv", ["z", "B"], "y")),
+        r"node 'n_y' \(Conv\): not understood; there are no convolutions \(see Limits in the",
     ),
     "other domain": (
         after(("Gelu", ["z"], "y", ("domain", "com.microsoft"))),
-        r"node 'n_y' \(com.microsoft.Gelu\): not understood",
+        r"node 'n_y' \(com.microsoft.Gelu\): not understood; it is com.microsoft's: export",
     ),
     "transA": (
         graph([("Gemm", ["x", "W"], "y", ("transA", 1))], shape=(2, 2)),

@@ -6,9 +6,11 @@ import tomllib
 import pytest
 
 from symgrad.errors import SpecError
+from symgrad.spec.derivatives import SHORT
 from symgrad.spec.formula import derivatives_of
 from symgrad.spec.parts import Layer, Loss, Term
 from symgrad.spec.spec import Spec
+from symgrad.spec.words import SAME_ACTIVATIONS, SAME_KEYS, SAME_LOSSES
 from tests.paths import ROOT
 
 PAGE = (ROOT / "docs" / "spec.md").read_text(encoding="utf-8")
@@ -24,6 +26,14 @@ def test_the_spec_of_today_is_one() -> None:
     assert (spec.input_names, spec.output_names) == (("x", "t"), ("u",))
     assert spec.loss_tree is not None and len(derivatives_of(spec.loss_tree)) == 2
     assert spec.derivatives == ("jacobian",)
+
+
+def test_other_words_are_said() -> None:
+    about = BUILT.split("\n## Other words\n")[1].split("\n## ")[0]
+    words = [SAME_ACTIVATIONS, SAME_LOSSES, SAME_KEYS, SHORT]
+    for other, ours in (pair for same in words for pair in same.items()):
+        (row,) = (line for line in about.splitlines() if f"`{other}`" in line.partition(" | ")[0])
+        assert f"`{ours}`" in row.partition(" | ")[2]
 
 
 def spec_with(formula: str, x: list[str] | int = 2, y: tuple[str, ...] = ("u", "v")) -> Spec:

@@ -360,7 +360,7 @@ CSV_REFUSALS = [
     ("no number", "a,b,t\n1,2,3\n1,x2,3\n", 2, 1, "line 3, column 'b': 'x2' is not a number"),
     ("Python's underscore", "a,b,t\n1_0,2,3\n", 2, 1, "line 2, column 'a': '1_0' is not a number"),
     ("a boolean among numbers", "a,b,t\n1,2,3\ntrue,2,3\n", 2, 1, "'a': 'true' is not a number"),
-    ("text", "a,b,t\nu,2,3\nv,1,3\n", 2, 1, "'u' is not a number; inputs are numbers: --cat"),
+    ("text", "a,b,t\nu,2,3\nv,1,3\n", 2, 1, "'u' is not a number; inputs are numbers: cat"),
     ("a number among names", "a,t\n1,u\n1,2\n", 1, 1, "line 2, column 't': 'u' is not a number"),
     ("no number in a target", "a,b,t\n1,2,3\n1,2,c\n", 2, 1, "line 3, column 't': 'c' is not a"),
     ("infinite", "a,b,t\n1,2,3\n\n1,-inf,3\n", 2, 1, "line 4, column 'b': '-inf' is not finite"),
@@ -463,15 +463,15 @@ def test_all_columns_with_missing_values_are_refused_at_once(tmp_path):
     message = refusal(path, spec, weight="w")
     assert message.endswith(
         "data.csv: missing values: 1 in column 'a' (first in line 3), 2 in column 'b' (first in "
-        "line 3), 1 in column 't' (first in line 4), 1 in column 'w' (first in line 6); --missing "
-        "drop leaves out their samples; --missing mean fills inputs with their mean in the "
-        "training part, and leaves out samples without a target or weight"
+        "line 3), 1 in column 't' (first in line 4), 1 in column 'w' (first in line 6); "
+        "missing='drop' leaves out their samples; missing='mean' fills inputs with their mean in "
+        "the training part, and leaves out samples without a target or weight"
     )
 
 
 def test_many_columns_with_missing_values_are_not_all_listed():
     message = refusal((np.full((2, 20), np.nan), [1, 2]), spec_of(20, 1))
-    assert "2 in column 'x[11]' (first in row 0), and in 8 columns more; --missing" in message
+    assert "2 in column 'x[11]' (first in row 0), and in 8 columns more; missing=" in message
 
 
 def test_samples_with_missing_values_are_dropped(tmp_path):

@@ -635,12 +635,29 @@ def test_a_run_is_frozen_and_how_to_use_it_is_said(run, tmp_path):
     assert result.exit_code == 0, result.output
     path = tmp_path / "net_frozen.py"
     assert result.output == (
-        f"wrote {path}; to use it:\n"
+        f"wrote {path}; to use it in {tmp_path}:\n"
         "    from net_frozen import predict\n"
         "    predict(x)  # x of shape (samples, 3)\n"
     )
     weights = Trained.load(run / "weights.npz")
     assert path.read_text(encoding="utf-8") == freeze.source(weights)
+
+
+def test_the_file_may_be_named(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    said = command(run / "weights.npz", "-o", "plant.py").output
+    assert said.startswith("wrote plant.py; to use it:\n    from plant import predict\n")
+    text = freeze.source(Trained.load(run / "weights.npz"), "plant")
+    assert (tmp_path / "plant.py").read_text(encoding="utf-8") == text
+    assert command(run, "-o", "out/plant.py", "--name", "plant").exit_code == 0
+    assert (tmp_path / "out" / "plant.py").read_text(encoding="utf-8") == text
+    result = command(run, "-o", "other.py", "--name", "plant")
+    assert result.exit_code == 2 and "-o other.py and --name plant name one module" in result.output
+    assert "the module's name 'a-b' is no identifier" in command(run, "-o", "a-b.py").output
+    assert not (tmp_path / "other.py").exists()
+    (tmp_path / "folder.py").mkdir()
+    assert command(run, "-o", "folder.py").exit_code == 0
+    assert (tmp_path / "folder.py" / "net_frozen.py").is_file()
 
 
 def test_a_frozen_module_is_overwritten_and_nothing_else(run, tmp_path):

@@ -126,7 +126,7 @@ def test_an_interrupt_stores_the_epoch_and_says_how_to_go_on(here):
     assert record["status"] == "interrupted" and record["finished"] is None
     assert f"after epoch {record['epochs']:,}." in err
     assert not (run / "weights.npz").exists()
-    with pytest.raises(RunError, match=f"has not ended .*symgrad train --resume .*{run.name}"):
+    with pytest.raises(RunError, match=rf"has not ended .*symgrad\.resume\(.*{run.name}"):
         symgrad.Run.load(run)
     done = execute("train", "--resume", run.name, cwd=here)
     assert done.code == 0 and f"going on after epoch {record['epochs']:,}" in done.err, done.err
@@ -242,7 +242,7 @@ def test_data_that_has_moved_or_changed(tmp_path):
     run = tmp_path / "run"
     interrupted(run, data, 2)
     moved = data.rename(tmp_path / "moved.csv")
-    with pytest.raises(DataError, match=r"plane\.csv: .* give its new place as DATA"):
+    with pytest.raises(DataError, match=r"plane\.csv: .* give its new place as data"):
         symgrad.resume(run)
     other = text(tmp_path / "other.csv", moved.read_text() + "1.0,2.0,3.0\n")
     with pytest.raises(DataError, match=r"other\.csv: not what the run began with"):
@@ -343,7 +343,7 @@ def test_folds_go_on_where_they_were(tmp_path):
             self.wanted = 3 if self.begun == 2 else -1
 
     cut = tmp_path / "cut"
-    with pytest.raises(Interrupted, match="All folds go on by: symgrad train --resume"):
+    with pytest.raises(Interrupted, match=r"All folds go on by: symgrad\.resume"):
         symgrad.cross_validate(PLANE, data, 3, cut, epochs=6, callback=InSecondFold(-1))
     assert read_record(cut)["status"] == "interrupted"
     assert [read_record(cut / f"fold-{k}")["status"] for k in (1, 2)] == ["finished", "interrupted"]
@@ -377,3 +377,14 @@ def test_what_is_compiled_and_what_is_cached_agree_to_the_bit(tmp_path, monkeypa
     histories = [(tmp_path / run / "history.csv").read_bytes() for run in ("first", "second")]
     assert histories[0] == histories[1]
     assert same(weights(tmp_path / "first"), weights(tmp_path / "second"))
+
+
+def test_a_longer_schedule_is_another_one_and_that_is_said(tmp_path):
+    data = plane_csv(tmp_path)
+    for schedule, other in (("cosine", True), ("linear", True), ("step", False)):
+        run = tmp_path / schedule
+        assert symgrad.train(PLANE, data, run, schedule=schedule, epochs=2).notes == ()
+        longer = symgrad.resume(run, epochs=4)
+        said = f"the schedule {schedule} falls to 0 at epoch 4 now, not at 2: "
+        assert [note.startswith(said) for note in longer.notes] == [True] * other
+        assert symgrad.resume(run, epochs=4).notes == longer.notes

@@ -16,6 +16,7 @@ from symgrad.training.fit import Ending
 from symgrad.training.folder import Folder, Taken, read_record
 from symgrad.training.run import Run, RunError, advice
 from symgrad.training.runner import BrokenOff
+from symgrad.training.train import TrainingError
 from symgrad.training.trained import Trained
 from tests.trainings import PLANE, RINGS, plane, plane_csv, rings_csv, same, text, weights
 
@@ -135,11 +136,16 @@ def test_changes_go_over_the_spec():
         ({"optimizer": "adm"}, "training.optimizer"),
         ({"optimizer": "lbfgs", "rate": 0.1}, "chooses its own steps"),
         ({"patience": 3, "validation": 0.0}, "samples must be held out"),
-        ({"velocity": 3}, "velocity"),
+        ({"rate": 0.1, "lr": 0.1}, r"training\.rate has other names, and is given twice"),
+        ({"velocity": 3}, r"train\(\) has no argument 'velocity'; it has spec, data, into"),
+        ({"target": "c"}, r"'target' \(did you mean 'targets'\?\)"),
+        ({"seperator": "c"}, r"'seperator' \(did you mean 'separator'\?\)"),
+        ({"batch_size": 8}, r"'batch_size' \(did you mean 'batch'\?\)"),
+        ({"early_stopping": True}, r"'early_stopping'; write patience = 20"),
     ],
 )
 def test_refusals_of_settings(changes, message, tmp_path):
-    with pytest.raises(SpecError, match=message):
+    with pytest.raises((SpecError, TrainingError), match=message):
         symgrad.train(PLANE, plane(), tmp_path / "run", **changes)
     assert not (tmp_path / "run").exists()
 
@@ -211,7 +217,7 @@ def test_folders_are_named_after_the_spec_and_never_taken_twice(tmp_path):
     data = rings_csv(tmp_path)
     made = [symgrad.train(RINGS, data, runs=tmp_path / "runs", epochs=1) for _ in range(2)]
     assert [run.folder.name for run in made] == ["rings", "rings-2"]
-    with pytest.raises(Taken, match=r"holds a run already: go on with it by --resume"):
+    with pytest.raises(Taken, match=r"holds a run already: go on with it by symgrad\.resume"):
         symgrad.train(RINGS, data, tmp_path / "runs" / "rings")
 
 
@@ -255,7 +261,7 @@ def test_a_full_disk_breaks_off_and_says_how_to_go_on(tmp_path, monkeypatch):
         symgrad.train(PLANE, data, run, epochs=9, checkpoint=0, callback=FillsUp())
     monkeypatch.setattr(atomic, "write", write)
     message = str(caught.value)
-    assert "the disk is full" in message and f"symgrad train --resume {run}" in message
+    assert "the disk is full" in message and f"symgrad.resume({str(run)!r})" in message
     kept = symgrad.resume(run)
     assert kept.history == whole.history
 

@@ -74,15 +74,15 @@ def test_a_column_that_is_called_like_a_pattern_is_meant_itself(tmp_path):
         ({"inputs": ["temp_in", "pressure"]}, "'pressure' cannot be both input and target"),
         ({"inputs": ["temp_in"]}, "1 column left for the inputs (temp_in), but the network"),
         ({}, "3 columns hold no numbers: 'time' (timestamp), 'mode' (category), 'note' (category). "
-         "Say which are which: --inputs A,B --target C, or --ignore D"),
+         "Say which are which: inputs=['A', 'B'] and targets='C', or ignore='D'"),
         ({}, "or write inputs = 6 in the spec"),
         ({"ignore": ["note", "flow*"], "categories": ["mode"]},
          "which make 6 inputs, but the network takes 4"),
         ({"ignore": ["note", "flow*"]}, "line 2, column 'time': '2024-01-05 10:00' is a timestamp"
          ", not a number; line 2, column 'mode': 'auto' is not a number; inputs are numbers: "
-         "--categories mode makes an input of each word; of timestamps make columns of numbers, "
-         "such as hour and day of the week or seconds since the start, or leave them out: --ignore "
-         "time"),
+         "categories=['mode'] makes an input of each word; of timestamps make columns of numbers, "
+         "such as hour and day of the week or seconds since the start, or leave them out: "
+         "ignore=['time']"),
     ],
 )  # fmt: skip
 def test_refusals_name_columns_and_what_to_type(plant, given, message):
@@ -109,7 +109,7 @@ def test_columns_of_a_frame_are_chosen_too():
     assert read(frame, spec_of(1, 1), ignore="when").x.tolist() == [[1], [2]]
     message = refusal(frame, spec_of(2, 1))
     assert "column 'when': holds values of type datetime64" in message
-    assert "of timestamps make columns of numbers" in message and "--ignore when" in message
+    assert "of timestamps make columns of numbers" in message and "ignore=['when']" in message
 
 
 # --------------------------------------------------------------------------------------- categories
@@ -189,7 +189,7 @@ def test_what_is_said_of_the_format_is_not_guessed(tmp_path):
     path = write(tmp_path, 'a,t\n"1,234",2\n')
     assert read(path, spec_of(1, 1), decimal=",").x.tolist() == [[1.234]]
     # It may be a thousand to its writer.
-    assert "'1,234' is not a number; inputs are numbers: --decimal ," in refusal(
+    assert "'1,234' is not a number; inputs are numbers: decimal=','" in refusal(
         path, spec_of(1, 1)
     )
 
@@ -199,7 +199,7 @@ def test_what_is_said_of_the_format_is_not_guessed(tmp_path):
     [
         # Both kinds of decimals, or points that set thousands apart: nothing is guessed, or taken
         # for another number.
-        ("a;b;t\n1,5;2.5;3\n", "'1,5' is not a number; inputs are numbers: --decimal ,"),
+        ("a;b;t\n1,5;2.5;3\n", "'1,5' is not a number; inputs are numbers: decimal=','"),
         ("a;b;t\n1.234,5;2;3\n1,5;2;3\n", "'1.234,5' is not a number"),
         ("a;b;t\n1,5;2,5;3\n1.5;2;3\n", "line 3, column 'a': '1.5' is not a number; decimals are"),
     ],

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from symgrad.interop.activations import is_softmax
-from symgrad.interop.errors import InteropError
+from symgrad.interop.errors import InteropError, not_understood
 from symgrad.interop.network import (
     Array,
     Layer,
@@ -128,13 +128,25 @@ def _outcome(
         return {node.outputs[0]: folded}
     handler = HANDLERS.get(node.kind)
     if handler is None:
-        raise node.refusal(f"not understood; understood are {', '.join(sorted(HANDLERS))}")
+        raise node.refusal(not_understood(node.kind, _own(node.kind) or _READ))
     given = [each for each in call.operands if each is not None]
     if all(isinstance(each, Constant) for each in given):
         raise node.refusal("it works on constants alone, in a way that is not understood")
     if node.kind != "Where" and any(isinstance(each, Condition) for each in given):
         raise node.refusal("it takes a comparison, which is understood in a Where only")
     return {node.outputs[0]: handler(call, settled)}
+
+
+_READ = (
+    "read are linear layers and functions of each unit (docs/interop.md has all): leave what this"
+    " node does to what is before the network, or after it"
+)
+
+
+def _own(kind: str) -> str:
+    """Of an operator that is not ONNX's own, but somebody's."""
+    domain = kind.rpartition(".")[0]
+    return domain and f"it is {domain}'s: export the model without what puts such nodes in"
 
 
 def _kind(node: Node, kinds: Mapping[str, int | None]) -> int | None:

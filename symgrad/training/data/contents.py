@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from symgrad.errors import DataError
-from symgrad.training.data.selection import typed
+from symgrad.training.caller import argument
+from symgrad.training.data.selection import said
 from symgrad.training.data.table import Column, Factor, Kind, Table, counted, listed
 
 # So many different words are levels of a category, not free text.
@@ -101,18 +102,18 @@ def remedies(wrong: Sequence[Contents]) -> str:
     )
     known = {"category", "timestamp", "decimals"}
     others = [each.name for each in wrong if each.kind not in known]
-    signs = {"after a comma": "--decimal ,", "after a point": "--decimal ."}
     spelled = dict.fromkeys(each.shown for each in wrong if each.kind == "decimals")
-    ways = [f"{signs[shown]} where decimals stand {shown}" for shown in spelled]
+    signs = {"after a comma": ",", "after a point": "."}
+    ways = [f"{argument('decimal', signs[each])} where decimals stand {each}" for each in spelled]
     if words:
-        ways.append(f"{typed('--categories', words)} makes an input of each word")
+        ways.append(f"{said('categories', words)} makes an input of each word")
     if times:
         ways.append(
             "of timestamps make columns of numbers, such as hour and day of the week or seconds "
-            f"since the start, or leave them out: {typed('--ignore', times)}"
+            f"since the start, or leave them out: {said('ignore', times)}"
         )
     if others:
-        ways.append(f"{typed('--ignore', others)} leaves out what is of no use")
+        ways.append(f"{said('ignore', others)} leaves out what is of no use")
     return "; ".join(ways)
 
 

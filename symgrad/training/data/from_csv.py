@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from symgrad.errors import DataError
+from symgrad.training.caller import argument
 from symgrad.training.data.csv_format import DECIMAL, SWAPPED, Format
 from symgrad.training.data.files import opened
 from symgrad.training.data.quotes import without_blanks
@@ -237,7 +238,11 @@ class CsvColumn:
         ]
         row = int(np.argmax(np.isin(codes, wrong)))
         if self._is_of_other_decimals(texts[codes[row]]):
-            advice = f"; decimals are read after a {_DECIMALS[self.decimal]}"
+            (read, _), (other, sign) = (_POINT, _COMMA) if self.decimal == "." else (_COMMA, _POINT)
+            advice = (
+                f"; decimals are read after a {read}: {argument('decimal', sign)} if they stand"
+                f" after a {other}"
+            )
         elif some:
             advice = ""
         raise DataError(f"{self._cell(row)} is not a number{advice}")
@@ -281,8 +286,7 @@ class CsvColumn:
         return f"{self.place.cell(row, self.name)}: {text!r}"
 
 
-_DECIMALS = {".": "point: --decimal , if they stand after a comma",
-             ",": "comma: --decimal . if they stand after a point"}  # fmt: skip
+_POINT, _COMMA = ("point", "."), ("comma", ",")
 
 
 def _numbers(block: str) -> Array:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from symgrad.errors import DataError
+from symgrad.training.caller import argument
 from symgrad.training.data.table import SHOWN, Place, counted
 from symgrad.training.module import Array
 
@@ -43,15 +44,19 @@ def refuse(place: Place, gaps: Sequence[Gaps], ways_out: str) -> None:
     raise DataError(f"{place.source}: missing values: {', '.join(found)}{more}; {ways_out}")
 
 
-TO_TRAIN = (
-    "--missing drop leaves out their samples; --missing mean fills inputs with their mean in the "
-    "training part, and leaves out samples without a target or weight"
-)
+def to_train() -> str:
+    drop, mean = (argument("missing", way) for way in ("drop", "mean"))
+    return (
+        f"{drop} leaves out their samples; {mean} fills inputs with their mean in the training "
+        "part, and leaves out samples without a target or weight"
+    )
 
-TO_PREDICT = (
-    "the network was trained without missing inputs; train it with --missing mean to have them "
-    "filled, or leave these samples out"
-)
+
+def to_predict() -> str:
+    return (
+        "the network was trained without missing inputs; train it with "
+        f"{argument('missing', 'mean')} to have them filled, or leave these samples out"
+    )
 
 
 def kept(
@@ -63,7 +68,7 @@ def kept(
     are to be refused, or if they leave nothing to learn from.
     """
     if missing == "refuse":
-        refuse(place, [*inputs, *others], TO_TRAIN)
+        refuse(place, [*inputs, *others], to_train())
     dropping = [
         gap for gap in ([*others] if missing == "mean" else [*inputs, *others]) if gap.count
     ]

@@ -16,7 +16,7 @@ from symgrad.training.data.class_weights import balanced
 from symgrad.training.data.classes import absent, encoded, known_targets, raw_targets, recoded
 from symgrad.training.data.contents import refuse_others
 from symgrad.training.data.csv_format import DECIMAL, SEPARATOR, Format
-from symgrad.training.data.missing import TO_PREDICT, Gaps, check_way, kept, refuse
+from symgrad.training.data.missing import Gaps, check_way, kept, refuse, to_predict
 from symgrad.training.data.opening import with_table
 from symgrad.training.data.ranges import refuse_outside
 from symgrad.training.data.roles import roles_to_predict, roles_to_train
@@ -174,7 +174,7 @@ def _read_to_predict(table: Table, trained: Trained) -> Samples:
     x = _inputs(table, inputs)
     if trained.scaling.fill is None:
         holes = np.isnan(x[:, _first_inputs(inputs)])
-        refuse(table.place, _gaps(inputs, holes), TO_PREDICT)
+        refuse(table.place, _gaps(inputs, holes), to_predict())
     t, rows = None, np.arange(len(table))
     if roles.targets:
         target_columns = [table.columns[column] for column in roles.targets]

@@ -5,6 +5,7 @@ from typing import Any
 
 from symgrad.errors import DataError
 from symgrad.runtime.named import called_columns, inputs_of, targets_of
+from symgrad.training.caller import told
 from symgrad.training.data.categories import width
 from symgrad.training.data.contents import not_numbers
 from symgrad.training.data.from_arrays import is_counted
@@ -34,8 +35,8 @@ def roles_to_train(
     if named is not None and inputs:
         # What a formula of the spec calls u must be u in the data: one of the two has the say.
         raise DataError(
-            "the spec names its inputs, and columns are found by these names; leave --inputs out, "
-            "or write their number in the spec"
+            "the spec names its inputs, and columns are found by these names; leave "
+            f"{told('inputs', '--inputs')} out, or write their number in the spec"
         )
     if table.named:
         targets = targets or _targets_of_spec(table, spec)
@@ -124,7 +125,7 @@ def _by_place(
         or_class = ", or 1 with the class" * classes
         raise DataError(
             f"{source}: {found}; the network needs {counted(count, 'target')}{or_class}"
-            f"{not_numbers(table)}. {WHICH}"
+            f"{not_numbers(table)}. {_which()}"
         )
     inputs = [column for column in left if column not in target_columns]
     made = sum(width(table.columns[column]) for column in inputs)
@@ -133,16 +134,17 @@ def _by_place(
         raise DataError(
             f"{source}: {counted(len(inputs), 'column')} left for the inputs "
             f"({listed([names[column] for column in inputs])}){as_many}, "
-            f"but the network takes {inputs_of(spec)}{not_numbers(table)}. {WHICH}"
+            f"but the network takes {inputs_of(spec)}{not_numbers(table)}. {_which()}"
             + (f"; or write inputs = {made} in the spec" if made else "")
         )
     return Roles(tuple(inputs), tuple(target_columns), weight_column)
 
 
-WHICH = (
-    "Say which are which: --inputs A,B --target C, or --ignore D; symgrad data FILE shows all of "
-    "them"
-)
+def _which() -> str:
+    options = told(
+        "inputs=['A', 'B'] and targets='C', or ignore='D'", "--inputs A,B --target C, or --ignore D"
+    )
+    return f"Say which are which: {options}; symgrad data FILE shows all of them"
 
 
 def _after_inputs(table: Table, left: list[int], inputs: int) -> list[int]:

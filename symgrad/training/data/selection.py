@@ -12,6 +12,7 @@ from fnmatch import fnmatchcase
 from typing import Any, Literal, TypeAlias
 
 from symgrad.errors import DataError
+from symgrad.training.caller import told
 from symgrad.training.data.table import Column, Kind, Table, listed
 
 Missing: TypeAlias = Literal["refuse", "drop", "mean"]
@@ -99,6 +100,11 @@ def parsed(texts: Sequence[str] | None) -> tuple[str, ...]:
                  if bare or quoted is not None]  # fmt: skip
         found += names or [""]
     return tuple(found)
+
+
+def said(argument: str, columns: Sequence[str]) -> str:
+    """An argument that is names, as the caller would write it."""
+    return told(f"{argument}={[*columns]!r}", typed(f"--{argument}", columns))
 
 
 def typed(option: str, columns: Sequence[str]) -> str:
