@@ -77,7 +77,7 @@ def check_shapes(spec: Spec, shapes: Shapes, order: list[str]) -> list[str]:
 
 
 def _needed(spec: Spec) -> list[tuple[int, ...]]:
-    return [(layer.units, width) for width, layer in zip(spec.widths, spec.layers, strict=False)]
+    return [(layer.units, width) for width, layer in zip(spec.taken, spec.layers, strict=True)]
 
 
 def _listed(shapes: Shapes, like: Any) -> list[str]:

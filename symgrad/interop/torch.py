@@ -117,6 +117,8 @@ def sequential(network: Network) -> Any:
     for number, (width, layer) in enumerate(zip(spec.widths, spec.layers, strict=False), start=1):
         if layer.residual:
             raise InteropError(f"layer {number} is residual, which no Sequential can be")
+        if layer.sources is not None:
+            raise InteropError(f"layer {number} skips others, which no Sequential can do")
         if layer.activation not in _MAKERS:
             raise InteropError(
                 f"layer {number} has the activation {layer.activation}, which PyTorch has not as a"

@@ -18,7 +18,7 @@ PLAIN = Quantities(3, 2)
         ("target", HEAT, Variable("t")),
         ("target[1]", HEAT, Column("t", 1)),
         ("t[1]", PLAIN, Column("t", 1)),
-        ("x", PLAIN, Variable("x")),
+        ("x", PLAIN, Variable("x", "inputs")),
         ("D(v, t, x, x)", HEAT, Derivative(Column("y", 1), (0, 0, 1))),
         ("D(y, x[2])", PLAIN, Derivative(Variable("y"), (2,))),
         ("D(y[1], x)", PLAIN, Derivative(Column("y", 1), "each")),

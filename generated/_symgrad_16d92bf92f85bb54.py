@@ -115,7 +115,7 @@ class Compiler:
 
 def _named(function):
     """The same for a function that is compiled with whatever calls it: of what stands here."""
-    function.__module__, function.__qualname__ = "numba", f"{function.__name__}_77214a92b6d4aaf7"
+    function.__module__, function.__qualname__ = "numba", f"{function.__name__}_331a0959bef98790"
     return function
 
 
@@ -427,7 +427,7 @@ RELU_LIKE = {"relu", "leaky_relu", "elu", "selu", "gelu", "silu", "mish", "softp
 class Weights:
     """All weights as one vector theta, and as arrays by name."""
 
-    def __init__(self, parameters, size, dtype, activations):
+    def __init__(self, parameters, size, dtype, layers):
         def init(seed=0):
             """Random weights: He for relu-like layers, Glorot for others, both uniform; biases are
             zero.
@@ -436,12 +436,15 @@ class Weights:
             """
             random = np.random.default_rng(seed)
             weights = {name: np.zeros(shape) for name, (_, shape) in parameters.items()}
-            for layer, activation in enumerate(activations, start=1):
-                below, units = parameters[f"W{layer}"][1]
-                fan = below if activation in RELU_LIKE else below + units
-                weights[f"W{layer}"] = random.uniform(-1.0, 1.0, (below, units)) * math.sqrt(
-                    6 / fan
-                )
+            for number, layer in enumerate(layers, start=1):
+                several = layer.get("from", ())
+                sources = several if len(several) > 1 else [""]
+                names = [f"W{number}{source}" for source in sources]
+                below, units = sum(parameters[name][1][0] for name in names), layer["units"]
+                fan = below if layer["activation"] in RELU_LIKE else below + units
+                for name in names:
+                    drawn = random.uniform(-1.0, 1.0, parameters[name][1])
+                    weights[name] = drawn * math.sqrt(6 / fan)
             return pack(weights)
 
         def pack(weights):
@@ -3144,7 +3147,7 @@ def build(namespace, emitted, inlined, compiled, derivatives={}, terms={}):
             compiler, F, known, namespace["_update"], size, inputs, targets, state, len(settings), place
         )
         _make_trainable(namespace, compiler, facts, trained, terms)
-    weights = Weights(namespace["PARAMETERS"], size, F, [layer["activation"] for layer in spec["layers"]])
+    weights = Weights(namespace["PARAMETERS"], size, F, spec["layers"])
     _add(namespace, weights.init, weights.pack, weights.unpack)
     namespace["__dir__"] = lambda: sorted(namespace["__all__"])
 
