@@ -9,7 +9,7 @@ from functools import cache, partial
 
 from llvmlite import binding
 
-_OF_PYTHON = (
+OF_PYTHON = (
     "PyEval_SaveThread", "PyEval_RestoreThread", "PyFloat_FromDouble", "PyTuple_GetItem",
     "PyObject_Vectorcall", "PyMem_RawMalloc", "PyMem_RawFree",
 )  # fmt: skip
@@ -17,7 +17,7 @@ _OF_PYTHON = (
 # LLVM finds what the process has of C, but on Windows it is only sure to if it is told. Loops that
 # copy or clear memory become such calls, and rounding where no instruction does it; a function with
 # more than a page on the stack begins with `__chkstk`.
-_OF_WINDOWS = "memcpy", "memmove", "memset", "floor", "floorf", "__chkstk"
+OF_WINDOWS = "memcpy", "memmove", "memset", "floor", "floorf", "__chkstk"
 _LIBRARIES = tuple(
     partial(ctypes.CDLL, name) for name in ("vcruntime140", "ucrtbase", "msvcrt", "ntdll")
 )
@@ -29,8 +29,8 @@ def add() -> bool:
     windows = sys.platform == "win32"
     return all(
         [
-            *(_add(name, lambda: ctypes.pythonapi) for name in _OF_PYTHON),
-            *(_add(name, *_LIBRARIES) for name in _OF_WINDOWS if windows),
+            *(_add(name, lambda: ctypes.pythonapi) for name in OF_PYTHON),
+            *(_add(name, *_LIBRARIES) for name in OF_WINDOWS if windows),
         ]
     )
 
