@@ -1,8 +1,11 @@
-"""What object code calls of the process it is loaded into, where LLVM makes it for Windows: LLVM
-can do that anywhere, and ends the process over what it does not find there."""
+"""Object code that LLVM makes for Windows, which it can do anywhere: what it calls, since LLVM ends
+the process over what it does not find, and that it computes the same."""
 
+import json
 import os
 import struct
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -22,14 +25,15 @@ WINDOWS = "x86_64-pc-windows-msvc" + ("" if os.name == "nt" else "-elf")
 OF_NUMBA = {LAUNCH, "get_num_threads"}
 
 
-@pytest.fixture(params=["haswell", "core2"])
-def on_windows(request, monkeypatch):
-    """Code is made for it: for a processor with FMA, and for one that has not even SSE4."""
-    if not binding.get_process_triple().startswith("x86_64"):
-        pytest.skip("this LLVM makes no code for x86-64")
+X86 = pytest.mark.skipif(
+    not binding.get_process_triple().startswith("x86_64"), reason="LLVM makes no code for x86-64"
+)
+
+
+@pytest.fixture
+def on_windows(monkeypatch):
+    """Code is made for it."""
     monkeypatch.setattr(binding, "get_process_triple", lambda: WINDOWS)
-    monkeypatch.setenv("NUMBA_CPU_NAME", request.param)
-    monkeypatch.setenv("NUMBA_CPU_FEATURES", "+avx2,+fma" if request.param == "haswell" else "")
     host.cache_clear()
     yield
     host.cache_clear()
@@ -64,8 +68,16 @@ def undefined(code: bytes) -> Iterator[str]:
                     yield code[begin : code.index(b"\0", begin)].decode()
 
 
-@pytest.mark.parametrize("name", ["spirals", "digits"])
-def test_all_that_code_for_windows_calls_is_given_to_llvm(on_windows, name):
+@X86
+@pytest.mark.parametrize(
+    ("name", "processor", "features"),
+    [("digits", "haswell", "+avx2,+fma"), ("spirals", "core2", "")],
+)
+def test_all_that_code_for_windows_calls_is_given_to_llvm(
+    on_windows, monkeypatch, name, processor, features
+):
+    monkeypatch.setenv("NUMBA_CPU_NAME", processor)  # one with FMA, and one without SSE4
+    monkeypatch.setenv("NUMBA_CPU_FEATURES", features)
     found = set()
     for unit in units(Spec.load(ROOT / "specs" / f"{name}.toml")):
         found |= {*undefined(unit.code)} - {*unit.needs}
@@ -74,3 +86,24 @@ def test_all_that_code_for_windows_calls_is_given_to_llvm(on_windows, name):
     assert {*symbols.OF_PYTHON} <= found and objects
     if name == "digits":
         assert "__chkstk" in found  # blocks are as large as that
+
+
+@X86
+@pytest.mark.skipif(sys.platform != "linux", reason="the bridges are between Linux and Windows")
+def test_code_for_windows_has_the_same_bits(tmp_path):
+    """With Windows's way of calling functions, and its probes of the stack."""
+    said, probes = {}, {}
+    for where in ("here", "windows"):
+        specs = [str(ROOT / "specs" / f"{name}.toml") for name in ("digits", "iris")]
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.targets.win64", where, *specs],
+            env={**os.environ, "XDG_CACHE_HOME": str(tmp_path / where), "NUMBA_NUM_THREADS": "1",
+                 "PYTHONPATH": str(ROOT)},
+            cwd=tmp_path, capture_output=True, encoding="utf-8",
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr[-1500:]
+        said[where] = json.loads(done.stdout)
+        files = (tmp_path / where).rglob("*.o")
+        probes[where] = any(b"__chkstk" in file.read_bytes() for file in files)
+    assert said["windows"] == said["here"] and {*said["here"]} == {"digits", "iris"}
+    assert probes == {"here": False, "windows": True}
