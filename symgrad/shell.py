@@ -7,8 +7,9 @@ import shlex
 _PLAIN = re.compile(r"[\w.:/\\+=-]+")
 
 
-def word(text: str, windows: bool = os.name == "nt") -> str:
-    """A text as one word, quoted where it must be."""
+def word(said: str | os.PathLike[str], windows: bool = os.name == "nt") -> str:
+    """A text or a path as one word, quoted where it must be."""
+    text = os.fspath(said)
     if not windows:
         return shlex.quote(text)
     quoted = text.replace('"', r"\"")  # as programs of Windows read it

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from symgrad.shell import word
 from symgrad.training import atomic
 from symgrad.training.dataset import VALIDATION
 from symgrad.training.experiment import describe, run_id
@@ -21,7 +22,7 @@ from symgrad.training.runner import BrokenOff, Interrupted, now, run_fit
 def run_folds(first: FitTask, folder: Folder | None, options: MonitorOptions) -> Folds:
     """Goes through the folds that have not ended, and puts all of them into one record."""
     record = _record(first, folder)
-    resume = "" if folder is None else f"symgrad train --resume {folder.path}"
+    resume = "" if folder is None else f"symgrad train --resume {word(folder.path)}"
     try:
         if folder is not None:
             folder.write_record(record)

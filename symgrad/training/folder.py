@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Self
 
 from symgrad.errors import DataError, SymgradError
+from symgrad.shell import word
 from symgrad.training import atomic
 from symgrad.training.checkpoint import Checkpoint, history_csv, load, save
 from symgrad.training.module import Array
@@ -150,8 +151,8 @@ def refuse_taken(path: Path) -> None:
             return
         if (path / RECORD).is_file():
             raise Taken(
-                f"{path} holds a run already: go on with it by --resume {path}, or name another "
-                "folder with -o"
+                f"{path} holds a run already: go on with it by --resume {word(path)}, or name "
+                "another folder with -o"
             )
         raise Taken(f"{path} is not empty; name another folder with -o")
     if path.exists() or path.is_symlink():

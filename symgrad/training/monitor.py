@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 
+from symgrad.shell import word
 from symgrad.training.callback import Callback
 from symgrad.training.checkpoint import Checkpoint
 from symgrad.training.dataset import Dataset
@@ -92,7 +93,7 @@ class Monitor:
         kept = {0: "no epoch is", 1: "the first epoch is"}
         what = kept.get(self.stored, f"the first {self.stored:,} epochs are")
         place = self.folder.path
-        return f" In {place} {what} kept; go on by: symgrad train --resume {place}"
+        return f" In {place} {what} kept; go on by: symgrad train --resume {word(place)}"
 
 
 def compare(module: Module, theta: Array, dataset: Dataset, scaling: Scaling) -> Compared:

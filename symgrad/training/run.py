@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from symgrad.shell import word
 from symgrad.spec.spec import Spec
 from symgrad.training.checkpoint import Epoch
 from symgrad.training.consistency import load_weights
@@ -174,7 +175,7 @@ def _refuse_unended(path: Path, record: Record) -> None:
     if not is_over(record):
         raise RunError(
             f"{path}: the run has not ended ({record['status']}); go on with it by "
-            f"symgrad train --resume {path}"
+            f"symgrad train --resume {word(path)}"
         )
 
 
