@@ -105,3 +105,15 @@ def test_signals_that_a_system_has_are_caught_and_given_back(monkeypatch):
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_a_child_whose_parent_died_ends_where_no_limit_can_be_set():
+    code = (
+        "import sys, time; sys.modules['resource'] = None\n"
+        "from symgrad.explain.scalars.run import confine\n"
+        "confine(1 << 32, 0.2); time.sleep(60)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": str(ROOT)}, timeout=50
+    )
+    assert done.returncode == 1
