@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from symgrad.shell import word
+
 
 def import_command(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="An ONNX file.", show_default=False)],
@@ -54,5 +56,6 @@ def import_command(
         typer.echo(f"wrote {path}")
     shape = "-".join(map(str, network.spec.widths))
     typer.echo(f"a {shape} network of {network.spec.weights:,} weights; to use it:")
-    typer.echo(f"    symgrad compile {output / network.spec.name}.json")
+    spec = word(output / f"{network.spec.name}.json")
+    typer.echo(f"    symgrad compile {spec}")
     typer.echo(f"    theta = numpy.load('{output / network.spec.name}.npz')['theta']")

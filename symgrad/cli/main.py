@@ -4,6 +4,7 @@ Exit codes: 0 done; 1 the check failed, or training broke off; 2 wrong usage or 
 message on stderr; 130 interrupted.
 """
 
+import os
 import sys
 from typing import Annotated, Any
 
@@ -94,6 +95,8 @@ def main() -> None:
         # An equation on a terminal without Σ is still readable with \\u03a3 in its place.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+            if os.name == "nt" and not stream.isatty():  # predictions go into a file as UTF-8
+                stream.reconfigure(encoding="utf-8")
     app(prog_name="symgrad")
 
 

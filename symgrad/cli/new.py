@@ -62,7 +62,7 @@ def new_command(
     path = Path(f"{checked(name)}.toml")
     try:
         # "x" creates: a spec that is there already is never overwritten.
-        with path.open("x", encoding="utf-8") as file:
+        with path.open("x", encoding="utf-8", newline="\n") as file:
             file.write(STARTER.substitute(name=name))
     except FileExistsError as error:
         raise SpecError(f"{path} exists already; it was left as it is") from error

@@ -1,9 +1,10 @@
 """What a training has come to, as tables on the terminal."""
 
-import shlex
 from typing import TYPE_CHECKING
 
 import typer
+
+from symgrad.shell import word
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,7 +42,7 @@ def show_run(run: "Run", seconds: float | None, shown: tuple[str, ...]) -> None:
     part, figures = list(run.figures.items())[-1]
     show_confusion(part, figures, run.trained.columns.labels)
     if run.folder is not None:
-        folder = shlex.quote(str(run.folder))
+        folder = word(run.folder)
         typer.echo(f"run: {run.folder}")
         typer.echo(f"next: symgrad predict {folder} DATA, or symgrad freeze {folder}")
 

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from symgrad.errors import SymgradError
+from symgrad.replacing import replace
 
 
 def write(
@@ -38,7 +39,7 @@ def write(
                 before = final.read_bytes() if final.exists() else None
                 if before is not None and moment is None:
                     _date(path, final)
-                os.replace(path, final)
+                replace(path, final)
                 undo.callback(_restore, final, before)
             undo.pop_all()  # all is in place: nothing to undo
     except OSError as error:

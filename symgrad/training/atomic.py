@@ -1,7 +1,7 @@
 """Files that are there whole or not at all, whatever ends the process, at whatever moment.
 
 The bytes go aside, into the same folder, and to the disk; then the file is renamed, which is one
-step to whoever looks, and the folder too goes to the disk.
+step to whoever looks, and the folder too goes to the disk, where a system can do that.
 """
 
 import errno
@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from symgrad.errors import SymgradError
+from symgrad.replacing import replace
 from symgrad.training.module import Array
 
 # A name of this form is a file that is not finished; one that a killed process left means nothing.
@@ -44,7 +45,7 @@ def write(path: Path, content: bytes) -> None:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(aside, path)
+            replace(aside, path)
         finally:
             with suppress(OSError):
                 aside.unlink(missing_ok=True)
@@ -68,11 +69,14 @@ def write_npz(path: Path, arrays: Mapping[str, Array]) -> None:
 def sweep(folder: Path) -> None:
     """Removes what writes left in a folder that were killed; nobody may be writing in it now."""
     for path in folder.glob(f".*{UNFINISHED}"):
-        path.unlink(missing_ok=True)
+        with suppress(OSError):  # it does no harm
+            path.unlink(missing_ok=True)
 
 
 def _settle(folder: Path) -> None:
     """Has the disk know the folder's names, so that a power cut doesn't undo a rename."""
+    if not hasattr(os, "O_DIRECTORY"):  # Windows, which opens no folders
+        return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

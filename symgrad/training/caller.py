@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 
+from symgrad.shell import word
+
 _commanded: ContextVar[bool] = ContextVar("commanded", default=False)
 
 
@@ -31,4 +33,4 @@ def argument(name: str, value: str) -> str:
 
 def resuming(run: Path) -> str:
     """How to go on with a run."""
-    return told(f"symgrad.resume({str(run)!r})", f"symgrad train --resume {run}")
+    return told(f"symgrad.resume({str(run)!r})", f"symgrad train --resume {word(run)}")

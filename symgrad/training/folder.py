@@ -8,7 +8,6 @@
 Every file is written whole or not at all, so that the folder can be resumed at any moment.
 """
 
-import fcntl
 import json
 import os
 from collections.abc import Iterable
@@ -40,18 +39,20 @@ class Folder:
     def __init__(self, path: Path) -> None:
         """Opens a folder that is there; raises RunError if another process works in it."""
         self.path = path
+        from filelock import FileLock, Timeout  # which who only reads a folder does not need
+
         # A lock of the operating system's: whatever ends the process, it is gone with it.
+        self._lock = FileLock(path / _LOCK, thread_local=False)
         try:
-            self._lock = os.open(path / _LOCK, os.O_RDWR | os.O_CREAT, 0o666)
-        except OSError as error:
-            raise RunError(f"{path} cannot be written: {error.strerror}") from error
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            os.close(self._lock)
+            self._lock.acquire(blocking=False)
+        except Timeout as error:
             raise InUse(
                 f"{path}: another process is training there; wait until it has ended"
             ) from error
+        except OSError as error:
+            raise RunError(f"{path} cannot be written: {error.strerror}") from error
+        except NotImplementedError as error:
+            raise RunError(f"{path} lies where files cannot be locked") from error
 
     @classmethod
     def new(cls, path: Path) -> Self:
@@ -95,7 +96,7 @@ class Folder:
         return folder
 
     def close(self) -> None:
-        os.close(self._lock)
+        self._lock.release()
 
     def __enter__(self) -> Self:
         return self

@@ -1,5 +1,5 @@
-"""The signals of Ctrl-C and SIGTERM, turned into an event that is looked at where stopping loses
-nothing."""
+"""The signals that ask a process to end, turned into an event that is looked at where stopping
+loses nothing."""
 
 import signal
 import threading
@@ -7,6 +7,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Event
 from types import FrameType
+
+# Ctrl-C; what ends a process on a POSIX system; Ctrl-Break, or a window that is closed, on Windows.
+_SIGNALS = [
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGBREAK") if hasattr(signal, name)
+]
 
 
 @contextmanager
@@ -27,7 +32,7 @@ def catch_interrupts(on_interrupt: Callable[[], None]) -> Iterator[Event]:
     if threading.current_thread() is not threading.main_thread():
         yield stop
         return
-    before = {each: signal.signal(each, on_signal) for each in (signal.SIGINT, signal.SIGTERM)}
+    before = {each: signal.signal(each, on_signal) for each in _SIGNALS}
     try:
         yield stop
     finally:

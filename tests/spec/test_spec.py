@@ -324,7 +324,8 @@ def test_the_json_schema() -> None:
         ({"layer": []}, f"layer: unknown key (did you mean 'layers'?); the keys here are {KEYS}"),
         ({"a\x1b[0m b": 1}, f"'a\\x1b[0m b': unknown key; the keys here are {KEYS}"),
         ({"layers": [{"units": 1, "biass": True}]}, "layers[0].biass: unknown key"
-         " (did you mean 'bias'?); the keys here are units, activation, bias, residual, from, names"),
+         " (did you mean 'bias'?); the keys here are units, activation, bias, residual, from,"
+         " names"),
         ({"activations": {"q": {"formula": "z", "z": 1}}},
          "activations.q.z: unknown key; the keys here are formula, constants"),
         # names

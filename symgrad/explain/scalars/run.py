@@ -248,12 +248,17 @@ def _power(base: Any, exponent: sp.Expr, copy: Any) -> Any:
 
 def confine(memory: int, seconds: float) -> None:
     """Bounds what this process may take; `seconds` are a backstop, for a parent that has died."""
-    with contextlib.suppress(ImportError, ValueError, OSError):  # not on Windows; or less already
+    try:
         import resource
-
-        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-        cpu = math.ceil(seconds)
-        resource.setrlimit(resource.RLIMIT_CPU, (cpu, cpu))
+    except ImportError:  # Windows, where nor is it seen that a parent has died
+        timer = threading.Timer(seconds, os._exit, [1])
+        timer.daemon = True
+        timer.start()
+    else:
+        with contextlib.suppress(ValueError, OSError):  # there is less already
+            resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+            cpu = math.ceil(seconds)
+            resource.setrlimit(resource.RLIMIT_CPU, (cpu, cpu))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's, which ends this process
 
 

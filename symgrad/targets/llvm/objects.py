@@ -3,27 +3,23 @@
 Nothing fails for want of a file or of room for one: what is not there is compiled in this process.
 """
 
-import ctypes
 import json
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
 from llvmlite import binding
 
 from symgrad.targets import sealed
+from symgrad.targets.llvm import symbols
 from symgrad.targets.llvm.processor import described, machine
 from symgrad.targets.llvm.units import Unit
 
-# What object code calls of Python.
-_OF_PYTHON = (
-    "PyEval_SaveThread", "PyEval_RestoreThread", "PyFloat_FromDouble", "PyTuple_GetItem",
-    "PyObject_Vectorcall", "PyMem_RawMalloc", "PyMem_RawFree",
-)  # fmt: skip
+# Who waits so many seconds for another process compiles as well, to the same bytes.
+PATIENCE = 60.0
 
 
 class Objects:
@@ -100,9 +96,9 @@ def alone(folder: Path | None) -> Iterator[None]:
         return
     from filelock import FileLock  # which takes longer to import than to load object code
 
-    lock = FileLock(folder / ".lock")
-    with suppress(OSError, NotImplementedError):  # files cannot be locked there
-        lock.acquire()
+    lock = FileLock(folder / ".lock", thread_local=False)
+    with suppress(OSError, NotImplementedError):  # files cannot be locked there; or no patience
+        lock.acquire(timeout=PATIENCE)
     try:
         yield
     finally:
@@ -122,12 +118,5 @@ def _of_network(path: Path, symbol: str) -> str:
 
 def _engine() -> binding.ExecutionEngine:
     """What loads object code into this process."""
-    _add_symbols()
+    symbols.add()
     return binding.create_mcjit_compiler(binding.parse_assembly(""), machine())
-
-
-@cache
-def _add_symbols() -> None:
-    for name in _OF_PYTHON:
-        function = getattr(ctypes.pythonapi, name)
-        binding.add_symbol(name, ctypes.cast(function, ctypes.c_void_p).value)

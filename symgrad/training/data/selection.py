@@ -5,13 +5,13 @@ column.
 """
 
 import re
-import shlex
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
 from typing import Any, Literal, TypeAlias
 
 from symgrad.errors import DataError
+from symgrad.shell import word
 from symgrad.training.caller import told
 from symgrad.training.data.table import Column, Kind, Table, listed
 
@@ -111,7 +111,7 @@ def typed(option: str, columns: Sequence[str]) -> str:
     """An option as one would type it into a shell; a character that none can type is matched."""
     texts = ["".join(c if c.isprintable() else "?" for c in name) for name in columns]
     listed_names = ",".join(text if _PLAIN.fullmatch(text) else _quoted(text) for text in texts)
-    return f"{option} {shlex.quote(listed_names)}"
+    return f"{option} {word(listed_names)}"
 
 
 _PLAIN = re.compile(r'[^\s",](?:[^",]*[^\s",])?')

@@ -1,11 +1,11 @@
 """survey: a look at all columns of a table, and how one would train on it."""
 
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from symgrad.errors import DataError
+from symgrad.shell import word
 from symgrad.training.data.contents import Contents, contents_of
 from symgrad.training.data.csv_format import Format
 from symgrad.training.data.files import files_of
@@ -58,10 +58,10 @@ def _advice(source: Any, table: Table, columns: Sequence[Contents], targets: Seq
     units = sum(each.words if each.name in words else 1 for each in inputs)
     missing = any(each.missing for each in (*inputs, *columns) if each.name not in ignored)
     files = [str(path) for path in files_of(source) or ()]
-    parts = ["symgrad train SPEC", *map(shlex.quote, files)]
+    parts = ["symgrad train SPEC", *map(word, files)]
     parts += [typed("--ignore", ignored)] if ignored else []
     parts += [typed("--categories", words)] if words else []
-    parts += [f"--target {shlex.quote(name)}" if name.isprintable() else "--target NAME"
+    parts += [f"--target {word(name)}" if name.isprintable() else "--target NAME"
               for name in chosen]  # fmt: skip
     parts += ["--missing mean"] if missing else []
     return (
