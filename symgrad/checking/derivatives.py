@@ -73,9 +73,8 @@ class _Case:
             return random.normal(size=like.shape).astype(theta.dtype)
 
         self.v, self.u = vector(theta), vector(theta)
-        self.v_x, self.u_x, self.d_y = (
-            vector(self.x), vector(self.x), vector(np.empty((len(self.x), spec["layers"][-1]["units"]))),
-        )  # fmt: skip
+        of_outputs = np.empty((len(self.x), spec["layers"][-1]["units"]))
+        self.v_x, self.u_x, self.d_y = vector(self.x), vector(self.x), vector(of_outputs)
 
     # What the module gives
 

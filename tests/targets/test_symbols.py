@@ -89,6 +89,7 @@ def test_all_that_code_for_windows_calls_is_given_to_llvm(
 
 
 @X86
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="the bridges are between Linux and Windows")
 def test_code_for_windows_has_the_same_bits(tmp_path):
     """With Windows's way of calling functions, and its probes of the stack."""
