@@ -13,9 +13,9 @@ from symgrad.lowering.interface import (
     MORE,
     OUTPUTS,
     PENALTIES,
-    RESULT,
     SIZE,
     THETA,
+    WHOLE_RESULT,
     T,
     W,
     X,
@@ -68,7 +68,7 @@ def check() -> Function:
         body.append(_where_given(name, refused))
     body.append(_where_given("by_sample", *_apart("by_sample")))
     body.append(
-        _where_given("gradient", _length("gradient", RESULT), *_apart("gradient", "by_sample"))
+        _where_given("gradient", _length("gradient", WHOLE_RESULT), *_apart("gradient", "by_sample"))
     )
     return Function(
         "_check",

@@ -13,6 +13,7 @@ from symgrad.lowering.cost_model import (
     SHARED_ROWS,
 )
 from symgrad.lowering.interface import (
+    CHAINED,
     DEPTH,
     GRADIENT,
     GRADIENT_SCRATCH,
@@ -39,7 +40,7 @@ from symgrad.lowering.interface import (
     memory,
     workers,
 )
-from symgrad.lowering.kernels import SAMPLES
+from symgrad.lowering.kernels import E_SUM, SAMPLES
 from symgrad.lowering.program import (
     WHOLE_ZERO,
     Accumulate,
@@ -61,6 +62,7 @@ from symgrad.lowering.program import (
     Loop,
     Nonzero,
     Nothing,
+    Number,
     Parameter,
     Part,
     Pick,
@@ -86,10 +88,13 @@ from symgrad.lowering.program import (
 LARGE_GRADIENT = 4096
 PIECES = 16
 
+# A gradient, or whatever else is summed.
+SUMMED = replace(GRADIENT, extents=("RESULT",))
+
 # What a sum over leaves is given: data as kernels take them, and where they write.
 OF_LEAVES = (
     THETA, X, replace(T, optional=True), W, *MORE, Parameter("l1", "real"), Parameter("l2", "real"),
-    Parameter("N", "real"), Parameter("w_total", "real"), replace(GRADIENT, optional=True),
+    Parameter("N", "real"), Parameter("w_total", "real"), replace(SUMMED, optional=True),
 )  # fmt: skip
 SCRATCH = Parameter("scratch", "real", ("scratch",), optional=True)
 BOUNDS = (Parameter("first", "whole"), Parameter("last", "whole"))
@@ -105,10 +110,50 @@ def _into(place: Variable, name: str = "into") -> Pick:
     return Pick(name, Nonzero(place), part, Array("gradient"))
 
 
-def _leaf_sums(first: Value, last: Value, one_leaf: tuple[Statement, ...]) -> Iterator[Statement]:
-    """The sum of the losses of leaves from `first` on, before `last`, and its gradient: sums that
-    wait to be added to others are on a stack. `one_leaf` computes one of them into `into`."""
-    leaf, start, end = index("leaf"), index("start"), index("end")
+def _leaf_sums(
+    first: Value,
+    last: Value,
+    one_leaf: Callable[[Argument, Element | Variable], tuple[Statement, ...]],
+) -> Iterator[Statement]:
+    """The sum of the losses of leaves from `first` on, before `last`, and its gradient. `one_leaf`
+    computes one leaf's gradient into an array, and the sum of its losses."""
+    chain, tree = _chain(first, last, one_leaf), _tree_of_leaves(first, last, one_leaf)
+    yield Branch(Nonzero(CHAINED), tuple(chain), tuple(tree))
+
+
+def _samples_of_a_leaf() -> tuple[Statement, ...]:
+    start, end = index("start"), index("end")
+    return (
+        Assign(start, times(index("leaf"), LEAF)),
+        Assign(end, Call("min", (plus(start, LEAF), SAMPLES), "whole")),
+    )
+
+
+def _chain(
+    first: Value,
+    last: Value,
+    one_leaf: Callable[[Argument, Element | Variable], tuple[Statement, ...]],
+) -> Iterator[Statement]:
+    """Each leaf is added to the sum of those before it."""
+    losses = Variable("losses", "double")
+    body = (
+        *_samples_of_a_leaf(),
+        *one_leaf(Array("gradient"), losses),
+        Accumulate(E_SUM, losses),
+    )
+    yield Assign(E_SUM, Number(0.0, "double"))
+    yield Loop("leaf", last, body, start=first)
+    yield Return((E_SUM,))
+
+
+def _tree_of_leaves(
+    first: Value,
+    last: Value,
+    one_leaf: Callable[[Argument, Element | Variable], tuple[Statement, ...]],
+) -> Iterator[Statement]:
+    """Leaves are added two by two, these sums likewise: those that wait to be added to others are
+    on a stack."""
+    leaf = index("leaf")
     levels, count, before = index("levels"), index("count"), index("before")
     from_0 = first == WHOLE_ZERO
     leaves, computed = (each if from_0 else minus(each, first) for each in (last, leaf))
@@ -129,10 +174,9 @@ def _leaf_sums(first: Value, last: Value, one_leaf: tuple[Statement, ...]) -> It
         "leaf",
         last,
         (
-            Assign(start, times(leaf, LEAF)),
-            Assign(end, Call("min", (plus(start, LEAF), SAMPLES), "whole")),
+            *_samples_of_a_leaf(),
             _into(DEPTH),
-            *one_leaf,
+            *one_leaf(Array("into"), _sum_at(DEPTH)),
             Assign(count, Choice(ends, WHOLE_ZERO, plus(computed, ONE))),
             Accumulate(DEPTH, ONE),
             While(
@@ -155,11 +199,11 @@ def _sum_at(place: Value) -> Element:
     return Element("sums", (place,), "double")
 
 
-def _in_leaf() -> dict[str, Part | Array]:
+def _in_leaf(into: Argument) -> dict[str, Argument]:
     """The samples of a leaf, and where its gradient goes."""
     start, end = index("start"), index("end")
     data = {name: Part(name, start, end) for name in ("x", "t", "w", "d_y", "v_x", "by_sample")}
-    return {**data, "gradient": Array("into")}
+    return {**data, "gradient": into}
 
 
 def one_leaf(target: Variable | Element, **given: Argument) -> tuple[Statement, ...]:
@@ -180,7 +224,9 @@ def one_leaf(target: Variable | Element, **given: Argument) -> tuple[Statement, 
 
 
 def sum_of_leaves() -> Function:
-    here = one_leaf(Element("sums", (DEPTH,), "double"), **_in_leaf())
+    def here(into: Argument, losses: Element | Variable) -> tuple[Statement, ...]:
+        return one_leaf(losses, **_in_leaf(into))
+
     return Function(
         "_sum_of_leaves",
         (*OF_LEAVES, SCRATCH, *BOUNDS),
@@ -198,16 +244,19 @@ def sum_of_shared_leaves() -> Function:
         for k in (PIECE, plus(PIECE, ONE))
     )
     cut = Together((index("first"), index("last")), bounds)
-    samples = Run(kernel("_samples_of_leaf", **_in_leaf()))
     share = Element("shares", (PIECE,), "double")
-    sums = Assign(share, kernel("_sums_of_leaf", **_in_leaf()))
-    one_leaf = (
-        Assign(rows, minus(index("end"), index("start"))),
-        Assign(blocks, Quotient(rows, size, up=True)),
-        Loop("piece", MANY_PIECES, (cut, samples), parallel=True),
-        Loop("piece", MANY_PIECES, (sums,), parallel=True),
-        Assign(Element("sums", (DEPTH,), "double"), Element("shares", (WHOLE_ZERO,), "double")),
-    )
+
+    def one_leaf(into: Argument, losses: Element | Variable) -> tuple[Statement, ...]:
+        samples = Run(kernel("_samples_of_leaf", **_in_leaf(into)))
+        sums = Assign(share, kernel("_sums_of_leaf", **_in_leaf(into)))
+        return (
+            Assign(rows, minus(index("end"), index("start"))),
+            Assign(blocks, Quotient(rows, size, up=True)),
+            Loop("piece", MANY_PIECES, (cut, samples), parallel=True),
+            Loop("piece", MANY_PIECES, (sums,), parallel=True),
+            Assign(losses, Element("shares", (WHOLE_ZERO,), "double")),
+        )
+
     return Function(
         "_sum_of_shared_leaves",
         (*OF_LEAVES, SCRATCH),
@@ -292,7 +341,7 @@ def tree_of_parts() -> Function:
     return Function(
         "_tree_of_parts",
         (
-            GRADIENT,
+            SUMMED,
             Parameter("parts", "real", ("parts",)),
             *(Parameter(name, "whole") for name in ("subtrees", "start", "end")),
         ),
