@@ -50,8 +50,8 @@ def _like_their_factors(program: Program) -> Program:
             continue
         parts = factors(value.function)
         if [*bounds(value)] == [SAMPLE] and all(isinstance(part, Indexed) for part in parts):
-            parts = sorted(parts, key=lambda part: indices[0] not in part.indices)
-            order = [index for part in parts for index in part.indices if index != SAMPLE]
+            ordered = sorted(parts, key=lambda part: indices[0] not in part.indices)
+            order = [index for part in ordered for index in part.indices if index != SAMPLE]
             if {*order} == {*indices}:
                 places[definition.name] = tuple(map(indices.index, order))
     return program.with_definitions(

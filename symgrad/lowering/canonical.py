@@ -171,8 +171,8 @@ def matrices(
 def _pair(definition: Definition, value: Expr) -> tuple[Indexed, Indexed] | None:
     """The two matrices of which a term is the product: arrays of two axes, or of more where the
     first are those of the result, or what is summed over, in the same order: the rows of one. Or
-    arrays of any axes with a row for each sample, whose other indices are those of the result: first
-    all of the one, and then all of the other."""
+    arrays of any axes with a row for each sample, whose other indices are those of the result, all
+    of the one, and then all of the other."""
     if not isinstance(value, Sum):
         return None
     over = [*bounds(value)]

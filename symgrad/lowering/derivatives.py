@@ -80,7 +80,6 @@ def lower_derivative(name: str, spec: Spec, program: Program, layout: Layout) ->
         for f in own.functions
     }
     handed = {known: f for known, f in names.items() if known in KERNELS}
-    summed = DERIVATIVES[name].result(by_sample=False)
     vector = None if results.vector is None else results.extents[results.vector]
     rows = None if results.rows is None else results.extents[results.rows]
     written = vector if results.made is None else results.extents[results.made]

@@ -88,6 +88,9 @@ from symgrad.lowering.program import (
 LARGE_GRADIENT = 4096
 PIECES = 16
 
+# In a chain of leaves so many are added to one sum.
+IN_CHAIN = 8
+
 # A gradient, or whatever else is summed.
 SUMMED = replace(GRADIENT, extents=("RESULT",))
 
@@ -110,13 +113,12 @@ def _into(place: Variable, name: str = "into") -> Pick:
     return Pick(name, Nonzero(place), part, Array("gradient"))
 
 
-def _leaf_sums(
-    first: Value,
-    last: Value,
-    one_leaf: Callable[[Argument, Element | Variable], tuple[Statement, ...]],
-) -> Iterator[Statement]:
-    """The sum of the losses of leaves from `first` on, before `last`, and its gradient. `one_leaf`
-    computes one leaf's gradient into an array, and the sum of its losses."""
+# A leaf's gradient computed into an array, and the sum of its losses.
+OneLeaf = Callable[[Argument, Element | Variable], tuple[Statement, ...]]
+
+
+def _leaf_sums(first: Value, last: Value, one_leaf: OneLeaf) -> Iterator[Statement]:
+    """The sum of the losses of leaves from `first` on, before `last`, and its gradient."""
     chain, tree = _chain(first, last, one_leaf), _tree_of_leaves(first, last, one_leaf)
     yield Branch(Nonzero(CHAINED), tuple(chain), tuple(tree))
 
@@ -129,28 +131,33 @@ def _samples_of_a_leaf() -> tuple[Statement, ...]:
     )
 
 
-def _chain(
-    first: Value,
-    last: Value,
-    one_leaf: Callable[[Argument, Element | Variable], tuple[Statement, ...]],
-) -> Iterator[Statement]:
-    """Each leaf is added to the sum of those before it."""
-    losses = Variable("losses", "double")
+def _chain(first: Value, last: Value, one_leaf: OneLeaf) -> Iterator[Statement]:
+    """A few leaves are added one after the other to one sum, and such sums one after the other to
+    the gradient, which is 0 at first."""
+    losses, leaf = Variable("losses", "double"), index("leaf")
+    part = Element("part", (K,), "real")
+    begins = equal(Bits("&", leaf, whole(IN_CHAIN - 1)), WHOLE_ZERO)
+    count = plus(leaf, ONE)
+    ends = Either(
+        (equal(Bits("&", count, whole(IN_CHAIN - 1)), WHOLE_ZERO), equal(count, last))
+    )
     body = (
         *_samples_of_a_leaf(),
-        *one_leaf(Array("gradient"), losses),
+        Branch(begins, (Loop("k", RESULT, (Assign(part, Number(0.0, "real")),)),)),
+        *one_leaf(Array("part"), losses),
         Accumulate(E_SUM, losses),
+        Branch(
+            ends,
+            (Loop("k", RESULT, (Accumulate(Element("gradient", (K,), "real"), part),)),),
+        ),
     )
     yield Assign(E_SUM, Number(0.0, "double"))
+    yield Allocate((Buffer("part", "real", (RESULT,)),))
     yield Loop("leaf", last, body, start=first)
     yield Return((E_SUM,))
 
 
-def _tree_of_leaves(
-    first: Value,
-    last: Value,
-    one_leaf: Callable[[Argument, Element | Variable], tuple[Statement, ...]],
-) -> Iterator[Statement]:
+def _tree_of_leaves(first: Value, last: Value, one_leaf: OneLeaf) -> Iterator[Statement]:
     """Leaves are added two by two, these sums likewise: those that wait to be added to others are
     on a stack."""
     leaf = index("leaf")
@@ -285,6 +292,7 @@ def is_shared() -> Function:
         "_is_shared",
         (Parameter("samples", "whole"),),
         (
+            Branch(Nonzero(CHAINED), (Return((ONE,)),)),
             workers(),
             leaf_count(index("samples")),
             Assign(rounds, Quotient(leaves, WORKERS, up=True)),

@@ -421,7 +421,7 @@ class _Writer:
                 yield View(flat, MOMENTS, start, tuple(map(whole, sizes)))
 
     def _flat(self, read: Indexed) -> str:
-        """The name of an array as a matrix, where it is none and a moment is summed of it, or it."""
+        """What an array is called as a matrix: its own name, where it is one."""
         name, axes = name_of(read), len(read.indices)
         moment = self.summing and bool(self.results.moments)
         return f"{FLAT}{name}" if moment and axes > 2 else name
@@ -534,7 +534,8 @@ class _Writer:
         begun = [d for d in sums if d.indices and not self.results.chained]
         zero = Number(0.0, "real")
         vector = self.results.vector or ""
-        if sum(size(self.program, d.indices) for d in begun) == self.size:  # all of it at once
+        whole_of_it = sum(size(self.program, d.indices) for d in begun) == self.size
+        if whole_of_it and not self.results.moments:  # at once
             k = index("k")
             each = (Assign(Element(vector, (k,), "real"), zero),)
             yield from self._if_wanted((Loop("k", whole(self.size, "SIZE"), each),))

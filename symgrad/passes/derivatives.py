@@ -258,11 +258,15 @@ def _matrix(vector_product: Callable[[Network], Ways]) -> Callable[[Network], Wa
 
 
 def _of_moments(matrix: Callable[[Network], Ways]) -> Callable[[Network], Ways]:
-    """The same matrix, of sums over samples that are as small as can be."""
+    """The same matrix, of sums over samples that are as small as can be, and are outputs too."""
 
     def made(network: Network) -> Ways:
         for orders, program in matrix(network):
-            yield orders, share(moments(program))
+            shared = share(moments(program))
+            # a sum may turn out to be another one, by another name
+            sums = (n for n in shared.outputs if isinstance(shared.by_name[n].value, Sum))
+            wanted = tuple(dict.fromkeys((*program.outputs, *sums)))
+            yield orders, shared if len(wanted) == len(shared.outputs) else _only(shared, *wanted)
 
     return made
 

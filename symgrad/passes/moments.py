@@ -1,15 +1,14 @@
-"""moments: sums over samples of products, with all that is the same for every sample outside.
+"""moments: sums over samples, with all that is the same for every sample outside of them.
 
-A block of a Hessian is Σ_n x[n,i0]·x[n,j0]·d[n,i1,j1], and where d is a product itself there is less
-to sum than the block has numbers: of Σ_n a1[n,i1]·a1[n,j1]·δ(i2,j2) what is left is Σ_n a1[n,i1]·
-a1[n,j1], a matrix for all i2 and j2 together. So what is multiplied in a sum over samples is written
-out as far as it are products; weights, constants and δ are pulled out of the sum; and what is left
-is cut in two, so that the sum is a product of two matrices with a row for each sample, however many
-indices these have besides. Of all ways to cut it the one is taken in which the two are made of the
-fewest multiplications.
+A block of a Hessian is Σ_n x[n,i0]·x[n,j0]·d[n,i1,j1], and where d is itself a product there is less
+to sum than the block has numbers: what is left of Σ_n a1[n,i1]·a1[n,j1]·δ(i2,j2) is a matrix for all
+i2 and j2 together. So what is multiplied in a sum over samples is written out where it is made of
+products, and weights, constants and δ are pulled out of the sum. What is left is cut in two arrays
+with a row for each sample, however many axes they have besides: the sum is then a product of two
+matrices. Of all ways to cut it that one is taken for which the fewest products are computed.
 
-A sum of several terms is left in one array where that is a matrix for each sample: it may be a
-difference of large numbers. A larger one is summed over samples term by term.
+A sum of several terms is read from its array where that is a matrix for each sample: it may be a
+difference of large numbers. Larger ones are summed over the samples term by term.
 """
 
 from collections.abc import Iterator, Sequence
@@ -25,8 +24,8 @@ from symgrad.language.indices import (
     axis,
     bounds,
     canonical,
-    fresh,
     free_indices,
+    fresh,
     is_index,
     kronecker,
     operands,
@@ -134,6 +133,8 @@ class _Moments:
         """Σ_n of such a product, by its name."""
         one, other = self._cut(inside)
         pair = [self._array(group, user) for group in (one, other) if group]
+        if tuple(map(name_of, pair[::-1])) in self.sums:
+            pair.reverse()
         key = tuple(map(name_of, pair))
         indices = [index for read in pair for index in read.indices[1:]] or [*user.indices[-1:]]
         if key not in self.sums:
