@@ -1,11 +1,11 @@
 """moments: sums over samples, with all that is the same for every sample outside of them.
 
-A block of a Hessian is Σ_n x[n,i0]·x[n,j0]·d[n,i1,j1], and where d is itself a product there is less
-to sum than the block has numbers: what is left of Σ_n a1[n,i1]·a1[n,j1]·δ(i2,j2) is a matrix for all
-i2 and j2 together. So what is multiplied in a sum over samples is written out where it is made of
-products, and weights, constants and δ are pulled out of the sum. What is left is cut in two arrays
-with a row for each sample, however many axes they have besides: the sum is then a product of two
-matrices. Of all ways to cut it that one is taken for which the fewest products are computed.
+A block of a Hessian is Σ_n x[n,i0]·x[n,j0]·d[n,i1,j1], and where d is itself a product there is
+less to sum than the block has numbers: what is left of Σ_n a1[n,i1]·a1[n,j1]·δ(i2,j2) is a matrix
+for all i2 and j2 together. So what is multiplied in a sum over samples is written out where it is
+made of products, and weights, constants and δ are pulled out of the sum. What is left is cut in two
+arrays with a row for each sample, however many axes they have besides: the sum is then a product of
+two matrices. Of all ways to cut it that one is taken for which the fewest products are computed.
 
 A sum of several terms is read from its array where that is a matrix for each sample: it may be a
 difference of large numbers. Larger ones are summed over the samples term by term.
