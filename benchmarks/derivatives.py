@@ -25,7 +25,8 @@ from benchmarks.table import digits, duration, table
 KEYS = ("symgrad", "numpy", "jax", "torch")
 PRODUCTS = nets.ROWS  # H·v is measured on the networks of the main table
 BY_SAMPLE = [nets.parse(name) for name in ("10-32-32-1x64", "64-64-32-10x256")]
-SMALL = nets.Row(nets.Net((8, 8, 3)), 500)
+# Their Gauss-Newton matrices: a small one, and one of 2,110 weights.
+MATRICES = (nets.Row(nets.Net((8, 8, 3)), 500), nets.Row(nets.Net((100, 10, 100)), 5000))
 
 
 @contextmanager
@@ -106,10 +107,11 @@ def by_weights(rounds: int, seconds: float) -> Iterator[dict]:
         call = partial(module.gradients_into, theta, x, t, into)
         fill = partial(into.fill, 0)
         yield measured(row, "float32", "gradients", call=call, gradient=gradient, fill=fill)
-    module, theta, x, t, gradient = numbers_of(SMALL, "float64", "gauss_newton")
-    into = np.empty((len(theta), len(theta)))
-    call = partial(module.gauss_newton_into, theta, x, t, into)
-    yield measured(SMALL, "float64", "gauss_newton", call=call, gradient=gradient)
+    for row in MATRICES:
+        module, theta, x, t, gradient = numbers_of(row, "float64", "gauss_newton")
+        into = np.empty((len(theta), len(theta)))
+        call = partial(module.gauss_newton_into, theta, x, t, into)
+        yield measured(row, "float64", "gauss_newton", call=call, gradient=gradient)
 
 
 def render(result: dict) -> str:

@@ -42,13 +42,13 @@ import numpy as np
 
 try:
     if __package__:
-        from ._symgrad_16d92bf92f85bb54 import build, flat, fma, matmul, matmul_onto, matmul_piece, matmul_piece_onto, noinline, opaque, sum_rows, view
+        from ._symgrad_f2b2f08c057f73b2 import build, flat, fma, matmul, matmul_onto, matmul_piece, matmul_piece_onto, noinline, opaque, sum_rows, view
     else:
-        from _symgrad_16d92bf92f85bb54 import build, flat, fma, matmul, matmul_onto, matmul_piece, matmul_piece_onto, noinline, opaque, sum_rows, view
+        from _symgrad_f2b2f08c057f73b2 import build, flat, fma, matmul, matmul_onto, matmul_piece, matmul_piece_onto, noinline, opaque, sum_rows, view
 except ModuleNotFoundError as error:
-    if error.name not in ("_symgrad_16d92bf92f85bb54", f"{__package__}._symgrad_16d92bf92f85bb54"):
+    if error.name not in ("_symgrad_f2b2f08c057f73b2", f"{__package__}._symgrad_f2b2f08c057f73b2"):
         raise
-    raise ImportError("_symgrad_16d92bf92f85bb54.py is missing: copy it along with this file, beside it") from None
+    raise ImportError("_symgrad_f2b2f08c057f73b2.py is missing: copy it along with this file, beside it") from None
 
 __all__ = [
     "PARAMETERS", "SIZE", "SPEC", "init", "jacobian", "jacobian_into", "loss", "loss_and_gradient",
@@ -448,7 +448,7 @@ def jacobian_into(theta, x, d_y_d_x):
 # All above is compiled when it is called, and `init`, `pack` and `unpack` are added.
 build(
     globals(),
-    emitted="aaaeb6eb973ea63a",
+    emitted="5590356ad51c45df",
     inlined=['square', 'tanh', '_jacobian_at_the_end'],
     compiled=['_prediction_of_chunk', '_samples_of_leaf', '_sums_of_leaf', '_gradient_at_the_end',
  '_jacobian_of_leaf'],
@@ -459,5 +459,6 @@ build(
               'value': False,
               'summed': 1,
               'by_sample': (1, 2),
-              'mirrored': 0}},
+              'mirrored': 0,
+              'chained': 0}},
 )

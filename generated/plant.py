@@ -30,13 +30,13 @@ import numpy as np
 
 try:
     if __package__:
-        from ._symgrad_16d92bf92f85bb54 import build, flat, fma, local, matmul, noinline, opaque, view
+        from ._symgrad_f2b2f08c057f73b2 import build, flat, fma, local, matmul, noinline, opaque, view
     else:
-        from _symgrad_16d92bf92f85bb54 import build, flat, fma, local, matmul, noinline, opaque, view
+        from _symgrad_f2b2f08c057f73b2 import build, flat, fma, local, matmul, noinline, opaque, view
 except ModuleNotFoundError as error:
-    if error.name not in ("_symgrad_16d92bf92f85bb54", f"{__package__}._symgrad_16d92bf92f85bb54"):
+    if error.name not in ("_symgrad_f2b2f08c057f73b2", f"{__package__}._symgrad_f2b2f08c057f73b2"):
         raise
-    raise ImportError("_symgrad_16d92bf92f85bb54.py is missing: copy it along with this file, beside it") from None
+    raise ImportError("_symgrad_f2b2f08c057f73b2.py is missing: copy it along with this file, beside it") from None
 
 __all__ = [
     "PARAMETERS", "SIZE", "SPEC", "init", "jacobian", "jacobian_into", "loss", "loss_and_gradient",
@@ -274,7 +274,7 @@ def jacobian_into(theta, x, d_y_d_x):
 # All above is compiled when it is called, and `init`, `pack` and `unpack` are added.
 build(
     globals(),
-    emitted="676793409380759d",
+    emitted="fef16a69478abd0d",
     inlined=['square', 'tanh', '_gradient_at_the_end', '_jacobian_at_the_end'],
     compiled=['_prediction_of_chunk', '_gradient_of_leaf', '_jacobian_of_leaf'],
     derivatives={'jacobian': {'kernels': {'_gradient_of_leaf': '_jacobian_of_leaf',
@@ -284,5 +284,6 @@ build(
               'value': False,
               'summed': 1,
               'by_sample': (2, 3),
-              'mirrored': 0}},
+              'mirrored': 0,
+              'chained': 0}},
 )

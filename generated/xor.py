@@ -27,13 +27,13 @@ import numpy as np
 
 try:
     if __package__:
-        from ._symgrad_16d92bf92f85bb54 import build, fma, local, noinline
+        from ._symgrad_f2b2f08c057f73b2 import build, fma, local, noinline
     else:
-        from _symgrad_16d92bf92f85bb54 import build, fma, local, noinline
+        from _symgrad_f2b2f08c057f73b2 import build, fma, local, noinline
 except ModuleNotFoundError as error:
-    if error.name not in ("_symgrad_16d92bf92f85bb54", f"{__package__}._symgrad_16d92bf92f85bb54"):
+    if error.name not in ("_symgrad_f2b2f08c057f73b2", f"{__package__}._symgrad_f2b2f08c057f73b2"):
         raise
-    raise ImportError("_symgrad_16d92bf92f85bb54.py is missing: copy it along with this file, beside it") from None
+    raise ImportError("_symgrad_f2b2f08c057f73b2.py is missing: copy it along with this file, beside it") from None
 
 __all__ = [
     "PARAMETERS", "SIZE", "SPEC", "init", "loss", "loss_and_gradient", "loss_and_gradient_into",
@@ -207,7 +207,7 @@ def step(theta, x, t, rate):
 # All above is compiled when it is called, and `init`, `pack` and `unpack` are added.
 build(
     globals(),
-    emitted="76efb6604a92a9a4",
+    emitted="f8f2a2a349204ce2",
     inlined=['tanh', '_gradient_at_the_end'],
     compiled=['_prediction_of_chunk', '_gradient_of_leaf'],
 )

@@ -14,13 +14,23 @@ from sympy import Add, Expr, Function, Indexed, Mul, Pow, Symbol
 from sympy.concrete.expr_with_limits import ExprWithLimits
 
 from symgrad.language.functions import spelled
-from symgrad.language.indices import SAMPLES, bounds, of_samples, operands
+from symgrad.language.indices import SAMPLE, SAMPLES, bounds, of_samples, operands
 from symgrad.language.program import Definition, Program, name_of
 
 
 def operations(program: Program) -> int:
     """Operations that the definitions of `program` take for one sample."""
     return sum(of_definition(program, definition) for definition in program.definitions)
+
+
+def for_each_sample(program: Program) -> int:
+    """The same, without what is computed once for all samples."""
+    return sum(
+        of_definition(program, definition)
+        for definition in program.definitions
+        if SAMPLE in definition.indices
+        or any(SAMPLE in bounds(each) for each in definition.value.atoms(ExprWithLimits))
+    )
 
 
 def of_definition(program: Program, definition: Definition) -> int:

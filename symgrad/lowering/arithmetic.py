@@ -4,7 +4,9 @@ Every sum has a stated shape. Over units it goes from the first to the last. Sam
 leaves of `LEAF` samples, the last of which may have fewer; within a leaf they are added from the
 first to the last, from 0 on, and leaves in a binary tree, which follows from their number alone: of
 n leaves the first 2ᵏ are summed, the others likewise, and the two sums added, where 2ᵏ is the
-largest power of two below n. So it does not matter who computes which leaf.
+largest power of two below n. So it does not matter who computes which leaf. Of the sums that a
+large matrix is made of, more than `cost_model.MOST_IN_TREE` numbers, each goes on from one leaf to
+the next, anew with every eighth, and these are added from the first to the last, from 0 on.
 
 Terms that are products are added by fused multiply-adds, which round once, in loops and in products
 of matrices alike; the elementary functions say where they mean one. Nothing else is contracted or

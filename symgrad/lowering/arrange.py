@@ -37,7 +37,27 @@ def arrange(program: Program) -> Program:
         definitions.append(Definition(array(own, *indices), value))
         if name in program.outputs:
             definitions.append(Definition(definition.target, array(own, *indices)))
-    return program.with_definitions(definitions)
+    return _like_their_factors(program.with_definitions(definitions))
+
+
+def _like_their_factors(program: Program) -> Program:
+    """`program` with the indices of sums over samples of two arrays, with a row for each sample, in
+    the order that these have theirs in now."""
+    places: dict[str, tuple[int, ...]] = {}
+    for definition in program.definitions:
+        value, indices = definition.value, definition.indices
+        if definition.name in program.scattered or not isinstance(value, Sum) or len(indices) < 3:
+            continue
+        parts = factors(value.function)
+        if [*bounds(value)] == [SAMPLE] and all(isinstance(part, Indexed) for part in parts):
+            ordered = sorted(parts, key=lambda part: indices[0] not in part.indices)
+            order = [index for part in ordered for index in part.indices if index != SAMPLE]
+            if {*order} == {*indices}:
+                places[definition.name] = tuple(map(indices.index, order))
+    return program.with_definitions(
+        Definition(_moved(d.target, places, ()), _moved(d.value, places, ()))
+        for d in program.definitions
+    )
 
 
 # What follows the name of an output that is computed in another order.

@@ -170,7 +170,9 @@ def matrices(
 
 def _pair(definition: Definition, value: Expr) -> tuple[Indexed, Indexed] | None:
     """The two matrices of which a term is the product: arrays of two axes, or of more where the
-    first are those of the result, or what is summed over, in the same order: the rows of one."""
+    first are those of the result, or what is summed over, in the same order: the rows of one. Or
+    arrays of any axes with a row for each sample, whose other indices are those of the result, all
+    of the one, and then all of the other."""
     if not isinstance(value, Sum):
         return None
     over = [*bounds(value)]
@@ -190,6 +192,9 @@ def _pair(definition: Definition, value: Expr) -> tuple[Indexed, Indexed] | None
         elif len(rows) == 1:
             *summed, row = left.indices
             if right.indices == (*summed, columns) and {*summed} == {*over} and [row] == rows:
+                return left, right
+        if over == [left.indices[0]] == [right.indices[0]] == [SAMPLE]:
+            if (*left.indices[1:], *right.indices[1:]) == definition.indices:
                 return left, right
     return None
 

@@ -13,10 +13,10 @@ from symgrad.lowering.interface import (
     MORE,
     OUTPUTS,
     PENALTIES,
-    RESULT,
     SIZE,
     TARGETS,
     THETA,
+    WHOLE_RESULT,
     T,
     W,
     X,
@@ -73,9 +73,8 @@ def check() -> Function:
         refused = _refused(negative, f"{name} must be at least 0, came", number)
         body.append(_where_given(name, refused))
     body.append(_where_given("by_sample", *_apart("by_sample")))
-    body.append(
-        _where_given("gradient", _length("gradient", RESULT), *_apart("gradient", "by_sample"))
-    )
+    own = _length("gradient", WHOLE_RESULT)
+    body.append(_where_given("gradient", own, *_apart("gradient", "by_sample")))
     return Function(
         "_check",
         (THETA, X, *left_out),

@@ -43,6 +43,10 @@ THREAD_NS = 14_000
 MOST_SUBTREES = 64
 MOST_NUMBERS = 1 << 23
 
+# Where more numbers than this are summed for a matrix, leaves are added one after the other to one
+# sum, which all threads share; fewer, in a tree, for which each thread has several sums.
+MOST_IN_TREE = 1 << 16
+
 # A leaf is shared by no more threads than this, and is so that samples are computed so many
 # together; what threads lose by it, as a share of five.
 SHARED_AMONG = 8

@@ -10,13 +10,15 @@ from sympy import Expr
 from symgrad.language.notation import undistributed
 from symgrad.language.program import Definition, Program, array, indices_of, name_of, reads
 from symgrad.lowering.arithmetic import LEAF
+from symgrad.lowering.canonical import sums_over_samples
+from symgrad.lowering.cost_model import MOST_IN_TREE
 from symgrad.lowering.drivers import drivers
 from symgrad.lowering.interface import KERNELS, MORE, PENALTIES
 from symgrad.lowering.kernels import Kernels, called_with, kernels
 from symgrad.lowering.lower import Layout
 from symgrad.lowering.program import Function
-from symgrad.lowering.results import Packed, Results
-from symgrad.lowering.schedule import schedule
+from symgrad.lowering.results import MOMENTS, Packed, Results
+from symgrad.lowering.schedule import Schedule, schedule
 from symgrad.lowering.specialize import ALWAYS, Network, specialize
 from symgrad.spec.derivatives import DERIVATIVES, Extent, Result
 from symgrad.spec.spec import Spec
@@ -67,12 +69,13 @@ def lower_derivative(name: str, spec: Spec, program: Program, layout: Layout) ->
     results = _results(name, spec, program, layout)
     program = _apart(program, frozenset(results.packed))
     plan = schedule(program, program.outputs)
+    if results.made is not None:
+        results = _with_moments(results, plan)
     own = kernels(results, plan, layout, spec.dtype == "float32")
     handed = handed_to_drivers(name, own)
-    summed = DERIVATIVES[name].result(by_sample=False)
-    mirrored = summed is not None and len(summed.extents) == 2
     vector = None if results.vector is None else results.extents[results.vector]
     rows = None if results.rows is None else results.extents[results.rows]
+    written = vector if results.made is None else results.extents[results.made]
     numbers: dict[str, int | str | tuple[int, ...]] = {
         "SIZE": spec.weights,
         "INPUTS": spec.inputs,
@@ -83,10 +86,12 @@ def lower_derivative(name: str, spec: Spec, program: Program, layout: Layout) ->
         "GRADIENT_SCRATCH": own.scratch,
         "LEAF": LEAF,
         "RESULT": 1 if vector is None else int(vector[0]),  # memory is divided by it
-        "MIRRORED": spec.weights if mirrored else 0,
+        "WHOLE_RESULT": 1 if written is None else int(prod(map(int, written))),
+        "MIRRORED": 0 if results.made is None else spec.weights,
+        "CHAINED": int(results.chained),
         "ROW_SHAPE": () if rows is None else tuple(map(int, rows[1:])),
         "SHARED": int(own.shared),
-        "SUMMED": str(results.vector),
+        "SUMMED": str(results.vector if results.made is None else results.made),
         "BY_SAMPLE": str(results.rows),
         "TERM": "",
     }
@@ -170,9 +175,11 @@ def _results(name: str, spec: Spec, program: Program, layout: Layout) -> Results
     known = {result.name: extents(result, spec) for result in signature.results}
     packed: dict[str, Packed] = {}
     mark = ""
+    made = None
     if summed is not None and len(summed.extents) == 2:
-        packed = dict(_matrix(summed.name, program, layout, spec.weights))
-        known[summed.name] = (spec.weights**2,)
+        made = summed.name
+        packed = dict(_matrix(made, program, layout, spec.weights))
+        known[made] = (spec.weights**2,)
     elif summed is not None:
         first = next(iter(layout))
         mark = next(o for o in program.outputs if o.endswith(f"_{first}")).removesuffix(first)
@@ -183,11 +190,30 @@ def _results(name: str, spec: Spec, program: Program, layout: Layout) -> Results
             packed[output] = Packed(each.name, kept, start, _strides(shape))
     return Results(
         kernel=name,
-        vector=None if summed is None else summed.name,
+        vector=MOMENTS if made is not None else None if summed is None else summed.name,
         mark=mark,
         rows=None if each is None else each.name,
         packed=packed,
         extents=known,
+        made=made,
+    )
+
+
+def _with_moments(results: Results, plan: Schedule) -> Results:
+    """`results` with places for the sums over samples, one behind the other."""
+    moments: dict[str, tuple[int, tuple[int, ...]]] = {}
+    numbers = 0
+    for output in plan.program.outputs:
+        target = plan.program.by_name[output].target
+        if output not in results.packed and sums_over_samples(plan.program.by_name[output]):
+            shape = tuple(map(int, plan.program.shape(target)))
+            moments[output] = numbers, shape
+            numbers += prod(shape)
+    return replace(
+        results,
+        moments=moments,
+        extents={**results.extents, MOMENTS: (max(numbers, 1),)},
+        chained=numbers > MOST_IN_TREE and bool(plan.sums),
     )
 
 
@@ -199,7 +225,7 @@ def _matrix(
     within: str, program: Program, layout: Layout, size: int
 ) -> Iterator[tuple[str, Packed]]:
     """The blocks of a matrix whose rows and columns lie as theta does, in one vector."""
-    for output in program.outputs:
+    for output in (o for o in program.outputs if not sums_over_samples(program.by_name[o])):
         one, _, other = output.removeprefix("d_").partition("_d_v_")
         (start, shape), (column, width) = layout[one.split("_")[-1]], layout[other]
         rows = tuple(stride * size for stride in _strides(shape))

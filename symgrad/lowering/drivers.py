@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from symgrad.lowering.checks import check, fits
 from symgrad.lowering.interface import (
+    CHAINED,
     DATA,
     GRADIENT,
     GRADIENT_SCRATCH,
@@ -24,6 +25,7 @@ from symgrad.lowering.interface import (
     PENALTIES,
     PREDICTION_SCRATCH,
     RATE,
+    RESULT,
     SHARED,
     SIZE,
     THETA,
@@ -68,8 +70,10 @@ from symgrad.lowering.program import (
     Loop,
     Nonzero,
     Nothing,
+    Number,
     Parameter,
     Part,
+    Pick,
     Quotient,
     Return,
     Role,
@@ -238,8 +242,17 @@ def _begun() -> Iterator[Statement]:
     yield Branch(Nonzero(WEIGHTED), (Assign(W_TOTAL, replace(kernel("_totals"), kind="real")),))
 
 
+def _summed() -> Iterator[Statement]:
+    """What is summed over samples: the gradient, or what a matrix is made of at the end."""
+    moments = Buffer("moments", "real", (RESULT,))
+    yield Pick("moments", Nonzero(MIRRORED), moments, Array("gradient"))
+    zero = Assign(Element("moments", (K,), "real"), Number(0.0, "real"))
+    yield Branch(Nonzero(CHAINED), (Loop("k", RESULT, (zero,)),))
+
+
 def _ended() -> Iterator[Statement]:
-    yield Assign(E, kernel("_gradient_at_the_end", **_given()))
+    made = {"gradient": Array("moments"), "matrix": Array("gradient")}
+    yield Assign(E, kernel("_gradient_at_the_end", **made, **_given()))
     yield Branch(Nonzero(MIRRORED), (Run(Invoke("_mirror", (Array("gradient"),))),))
 
 
@@ -260,24 +273,26 @@ def _mirror() -> Function:
 
 def _over_leaves(name: str, *more: Argument) -> Assign:
     """The sum of losses by one of the functions above."""
-    known = {p.name: argument(p) for p in OF_LEAVES} | _given()
+    known = {p.name: argument(p) for p in OF_LEAVES} | _given() | {"gradient": Array("moments")}
     return Assign(E_SUM, Invoke(name, (*(known[p.name] for p in OF_LEAVES), *more)))
 
 
 def _of_one_leaf() -> Iterator[Statement]:
     yield from _begun()
     yield memory(GRADIENT_SCRATCH)
-    yield from one_leaf(E_SUM, **_given())
+    yield from _summed()
+    yield from one_leaf(E_SUM, gradient=Array("moments"), **_given())
     yield from _ended()
 
 
 def _at_once() -> Iterator[Statement]:
     yield from _begun()
     yield memory(GRADIENT_SCRATCH)
+    yield from _summed()
     yield leaf_count(SAMPLES)
     yield Branch(
         equal(LEAVES, ONE),
-        one_leaf(E_SUM, **_given()),
+        one_leaf(E_SUM, gradient=Array("moments"), **_given()),
         (_over_leaves("_sum_of_leaves", Array("scratch"), WHOLE_ZERO, LEAVES),),
     )
     yield from _ended()
@@ -293,6 +308,7 @@ def _on_threads() -> Iterator[Statement]:
     shared = index("shared")
     yield _checked(*DATA, *MORE, GRADIENT)
     yield from _begun()
+    yield from _summed()
     yield Assign(E_SUM, NO_SUM)
     yield Assign(shared, WHOLE_ZERO)
     sharing = (memory(GRADIENT_SCRATCH), _over_leaves("_sum_of_shared_leaves", Array("scratch")))

@@ -34,6 +34,9 @@ TARGETS = index("TARGETS")
 RESULT = index("RESULT")
 # How many rows a symmetric matrix has of which what is on and above the diagonal is summed; or 0.
 MIRRORED = index("MIRRORED")
+# How many numbers the result has that is not written for each sample; and whether what a leaf sums
+# is added to what leaves before it have.
+WHOLE_RESULT, CHAINED = index("WHOLE_RESULT"), index("CHAINED")
 PREDICTION_SCRATCH, GRADIENT_SCRATCH = map(index, ("PREDICTION_SCRATCH", "GRADIENT_SCRATCH"))
 WEIGHTED, SHARED = index("WEIGHTED"), index("SHARED")
 
@@ -43,7 +46,7 @@ Y = Parameter("y", "real", ("samples", "OUTPUTS"))
 T = Parameter("t", "real", ("samples", "TARGETS"))
 W = Parameter("w", "real", ("samples",), optional=True)
 L1, L2 = Parameter("l1", "double"), Parameter("l2", "double")
-GRADIENT = Parameter("gradient", "real", ("RESULT",))
+GRADIENT = Parameter("gradient", "real", ("WHOLE_RESULT",))
 
 # What derivatives are given beside that, each where it is needed: ∂L/∂y of a loss of the caller's
 # own, and vectors to multiply by; and what they write for each sample.
@@ -71,7 +74,9 @@ KERNELS: Mapping[str, tuple[str, ...]] = {
     "_samples_of_leaf": (*_OF_LEAF, "first", "last"),
     "_sums_of_leaf": (*_OF_LEAF, "piece", "pieces"),
     "_gradient_of_leaf": _OF_LEAF,
-    "_gradient_at_the_end": ("theta", "v", "l1", "l2", "N", "w_total", "gradient", "E_sum"),
+    "_gradient_at_the_end": (
+        "theta", "v", "l1", "l2", "N", "w_total", "gradient", "matrix", "E_sum",
+    ),
 }
 
 K, DEPTH, LEAVES, SUBTREE, SUBTREES = map(index, ("k", "depth", "leaves", "subtree", "subtrees"))
@@ -95,7 +100,9 @@ def called(name: str, parameters: tuple[Parameter, ...], *more: Argument) -> Inv
 
 def kernel(name: str, **given: Argument) -> Invoke:
     """A network's own function, given what is said and else what has its name."""
-    arrays = ("theta", "x", "t", "w", "d_y", "v", "v_x", "by_sample", "gradient", "scratch")
+    arrays = (
+        "theta", "x", "t", "w", "d_y", "v", "v_x", "by_sample", "gradient", "matrix", "scratch",
+    )  # fmt: skip
     known: dict[str, Argument] = {name: Array(name) for name in arrays}
     known |= {name: Variable(name, "real") for name in ("l1", "l2", "N", "w_total")}
     known |= {name: index(name) for name in ("first", "last", "piece", "pieces")}

@@ -14,10 +14,12 @@ from math import prod
 from symgrad.language.dtypes import Dtype
 from symgrad.language.indices import SAMPLE
 from symgrad.lowering.buffers import buffers
-from symgrad.lowering.lower import PIECE, Layout, Part, kept, lower, units
+from symgrad.lowering.lower import FLAT, PIECE, Layout, Part, kept, lower, units
 from symgrad.lowering.program import (
+    Array,
     Assign,
     Call,
+    Element,
     Extent,
     Function,
     Loop,
@@ -155,7 +157,10 @@ class _Kernels:
             reads.add(str(self.results.vector))
         if self.results.rows is not None and part.writes & self.written_in_rows:
             reads.add(self.results.rows)
-        written = (each for each in (self.results.rows, self.results.vector) if each is not None)
+        if self.results.made is not None and part.writes & {*self.results.packed}:
+            reads.add(self.results.made)
+        results = self.results.rows, self.results.vector, self.results.made
+        written = (each for each in results if each is not None)
         return [name for name in (*GIVEN, *written, SCRATCH) if name in reads]
 
     @property
@@ -187,6 +192,8 @@ class _Kernels:
             extents[rows] = self.results.extents.get(rows, ("samples", *shape))
         if vector is not None:
             extents[vector] = self.results.extents.get(vector, (self.size,))
+        if self.results.made is not None:
+            extents[self.results.made] = self.results.extents[self.results.made]
         extents |= {f"{name}s": extents[name] for name in self.data}
         for name in names:
             if name in extents:
@@ -290,7 +297,7 @@ class _Kernels:
     def _views(self, part: Part, behind: Value | None = None) -> Iterator[View]:
         """The arrays that lie in theta, the gradient and scratch memory, as they are needed; those
         of samples behind so many others."""
-        names = {self.places.place(name) for name in (*part.reads, *part.writes)}
+        names = {self.places.place(name) for name in (*part.reads, *part.writes)} - _flat_only(part)
         vectors = [("theta", ""), ("v", "v_")]
         if self.results.vector is not None and not self.results.packed:
             vectors.append((self.results.vector, self.results.mark))
@@ -298,6 +305,9 @@ class _Kernels:
             for name, (offset, shape) in self.layout.items():
                 if mark + name in names:
                     yield View(mark + name, vector, offset, tuple(map(whole, shape)))
+        for name, (offset, shape) in self.results.moments.items():
+            if name in names:
+                yield View(name, str(self.results.vector), offset, tuple(map(whole, shape)))
         if part.in_scratch:
             for definition in self.program.definitions:
                 if definition.name in names and definition.name in self.places.offsets:
@@ -358,6 +368,20 @@ class _Kernels:
         return Function(name, tuple(parameters), body, says, role, apart)
 
 
+def _flat_only(part: Part) -> set[str]:
+    """The arrays that are used as matrices that lie in the same memory, and nowhere by their own
+    name."""
+    flat = {s.name.removeprefix(FLAT) for s in part.statements if isinstance(s, View)}
+    used = {
+        node.array if isinstance(node, Element) else node.name
+        for statement in every(part.statements)
+        for value in values(statement)
+        for node in walk(value)
+        if isinstance(node, Element | Array)
+    }
+    return flat - used
+
+
 def _read(statements: Iterable[Statement]) -> set[str]:
     """The reals that statements read."""
     return {
@@ -372,7 +396,7 @@ def _read(statements: Iterable[Statement]) -> set[str]:
 def called_with(function: Function, results: Results) -> list[str]:
     """A kernel's parameters by the names that callers know them by: `xs` are the x of all, and what
     is written are `rows` and the `gradient`, whatever they are called."""
-    known = {results.vector: "gradient", results.rows: "by_sample"}
+    known = {results.vector: "gradient", results.rows: "by_sample", results.made: "matrix"}
     data = (*DATA, results.rows)
     names = (parameter.name for parameter in function.parameters)
     singular = (name[:-1] if name[:-1] in data else name for name in names)

@@ -13,6 +13,7 @@ from symgrad.lowering.cost_model import (
     SHARED_ROWS,
 )
 from symgrad.lowering.interface import (
+    CHAINED,
     DEPTH,
     GRADIENT,
     GRADIENT_SCRATCH,
@@ -39,7 +40,7 @@ from symgrad.lowering.interface import (
     memory,
     workers,
 )
-from symgrad.lowering.kernels import SAMPLES
+from symgrad.lowering.kernels import E_SUM, SAMPLES
 from symgrad.lowering.program import (
     WHOLE_ZERO,
     Accumulate,
@@ -61,6 +62,7 @@ from symgrad.lowering.program import (
     Loop,
     Nonzero,
     Nothing,
+    Number,
     Parameter,
     Part,
     Pick,
@@ -86,10 +88,16 @@ from symgrad.lowering.program import (
 LARGE_GRADIENT = 4096
 PIECES = 16
 
+# In a chain of leaves so many are added to one sum.
+IN_CHAIN = 8
+
+# A gradient, or whatever else is summed.
+SUMMED = replace(GRADIENT, extents=("RESULT",))
+
 # What a sum over leaves is given: data as kernels take them, and where they write.
 OF_LEAVES = (
     THETA, X, replace(T, optional=True), W, *MORE, Parameter("l1", "real"), Parameter("l2", "real"),
-    Parameter("N", "real"), Parameter("w_total", "real"), replace(GRADIENT, optional=True),
+    Parameter("N", "real"), Parameter("w_total", "real"), replace(SUMMED, optional=True),
 )  # fmt: skip
 SCRATCH = Parameter("scratch", "real", ("scratch",), optional=True)
 BOUNDS = (Parameter("first", "whole"), Parameter("last", "whole"))
@@ -105,10 +113,54 @@ def _into(place: Variable, name: str = "into") -> Pick:
     return Pick(name, Nonzero(place), part, Array("gradient"))
 
 
-def _leaf_sums(first: Value, last: Value, one_leaf: tuple[Statement, ...]) -> Iterator[Statement]:
-    """The sum of the losses of leaves from `first` on, before `last`, and its gradient: sums that
-    wait to be added to others are on a stack. `one_leaf` computes one of them into `into`."""
-    leaf, start, end = index("leaf"), index("start"), index("end")
+# A leaf's gradient computed into an array, and the sum of its losses.
+OneLeaf = Callable[[Argument, Element | Variable], tuple[Statement, ...]]
+
+
+def _leaf_sums(first: Value, last: Value, one_leaf: OneLeaf) -> Iterator[Statement]:
+    """The sum of the losses of leaves from `first` on, before `last`, and its gradient."""
+    chain, tree = _chain(first, last, one_leaf), _tree_of_leaves(first, last, one_leaf)
+    yield Branch(Nonzero(CHAINED), tuple(chain), tuple(tree))
+
+
+def _samples_of_a_leaf() -> tuple[Statement, ...]:
+    start, end = index("start"), index("end")
+    return (
+        Assign(start, times(index("leaf"), LEAF)),
+        Assign(end, Call("min", (plus(start, LEAF), SAMPLES), "whole")),
+    )
+
+
+def _chain(first: Value, last: Value, one_leaf: OneLeaf) -> Iterator[Statement]:
+    """A few leaves are added one after the other to one sum, and such sums one after the other to
+    the gradient, which is 0 at first."""
+    losses, leaf = Variable("losses", "double"), index("leaf")
+    part = Element("part", (K,), "real")
+    begins = equal(Bits("&", leaf, whole(IN_CHAIN - 1)), WHOLE_ZERO)
+    count = plus(leaf, ONE)
+    ends = Either(
+        (equal(Bits("&", count, whole(IN_CHAIN - 1)), WHOLE_ZERO), equal(count, last))
+    )
+    body = (
+        *_samples_of_a_leaf(),
+        Branch(begins, (Loop("k", RESULT, (Assign(part, Number(0.0, "real")),)),)),
+        *one_leaf(Array("part"), losses),
+        Accumulate(E_SUM, losses),
+        Branch(
+            ends,
+            (Loop("k", RESULT, (Accumulate(Element("gradient", (K,), "real"), part),)),),
+        ),
+    )
+    yield Assign(E_SUM, Number(0.0, "double"))
+    yield Allocate((Buffer("part", "real", (RESULT,)),))
+    yield Loop("leaf", last, body, start=first)
+    yield Return((E_SUM,))
+
+
+def _tree_of_leaves(first: Value, last: Value, one_leaf: OneLeaf) -> Iterator[Statement]:
+    """Leaves are added two by two, these sums likewise: those that wait to be added to others are
+    on a stack."""
+    leaf = index("leaf")
     levels, count, before = index("levels"), index("count"), index("before")
     from_0 = first == WHOLE_ZERO
     leaves, computed = (each if from_0 else minus(each, first) for each in (last, leaf))
@@ -129,10 +181,9 @@ def _leaf_sums(first: Value, last: Value, one_leaf: tuple[Statement, ...]) -> It
         "leaf",
         last,
         (
-            Assign(start, times(leaf, LEAF)),
-            Assign(end, Call("min", (plus(start, LEAF), SAMPLES), "whole")),
+            *_samples_of_a_leaf(),
             _into(DEPTH),
-            *one_leaf,
+            *one_leaf(Array("into"), _sum_at(DEPTH)),
             Assign(count, Choice(ends, WHOLE_ZERO, plus(computed, ONE))),
             Accumulate(DEPTH, ONE),
             While(
@@ -155,11 +206,11 @@ def _sum_at(place: Value) -> Element:
     return Element("sums", (place,), "double")
 
 
-def _in_leaf() -> dict[str, Part | Array]:
+def _in_leaf(into: Argument) -> dict[str, Argument]:
     """The samples of a leaf, and where its gradient goes."""
     start, end = index("start"), index("end")
     data = {name: Part(name, start, end) for name in ("x", "t", "w", "d_y", "v_x", "by_sample")}
-    return {**data, "gradient": Array("into")}
+    return {**data, "gradient": into}
 
 
 def one_leaf(target: Variable | Element, **given: Argument) -> tuple[Statement, ...]:
@@ -180,7 +231,9 @@ def one_leaf(target: Variable | Element, **given: Argument) -> tuple[Statement, 
 
 
 def sum_of_leaves() -> Function:
-    here = one_leaf(Element("sums", (DEPTH,), "double"), **_in_leaf())
+    def here(into: Argument, losses: Element | Variable) -> tuple[Statement, ...]:
+        return one_leaf(losses, **_in_leaf(into))
+
     return Function(
         "_sum_of_leaves",
         (*OF_LEAVES, SCRATCH, *BOUNDS),
@@ -198,16 +251,19 @@ def sum_of_shared_leaves() -> Function:
         for k in (PIECE, plus(PIECE, ONE))
     )
     cut = Together((index("first"), index("last")), bounds)
-    samples = Run(kernel("_samples_of_leaf", **_in_leaf()))
     share = Element("shares", (PIECE,), "double")
-    sums = Assign(share, kernel("_sums_of_leaf", **_in_leaf()))
-    one_leaf = (
-        Assign(rows, minus(index("end"), index("start"))),
-        Assign(blocks, Quotient(rows, size, up=True)),
-        Loop("piece", MANY_PIECES, (cut, samples), parallel=True),
-        Loop("piece", MANY_PIECES, (sums,), parallel=True),
-        Assign(Element("sums", (DEPTH,), "double"), Element("shares", (WHOLE_ZERO,), "double")),
-    )
+
+    def one_leaf(into: Argument, losses: Element | Variable) -> tuple[Statement, ...]:
+        samples = Run(kernel("_samples_of_leaf", **_in_leaf(into)))
+        sums = Assign(share, kernel("_sums_of_leaf", **_in_leaf(into)))
+        return (
+            Assign(rows, minus(index("end"), index("start"))),
+            Assign(blocks, Quotient(rows, size, up=True)),
+            Loop("piece", MANY_PIECES, (cut, samples), parallel=True),
+            Loop("piece", MANY_PIECES, (sums,), parallel=True),
+            Assign(losses, Element("shares", (WHOLE_ZERO,), "double")),
+        )
+
     return Function(
         "_sum_of_shared_leaves",
         (*OF_LEAVES, SCRATCH),
@@ -236,6 +292,7 @@ def is_shared() -> Function:
         "_is_shared",
         (Parameter("samples", "whole"),),
         (
+            Branch(Nonzero(CHAINED), (Return((ONE,)),)),
             workers(),
             leaf_count(index("samples")),
             Assign(rounds, Quotient(leaves, WORKERS, up=True)),
@@ -292,7 +349,7 @@ def tree_of_parts() -> Function:
     return Function(
         "_tree_of_parts",
         (
-            GRADIENT,
+            SUMMED,
             Parameter("parts", "real", ("parts",)),
             *(Parameter(name, "whole") for name in ("subtrees", "start", "end")),
         ),

@@ -47,6 +47,7 @@ from symgrad.lowering.program import (
     Statement,
     Value,
     Variable,
+    View,
     calls,
     equal,
     index,
@@ -54,7 +55,7 @@ from symgrad.lowering.program import (
     times,
     whole,
 )
-from symgrad.lowering.results import Results
+from symgrad.lowering.results import MOMENTS, Results
 from symgrad.lowering.schedule import Block, Nest, Product, Rows, Schedule, definitions_of, loops
 from symgrad.lowering.values import Lowering
 
@@ -69,6 +70,9 @@ PIECE = (index("piece"), index("pieces"))
 
 # More units than a layer can have.
 UNITS_LIMIT = 1 << 30
+
+# What the name of an array begins with where it is read as a matrix.
+FLAT = "flat_"
 
 IN_TURN = "in the same memory, one after the other"
 IN_RESULT = "its sum over the samples; what else is in it is added at the end"
@@ -176,17 +180,19 @@ class _Writer:
 
     def _sums(self) -> Iterable[Statement]:
         """What is summed over the samples of a leaf, in pieces: the loop is of the first."""
+        yield from self._flat_views()
         for block in self.schedule.sums:
             match block:
                 case Product():
                     yield from self._product(block, PIECE)
                 case Rows(definitions):
-                    rest = tuple(d for d in definitions if _summed_rows(d) is None)
+                    begun = self.results.chained
+                    rest = tuple(d for d in definitions if begun or _summed_rows(d) is None)
                     first = (*self._zeros(rest), *self._rows(rest))
                     yield Branch(equal(PIECE[0], whole(0)), first)
                     if self.results.optional:
                         yield Branch(LEFT_OUT, (Return((Variable("E_sum", "double"),)),))
-                    if rows := tuple(self._row_sums(definitions)):
+                    if rows := tuple(self._row_sums(d for d in definitions if d not in rest)):
                         yield Branch(equal(PIECE[0], whole(0)), rows)
 
     def _row_sums(self, definitions: Iterable[Definition]) -> Iterable[Statement]:
@@ -375,21 +381,50 @@ class _Writer:
         self, block: Product, piece: tuple[Value, Value] | None = None
     ) -> Iterable[Statement]:
         yield self._comment(block.definition)
-        row, onto = None if block.row is None else name_of(block.row), block.rest is not None
+        row = None if block.row is None else name_of(block.row)
+        onto = block.rest is not None or (self.results.chained and block in self.schedule.sums)
         products: list[Statement] = []
         for pair in block.pairs:
             left, right = (
-                Matrix(name_of(matrix), transposed)
+                Matrix(self._flat(matrix), transposed)
                 for matrix, transposed in zip((pair.left, pair.right), pair.transposed, strict=True)
             )
             # what is not in pieces is there when the first piece is
             given = None if block.rest is not None else piece
-            products.append(MatrixProduct(left, right, block.definition.name, row, given, onto))
+            into = self._flat(block.definition.target)
+            products.append(MatrixProduct(left, right, into, row, given, onto))
             row, onto = None, True
         if block.rest is not None and piece is not None:
             yield Branch(equal(piece[0], whole(0)), tuple(products))
         else:
             yield from products
+
+    def _flat_views(self) -> Iterable[View]:
+        """What products sum over samples, and the sums, as matrices: arrays of more axes, in the
+        same memory."""
+        declared: set[str] = set()
+        for block in self.schedule.sums:
+            if not isinstance(block, Product) or block.definition.name not in self.results.moments:
+                continue
+            (pair,) = block.pairs
+            sizes = [size(self.program, each.indices) for each in (pair.left, pair.right)]
+            start, _ = self.results.moments[block.definition.name]
+            wanted = [
+                (read, "scratch", self.places.offsets.get(self.places.place(name_of(read)), 0), n)
+                for read, n in zip((pair.left, pair.right), sizes, strict=True)
+            ]
+            for read, vector, place, columns in wanted:
+                if (flat := self._flat(read)) not in {*declared, name_of(read)}:
+                    declared.add(flat)
+                    yield View(flat, vector, place, (index("rows"), whole(columns)))
+            if (flat := self._flat(block.definition.target)) != block.definition.name:
+                yield View(flat, MOMENTS, start, tuple(map(whole, sizes)))
+
+    def _flat(self, read: Indexed) -> str:
+        """What an array is called as a matrix: its own name, where it is one."""
+        name, axes = name_of(read), len(read.indices)
+        moment = self.summing and bool(self.results.moments)
+        return f"{FLAT}{name}" if moment and axes > 2 else name
 
     def _nest(self, definition: Definition) -> Iterable[Statement]:
         if definition.indices:
@@ -496,10 +531,11 @@ class _Writer:
 
     def _zeros(self, sums: Iterable[Definition]) -> Iterable[Statement]:
         """Sums over samples begin at 0; products begin by themselves."""
-        begun = [d for d in sums if d.indices]
+        begun = [d for d in sums if d.indices and not self.results.chained]
         zero = Number(0.0, "real")
         vector = self.results.vector or ""
-        if sum(size(self.program, d.indices) for d in begun) == self.size:  # all of it at once
+        whole_of_it = sum(size(self.program, d.indices) for d in begun) == self.size
+        if whole_of_it and not self.results.moments:  # at once
             k = index("k")
             each = (Assign(Element(vector, (k,), "real"), zero),)
             yield from self._if_wanted((Loop("k", whole(self.size, "SIZE"), each),))

@@ -152,6 +152,8 @@ def _numbers(
         "GRADIENT_SCRATCH": gradient.scratch if gradient else 0,
         "LEAF": LEAF,
         "RESULT": spec.weights,
+        "WHOLE_RESULT": spec.weights,
+        "CHAINED": 0,
         "ROW_SHAPE": (),
         "MIRRORED": 0,
         "SUMMED": "gradient",

@@ -2,7 +2,8 @@
 
 A vector of sums over samples has the layout of theta, `mark` and a weight's name for each array in
 it; a gradient may be left out. Results of each sample are arrays of their own, or parts of one that
-has all weights along an axis: `packed` says where.
+has all weights along an axis: `packed` says where. A matrix is made at the end, of sums over
+samples that have a vector of their own.
 """
 
 from collections.abc import Mapping
@@ -25,7 +26,9 @@ class Packed:
 class Results:
     """`kernel` begins the names of functions; `vector` is what sums over samples are written into,
     None where there are none; `rows` the argument that has a row for each sample, if there is one;
-    `extents` the extents of arguments that are written and are not those of one array."""
+    `extents` the extents of arguments that are written and are not those of one array. Where `made`
+    is given, that is the argument that is made at the end, of `moments`: the places and the shapes
+    of these in the vector. If they are `chained`, a leaf's are added to what is in it."""
 
     kernel: str
     vector: str | None = None
@@ -34,7 +37,13 @@ class Results:
     rows: str | None = None
     packed: Mapping[str, Packed] = field(default_factory=dict)
     extents: Mapping[str, tuple[int | str, ...]] = field(default_factory=dict)
+    made: str | None = None
+    moments: Mapping[str, tuple[int, tuple[int, ...]]] = field(default_factory=dict)
+    chained: bool = False
 
 
 PREDICTION = Results("prediction", rows="y")
 GRADIENT = Results("gradient", vector="gradient", optional=True)
+
+# The vector in which the sums lie that a matrix is made of.
+MOMENTS = "moments"

@@ -71,6 +71,7 @@ class _Specializer:
     def __init__(self, network: Network, known: Mapping[str, Function], function: Function) -> None:
         self.network, self.known = network, known
         self.absent = set(network.absent)
+        self.stand_for: dict[str, Array] = {}  # what is another array in this network
         # a parameter that every caller of this network gives
         self.given = {
             p.name for p in function.parameters if p.name in network.always and p.optional
@@ -132,6 +133,8 @@ class _Specializer:
                 self.absent.add(name)
             case Buffer() as buffer:
                 yield Allocate((self.node(buffer),))
+            case Array() as array:
+                self.stand_for[name] = array
             case other:
                 raise AssertionError(other)
 
@@ -146,6 +149,8 @@ class _Specializer:
                 return whole(known) if isinstance(known, int) else Constants(known)
             case Variable(name) if name in self.absent:
                 return Number(0.0, "double")
+            case Array(name) if name in self.stand_for:
+                return self.node(self.stand_for[name])
             case Array(name) | Part(name) | Row(name) if name in self.absent:
                 return Nothing()
             case Convert(Variable(name), kind) if name in self.absent:

@@ -18,7 +18,7 @@ from functools import cached_property
 
 from sympy import Add, Expr, Integer, Sum
 
-from symgrad.language.count import operations
+from symgrad.language.count import for_each_sample, operations
 from symgrad.language.indices import SAMPLE, SAMPLES, sum_over
 from symgrad.language.notation import undistributed
 from symgrad.language.order import terms
@@ -36,6 +36,7 @@ from symgrad.passes.differentiate import Direction, differentiate
 from symgrad.passes.expand import loss_of_output
 from symgrad.passes.factor import ORDERS, Order, factor
 from symgrad.passes.guard import guard
+from symgrad.passes.moments import moments
 from symgrad.passes.share import share
 from symgrad.passes.stabilize import stabilize
 from symgrad.spec.spec import Spec
@@ -86,7 +87,8 @@ class Derivative:
 def derivative(name: str, network: Network) -> Derivative:
     """One of `DERIVATIVES`, in the order that takes the fewest operations."""
     made = dict(DERIVATIVES[name](network))
-    costs = {orders: operations(program) for orders, program in made.items()}
+    count = for_each_sample if name in MATRICES else operations
+    costs = {orders: count(program) for orders, program in made.items()}
     ranked = dict(sorted(costs.items(), key=lambda cost: cost[1]))
     return Derivative(guard(made[next(iter(ranked))]), ranked)
 
@@ -255,6 +257,20 @@ def _matrix(vector_product: Callable[[Network], Ways]) -> Callable[[Network], Wa
     return made
 
 
+def _of_moments(matrix: Callable[[Network], Ways]) -> Callable[[Network], Ways]:
+    """The same matrix, of sums over samples that are as small as can be, and are outputs too."""
+
+    def made(network: Network) -> Ways:
+        for orders, program in matrix(network):
+            shared = share(moments(program))
+            # a sum may turn out to be another one, by another name
+            sums = (n for n in shared.outputs if isinstance(shared.by_name[n].value, Sum))
+            wanted = tuple(dict.fromkeys((*program.outputs, *sums)))
+            yield orders, shared if len(wanted) == len(shared.outputs) else _only(shared, *wanted)
+
+    return made
+
+
 def _through_samples(program: Program, vectors: tuple[str, ...], order: Order) -> Program:
     """The same with all that lies between what the vectors come in by and what the results are
     summed from as one matrix for each sample and pair of these. What is multiplied by inputs and
@@ -348,11 +364,14 @@ DERIVATIVES: Mapping[str, Callable[[Network], Ways]] = {
     "gradients": _gradients,
     "jacobian_by_weights": _jacobian_by_weights,
     "hessian_vector": _hessian_vector,
-    "hessian": _matrix(_hessian_vector),
+    "hessian": _of_moments(_matrix(_hessian_vector)),
     "hessian_diagonal": _hessian_diagonal,
     "gauss_newton_vector": _gauss_newton_vector,
-    "gauss_newton": _matrix(_gauss_newton_vector),
+    "gauss_newton": _of_moments(_matrix(_gauss_newton_vector)),
 }
+
+# Those that are made at the end of what is summed over samples.
+MATRICES = ("hessian", "gauss_newton")
 
 
 def _only(program: Program, *outputs: str) -> Program:

@@ -244,6 +244,7 @@ def table(derivative: LoweredDerivative) -> dict[str, object]:
         "summed": numbers["RESULT"],
         "by_sample": numbers["ROW_SHAPE"],
         "mirrored": numbers["MIRRORED"],
+        "chained": numbers["CHAINED"],
     }
 
 

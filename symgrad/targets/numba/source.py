@@ -70,8 +70,10 @@ from symgrad.lowering.program import (
     View,
     While,
     Windows,
+    every,
     whole,
 )  # fmt: skip
+from symgrad.lowering.results import MOMENTS
 
 # How tightly source text holds together: in a condition, a sum, a product, a power or a call.
 CHOICE, SUM, PRODUCT, ATOM = range(4)
@@ -131,7 +133,7 @@ def _optional(function: Function) -> frozenset[str]:
     parameters = {p.name for p in function.parameters if p.extents and (p.optional or p.left_out)}
     picked = {
         statement.name
-        for statement in function.body
+        for statement in every(function.body)
         if isinstance(statement, Pick) and isinstance(statement.no, Nothing)
     }
     return frozenset(parameters | picked)
@@ -186,7 +188,7 @@ class _Printer:
     def _flat(self, statement: Statement) -> tuple[str, str] | None:
         """The vector in which an array lies that has the place of a weight's, and what the name of
         the array has before that weight's."""
-        if isinstance(statement, View) and statement.vector != "scratch":
+        if isinstance(statement, View) and statement.vector not in ("scratch", MOMENTS):
             for weight in self.weights:
                 if statement.name == weight or statement.name.endswith(f"_{weight}"):
                     return statement.vector, statement.name.removesuffix(weight)
@@ -296,6 +298,8 @@ class _Printer:
         if view.vector == "scratch":
             behind = map(self.value, (view.rows, *view.extents[1:])) if view.rows else ()
             return self.places[view.name] + (f" + {text}" if (text := " * ".join(behind)) else "")
+        if view.vector == MOMENTS:
+            return str(view.start)
         (size,) = view.extents
         assert isinstance(size, Number)
         place = view.start // int(size.value)

@@ -115,7 +115,7 @@ class Compiler:
 
 def _named(function):
     """The same for a function that is compiled with whatever calls it: of what stands here."""
-    function.__module__, function.__qualname__ = "numba", f"{function.__name__}_331a0959bef98790"
+    function.__module__, function.__qualname__ = "numba", f"{function.__name__}_e7ccad7dbcd7df93"
     return function
 
 
@@ -1781,7 +1781,7 @@ def _adapted(function, names, written=(), named={}):
     own = [name if name in known else name.removesuffix("s") for name in own]
     own = [named.get(name, name) for name in own]
     places = [names.index(name) if name in names else None for name in own]
-    changed = {"y", "by_sample", "gradient", "scratch", *written}
+    changed = {"y", "by_sample", "gradient", "matrix", "scratch", *written}
 
     def taken(known, absent):
         return [absent(name) if place is None else known[place] for name, place in zip(own, places, strict=True)]
@@ -2257,7 +2257,7 @@ _HANDED = {
     "_samples_of_leaf": ["theta", "x", "t", "w", "d_y", "v", "v_x", "l1", "l2", "N", "w_total", "by_sample", "gradient", "scratch", "first", "last"],
     "_sums_of_leaf": ["theta", "x", "t", "w", "d_y", "v", "v_x", "l1", "l2", "N", "w_total", "by_sample", "gradient", "scratch", "piece", "pieces"],
     "_gradient_of_leaf": ["theta", "x", "t", "w", "d_y", "v", "v_x", "l1", "l2", "N", "w_total", "by_sample", "gradient", "scratch"],
-    "_gradient_at_the_end": ["theta", "v", "l1", "l2", "N", "w_total", "gradient", "E_sum"],
+    "_gradient_at_the_end": ["theta", "v", "l1", "l2", "N", "w_total", "gradient", "matrix", "E_sum"],
 }
 
 
@@ -2267,17 +2267,21 @@ LEAF = 128
 
 def _drivers(
     compiler, F, own, SIZE, INPUTS, OUTPUTS, TARGETS, PREDICTION_SCRATCH, GRADIENT_SCRATCH,
-    RESULT=None, ROW_SHAPE=(), SUMMED="gradient", BY_SAMPLE="y", MIRRORED=0, TERM="",
+    RESULT=None, ROW_SHAPE=(), SUMMED="gradient", BY_SAMPLE="y", MIRRORED=0, CHAINED=0, TERM="",
 ):  # fmt: skip
     """The functions that check what is given, cut samples into leaves, and add up what comes of these.
 
     F is the network's dtype, `own` has its functions by name. For a derivative these are those that compute it,
     RESULT is how many numbers it sums over samples, ROW_SHAPE the shape of what it writes for each, and SUMMED and
-    BY_SAMPLE are what it calls these; MIRRORED is the order of a symmetric matrix, of which half is summed. TERM is
-    what the names of data end in that is a term's of the loss.
+    BY_SAMPLE are what it calls these; MIRRORED is the order of a symmetric matrix, of which half is made at the end of
+    what is summed, and CHAINED says whether leaves are added one after the other. TERM is what the names of data end
+    in that is a term's of the loss.
     """
     RESULT = SIZE if RESULT is None else RESULT
+    WHOLE_RESULT = MIRRORED * MIRRORED if MIRRORED else RESULT
     named = {BY_SAMPLE: "by_sample", SUMMED: "gradient"}
+    if MIRRORED:
+        named = {"moments": "gradient", SUMMED: "matrix"}
     inner, inlined = compiler.inner, compiler.inlined
     threaded, written_out = compiler.threaded, compiler.written_out
     WEIGHTED, SHARED = "_totals" in own, "_sums_of_leaf" in own
@@ -2304,7 +2308,7 @@ def _drivers(
     BY_SAMPLE_must_not_overlap_d_y_in_memory = f"{BY_SAMPLE} must not overlap d_y in memory"
     BY_SAMPLE_must_not_overlap_v_in_memory = f"{BY_SAMPLE} must not overlap v in memory"
     BY_SAMPLE_must_not_overlap_v_x_in_memory = f"{BY_SAMPLE} must not overlap v_x in memory"
-    SUMMED_must = f"{SUMMED} must be of shape ({RESULT},), came one of length"
+    SUMMED_must = f"{SUMMED} must be of shape ({WHOLE_RESULT},), came one of length"
     SUMMED_must_not_overlap_theta_in_memory = f"{SUMMED} must not overlap theta in memory"
     SUMMED_must_not_overlap_x_TERM_in_memory = f"{SUMMED} must not overlap x{TERM} in memory"
     SUMMED_must_not_overlap_t_TERM_in_memory = f"{SUMMED} must not overlap t{TERM} in memory"
@@ -2373,7 +2377,7 @@ def _drivers(
                 if _overlap(by_sample, v_x):
                     raise ValueError(BY_SAMPLE_must_not_overlap_v_x_in_memory)
         if gradient is not None:
-            if gradient.shape[0] != RESULT:
+            if gradient.shape[0] != WHOLE_RESULT:
                 raise ValueError(SUMMED_must, gradient.shape[0])
             if _overlap(gradient, theta):
                 raise ValueError(SUMMED_must_not_overlap_theta_in_memory)
@@ -2458,7 +2462,7 @@ def _drivers(
                 if _overlap(by_sample, v_x):
                     return 0
         if gradient is not None:
-            if gradient.shape[0] != RESULT:
+            if gradient.shape[0] != WHOLE_RESULT:
                 return 0
             if _overlap(gradient, theta):
                 return 0
@@ -2511,36 +2515,58 @@ def _drivers(
     @inner
     def _sum_of_leaves(theta, x, t, w, d_y, v, v_x, by_sample, l1, l2, N, w_total, gradient, scratch, first, last):
         """The sum of the losses of leaves from `first` on, before `last`, and its gradient: leaves are added two by two, these sums likewise, and so on."""
-        levels, depth = 0, 0
-        while 1 << levels < last - first:
-            levels += 1
-        sums = np.empty(levels + 1)
-        parts = fresh(gradient, levels * RESULT)
-        for leaf in range(first, last):
-            start = leaf * LEAF
-            end = min(start + LEAF, x.shape[0])
-            into = _part(parts, (depth - 1) * RESULT, depth * RESULT) if depth else gradient
-            if SHARED:
-                _samples_of_leaf(theta, x[start:end], _part(t, start, end), _part(w, start, end), _part(d_y, start, end), v, _part(v_x, start, end), l1, l2, N, w_total, _part(by_sample, start, end), into, scratch, 0, end - start)
-                sums[depth] = _sums_of_leaf(theta, x[start:end], _part(t, start, end), _part(w, start, end), _part(d_y, start, end), v, _part(v_x, start, end), l1, l2, N, w_total, _part(by_sample, start, end), into, scratch, 0, 1)
-            else:
-                sums[depth] = _gradient_of_leaf(theta, x[start:end], _part(t, start, end), _part(w, start, end), _part(d_y, start, end), v, _part(v_x, start, end), l1, l2, N, w_total, _part(by_sample, start, end), into, scratch)
-            count = 0 if leaf + 1 == last else (leaf - first) + 1
-            depth += 1
-            while depth > (1 if count & 1 == 0 else depth):
-                depth -= 1
-                before = depth - 1
-                sums[before] += sums[depth]
-                if gradient is not None:
-                    onto = _part(parts, (before - 1) * RESULT, before * RESULT) if before else gradient
+        if CHAINED:
+            E_sum = 0.0
+            part = np.empty(RESULT, F)
+            for leaf in range(first, last):
+                start = leaf * LEAF
+                end = min(start + LEAF, x.shape[0])
+                if leaf & 7 == 0:
                     for k in range(RESULT):
-                        onto[k] += parts[before * RESULT + k]
-                count = count >> 1
-        return sums[0]
+                        part[k] = F(0.0)
+                if SHARED:
+                    _samples_of_leaf(theta, x[start:end], _part(t, start, end), _part(w, start, end), _part(d_y, start, end), v, _part(v_x, start, end), l1, l2, N, w_total, _part(by_sample, start, end), part, scratch, 0, end - start)
+                    losses = _sums_of_leaf(theta, x[start:end], _part(t, start, end), _part(w, start, end), _part(d_y, start, end), v, _part(v_x, start, end), l1, l2, N, w_total, _part(by_sample, start, end), part, scratch, 0, 1)
+                else:
+                    losses = _gradient_of_leaf(theta, x[start:end], _part(t, start, end), _part(w, start, end), _part(d_y, start, end), v, _part(v_x, start, end), l1, l2, N, w_total, _part(by_sample, start, end), part, scratch)
+                E_sum += losses
+                if (leaf + 1) & 7 == 0 or leaf + 1 == last:
+                    for k in range(RESULT):
+                        gradient[k] += part[k]
+            return E_sum
+        else:
+            levels, depth = 0, 0
+            while 1 << levels < last - first:
+                levels += 1
+            sums = np.empty(levels + 1)
+            parts = fresh(gradient, levels * RESULT)
+            for leaf in range(first, last):
+                start = leaf * LEAF
+                end = min(start + LEAF, x.shape[0])
+                into = _part(parts, (depth - 1) * RESULT, depth * RESULT) if depth else gradient
+                if SHARED:
+                    _samples_of_leaf(theta, x[start:end], _part(t, start, end), _part(w, start, end), _part(d_y, start, end), v, _part(v_x, start, end), l1, l2, N, w_total, _part(by_sample, start, end), into, scratch, 0, end - start)
+                    sums[depth] = _sums_of_leaf(theta, x[start:end], _part(t, start, end), _part(w, start, end), _part(d_y, start, end), v, _part(v_x, start, end), l1, l2, N, w_total, _part(by_sample, start, end), into, scratch, 0, 1)
+                else:
+                    sums[depth] = _gradient_of_leaf(theta, x[start:end], _part(t, start, end), _part(w, start, end), _part(d_y, start, end), v, _part(v_x, start, end), l1, l2, N, w_total, _part(by_sample, start, end), into, scratch)
+                count = 0 if leaf + 1 == last else (leaf - first) + 1
+                depth += 1
+                while depth > (1 if count & 1 == 0 else depth):
+                    depth -= 1
+                    before = depth - 1
+                    sums[before] += sums[depth]
+                    if gradient is not None:
+                        onto = _part(parts, (before - 1) * RESULT, before * RESULT) if before else gradient
+                        for k in range(RESULT):
+                            onto[k] += parts[before * RESULT + k]
+                    count = count >> 1
+            return sums[0]
 
     @inner
     def _is_shared(samples):
         """Whether threads do better by sharing leaves: there are few, or gradients are large."""
+        if CHAINED:
+            return 1
         workers = nb.get_num_threads()
         leaves = -(-samples // LEAF)
         rounds = -(-leaves // workers)
@@ -2553,35 +2579,58 @@ def _drivers(
         pieces = min(workers, 8)
         shares = np.empty(pieces)
         leaves = -(-x.shape[0] // LEAF)
-        levels, depth = 0, 0
-        while 1 << levels < leaves:
-            levels += 1
-        sums = np.empty(levels + 1)
-        parts = fresh(gradient, levels * RESULT)
-        for leaf in range(leaves):
-            start = leaf * LEAF
-            end = min(start + LEAF, x.shape[0])
-            into = _part(parts, (depth - 1) * RESULT, depth * RESULT) if depth else gradient
-            rows = end - start
-            blocks = -(-rows // 8)
-            for piece in nb.prange(pieces):
-                first, last = min((blocks * piece // pieces) * 8, rows), min((blocks * (piece + 1) // pieces) * 8, rows)
-                _samples_of_leaf(theta, x[start:end], _part(t, start, end), _part(w, start, end), _part(d_y, start, end), v, _part(v_x, start, end), l1, l2, N, w_total, _part(by_sample, start, end), into, scratch, first, last)
-            for piece in nb.prange(pieces):
-                shares[piece] = _sums_of_leaf(theta, x[start:end], _part(t, start, end), _part(w, start, end), _part(d_y, start, end), v, _part(v_x, start, end), l1, l2, N, w_total, _part(by_sample, start, end), into, scratch, piece, pieces)
-            sums[depth] = shares[0]
-            count = 0 if leaf + 1 == leaves else leaf + 1
-            depth += 1
-            while depth > (1 if count & 1 == 0 else depth):
-                depth -= 1
-                before = depth - 1
-                sums[before] += sums[depth]
-                if gradient is not None:
-                    onto = _part(parts, (before - 1) * RESULT, before * RESULT) if before else gradient
+        if CHAINED:
+            E_sum = 0.0
+            part = np.empty(RESULT, F)
+            for leaf in range(leaves):
+                start = leaf * LEAF
+                end = min(start + LEAF, x.shape[0])
+                if leaf & 7 == 0:
                     for k in range(RESULT):
-                        onto[k] += parts[before * RESULT + k]
-                count = count >> 1
-        return sums[0]
+                        part[k] = F(0.0)
+                rows = end - start
+                blocks = -(-rows // 8)
+                for piece in nb.prange(pieces):
+                    first, last = min((blocks * piece // pieces) * 8, rows), min((blocks * (piece + 1) // pieces) * 8, rows)
+                    _samples_of_leaf(theta, x[start:end], _part(t, start, end), _part(w, start, end), _part(d_y, start, end), v, _part(v_x, start, end), l1, l2, N, w_total, _part(by_sample, start, end), part, scratch, first, last)
+                for piece in nb.prange(pieces):
+                    shares[piece] = _sums_of_leaf(theta, x[start:end], _part(t, start, end), _part(w, start, end), _part(d_y, start, end), v, _part(v_x, start, end), l1, l2, N, w_total, _part(by_sample, start, end), part, scratch, piece, pieces)
+                losses = shares[0]
+                E_sum += losses
+                if (leaf + 1) & 7 == 0 or leaf + 1 == leaves:
+                    for k in range(RESULT):
+                        gradient[k] += part[k]
+            return E_sum
+        else:
+            levels, depth = 0, 0
+            while 1 << levels < leaves:
+                levels += 1
+            sums = np.empty(levels + 1)
+            parts = fresh(gradient, levels * RESULT)
+            for leaf in range(leaves):
+                start = leaf * LEAF
+                end = min(start + LEAF, x.shape[0])
+                into = _part(parts, (depth - 1) * RESULT, depth * RESULT) if depth else gradient
+                rows = end - start
+                blocks = -(-rows // 8)
+                for piece in nb.prange(pieces):
+                    first, last = min((blocks * piece // pieces) * 8, rows), min((blocks * (piece + 1) // pieces) * 8, rows)
+                    _samples_of_leaf(theta, x[start:end], _part(t, start, end), _part(w, start, end), _part(d_y, start, end), v, _part(v_x, start, end), l1, l2, N, w_total, _part(by_sample, start, end), into, scratch, first, last)
+                for piece in nb.prange(pieces):
+                    shares[piece] = _sums_of_leaf(theta, x[start:end], _part(t, start, end), _part(w, start, end), _part(d_y, start, end), v, _part(v_x, start, end), l1, l2, N, w_total, _part(by_sample, start, end), into, scratch, piece, pieces)
+                sums[depth] = shares[0]
+                count = 0 if leaf + 1 == leaves else leaf + 1
+                depth += 1
+                while depth > (1 if count & 1 == 0 else depth):
+                    depth -= 1
+                    before = depth - 1
+                    sums[before] += sums[depth]
+                    if gradient is not None:
+                        onto = _part(parts, (before - 1) * RESULT, before * RESULT) if before else gradient
+                        for k in range(RESULT):
+                            onto[k] += parts[before * RESULT + k]
+                    count = count >> 1
+            return sums[0]
 
     @inner
     def _tree_of_sums(sums, subtrees):
@@ -2649,12 +2698,16 @@ def _drivers(
         if WEIGHTED:
             w_total = _totals(x, t, w)
         scratch = np.empty(GRADIENT_SCRATCH, F) if GRADIENT_SCRATCH else None
+        moments = np.empty(RESULT, F) if MIRRORED else gradient
+        if CHAINED:
+            for k in range(RESULT):
+                moments[k] = F(0.0)
         if SHARED:
-            _samples_of_leaf(theta, x, t, w, d_y, v, v_x, F(l1), F(l2), N, w_total, by_sample, gradient, scratch, 0, x.shape[0])
-            E_sum = _sums_of_leaf(theta, x, t, w, d_y, v, v_x, F(l1), F(l2), N, w_total, by_sample, gradient, scratch, 0, 1)
+            _samples_of_leaf(theta, x, t, w, d_y, v, v_x, F(l1), F(l2), N, w_total, by_sample, moments, scratch, 0, x.shape[0])
+            E_sum = _sums_of_leaf(theta, x, t, w, d_y, v, v_x, F(l1), F(l2), N, w_total, by_sample, moments, scratch, 0, 1)
         else:
-            E_sum = _gradient_of_leaf(theta, x, t, w, d_y, v, v_x, F(l1), F(l2), N, w_total, by_sample, gradient, scratch)
-        E = _gradient_at_the_end(theta, v, F(l1), F(l2), N, w_total, gradient, E_sum)
+            E_sum = _gradient_of_leaf(theta, x, t, w, d_y, v, v_x, F(l1), F(l2), N, w_total, by_sample, moments, scratch)
+        E = _gradient_at_the_end(theta, v, F(l1), F(l2), N, w_total, moments, gradient, E_sum)
         if MIRRORED:
             _mirror(gradient)
         return E
@@ -2667,16 +2720,20 @@ def _drivers(
         if WEIGHTED:
             w_total = _totals(x, t, w)
         scratch = np.empty(GRADIENT_SCRATCH, F) if GRADIENT_SCRATCH else None
+        moments = np.empty(RESULT, F) if MIRRORED else gradient
+        if CHAINED:
+            for k in range(RESULT):
+                moments[k] = F(0.0)
         leaves = -(-x.shape[0] // LEAF)
         if leaves == 1:
             if SHARED:
-                _samples_of_leaf(theta, x, t, w, d_y, v, v_x, F(l1), F(l2), N, w_total, by_sample, gradient, scratch, 0, x.shape[0])
-                E_sum = _sums_of_leaf(theta, x, t, w, d_y, v, v_x, F(l1), F(l2), N, w_total, by_sample, gradient, scratch, 0, 1)
+                _samples_of_leaf(theta, x, t, w, d_y, v, v_x, F(l1), F(l2), N, w_total, by_sample, moments, scratch, 0, x.shape[0])
+                E_sum = _sums_of_leaf(theta, x, t, w, d_y, v, v_x, F(l1), F(l2), N, w_total, by_sample, moments, scratch, 0, 1)
             else:
-                E_sum = _gradient_of_leaf(theta, x, t, w, d_y, v, v_x, F(l1), F(l2), N, w_total, by_sample, gradient, scratch)
+                E_sum = _gradient_of_leaf(theta, x, t, w, d_y, v, v_x, F(l1), F(l2), N, w_total, by_sample, moments, scratch)
         else:
-            E_sum = _sum_of_leaves(theta, x, t, w, d_y, v, v_x, by_sample, F(l1), F(l2), N, w_total, gradient, scratch, 0, leaves)
-        E = _gradient_at_the_end(theta, v, F(l1), F(l2), N, w_total, gradient, E_sum)
+            E_sum = _sum_of_leaves(theta, x, t, w, d_y, v, v_x, by_sample, F(l1), F(l2), N, w_total, moments, scratch, 0, leaves)
+        E = _gradient_at_the_end(theta, v, F(l1), F(l2), N, w_total, moments, gradient, E_sum)
         if MIRRORED:
             _mirror(gradient)
         return E
@@ -2696,16 +2753,20 @@ def _drivers(
         w_total = N
         if WEIGHTED:
             w_total = _totals(x, t, w)
+        moments = np.empty(RESULT, F) if MIRRORED else gradient
+        if CHAINED:
+            for k in range(RESULT):
+                moments[k] = F(0.0)
         E_sum = 0.0
         shared = 0
         if SHARED:
             shared = _is_shared(x.shape[0])
             if shared:
                 scratch = np.empty(GRADIENT_SCRATCH, F) if GRADIENT_SCRATCH else None
-                E_sum = _sum_of_shared_leaves(theta, x, t, w, d_y, v, v_x, by_sample, F(l1), F(l2), N, w_total, gradient, scratch)
+                E_sum = _sum_of_shared_leaves(theta, x, t, w, d_y, v, v_x, by_sample, F(l1), F(l2), N, w_total, moments, scratch)
         if shared == 0:
-            E_sum = _sum_of_subtrees(theta, x, t, w, d_y, v, v_x, by_sample, F(l1), F(l2), N, w_total, gradient)
-        E = _gradient_at_the_end(theta, v, F(l1), F(l2), N, w_total, gradient, E_sum)
+            E_sum = _sum_of_subtrees(theta, x, t, w, d_y, v, v_x, by_sample, F(l1), F(l2), N, w_total, moments)
+        E = _gradient_at_the_end(theta, v, F(l1), F(l2), N, w_total, moments, gradient, E_sum)
         if MIRRORED:
             _mirror(gradient)
         return E
@@ -3295,6 +3356,7 @@ def _drivers_of(namespace, compiler, shape, name, told):
     return _drivers(
         compiler.for_part(name), F, own, size, inputs, outputs, targets, 0, namespace[f"{name.upper()}_SCRATCH"],
         told["summed"], told["by_sample"], called.get("gradient", ""), called.get("by_sample", ""), told["mirrored"],
+        told["chained"],
     )  # fmt: skip
 
 
