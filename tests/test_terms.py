@@ -16,6 +16,8 @@ from symgrad.errors import SpecError, SymgradError
 from symgrad.explain.clock import Clock
 from symgrad.explain.explain import explain
 from symgrad.inspect import view
+from symgrad.lowering.verify import verify
+from symgrad.pipeline import passes
 from symgrad.runtime.forks import several_threads
 from symgrad.spec.spec import Spec
 from symgrad.targets.numba.load import load
@@ -328,3 +330,8 @@ def test_the_weight_of_a_loss_by_itself():
     assert "weight" not in one.spec.normalised()["loss"]
     assert check(three.spec.normalised(), three.module).passed
     assert Spec.parse(three.spec.normalised()) == three.spec
+
+
+@pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
+def test_the_lowered_program_is_sound(loss):
+    verify([*passes(Spec.parse(spec_of(loss, **TRAINED))).lowered.functions])
