@@ -36,6 +36,7 @@ from symgrad.passes.differentiate import Direction, differentiate
 from symgrad.passes.expand import loss_of_output
 from symgrad.passes.factor import ORDERS, Order, factor
 from symgrad.passes.guard import guard
+from symgrad.passes.joined import called, joined
 from symgrad.passes.logarithms import Read, read_by_loss
 from symgrad.passes.share import share
 from symgrad.passes.stabilize import stabilize
@@ -197,26 +198,21 @@ def _hessian_vector(network: Network) -> Ways:
 
 def _gauss_newton_vector(network: Network) -> Ways:
     """Forward to v_y, through the second derivative of the loss by y, and back."""
-    forward, loss, names = network.read.forward, network.read.loss, network.read.names
+    forward, names = network.read.forward, network.read.names
     curved = _curved(network.read)
     ((_, back),) = _pulled(forward, names, network.weights, ())
     for order, pushed in _pushed(forward, names, forward.weights, names):
         own = {*names, *map(name_of, pushed.inputs)}
-        inner = Program(
-            forward.name,
-            (*pushed.inputs, *(i for i in loss.inputs if name_of(i) not in own)),
-            forward.weights,
-            forward.extents,
-            (*pushed.definitions, *_named_apart(curved, pushed)),
-            tuple(curved.outputs),
-        )
-        made = _joined(inner, back)
+        given = (i for i in network.read.loss.inputs if name_of(i) not in own)
+        inputs = (*pushed.inputs, *given)
+        inner = replace(pushed, inputs=inputs, definitions=joined(pushed, curved))
+        made = replace(back, inputs=inputs, definitions=joined(inner, back, forward.by_name))
         yield order, _only(made, *(f"d_{weight}" for weight in network.weights))
 
 
 def _curved(read: Read) -> Program:
-    """From v_y to ∂²E/∂y²·v_y, or what takes its place for a logarithm; it is called d_y, since that
-    is how it goes back."""
+    """From v_y to ∂²E/∂y²·v_y, or what takes its place for a logarithm; it is called d_y, as it is
+    on the way back."""
     slopes = tuple(f"d_{name}" for name in read.names)
     slope = _only(factor(differentiate(read.loss, by=read.names)), *slopes)
     given = tuple(i for i in slope.inputs if name_of(i) in read.names)
@@ -232,37 +228,8 @@ def _curved(read: Read) -> Program:
     made = _only(_with(pushed, *results), *(d.name for d in results))
     names = {f"d_{name}": f"slope_{name}" for name in read.names}
     names |= {f"curved_{name}": f"d_{name}" for name in read.names}
-    return replace(made, definitions=tuple(_called(made, names)), outputs=slopes)
-
-
-def _named_apart(program: Program, other: Program) -> Iterator[Definition]:
-    """The definitions of a program under names that another has not."""
-    taken = {*other.by_name, *other.given}
-    own = (d.name for d in program.definitions if d.name in taken)
-    return _called(program, {name: f"{name}_of_loss" for name in own})
-
-
-def _called(program: Program, names: Mapping[str, str]) -> Iterator[Definition]:
-    """The definitions of a program, some under other names."""
-    for definition in program.definitions:
-        yield Definition(_renamed(definition.target, names), _renamed(definition.value, names))
-
-
-def _renamed(value: Expr, names: Mapping[str, str]) -> Expr:
-    """`value` with other names for arrays."""
-    return value.xreplace(
-        {
-            read: array(names[name_of(read)], *indices_of(read))
-            for read in reads(value)
-            if name_of(read) in names
-        }
-    )
-
-
-def _joined(first: Program, second: Program) -> Program:
-    """What the first gives, and what the second makes of it; both begin alike."""
-    more = (d for d in second.definitions if d.name not in first.by_name)
-    return replace(first, definitions=(*first.definitions, *more), outputs=second.outputs)
+    definitions = tuple(called(definition, names) for definition in made.definitions)
+    return replace(made, definitions=definitions, outputs=slopes)
 
 
 def _matrix(vector_product: Callable[[Network], Ways]) -> Callable[[Network], Ways]:

@@ -151,14 +151,17 @@ def _is_step_of_backpropagation(value: Expr) -> bool:
 
 
 def _from_the_smallest(value: Mul, known: _Known) -> Expr:
-    """u²·v as u·(u·v), where v vanishes for large u."""
+    """u²·v as u·(u·v), where v vanishes for large u; along a vector also u·w·v, where both are as
+    large as what is given."""
     small = [each for each in factors(value) if known.vanishes(each)]
-    others = [each for each in factors(value) if each not in small and isinstance(each, Pow)]
-    powers = [each for each in others if each.exp.is_Integer and each.exp > 1]
+    others = [each for each in factors(value) if each not in small]
+    powers = [e for e in others if isinstance(e, Pow) and e.exp.is_Integer and e.exp > 1]
     large = [u for u, power in (each.args for each in powers) for _ in range(int(power))]
+    if any(map(_is_along, others)):
+        large += [each for each in others if isinstance(each, Indexed)]
     if not small or not large:
         return value
-    rest = [each for each in factors(value) if each not in small and each not in powers]
+    rest = [each for each in others if each not in powers and each not in large]
     return Mul(*rest, reduce(lambda product, u: group_factors(u * product), large, Mul(*small)))
 
 
@@ -186,7 +189,11 @@ def _product(value: Expr, known: _Known) -> Expr:
 
 def _is_derivative(value: Expr) -> bool:
     """∂E/∂u, and also a derivative along a vector, v_u."""
-    return isinstance(value, Indexed) and name_of(value).startswith(("d_", "v_"))
+    return _is_along(value) or (isinstance(value, Indexed) and name_of(value).startswith("d_"))
+
+
+def _is_along(value: Expr) -> bool:
+    return isinstance(value, Indexed) and name_of(value).startswith("v_")
 
 
 def _reads_values(value: Expr) -> bool:

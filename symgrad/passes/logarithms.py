@@ -59,10 +59,11 @@ def read_by_loss(spec: Spec) -> Read | None:
     if not names:
         return None
     definitions = tuple(replace(d, value=found.given(d.value)) for d in loss.definitions)
-    of_y = any(name_of(read) == "y" for d in definitions for read in reads(d.value))
-    inputs = (*loss.inputs, *(definition.target for definition in found.logarithms.values()))
+    needed = {name_of(read) for d in definitions for read in reads(d.value)}
+    given = (*loss.inputs, *(definition.target for definition in found.logarithms.values()))
+    inputs = tuple(each for each in given if name_of(each) in needed)
     loss = share(stabilize(replace(loss, inputs=inputs, definitions=definitions)))
-    return Read(prune(forward, (*(("y",) if of_y else ()), *names)), loss, names)
+    return Read(prune(forward, (*(("y",) if "y" in needed else ()), *names)), loss, names)
 
 
 def _forward(spec: Spec, loss: Program, more: tuple[Definition, ...]) -> Program:

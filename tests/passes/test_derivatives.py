@@ -114,13 +114,18 @@ def _has(spec, name):
 NETS = {
     "softmax": nets.net([2, 2, 3], ["tanh", "softmax"], kind="cross_entropy", l2=0.5),
     "sigmoid": nets.net([1, 2], ["sigmoid"], kind="binary_cross_entropy", sample_weights=True),
-    "residual": nets.net([2, 2, 2], ["silu", "elu"], residual=[1, 2], kind="huber", bias=False),
 }
+RESIDUAL = nets.net([2, 2, 2], ["silu", "elu"], residual=[1, 2], kind="huber", bias=False)
 
 
 @pytest.mark.parametrize("spec", NETS.values(), ids=NETS)
 def test_all_orders_and_functions_agree(spec):
     check(spec)
+
+
+@pytest.mark.slow
+def test_with_residuals():
+    check(RESIDUAL)
 
 
 @pytest.mark.slow
