@@ -1,10 +1,11 @@
 """What several test files share: emitted modules, with Numba and without, and `pytest --update`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from hashlib import sha256
 from pathlib import Path
 from types import ModuleType
 
+import numba
 import pytest
 
 from symgrad.compiler import Compiled
@@ -34,6 +35,15 @@ def uncompiled(monkeypatch: pytest.MonkeyPatch, interpret: Callable[[str], Modul
     to compile one takes longer than all it is then used for."""
     made = property(lambda compiled: interpret(compiled.source))
     monkeypatch.setattr(Compiled, "module", made)
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Networks as small as these gain little by more, and the other tests have the processors."""
+    before = numba.get_num_threads()
+    numba.set_num_threads(1)
+    yield
+    numba.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")

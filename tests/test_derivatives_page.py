@@ -2,9 +2,7 @@
 is."""
 
 import re
-from collections.abc import Iterator
 
-import numba
 import numpy as np
 import pytest
 
@@ -18,15 +16,6 @@ SECTIONS = {
     text.partition("\n")[0]: text for text in PAGE.split("\n## ")[1:] if "```python" in text
 }
 BLOCK = re.compile(r"^```python\n(.*?)^```\n(?:```text\n(.*?)^```\n)?", flags=re.S | re.M)
-
-
-@pytest.fixture
-def one_thread() -> Iterator[None]:
-    """Networks as small as these gain little by more, and the other tests have the processors."""
-    before = numba.get_num_threads()
-    numba.set_num_threads(1)
-    yield
-    numba.set_num_threads(before)
 
 
 def expected(code: str) -> list[str]:

@@ -36,14 +36,16 @@ from symgrad.passes.differentiate import Direction, differentiate
 from symgrad.passes.expand import loss_of_output
 from symgrad.passes.factor import ORDERS, Order, factor
 from symgrad.passes.guard import guard
+from symgrad.passes.joined import called, joined
+from symgrad.passes.logarithms import Read, read_by_loss
 from symgrad.passes.moments import moments
 from symgrad.passes.share import share
 from symgrad.passes.stabilize import stabilize
 from symgrad.spec.spec import Spec
 
-# What is given beside x, t, the weights of samples and of the network: ∂L/∂y of a loss of the
-# caller's own, and vectors, along which is differentiated.
-D_Y, V = "d_y", "v_"
+# What is given beside x, t, the weights of samples and of the network: vectors, along which is
+# differentiated, and ∂L/∂y of a loss of the caller's own, d_y.
+V = "v_"
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,11 @@ class Network:
     def loss(self) -> Program:
         """From y and t to E, without penalties."""
         return share(stabilize(loss_of_output(self.spec)))
+
+    @cached_property
+    def read(self) -> Read:
+        """The same two, where the loss reads logarithms of y with these in place of y."""
+        return read_by_loss(self.spec) or Read(self.forward, self.loss, ())
 
     @cached_property
     def gradient(self) -> Program:
@@ -90,7 +97,7 @@ def derivative(name: str, network: Network) -> Derivative:
     count = for_each_sample if name in MATRICES else operations
     costs = {orders: count(program) for orders, program in made.items()}
     ranked = dict(sorted(costs.items(), key=lambda cost: cost[1]))
-    return Derivative(guard(made[next(iter(ranked))]), ranked)
+    return Derivative(guard(made[next(iter(ranked))], network.shared), ranked)
 
 
 Ways = Iterator[tuple[tuple[str, ...], Program]]
@@ -129,16 +136,23 @@ def _laplacian(network: Network) -> Ways:
 
 
 def _pullback(network: Network) -> Ways:
-    yield from _pulled(network.forward, network.weights, ("x",))
+    yield from _pulled(network.forward, ("y",), network.weights, ("x",))
 
 
-def _pulled(forward: Program, weights: tuple[str, ...], inputs: tuple[str, ...]) -> Ways:
+def _pulled(
+    forward: Program, of: tuple[str, ...], weights: tuple[str, ...], inputs: tuple[str, ...]
+) -> Ways:
     """From ∂L/∂y to ∂L/∂W1, …: what is differentiated is L's part that is linear in y."""
-    y = forward.by_name["y"].target
-    d_y = y.func(array(D_Y, *y.indices).base, *y.indices)
-    inside = sum_over(d_y * y, y.indices[1], forward.extent(y.indices[1]))
-    loss = Definition(array("E"), Sum(inside, (SAMPLE, 0, SAMPLES - 1)))
-    program = replace(_with(forward, loss), inputs=(*forward.inputs, d_y))
+    given, parts = [], []
+    for name in of:
+        y = forward.by_name[name].target
+        given.append(y.func(array(f"d_{name}", *y.indices).base, *y.indices))
+        part = given[-1] * y
+        for index in y.indices[1:]:
+            part = sum_over(part, index, forward.extent(index))
+        parts.append(part)
+    loss = Definition(array("E"), Sum(Add(*parts), (SAMPLE, 0, SAMPLES - 1)))
+    program = replace(_with(forward, loss), inputs=(*forward.inputs, *given))
     names = [f"d_{name}" for name in (*weights, *inputs)]
     yield ("loss-first",), _only(factor(differentiate(program, by=(*weights, *inputs))), *names)
 
@@ -186,52 +200,38 @@ def _hessian_vector(network: Network) -> Ways:
 
 def _gauss_newton_vector(network: Network) -> Ways:
     """Forward to v_y, through the second derivative of the loss by y, and back."""
-    forward = network.forward
-    slope = _only(factor(differentiate(network.loss, by=("y",))), "d_y")
-    y = tuple(i for i in slope.inputs if name_of(i) == "y")
-    ((_, curved), *_) = _pushed(slope, ("d_y",), y)
-    ((_, back),) = _pulled(forward, network.weights, ())
-    for order, pushed in _pushed(forward, ("y",), forward.weights, ("y",)):
-        inner = Program(
-            forward.name,
-            (*pushed.inputs, *(i for i in network.loss.inputs if name_of(i) not in ("x", "y"))),
-            forward.weights,
-            forward.extents,
-            (*pushed.definitions, *_named_apart(curved, pushed, {"v_d_y": D_Y})),
-            (D_Y,),
-        )
-        made = _joined(inner, back)
+    forward, names = network.read.forward, network.read.names
+    curved = _curved(network.read)
+    ((_, back),) = _pulled(forward, names, network.weights, ())
+    for order, pushed in _pushed(forward, names, forward.weights, names):
+        own = {*names, *map(name_of, pushed.inputs)}
+        given = (i for i in network.read.loss.inputs if name_of(i) not in own)
+        inputs = (*pushed.inputs, *given)
+        inner = replace(pushed, inputs=inputs, definitions=joined(pushed, curved))
+        made = replace(back, inputs=inputs, definitions=joined(inner, back, forward.by_name))
         yield order, _only(made, *(f"d_{weight}" for weight in network.weights))
 
 
-def _named_apart(
-    program: Program, other: Program, names: Mapping[str, str]
-) -> Iterator[Definition]:
-    """The definitions of a program under names that another has not."""
-    taken = {*other.by_name, *other.given}
-    renamed: dict[str, str] = dict(names)
-    for definition in program.definitions:
-        if definition.name in taken and definition.name not in renamed:
-            renamed[definition.name] = f"{definition.name}_of_loss"
-    for definition in program.definitions:
-        yield Definition(_renamed(definition.target, renamed), _renamed(definition.value, renamed))
-
-
-def _renamed(value: Expr, names: Mapping[str, str]) -> Expr:
-    """`value` with other names for arrays."""
-    return value.xreplace(
-        {
-            read: array(names[name_of(read)], *indices_of(read))
-            for read in reads(value)
-            if name_of(read) in names
-        }
-    )
-
-
-def _joined(first: Program, second: Program) -> Program:
-    """What the first gives, and what the second makes of it; both begin alike."""
-    more = (d for d in second.definitions if d.name not in first.by_name)
-    return replace(first, definitions=(*first.definitions, *more), outputs=second.outputs)
+def _curved(read: Read) -> Program:
+    """From v_y to ∂²E/∂y²·v_y, or what takes its place for a logarithm; it is called d_y, as it is
+    on the way back."""
+    slopes = tuple(f"d_{name}" for name in read.names)
+    slope = _only(factor(differentiate(read.loss, by=read.names)), *slopes)
+    given = tuple(i for i in slope.inputs if name_of(i) in read.names)
+    beside = tuple(f"d_{name}" for name in read.logarithms)
+    ((_, pushed), *_) = _pushed(slope, slopes, given, beside)
+    results = []
+    for target in given:
+        name = name_of(target)
+        moved = array(f"v_d_{name}", *indices_of(target))
+        if name in read.logarithms:
+            moved = moved - array(f"d_{name}", *indices_of(target)) * _vector(target)
+        results.append(Definition(array(f"curved_{name}", *indices_of(target)), moved))
+    made = _only(_with(pushed, *results), *(d.name for d in results))
+    names = {f"d_{name}": f"slope_{name}" for name in read.names}
+    names |= {f"curved_{name}": f"d_{name}" for name in read.names}
+    definitions = tuple(called(definition, names) for definition in made.definitions)
+    return replace(made, definitions=definitions, outputs=slopes)
 
 
 def _matrix(vector_product: Callable[[Network], Ways]) -> Callable[[Network], Ways]:
@@ -316,9 +316,11 @@ def _through_samples(program: Program, vectors: tuple[str, ...], order: Order) -
         total = Integer(0)
         for start in starts.values():
             partial = known[graph.named(f"end_{name}", start.name)].target
-            # both have the samples; what is left of the partial's indices is the start's own
+            # of the samples both have the same; what is left of the partial's indices is the
+            # start's own. A start has no samples where it is of weights alone: Σ W1²
             own = [index for index in partial.indices if index not in end.indices]
-            moved = start.target.base[(SAMPLE, *own)]
+            samples = [index for index in start.indices if index == SAMPLE]
+            moved = start.target.base[(*samples, *own)]
             part = partial * moved
             for index in own:
                 part = sum_over(part, index, program.extent(index))

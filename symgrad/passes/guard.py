@@ -9,6 +9,9 @@ factor may be infinite, in whatever order the factors came together, are compute
 
 What may be infinite is found by what it is made of; ordinary networks have nothing of the kind, and
 their derivatives stay as they are. Neither do products change in which only arrays are read.
+
+Second derivatives have powers beside what vanishes faster than any: z²·exp(-z²). The power would be
+infinite first, so it is multiplied by one z after the other, from the exponential on.
 """
 
 from dataclasses import dataclass, field, replace
@@ -32,7 +35,7 @@ from sympy import (
 from symgrad.language import functions as f
 from symgrad.language.exponentials import difference, inverse_sum_exp, pairs
 from symgrad.language.indices import of_samples, operands, rebuild
-from symgrad.language.notation import as_it_stands, grouped, undistributed
+from symgrad.language.notation import as_it_stands, group_factors, grouped, undistributed
 from symgrad.language.order import factors, is_constant
 from symgrad.language.program import Program, name_of
 from symgrad.passes.stabilize.kinks import not_negative
@@ -41,32 +44,43 @@ from symgrad.passes.stabilize.kinks import not_negative
 _OVERFLOWS = (exp, cosh, sinh, f.expm1)
 _STEPS = (f.heaviside, f.nonpositive, sign)
 
+# What vanishes faster than any power of its argument grows.
+_VANISHING = (f.gaussian, f.normal_pdf)
+
 
 MOST_DIVISIONS = 3
 
 
 @undistributed
-def guard(program: Program) -> Program:
-    """`program` with `times` in the products of its derivatives that need it."""
+def guard(program: Program, forward: Program | None = None) -> Program:
+    """`program` with `times` in the products of its derivatives that need it: of what is called d_,
+    or of all that `forward` has not."""
     known = _Known()
     definitions = []
     for definition in program.definitions:
-        if definition.name.startswith("d_"):
+        derived = definition.name.startswith("d_") or (
+            forward is not None and definition.name not in forward.by_name
+        )
+        if derived:
             definition = replace(definition, value=_guarded(definition.value, known))
         if known.may_be_infinite(definition.value):
             known.infinite.add(definition.name)
         if known.never_zero(definition.value):
             known.positive.add(definition.name)
+        if isinstance(definition.value, _VANISHING):
+            known.vanishing.add(definition.name)
         definitions.append(definition)
     return program.with_definitions(definitions)
 
 
 @dataclass(frozen=True)
 class _Known:
-    """The arrays that may be infinite, and those that are never 0, as far as can be seen."""
+    """The arrays that may be infinite, those that are never 0, and those that vanish fast, as far
+    as can be seen."""
 
     infinite: set[str] = field(default_factory=set)
     positive: set[str] = field(default_factory=set)
+    vanishing: set[str] = field(default_factory=set)
 
     def may_be_infinite(self, value: Expr) -> bool:
         """Whether `value` can be infinite where all that it is computed from is finite."""
@@ -90,6 +104,13 @@ class _Known:
         if isinstance(value, Function) and not isinstance(value, f.times | grouped):
             return False
         return any(map(self.may_be_infinite, operands(value)))
+
+    def vanishes(self, value: Expr) -> bool:
+        if isinstance(value, Pow):
+            return bool(value.exp.is_positive) and self.vanishes(value.base)
+        if isinstance(value, Indexed):
+            return name_of(value) in self.vanishing
+        return isinstance(value, _VANISHING)
 
     def never_zero(self, u: Expr) -> bool:
         """Whether u > 0 also after rounding: a number, what is added to one, a sum of exponentials
@@ -117,7 +138,7 @@ def _guarded(value: Expr, known: _Known) -> Expr:
     changed = [_guarded(part, known) for part in parts]
     if tuple(changed) != parts:
         value = rebuild(value, changed)
-    return _product(value, known) if isinstance(value, Mul) else value
+    return _product(_from_the_smallest(value, known), known) if isinstance(value, Mul) else value
 
 
 def _is_step_of_backpropagation(value: Expr) -> bool:
@@ -129,7 +150,22 @@ def _is_step_of_backpropagation(value: Expr) -> bool:
     return all(isinstance(each, Indexed) for each in read) and sum(map(_is_derivative, read)) < 2
 
 
-def _product(value: Mul, known: _Known) -> Expr:
+def _from_the_smallest(value: Mul, known: _Known) -> Expr:
+    """u²·v as u·(u·v), where v vanishes for large u; along a vector also u·w·v, where both are as
+    large as what is given."""
+    small = [each for each in factors(value) if known.vanishes(each)]
+    others = [each for each in factors(value) if each not in small]
+    powers = [e for e in others if isinstance(e, Pow) and e.exp.is_Integer and e.exp > 1]
+    large = [u for u, power in (each.args for each in powers) for _ in range(int(power))]
+    if any(map(_is_along, others)):
+        large += [each for each in others if isinstance(each, Indexed)]
+    if not small or not large:
+        return value
+    rest = [each for each in others if each not in powers and each not in large]
+    return Mul(*rest, reduce(lambda product, u: group_factors(u * product), large, Mul(*small)))
+
+
+def _product(value: Expr, known: _Known) -> Expr:
     numbers = [each for each in factors(value) if is_constant(each) or of_samples(each)]
     others = [each for each in factors(value) if each not in numbers]
     if len(others) < 2:
@@ -152,7 +188,12 @@ def _product(value: Mul, known: _Known) -> Expr:
 
 
 def _is_derivative(value: Expr) -> bool:
-    return isinstance(value, Indexed) and name_of(value).startswith("d_")
+    """∂E/∂u, and also a derivative along a vector, v_u."""
+    return _is_along(value) or (isinstance(value, Indexed) and name_of(value).startswith("d_"))
+
+
+def _is_along(value: Expr) -> bool:
+    return isinstance(value, Indexed) and name_of(value).startswith("v_")
 
 
 def _reads_values(value: Expr) -> bool:

@@ -8,7 +8,7 @@ weights afterwards is one program again.
 At kinks the second derivative is that of the slopes on both sides: of relu it is 0.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 
 from sympy import Integer, Symbol
@@ -21,6 +21,7 @@ from symgrad.passes.collapse import collapse
 from symgrad.passes.differentiate import Direction, differentiate
 from symgrad.passes.expand import inner_derivatives, target
 from symgrad.passes.factor import ORDERS, factor
+from symgrad.passes.joined import joined
 from symgrad.passes.share import share as shared
 from symgrad.spec.formula import Column, Derivative
 from symgrad.spec.spec import Spec
@@ -46,9 +47,9 @@ def inner(program: Program, spec: Spec) -> Program:
     made = _along_inputs(known, orders, called)
     for name, each in wanted.items():
         if each.by == "each":
-            made = _extended(made, _by_each_input(known, each), name)
+            made = _extended(made, _by_each_input(known, each), name, own)
         elif each.by == "laplacian":
-            made = _extended(made, _laplacian(known), name)
+            made = _extended(made, _laplacian(known), name, own)
     columns = (_column(name, each, spec, called) for name, each in wanted.items())
     rest = (d for d in program.definitions if d.name not in own)
     definitions = (*made.definitions, *columns, *rest)
@@ -131,17 +132,18 @@ def _laplacian(program: Program) -> Iterator[Program]:
             yield collapse(prune(made, ("laplacian",)))
 
 
-def _extended(program: Program, ways: Iterator[Program], name: str) -> Program:
+def _extended(
+    program: Program, ways: Iterator[Program], name: str, known: Collection[str]
+) -> Program:
     """`program` and what is computed in one of some ways, that with the fewest operations, under
-    this name."""
+    this name; what is `known` both begin with. (d_z1_d_x may be along an input called x, or by all
+    of x.)"""
     found = []
     for way in ways:
         way = share(way)
         (output,) = way.outputs
-        own = {d.name for d in program.definitions}
         whole = array(f"{name}_of_all", *way.by_name[output].indices)
-        more = (d for d in way.definitions if d.name not in own)
         alias = Definition(whole, way.by_name[output].target)
-        definitions = (*program.definitions, *more, alias)
-        found.append(replace(program, definitions=definitions))
+        way = way.with_definitions((*way.definitions, alias))
+        found.append(program.with_definitions(joined(program, way, known)))
     return min(found, key=operations)

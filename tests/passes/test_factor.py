@@ -49,7 +49,7 @@ def random_net(random, layers=None):
     if logarithmic and depth in residual:
         residual.remove(depth)
     last = random.choice(["sigmoid", "softmax"] if logarithmic else ACTIVATIONS)
-    if kind == "binary_cross_entropy":
+    if kind == "binary_cross_entropy" or (last == "softmax" and widths[-1] == 1):
         last = "sigmoid"  # a softmax of one unit is 1
     activations = [random.choice(inner) for _ in range(depth - 1)] + [last]
     return nets.net(
