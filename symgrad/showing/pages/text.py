@@ -3,7 +3,7 @@
 import math
 from decimal import Decimal
 
-from symgrad.explain.report import Cell, Table
+from symgrad.showing.pages.blocks import Cell, Table
 
 _SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 

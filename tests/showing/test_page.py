@@ -10,11 +10,9 @@ from xml.etree import ElementTree
 import pytest
 
 import symgrad
-from symgrad.explain.drawing import charts
-from symgrad.explain.drawing.charts import linear_scale, log_scale
-from symgrad.explain.drawing.page import mathml, page
-from symgrad.explain.drawing.text import figure
-from symgrad.explain.report import (
+from symgrad.language import latex, unicode
+from symgrad.showing.pages import charts
+from symgrad.showing.pages.blocks import (
     Bars,
     Equations,
     Lines,
@@ -24,7 +22,9 @@ from symgrad.explain.report import (
     Table,
     Words,
 )
-from symgrad.language import latex, unicode
+from symgrad.showing.pages.charts import linear_scale, log_scale
+from symgrad.showing.pages.page import mathml, page
+from symgrad.showing.pages.text import figure
 from tests.paths import OF_ONE_LOSS, ROOT
 
 HOSTILE = """<script>alert(1)</script>"'`& <b onclick='x'>{{ 7 * 6 }}"""
