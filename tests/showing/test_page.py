@@ -2,8 +2,6 @@
 
 import math
 import re
-import shutil
-from html.parser import HTMLParser
 from itertools import pairwise
 from xml.etree import ElementTree
 
@@ -25,10 +23,9 @@ from symgrad.showing.pages.blocks import (
 from symgrad.showing.pages.charts import linear_scale, log_scale
 from symgrad.showing.pages.page import mathml, page
 from symgrad.showing.pages.text import figure
+from tests.pages import HOSTILE, Reader, opened, trees
 from tests.paths import OF_ONE_LOSS, ROOT
 
-HOSTILE = """<script>alert(1)</script>"'`& <b onclick='x'>{{ 7 * 6 }}"""
-VOID = {"meta", "link", "br", "hr", "img", "input"}
 NAMESPACES = {"http://www.w3.org/1998/Math/MathML", "http://www.w3.org/2000/svg"}
 
 BARS = Bars(
@@ -76,39 +73,6 @@ def everything(definitions):
     rows = tuple((unicode.equation(d), latex.equation(d)) for d in definitions)
     blocks = (Words("All `of it`, in order."), Equations(rows, "All"), TABLE, BARS, LINES)
     return page(report_of(*blocks, missing="out of time", spec="specs/net.toml"))
-
-
-class Reader(HTMLParser):
-    """What a page consists of; complains about tags that don't match."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.open, self.tags, self.text = [], [], ""
-        self.feed(text)
-        self.close()
-        assert not self.open
-
-    def handle_starttag(self, tag, attributes):
-        self.tags.append((tag, dict(attributes)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attributes):
-        self.tags.append((tag, dict(attributes)))
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag, f"{tag} closes something else"
-
-    def handle_data(self, data):
-        if self.open and self.open[-1] not in ("style", "script"):
-            self.text += data
-
-    def all(self, tag):
-        return [attributes for name, attributes in self.tags if name == tag]
-
-
-def trees(text, tag):
-    return [ElementTree.fromstring(t) for t in re.findall(rf"<{tag}\b.*?</{tag}>", text, re.DOTALL)]
 
 
 def test_the_page_is_well_formed(everything, definitions):
@@ -403,35 +367,10 @@ def test_equal_bars_are_seen():
 
 
 @pytest.fixture(scope="module")
-def browser():
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright isn't installed")
-    names = ("chromium", "chromium-browser", "google-chrome")
-    found = next(filter(None, map(shutil.which, names)), None)
-    if found is None:
-        pytest.skip(f"there is no browser: none of {', '.join(names)}")
-    with playwright.sync_playwright() as started:
-        launched = started.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        yield launched
-        launched.close()
-
-
-@pytest.fixture(scope="module")
 def file(everything, tmp_path_factory):
     path = tmp_path_factory.mktemp("page") / "net.html"
     path.write_text(everything, encoding="utf-8")
     return path
-
-
-def opened(browser, file, scheme="light", width=1280):
-    """The page, and what it asked for and complained about."""
-    context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 800})
-    seen = context.new_page()
-    requests, complaints = [], []
-    seen.on("request", lambda request: requests.append(request.url))
-    seen.on("console", lambda message: complaints.append(message.text))
-    seen.on("pageerror", lambda error: complaints.append(str(error)))
-    seen.goto(file.as_uri())
-    return seen, requests, complaints
 
 
 def luminance(colour):

@@ -180,7 +180,9 @@ def lines(block: Lines, name: str) -> Chart:
             (x, y, _LEFT + across.place(x) * (_RIGHT - _LEFT), top + (1 - up.place(y)) * _PLOT)
             for x, y in each
         ])  # fmt: skip
-    legend = tuple((_swatch(index, series), series.name) for index, series in enumerate(block.series))
+    legend = tuple(
+        (_swatch(index, series), series.name) for index, series in enumerate(block.series)
+    )
     left_out = sum(len(series.points) for series in block.series) - len(points)
     note = _left_out(left_out, "point", "points", block.log_x or block.log_y)
     return Chart(tostring(svg, encoding="unicode"), legend, note)
