@@ -348,6 +348,48 @@ def test_zero_has_a_place_on_a_linear_axis_alone():
     assert len(markers(drawn(charts.lines(Lines("", "x", "y", series), "n")))[0]) == 1
 
 
+def test_a_linear_scale_has_a_place_for_all_that_is_finite():
+    points = ((0.0, -1.0), (1.0, 0.0), (2.0, 3.0), (3.0, math.nan))
+    chart = charts.lines(Lines("", "x", "y", (Series("s", points),), False, False), "n")
+    (placed,) = markers(drawn(chart))
+    assert len(placed) == 3 and chart.note == "1 point not drawn: not finite."
+    (_, low), (_, zero), (_, high) = placed
+    assert (low - zero) * 3 == pytest.approx(zero - high, abs=0.5)
+
+
+def test_series_may_have_points_alone_or_a_line_alone():
+    points = ((0.0, 1.0), (1.0, 2.0), (2.0, 4.0))
+    series = Series("line", points, marked=False), Series("points", points, joined=False)
+    chart = charts.lines(Lines("", "x", "y", series, log_x=False), "n")
+    for shown in (
+        list(drawn(chart).iter("g")),
+        [ElementTree.fromstring(s) for s, _ in chart.legend],
+    ):
+        kinds = [[each.get("class") for each in group.iter("path")] for group in shown]
+        assert set(kinds[0]) == {"line"} and set(kinds[1]) == {"marker"}
+
+
+def test_ticks_do_not_touch_where_their_labels_are_long():
+    points = tuple((1e5 + 1e5 * k, 1.0) for k in range(7))
+    chart = charts.lines(Lines("", "x", "y", (Series("s", points),), log_x=False), "n")
+    labels = [
+        each.text for each in drawn(chart).iter("text") if each.get("text-anchor") == "middle"
+    ]
+    assert sum(len(label) + 1 for label in labels[:-1]) < 45 and len(labels) > 2
+
+
+def test_linear_bars_go_from_zero_to_either_side():
+    rows = (("up", 3.0), ("down", -1.0), ("none", 0.0), ("lost", math.nan))
+    chart = charts.bars(Bars("", "fall", rows, log=False), "n")
+    drawn_bars = [each for each in drawn(chart).iter("rect") if each.get("class") == "bar"]
+    places = [[float(each.get(name)) for name in ("x", "width")] for each in drawn_bars]
+    (up, up_width), (down, down_width), (_, none) = places
+    assert down + down_width == pytest.approx(up, abs=0.2)
+    assert up_width == pytest.approx(3 * down_width, abs=0.5) and none == 0
+    assert chart.note == "1 bar not drawn: not finite."
+    assert charts.bars(Bars("", "fall", rows[-1:], log=False), "n").svg == ""
+
+
 @pytest.mark.parametrize("value", [0.0, -1.0, None, math.inf, math.nan])
 def test_nothing_to_draw(value):
     blocks = Bars("", "s", (("a", value),)), Lines("", "x", "y", (Series("s", ((1.0, value),)),))

@@ -52,7 +52,7 @@ class Bars:
 
 @dataclass(frozen=True)
 class Series:
-    """Points, joined by a line, and each with a marker, unless said otherwise."""
+    """Points, on a page joined by a line, and each with a marker, unless said otherwise."""
 
     name: str
     points: tuple[tuple[float, float], ...]
