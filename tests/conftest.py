@@ -1,9 +1,11 @@
 """What several test files share: emitted modules, with Numba and without, and `pytest --update`."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from hashlib import sha256
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numba
 import pytest
@@ -83,3 +85,17 @@ def chains(native: Callable[[Spec], ModuleType]) -> list[tuple[Spec, ModuleType]
     ]
     specs = [net([2] * (len(each) + 1), each, dtype="float32") for each in activations]
     return [(spec, native(spec)) for spec in specs]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A browser, for tests of pages, where there is one."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright isn't installed")
+    names = ("chromium", "chromium-browser", "google-chrome")
+    found = next(filter(None, map(shutil.which, names)), None)
+    if found is None:
+        pytest.skip(f"there is no browser: none of {', '.join(names)}")
+    with playwright.sync_playwright() as started:
+        launched = started.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        yield launched
+        launched.close()

@@ -32,9 +32,10 @@ MAY = WAY | {
     "showing": {"language"},
     "training": COMPILER,
     "explain": COMPILER | {"checking", "showing"},
+    "report": COMPILER | {"training", "showing"},
     "interop": COMPILER | {"training"},
     "sklearn": COMPILER | {"interop"},
-    "cli": {*WAY, "checking", "explain", "interop", "showing", "training"},
+    "cli": {*WAY, "checking", "explain", "interop", "report", "showing", "training"},
 }
 
 

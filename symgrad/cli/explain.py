@@ -17,7 +17,7 @@ from symgrad.errors import SymgradError
 
 if TYPE_CHECKING:
     from symgrad.compiler import Compiled
-    from symgrad.explain.report import Section
+    from symgrad.showing.pages.blocks import Section
 
 
 def explain_command(
@@ -100,8 +100,8 @@ def _write(
     html: Path | None,
     json_file: Path | None,
 ) -> None:
-    from symgrad.explain.drawing.page import page
     from symgrad.explain.explain import as_data, report
+    from symgrad.showing.pages.page import page
     from symgrad.targets.write import write
 
     texts = {}

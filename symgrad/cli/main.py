@@ -22,6 +22,7 @@ from symgrad.cli.import_ import import_command
 from symgrad.cli.inspect import inspect_command
 from symgrad.cli.new import new_command
 from symgrad.cli.predict import predict_command
+from symgrad.cli.report import report_command
 from symgrad.cli.schema import schema_command
 from symgrad.cli.train import train_command
 from symgrad.cli.waiting import Waiting
@@ -63,6 +64,7 @@ app.command("check")(check_command)
 app.command("data")(data_command)
 app.command("train")(train_command)
 app.command("predict")(predict_command)
+app.command("report")(report_command)
 app.command("freeze")(freeze_command)
 app.command("export")(export_command)
 app.command("import")(import_command)

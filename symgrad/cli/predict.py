@@ -43,7 +43,7 @@ def predict_command(
             if output.suffix.lower() != ".csv":
                 raise DataError(f"{output} is there already, and no .csv file; name another one")
 
-    from symgrad.cli.results import show_confusion, show_figures
+    from symgrad.cli.results import show_classes, show_figures
     from symgrad.training import atomic
     from symgrad.training.predict import predict
     from symgrad.training.run import load_trained
@@ -59,5 +59,5 @@ def predict_command(
         atomic.write(output, text.encode())
         typer.echo(f"wrote {output}", err=True)
     if predictions.figures is not None:
-        show_figures({"data": predictions.figures}, err=True)
-        show_confusion("data", predictions.figures, predictions.classes, err=True)
+        show_figures({"data": predictions.figures}, trained.outputs, err=True)
+        show_classes("data", predictions.figures, predictions.classes, err=True)

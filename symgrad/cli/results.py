@@ -7,7 +7,7 @@ import typer
 from symgrad.shell import word
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from rich.table import Table
 
@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from symgrad.training.trained import Label
 
 _CLASSES_SHOWN = 12
+_OUTPUTS_SHOWN = 12
 _LABEL_SHOWN = 12
+_OUTPUT_SHOWN = 32
 
 # What the figures are called, and how each is written.
 _NAMES = {
@@ -25,7 +27,10 @@ _NAMES = {
     "log_loss": ("log loss", "{:.6g}"),
     "rmse": ("RMSE", "{:.6g}"),
     "r2": ("R²", "{:.4f}"),
+    "largest": ("largest error", "{:.6g}"),
 }
+_BY_OUTPUT = ("rmse", "r2", "largest")
+_NONE = "–"
 
 
 def show_run(run: "Run", seconds: float | None, shown: tuple[str, ...]) -> None:
@@ -38,9 +43,9 @@ def show_run(run: "Run", seconds: float | None, shown: tuple[str, ...]) -> None:
     took = "" if seconds is None else f", {seconds:.1f} s"
     kept = "" if run.kept == epochs else f"; kept are the weights of epoch {run.kept:,}"
     typer.echo(f"{run.ending}: {epochs:,} epochs{took}{kept}")
-    show_figures(run.figures)
+    show_figures(run.figures, run.trained.outputs)
     part, figures = list(run.figures.items())[-1]
-    show_confusion(part, figures, run.trained.columns.labels)
+    show_classes(part, figures, run.trained.columns.labels)
     if run.folder is not None:
         folder = word(run.folder)
         typer.echo(f"run: {run.folder}")
@@ -48,45 +53,101 @@ def show_run(run: "Run", seconds: float | None, shown: tuple[str, ...]) -> None:
 
 
 def show_folds(folds: "Folds") -> None:
-    """The figures of what was held out, fold by fold, then mean and standard deviation."""
+    """The figures of what was held out, fold by fold, then mean and standard deviation; of several
+    outputs, each its own over the folds."""
     from symgrad.training.dataset import VALIDATION
-    from symgrad.training.run import numbers_of
+    from symgrad.training.run import over_folds
 
-    rows = [numbers_of(run.figures[VALIDATION]) for run in folds.runs]
-    summary = folds.table()
+    held_out = [run.figures[VALIDATION] for run in folds.runs]
+    rows = [_numbers(each) for each in held_out]
+    summary = over_folds(rows)
     table = _table(["held out", "samples", *(_NAMES[name][0] for name in summary)])
-    for number, (run, row) in enumerate(zip(folds.runs, rows, strict=True), 1):
-        samples = f"{run.figures[VALIDATION].samples:,}"
-        values = [_NAMES[name][1].format(row[name]) for name in summary]
-        table.add_row(f"fold {number}", samples, *values)
+    for number, (figures, row) in enumerate(zip(held_out, rows, strict=True), 1):
+        values = [_written(name, row[name]) for name in summary]
+        table.add_row(f"fold {number}", f"{figures.samples:,}", *values)
     for title, place in (("mean", 0), ("deviation", 1)):
-        values = [_NAMES[name][1].format(pair[place]) for name, pair in summary.items()]
-        table.add_row(title, "", *values)
+        table.add_row(title, "", *(_written(name, pair[place]) for name, pair in summary.items()))
     _print(table)
+    if held_out[0].several:
+        _show_outputs_of_folds(held_out, folds.runs[0].trained.outputs)
     if folds.folder is not None:
         typer.echo(f"run: {folds.folder}, each fold in a folder of its own")
     typer.echo("next: this was an estimate; for weights to use, train without --folds")
 
 
-def show_figures(figures: "Mapping[str, Figures]", err: bool = False) -> None:
-    """One line a part."""
-    from symgrad.training.run import numbers_of
+def _show_outputs_of_folds(held_out: "Sequence[Figures]", outputs: "Sequence[str]") -> None:
+    """Mean and deviation over the folds for each output."""
+    from symgrad.training.run import over_folds
 
-    rows = {part: numbers_of(each) for part, each in figures.items()}
-    names = [name for name in _NAMES if any(name in row for row in rows.values())]
+    header = [each for name in _BY_OUTPUT for each in (_NAMES[name][0], "deviation")]
+    table = _table(["held out", *header])
+    each_fold = [_of_outputs(figures) for figures in held_out]
+    for name, *rows in list(zip(outputs, *each_fold, strict=False))[:_OUTPUTS_SHOWN]:
+        found = over_folds(rows)
+        cells = [_written(k, v) for k in _BY_OUTPUT for v in found.get(k, (None, None))]
+        table.add_row(short(name, _OUTPUT_SHOWN), *cells)
+    _more(table, len(each_fold[0]))
+    _print(table)
+
+
+def show_figures(
+    figures: "Mapping[str, Figures]", outputs: "Sequence[str]", err: bool = False
+) -> None:
+    """One line a part, and one for each of several outputs, in its own units: what errors in
+    different units come to together would mean nothing."""
+    rows = {part: _numbers(each) for part, each in figures.items()}
+    known = {name for row in rows.values() for name in row}
+    if any(each.several for each in figures.values()):
+        known |= {*_BY_OUTPUT}
+    names = [name for name in _NAMES if name in known]
     table = _table(["", "samples", *(_NAMES[name][0] for name in names)])
     for part, row in rows.items():
-        values = [_NAMES[name][1].format(row[name]) if name in row else "–" for name in names]
-        table.add_row(part, f"{figures[part].samples:,}", *values)
-        for term, value in (figures[part].terms or {}).items():
-            table.add_row(f"  {term}", "", _NAMES["loss"][1].format(value))
+        each = figures[part]
+        blank = "" if each.several else _NONE
+        values = [_written(name, row[name]) if name in row else blank for name in names]
+        table.add_row(part, f"{each.samples:,}", *values)
+        for term, value in (each.terms or {}).items():
+            table.add_row(f"  {term}", "", _written("loss", value))
+        if each.several:
+            own = _of_outputs(each)
+            for name, found in list(zip(outputs, own, strict=False))[:_OUTPUTS_SHOWN]:
+                cells = [_written(k, found.get(k)) if k in _BY_OUTPUT else "" for k in names]
+                table.add_row(f"  {short(name, _OUTPUT_SHOWN)}", "", *cells)
+            _more(table, len(own))
     _print(table, err)
 
 
-def show_confusion(
+def _numbers(figures: "Figures") -> dict[str, float]:
+    """Those that are one number each, and mean something."""
+    from symgrad.training.run import numbers_of
+
+    found = numbers_of(figures)
+    if figures.several:
+        return {name: value for name, value in found.items() if name not in _BY_OUTPUT}
+    return found | _of_outputs(figures)[0] if figures.rmse_by_output else found
+
+
+def _of_outputs(figures: "Figures") -> "list[dict[str, float]]":
+    """The figures of each output, without what is not there: records of older versions have no
+    largest error."""
+    by_output = (figures.rmse_by_output, figures.r2_by_output, figures.largest_by_output)
+    known = {name: each for name, each in zip(_BY_OUTPUT, by_output, strict=True) if each}
+    return [
+        {name: value for name, each in known.items() if (value := each[place]) is not None}
+        for place in range(len(figures.rmse_by_output or ()))
+    ]
+
+
+def _more(table: "Table", outputs: int) -> None:
+    if outputs > _OUTPUTS_SHOWN:
+        table.add_row(f"  … {outputs - _OUTPUTS_SHOWN:,} more")
+
+
+def show_classes(
     part: str, figures: "Figures", labels: "tuple[Label, ...] | None", err: bool = False
 ) -> None:
-    """Counts of the true class by the predicted one, if there are classes and not too many."""
+    """Counts of the true class by the predicted one, and what they say of each class, if there are
+    classes and not too many."""
     if figures.confusion is None or labels is None or len(labels) > _CLASSES_SHOWN:
         return
     names = [short(str(label)) for label in labels]
@@ -94,6 +155,19 @@ def show_confusion(
     for name, row in zip(names, figures.confusion, strict=True):
         table.add_row(name, *(str(count) if count else "·" for count in row))
     _print(table, err)
+    assert figures.by_class is not None
+    areas = figures.roc_area_by_class
+    header = [f"{part}: by class", "samples", "precision", "recall", "F1"]
+    table = _table([*header, *(() if areas is None else ["ROC area"])])
+    for place, (name, found) in enumerate(zip(names, figures.by_class, strict=True)):
+        shares = [found.precision, found.recall, found.f1, *(areas or ())[place : place + 1]]
+        cells = [_NONE if share is None else f"{share:.4f}" for share in shares]
+        table.add_row(name, f"{found.samples:,}", *cells)
+    _print(table, err)
+
+
+def _written(name: str, value: float | None) -> str:
+    return _NONE if value is None else _NAMES[name][1].format(value)
 
 
 def _table(header: list[str]) -> "Table":

@@ -218,19 +218,8 @@ class TrainOptions:
 
     @property
     def files(self) -> Any:
-        """The data as `symgrad.train` takes it, None if there is none: by the names of terms where
-        it is given as NAME=FILE."""
-        if not self.data:
-            return None
-        named = [name_and_file(path) for path in self.data]
-        if not any(name for name, _ in named):
-            return self.data[0] if len(self.data) == 1 else self.data
-        found: dict[str, Any] = {}
-        for name, file in named:
-            if name is None:
-                raise SymgradError(f"{file}: of which term? give all data as NAME=FILE")
-            found[name] = [*found[name], file] if name in found else [file]
-        return {name: files[0] if len(files) == 1 else files for name, files in found.items()}
+        """The data as `symgrad.train` takes it, None if there is none."""
+        return files_of(self.data)
 
     def selection(self) -> dict[str, Any]:
         """What is said of the columns, as `symgrad.train` takes it."""
@@ -270,3 +259,19 @@ def name_and_file(path: Path) -> tuple[str | None, Path]:
     if not (equals and file and name.isidentifier()) or path.exists():
         return None, path
     return name, Path(file)
+
+
+def files_of(data: list[Path] | None) -> Any:
+    """Arguments DATA as `symgrad.train` takes them: by the names of terms where they are given as
+    NAME=FILE."""
+    if not data:
+        return None
+    named = [name_and_file(path) for path in data]
+    if not any(name for name, _ in named):
+        return data[0] if len(data) == 1 else data
+    found: dict[str, Any] = {}
+    for name, file in named:
+        if name is None:
+            raise SymgradError(f"{file}: of which term? give all data as NAME=FILE")
+        found[name] = [*found[name], file] if name in found else [file]
+    return {name: files[0] if len(files) == 1 else files for name, files in found.items()}

@@ -9,7 +9,6 @@ import symgrad
 from symgrad.compiler import Compiled
 from symgrad.errors import SymgradError
 from symgrad.explain.clock import Clock
-from symgrad.explain.report import Report, Section
 from symgrad.explain.scalars.peers import check_peers
 from symgrad.explain.sections.answer import answer
 from symgrad.explain.sections.counts import counts
@@ -19,6 +18,7 @@ from symgrad.explain.sections.layerwise import layerwise
 from symgrad.explain.sections.literal import literal
 from symgrad.explain.sections.orders import orders
 from symgrad.explain.sections.proof import proof
+from symgrad.showing.pages.blocks import Report, Section
 from symgrad.spec.formula import listed
 
 BUDGET = 180.0  # seconds for all that takes long

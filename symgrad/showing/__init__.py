@@ -13,6 +13,9 @@ of the compiler. On the way from one to the other:
     svg.py          the drawing; paths.py: routes as the data of SVG paths
     dot.py          the same rows for Graphviz
     notebook.py     what a notebook shows; mathml.py: its equations
+
+What has nothing to do with programs is in `pages/`: reports, of an explanation or a training, as
+pages for a browser.
 """
 
 from symgrad.showing.dot import dot

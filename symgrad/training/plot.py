@@ -1,4 +1,5 @@
-"""A picture of a training: its loss curves, and what came out against what should have.
+"""A picture of a training: its loss curves, and what came out against what should have, and what
+is left over, of each output.
 
 matplotlib is an optional extra, and imported when it is asked for.
 """
@@ -26,6 +27,7 @@ _COLOURS = {"training": "#0072B2", "validation": "#D55E00"}
 _POINTS = 2000  # of each part: more would only cover one another
 _CELLS_WITH_NUMBERS = 12
 _CLASSES_NAMED = 30
+_OUTPUTS_DRAWN = 4
 
 
 # For words of the user's, in which a dollar begins no formula.
@@ -74,16 +76,17 @@ def plot(
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(11, 4.6), layout="constrained")
+    figure = Figure(layout="constrained")
     FigureCanvasAgg(figure)
-    left, right = figure.subplots(1, 2, width_ratios=(1.15, 1))
     figure.suptitle(title, **_AS_IT_IS)
-    _draw_losses(left, histories)
     if labels is not None:
         part = "validation" if "validation" in compared else "training"
+        figure.set_size_inches(11, 4.6)
+        left, right = figure.subplots(1, 2, width_ratios=(1.15, 1))
         _draw_confusion(figure, right, compared[part], labels, part)
     else:
-        _draw_scatter(right, compared, targets)
+        left = _draw_outputs(figure, compared, targets)
+    _draw_losses(left, histories)
     content = io.BytesIO()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph")  # a letter that no font here has
@@ -149,31 +152,56 @@ def _draw_confusion(
     axes.set_title(f"{part}: {accuracy:.1%} of {len(true):,} right")
 
 
-def _draw_scatter(axes: Any, compared: Mapping[str, Compared], targets: tuple[str, ...]) -> None:
+def _draw_outputs(figure: Any, compared: Mapping[str, Compared], targets: tuple[str, ...]) -> Any:
+    """Two panels for each of the first outputs, in its own unit; gives the axes left for losses."""
+    outputs = max((each.t.shape[1] for each in compared.values()), default=0)
+    shown = min(outputs, _OUTPUTS_DRAWN)
+    figure.set_size_inches(5.5 + 3.6 * shown, 7.2 if shown else 4.6)
+    if not shown:
+        return figure.subplots()
+    grid = figure.add_gridspec(2, 1 + shown, width_ratios=(1.4, *[1] * shown))
+    for output in range(shown):
+        above, below = (figure.add_subplot(grid[row, 1 + output]) for row in (0, 1))
+        name = _short(targets[output] if output < len(targets) else f"y[{output}]")
+        _draw_output(above, below, compared, output, name)
+        if output == shown - 1 and outputs > shown:
+            above.set_title(f"{shown} of {outputs:,} outputs", loc="right", fontsize=9)
+    return figure.add_subplot(grid[:, 0])
+
+
+def _draw_output(
+    above: Any, below: Any, compared: Mapping[str, Compared], output: int, name: str
+) -> None:
+    """What was predicted against the truth, and the residuals over what was predicted."""
     values = []
     for part, each in compared.items():
         # Evenly over all samples, the same ones every time.
         rows = np.unique(np.linspace(0, len(each.t) - 1, _POINTS).astype(np.int64))
-        t, y = each.t[rows].ravel(), each.y[rows].ravel()
+        t, y = each.t[rows, output], each.y[rows, output]
         values += [t, y[np.isfinite(y)]]
-        axes.scatter(
-            t, y, s=14, alpha=0.55, linewidths=0, color=_COLOURS[part],
-            marker="o" if part == "training" else "^", label=part,
-        )  # fmt: skip
+        look: dict[str, Any] = {
+            "s": 14, "alpha": 0.55, "linewidths": 0, "color": _COLOURS[part],
+            "marker": "o" if part == "training" else "^", "label": part,
+        }  # fmt: skip
+        above.scatter(t, y, **look)
+        below.scatter(y, y - t, **look)
     every = np.concatenate(values)
     low, high = float(every.min()), float(every.max())
     margin = 0.04 * (high - low) or 1.0
     ends = (low - margin, high + margin)
-    axes.plot(ends, ends, color="0.5", linewidth=1, linestyle="--", zorder=0, label="exact")
-    axes.set_xlim(ends)
-    axes.set_ylim(ends)
-    what = _short(", ".join(targets), 16 if len(targets) == 1 else 32)
-    axes.set_xlabel(f"true {what}", **_AS_IT_IS)
-    axes.set_ylabel(f"predicted {what}", **_AS_IT_IS)
-    axes.set_title("predicted against true")
-    axes.set_aspect("equal")
-    axes.grid(alpha=0.25)
-    axes.legend(frameon=False)
+    above.plot(ends, ends, color="0.5", linewidth=1, linestyle="--", zorder=0, label="exact")
+    above.set_xlim(ends)
+    above.set_ylim(ends)
+    above.set_xlabel(f"true {name}", **_AS_IT_IS)
+    above.set_ylabel(f"predicted {name}", **_AS_IT_IS)
+    above.set_aspect("equal")
+    below.axhline(0, color="0.5", linewidth=1, linestyle="--", zorder=0)
+    below.set_xlabel(f"predicted {name}", **_AS_IT_IS)
+    below.set_ylabel("predicted − true")
+    for axes in (above, below):
+        axes.grid(alpha=0.25)
+    if output == 0:
+        above.legend(frameon=False)
 
 
 def _short(name: str, most: int = 16) -> str:

@@ -53,9 +53,14 @@ class _Figures(_Part):
     rmse_by_output: list[float | None] | None = None
     r2_by_output: list[float | None] | None = None
     terms: dict[str, float | None] | None = None
+    largest_by_output: list[float | None] | None = None  # absent from older records, as the next
+    roc_area_by_class: list[float | None] | None = None
 
     @model_validator(mode="after")
     def _check(self) -> Self:
+        outputs = (self.rmse_by_output, self.r2_by_output, self.largest_by_output)
+        if len({len(each) for each in outputs if each is not None}) > 1:
+            raise ValueError("figures by output are of different numbers of outputs")
         if any(len(row) != len(self.confusion or ()) for row in self.confusion or ()):
             raise ValueError("a confusion matrix has as many rows as columns")
         return self

@@ -104,12 +104,16 @@ class Folds:
 
     def table(self) -> dict[str, tuple[float, float]]:
         """Mean and standard deviation, over the folds, of the figures of what was held out."""
-        figures = [numbers_of(run.figures[VALIDATION]) for run in self.runs]
-        return {
-            name: (fmean(values), stdev(values))
-            for name in figures[0]
-            if len(values := [each[name] for each in figures if name in each]) == len(figures)
-        }
+        return over_folds([numbers_of(run.figures[VALIDATION]) for run in self.runs])
+
+
+def over_folds(rows: Sequence[Mapping[str, float]]) -> dict[str, tuple[float, float]]:
+    """Mean and standard deviation of those figures that every fold has."""
+    return {
+        name: (fmean(values), stdev(values))
+        for name in rows[0]
+        if len(values := [row[name] for row in rows if name in row]) == len(rows)
+    }
 
 
 def advice(result: Run | Folds) -> str:
@@ -227,7 +231,7 @@ def _figures(data: Record) -> Figures:
     lists = {
         name: tuple(value)
         for name, value in data.items()
-        if name.endswith("_by_output") and value is not None
+        if name.endswith(("_by_output", "_by_class")) and value is not None
     }
     confusion = data.get("confusion")
     return Figures(

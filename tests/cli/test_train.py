@@ -33,7 +33,7 @@ def test_numbers_from_the_data_to_the_folder(here):
     assert result.exit_code == 0, result.output
     first, header, train, validation, place, what_next = result.stdout.splitlines()
     assert first.startswith("finished: 40 epochs, ")
-    assert header.split() == ["samples", "loss", "RMSE", "R²"]
+    assert header.split() == ["samples", "loss", "RMSE", "R²", "largest", "error"]
     assert train.split()[:2] == ["training", "48"]
     assert validation.split()[:2] == ["validation", "12"]
     assert place == "run: runs/plane"
@@ -46,6 +46,60 @@ def test_numbers_from_the_data_to_the_folder(here):
     assert "run: runs/plane-2" in again.stdout
 
 
+def test_each_of_several_outputs_has_a_line_in_its_own_unit(here):
+    spec = {**PLANE, "name": "plant", "inputs": 1, "layers": [{"units": 2}]}
+    text(here / "plant.json", json.dumps(spec))
+    result = run("train", "plant.json", "plane.csv", "--epochs", 2, "-o", "plant")
+    assert result.exit_code == 0, result.output
+    lines = result.stdout.splitlines()
+    header = lines[1].split()
+    assert header == ["samples", "loss", "RMSE", "R²", "largest", "error"]
+    figures = read_record(here / "plant")["figures"]
+    places = {"training": 2, "validation": 5}
+    for part, place in places.items():
+        own = figures[part]
+        assert lines[place].split() == [part, f"{own['samples']}", f"{own['loss']:.6g}"]
+        for output, name in enumerate(("b", "height")):
+            assert lines[place + 1 + output].split() == [
+                name,
+                f"{own['rmse_by_output'][output]:.6g}",
+                f"{own['r2_by_output'][output]:.4f}",
+                f"{own['largest_by_output'][output]:.6g}",
+            ]
+    predicted = run("predict", "plant", "plane.csv", "-o", "out.csv")
+    assert predicted.exit_code == 0, predicted.output
+    assert [line.split()[0] for line in predicted.stderr.splitlines()[-2:]] == ["b", "height"]
+    folds = run("train", "plant.json", "plane.csv", "--folds", 2, "--epochs", 1, "-o", "folds")
+    assert folds.exit_code == 0, folds.output
+    lines = [line.split() for line in folds.stdout.splitlines()]
+    assert lines[0] == ["held", "out", "samples", "loss"]
+    errors = [
+        read_record(here / "folds" / f"fold-{k}")["figures"]["validation"]["rmse_by_output"]
+        for k in (1, 2)
+    ]
+    for output, row in enumerate(lines[6:8]):
+        one, other = (each[output] for each in errors)
+        assert row[:2] == [("b", "height")[output], f"{(one + other) / 2:.6g}"]
+        assert row[2] == f"{abs(one - other) / 2**0.5:.6g}"
+
+
+def test_a_run_of_a_version_without_the_largest_errors_is_shown(here):
+    options = ("train", "plane.json", "plane.csv", "--epochs", 2, "-o", "run")
+    assert run(*options).exit_code == 0
+    record = read_record(here / "run")
+    for figures in record["figures"].values():
+        del figures["largest_by_output"]
+    text(here / "run" / "run.json", json.dumps(record))
+    result = run("train", "--resume", "run")
+    assert result.exit_code == 0, result.output
+    header = next(line for line in result.stdout.splitlines() if "samples" in line)
+    assert header.split() == ["samples", "loss", "RMSE", "R²"]
+    record["figures"]["training"]["largest_by_output"] = [1, 2]
+    text(here / "run" / "run.json", json.dumps(record))
+    damaged = run("train", "--resume", "run")
+    assert damaged.exit_code == 2 and "of different numbers of outputs" in damaged.stderr
+
+
 def test_classes_with_their_confusion_and_a_picture(here):
     options = ("-o", "my run", "--plot", "rings.png", "--epochs", 30, "--checkpoint", 0)
     result = run("train", "rings.json", "rings.csv", *options)
@@ -54,6 +108,9 @@ def test_classes_with_their_confusion_and_a_picture(here):
     assert lines[1].split() == ["samples", "loss", "accuracy", "log", "loss"]
     assert lines[4].split()[-2:] == ["inner", "outer"]
     assert sum(map(int, " ".join(lines[5:7]).replace("·", "0").split()[1:3])) > 0
+    assert lines[7].split()[-6:] == ["samples", "precision", "recall", "F1", "ROC", "area"]
+    of_class = read_record(here / "my run")["figures"]["validation"]
+    assert lines[8].split()[-1] == f"{of_class['roc_area_by_class'][0]:.4f}"
     assert "next: symgrad predict 'my run' DATA, or symgrad freeze 'my run'" in lines
     assert lines[-1] == "plot: rings.png"
     assert max(map(len, lines)) <= 100

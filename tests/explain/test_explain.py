@@ -16,9 +16,9 @@ from symgrad.compiler import Compiled
 from symgrad.errors import SymgradError
 from symgrad.explain.clock import Clock
 from symgrad.explain.explain import ASKED_FOR, SECTIONS, as_data, chosen, explain, report
-from symgrad.explain.report import Equations, Section, Table, Words
 from symgrad.explain.sections.answer import answer
 from symgrad.explain.sections.expression import expression
+from symgrad.showing.pages.blocks import Equations, Section, Table, Words
 from tests import nets
 from tests.rooms import COMPILER, files, imported
 

@@ -25,8 +25,8 @@ from symgrad.explain.minimising.methods import (
     minimise,
 )
 from symgrad.explain.minimising.zero_one import ellipse, step_case
-from symgrad.explain.report import Lines, Section, Table, Words
 from symgrad.explain.sections.gradient_free import gradient_free
+from symgrad.showing.pages.blocks import Lines, Section, Table, Words
 
 CURVATURES = np.array([1.0, 2.0, 4.0])
 MINIMUM = np.array([0.5, -1.0, 0.25])

@@ -16,7 +16,6 @@ import sympy as sp
 from symgrad.checking.scalars import expand
 from symgrad.errors import SymgradError
 from symgrad.explain.clock import Clock
-from symgrad.explain.report import Lines, Table, Words
 from symgrad.explain.scalars import peers
 from symgrad.explain.scalars import run as scalar_run
 from symgrad.explain.scalars.count import (
@@ -29,6 +28,7 @@ from symgrad.explain.scalars.count import (
 from symgrad.explain.scalars.peers import NOT_TRIED, Outcome, check_peers, run
 from symgrad.explain.sections import literal as section
 from symgrad.explain.sections.literal import literal, rung
+from symgrad.showing.pages.blocks import Lines, Table, Words
 from symgrad.spec.spec import Spec
 from tests import nets
 

@@ -9,7 +9,7 @@ import symgrad
 from symgrad.explain.clock import Clock
 from symgrad.explain.explain import explain
 from symgrad.explain.plain import is_plain
-from symgrad.explain.report import Words
+from symgrad.showing.pages.blocks import Words
 from symgrad.spec.spec import Spec
 from tests.paths import ROOT
 

@@ -9,8 +9,8 @@ from rich.console import Console
 import symgrad
 from symgrad.explain.drawing.plot import plot
 from symgrad.explain.drawing.terminal import new_console, show, show_head
-from symgrad.explain.drawing.text import numeric, pieces
-from symgrad.explain.report import (
+from symgrad.language import latex, unicode
+from symgrad.showing.pages.blocks import (
     Bars,
     Equations,
     Lines,
@@ -19,7 +19,7 @@ from symgrad.explain.report import (
     Table,
     Words,
 )
-from symgrad.language import latex, unicode
+from symgrad.showing.pages.text import numeric, pieces
 from tests.paths import OF_ONE_LOSS
 
 HOSTILE = "[bold red]x[/bold red] [/] [link=http://a]b[/link] :smile: \\[a]"

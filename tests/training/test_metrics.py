@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from symgrad.errors import DataError
+from symgrad.training import roc
 from symgrad.training.metrics import Figures, figures, predicted_classes
+from symgrad.training.roc import area
 
 
 def test_several_classes_by_hand():
@@ -127,3 +129,55 @@ def test_r2_of_a_least_squares_line_is_a_correlation_squared(seed, outputs, samp
     assert np.allclose(result.r2_by_output, expected)
     assert result.r2 == pytest.approx(np.mean(expected))
     assert result.rmse == pytest.approx(np.linalg.norm(y - t) / math.sqrt(t.size))
+
+
+def test_the_largest_errors_are_in_each_outputs_own_unit():
+    t = np.array([[20.0, 1], [30, 2], [25, 3]])
+    result = figures(0, t + [[-0.5, 0], [0.25, 0.125], [0, -0.0625]], t, None, False)
+    assert result.largest_by_output == (0.5, 0.125) and result.several
+    assert not figures(0, t[:, :1], t[:, :1], None, False).several
+    assert math.isnan(figures(0, t * [np.nan, 1], t, None, False).largest_by_output[0])
+
+
+def test_what_is_said_of_each_class_by_hand():
+    y = np.eye(3)[[0, 0, 1, 1, 1, 0]]
+    t = np.eye(3)[[0, 0, 0, 1, 2, 2]]
+    result = figures(0, y, t, ("u", "v", "w"), probabilities=False)
+    assert result.by_class == ((3, 2 / 3, 2 / 3, 2 / 3), (1, 1 / 3, 1, 0.5), (2, None, 0, 0))
+    assert result.roc_area_by_class is None
+    alone = figures(0, y[:2], t[:2], ("u", "v", "w"), probabilities=True)
+    assert alone.by_class[1] == (0, None, None, None)
+    assert alone.roc_area_by_class == (None, None, None)
+
+
+def test_the_roc_area_counts_pairs():
+    y, t = np.array([[0.1], [0.4], [0.4], [0.8]]), np.array([[0.0], [1], [0], [1]])
+    # of four pairs three are in order and one is alike
+    assert figures(0, y, t, (0, 1), True).roc_area_by_class == (0.875, 0.875)
+    assert math.isnan(area(np.array([0.5, np.nan]), np.array([True, False])))
+
+
+@settings(deadline=None)
+@given(st.integers(0, 2**32), st.integers(2, 5), st.integers(2, 40))
+def test_classes_against_scikit_learn(seed, count, samples):
+    metrics = pytest.importorskip("sklearn.metrics", reason="scikit-learn isn't installed")
+    random = np.random.default_rng(seed)
+    y = random.dirichlet(np.ones(count), samples).round(1)  # some alike
+    true = random.integers(0, count, samples)
+    result = figures(0, y, np.eye(count)[true], tuple(range(count)), True)
+    predicted = predicted_classes(y)
+    expected = metrics.precision_recall_fscore_support(
+        true, predicted, labels=range(count), zero_division=np.nan
+    )
+    for place, found in enumerate(result.by_class):
+        assert found.samples == expected[3][place]
+        shares = [np.nan if share is None else share for share in found[1:]]
+        assert np.allclose(shares, [each[place] for each in expected[:3]], equal_nan=True)
+        own = true == place
+        if own.any() and not own.all():
+            assert result.roc_area_by_class[place] == pytest.approx(
+                metrics.roc_auc_score(own, y[:, place])
+            )
+            false, found = roc.curve(y[:, place], own)
+            wanted = metrics.roc_curve(own, y[:, place], drop_intermediate=False)
+            assert np.allclose(false, wanted[0]) and np.allclose(found, wanted[1])

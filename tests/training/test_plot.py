@@ -50,6 +50,19 @@ def test_numbers_are_drawn_against_the_truth(tmp_path):
         assert f">{word}<" in words, word
 
 
+def test_each_of_several_outputs_has_panels_of_its_own(tmp_path):
+    t = np.arange(40.0).reshape(8, 5)
+    names = ("temp", "pressure", "a", "b", "c")
+    compared = {"training": Compared(t, t + 1)}
+    words = drawn(tmp_path / "picture.svg", targets=names, compared=compared)
+    for name in names[:4]:
+        assert words.count(f">true {name}<") == 1 and words.count(f">predicted {name}<") == 2
+    assert ">true c<" not in words and ">4 of 5 outputs<" in words
+    assert words.count(">predicted − true<") == 4
+    # targets other than the outputs leave nothing to compare
+    assert ">loss<" in drawn(tmp_path / "losses.svg", compared={})
+
+
 def test_classes_are_drawn_as_a_matrix_of_what_was_held_out(tmp_path):
     changes = {"labels": ("a", "b", "c"), "compared": {"training": NUMBERS, "validation": CLASSES}}
     words = drawn(tmp_path / "picture.svg", **changes)

@@ -1,1 +1,1 @@
-"""Drawing sections: on a terminal, and as a page."""
+"""Drawing sections on a terminal."""

@@ -3,8 +3,8 @@
 import string
 from itertools import pairwise
 
-from symgrad.explain.drawing.charts import Scale, drawable, linear_scale, log_scale
-from symgrad.explain.report import Lines
+from symgrad.showing.pages.blocks import Lines
+from symgrad.showing.pages.charts import Scale, drawable, scale_of
 
 _HEIGHT = 15  # rows between the axes' ends
 _WIDEST = 72  # columns
@@ -19,14 +19,18 @@ def plot(block: Lines, width: int) -> list[str]:
     Where curves meet, the letter of the first of them is seen.
     """
     curves = [
-        sorted(p for p in series.points if drawable(p[1]) and (drawable(p[0]) or not block.log_x))
+        sorted(
+            (x, y)
+            for x, y in series.points
+            if drawable(x, block.log_x) and drawable(y, block.log_y)
+        )
         for series in block.series
     ]
     points = [point for curve in curves for point in curve]
     if not points:
         return []
-    across = (log_scale if block.log_x else linear_scale)([x for x, _ in points])
-    up = log_scale([y for _, y in points])
+    across = scale_of([x for x, _ in points], block.log_x)
+    up = scale_of([y for _, y in points], block.log_y)
     labels = {round((1 - at) * _HEIGHT): label for at, label in up.ticks()}
     margin = max(map(len, labels.values()))
     columns = max(min(width, _WIDEST) - margin - 3, _NARROWEST)

@@ -13,10 +13,10 @@ from rich.console import Console, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from symgrad.explain.drawing.charts import Scale, drawable, log_scale
 from symgrad.explain.drawing.plot import plot
-from symgrad.explain.drawing.text import figure, numeric, pieces
-from symgrad.explain.report import Bars, Cell, Equations, Lines, Section, Table, Words
+from symgrad.showing.pages.blocks import Bars, Cell, Equations, Lines, Section, Table, Words
+from symgrad.showing.pages.charts import Scale, bar_scale, drawable, extent
+from symgrad.showing.pages.text import figure, numeric, pieces
 
 _PIPED_WIDTH = 100
 _WIDEST = 100  # of text: longer lines are hard to follow
@@ -185,9 +185,8 @@ def _lines(block: Lines, console: Console) -> None:
 
 
 def _bars(block: Bars, console: Console) -> None:
-    """Labels, figures and bars; what a logarithmic scale has no place for has no bar."""
-    values = [value for _, value in block.rows if drawable(value)]
-    scale = log_scale(values, margin=0.2) if values else None
+    """Labels, figures and bars; what the scale has no place for has no bar."""
+    scale = bar_scale(block)
     _title(f"{block.title} ({_scaled(block.unit, scale)})", console)
     width = min(console.width, _WIDEST) - _INDENT
     label = min(max((len(label) for label, _ in block.rows), default=0), width // 3)
@@ -198,7 +197,10 @@ def _bars(block: Bars, console: Console) -> None:
     grid.add_column(justify="right", no_wrap=True)
     grid.add_column(no_wrap=True, style="cyan")
     for name, value in block.rows:
-        drawn = _blocks(scale.place(value) * room) if scale and drawable(value) else ""
+        drawn = ""
+        if scale is not None and drawable(value, block.log):
+            start, end = extent(scale, value)
+            drawn = _blocks((end - start) * room)
         grid.add_row(_prose(name, console), Text(figure(value)), Text(drawn))
     _print(_indented(grid), console)
 
@@ -207,7 +209,8 @@ def _scaled(unit: str, scale: Scale | None) -> str:
     if scale is None:
         return unit
     labels = [label for _, label in scale.ticks()]
-    return f"{unit}; logarithmic, from {labels[0]} to {labels[-1]}"
+    kind = "logarithmic, " if scale.logarithmic else ""
+    return f"{unit}; {kind}from {labels[0]} to {labels[-1]}"
 
 
 def _blocks(length: float) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from symgrad.explain.report import Section, Words, several
+from symgrad.showing.pages.blocks import Section, Words, several
 
 # What the other sections have found, by their keys; a section that was not run is not there.
 Found = Mapping[str, Mapping[str, Any]]

@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass
 from symgrad.compiler import Compiled
 from symgrad.explain.backprop import chain_rule
 from symgrad.explain.backprop.by_hand import NoTextbook, backprop
-from symgrad.explain.report import Bars, Block, Section, Table, Words
 from symgrad.language.count import operations
 from symgrad.language.program import Program, prune
 from symgrad.lowering.schedule import schedule
@@ -17,6 +16,7 @@ from symgrad.passes.inner import inner
 from symgrad.passes.share import share
 from symgrad.passes.stabilize import stabilize
 from symgrad.pipeline import derivatives
+from symgrad.showing.pages.blocks import Bars, Block, Section, Table, Words
 from symgrad.spec.spec import Spec
 
 RULE = (

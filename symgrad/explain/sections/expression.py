@@ -3,12 +3,12 @@
 from sympy import Expr
 
 from symgrad.compiler import Compiled
-from symgrad.explain.report import Block, Equations, Section, Words, several
 from symgrad.language import latex, unicode
 from symgrad.language.program import Program, array, name_of, prune, reads
 from symgrad.language.views import formula, sizes
 from symgrad.passes.differentiate import DerivativeGraph, textbook
 from symgrad.passes.expand import inner_derivatives
+from symgrad.showing.pages.blocks import Block, Equations, Section, Words, several
 
 # What a person still reads as a formula: nodes and levels of its tree, and paths that a derivative
 # sums over, through so many layers.

@@ -26,7 +26,7 @@ from symgrad.explain.minimising.zero_one import (
     step_case,
     surrogate,
 )
-from symgrad.explain.report import Block, Lines, Section, Series, Table, Words
+from symgrad.showing.pages.blocks import Block, Lines, Section, Series, Table, Words
 
 SIZES = ((2,), (8, 8), (30, 30))  # hidden units: 9, 105 and 1,051 weights
 

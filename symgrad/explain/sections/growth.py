@@ -9,8 +9,8 @@ import numpy as np
 
 from symgrad.explain.clock import Clock
 from symgrad.explain.plain import REASON, is_plain
-from symgrad.explain.report import Block, Lines, Section, Series, Table, Words, several
 from symgrad.explain.sections.counts import Counts, count
+from symgrad.showing.pages.blocks import Block, Lines, Section, Series, Table, Words, several
 from symgrad.spec.spec import Spec
 
 WIDTHS = (2, 4, 8, 16, 32, 64)

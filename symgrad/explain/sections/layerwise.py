@@ -12,12 +12,12 @@ import numpy as np
 from symgrad.compiler import Compiled
 from symgrad.explain.backprop.updates import STEPPERS, Sweep, Values, sweep_of
 from symgrad.explain.clock import Clock
-from symgrad.explain.report import Block, Lines, Section, Series, Table, Words
 from symgrad.language.evaluate import evaluate
 from symgrad.language.indices import SAMPLES
 from symgrad.language.program import Program, indices_of, name_of, prune
 from symgrad.passes.factor import factor
 from symgrad.passes.share import share
+from symgrad.showing.pages.blocks import Block, Lines, Section, Series, Table, Words
 
 SAMPLES_USED = 32
 LARGEST = 200_000  # weights: beyond, the interpreter takes a second for a gradient

@@ -11,7 +11,6 @@ from typing import Any
 
 from symgrad.explain.clock import Clock
 from symgrad.explain.plain import REASON, is_plain
-from symgrad.explain.report import Block, Cell, Lines, Section, Series, Table, Words
 from symgrad.explain.scalars.peers import (
     MEMORY,
     NOT_TRIED,
@@ -24,6 +23,7 @@ from symgrad.explain.scalars.peers import (
     run,
 )
 from symgrad.explain.sections.counts import by_hand, count
+from symgrad.showing.pages.blocks import Block, Cell, Lines, Section, Series, Table, Words
 from symgrad.spec.spec import Spec
 
 # Each widens or deepens the one before, so that the time goes up by a small factor at first.

@@ -1,11 +1,11 @@
 """orders: what a derivative costs in each order that its partials can be multiplied in."""
 
 from symgrad.compiler import Compiled
-from symgrad.explain.report import Section, Table, Words
 from symgrad.language.count import operations
 from symgrad.passes.derivatives import DERIVATIVES, Network, derivative
 from symgrad.passes.factor import ORDERS, factor
 from symgrad.passes.share import share
+from symgrad.showing.pages.blocks import Section, Table, Words
 
 WORDS = (
     "Partial derivatives can be multiplied in many orders, all of them right. `loss-first` begins "
@@ -37,7 +37,5 @@ def orders(compiled: Compiled) -> Section:
         for name, costs in found.items()
         for place, (way, cost) in enumerate(costs.items())
     )
-    table = Table(
-        ("function", "order", "operations", "× least"), rows, "Operations for one sample"
-    )
+    table = Table(("function", "order", "operations", "× least"), rows, "Operations for one sample")
     return Section("orders", "In which order", (Words(WORDS), table), found)

@@ -7,7 +7,6 @@ from symgrad.compiler import Compiled
 from symgrad.explain.backprop.by_hand import GRADIENT, NoTextbook, backprop
 from symgrad.explain.backprop.certificate import COPIES, DIGITS, Check, Equal, compare
 from symgrad.explain.backprop.isomorphism import Match, match
-from symgrad.explain.report import Block, Section, Table, Words
 from symgrad.explain.sections.expression import count_paths
 from symgrad.language.evaluate import PRIME
 from symgrad.language.program import Definition, Program, array, name_of
@@ -16,6 +15,7 @@ from symgrad.language.verify import verify
 from symgrad.passes.differentiate import DerivativeGraph, textbook
 from symgrad.passes.expand import inner_derivatives
 from symgrad.pipeline import derivatives
+from symgrad.showing.pages.blocks import Block, Section, Table, Words
 
 # The textbook derivative is a sum over paths; with more it is not written down to be evaluated.
 PATHS = 64

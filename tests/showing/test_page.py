@@ -2,19 +2,15 @@
 
 import math
 import re
-import shutil
-from html.parser import HTMLParser
 from itertools import pairwise
 from xml.etree import ElementTree
 
 import pytest
 
 import symgrad
-from symgrad.explain.drawing import charts
-from symgrad.explain.drawing.charts import linear_scale, log_scale
-from symgrad.explain.drawing.page import mathml, page
-from symgrad.explain.drawing.text import figure
-from symgrad.explain.report import (
+from symgrad.language import latex, unicode
+from symgrad.showing.pages import charts
+from symgrad.showing.pages.blocks import (
     Bars,
     Equations,
     Lines,
@@ -24,11 +20,12 @@ from symgrad.explain.report import (
     Table,
     Words,
 )
-from symgrad.language import latex, unicode
+from symgrad.showing.pages.charts import linear_scale, log_scale
+from symgrad.showing.pages.page import mathml, page
+from symgrad.showing.pages.text import figure
+from tests.pages import HOSTILE, Reader, opened, trees
 from tests.paths import OF_ONE_LOSS, ROOT
 
-HOSTILE = """<script>alert(1)</script>"'`& <b onclick='x'>{{ 7 * 6 }}"""
-VOID = {"meta", "link", "br", "hr", "img", "input"}
 NAMESPACES = {"http://www.w3.org/1998/Math/MathML", "http://www.w3.org/2000/svg"}
 
 BARS = Bars(
@@ -76,39 +73,6 @@ def everything(definitions):
     rows = tuple((unicode.equation(d), latex.equation(d)) for d in definitions)
     blocks = (Words("All `of it`, in order."), Equations(rows, "All"), TABLE, BARS, LINES)
     return page(report_of(*blocks, missing="out of time", spec="specs/net.toml"))
-
-
-class Reader(HTMLParser):
-    """What a page consists of; complains about tags that don't match."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.open, self.tags, self.text = [], [], ""
-        self.feed(text)
-        self.close()
-        assert not self.open
-
-    def handle_starttag(self, tag, attributes):
-        self.tags.append((tag, dict(attributes)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attributes):
-        self.tags.append((tag, dict(attributes)))
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag, f"{tag} closes something else"
-
-    def handle_data(self, data):
-        if self.open and self.open[-1] not in ("style", "script"):
-            self.text += data
-
-    def all(self, tag):
-        return [attributes for name, attributes in self.tags if name == tag]
-
-
-def trees(text, tag):
-    return [ElementTree.fromstring(t) for t in re.findall(rf"<{tag}\b.*?</{tag}>", text, re.DOTALL)]
 
 
 def test_the_page_is_well_formed(everything, definitions):
@@ -384,6 +348,48 @@ def test_zero_has_a_place_on_a_linear_axis_alone():
     assert len(markers(drawn(charts.lines(Lines("", "x", "y", series), "n")))[0]) == 1
 
 
+def test_a_linear_scale_has_a_place_for_all_that_is_finite():
+    points = ((0.0, -1.0), (1.0, 0.0), (2.0, 3.0), (3.0, math.nan))
+    chart = charts.lines(Lines("", "x", "y", (Series("s", points),), False, False), "n")
+    (placed,) = markers(drawn(chart))
+    assert len(placed) == 3 and chart.note == "1 point not drawn: not finite."
+    (_, low), (_, zero), (_, high) = placed
+    assert (low - zero) * 3 == pytest.approx(zero - high, abs=0.5)
+
+
+def test_series_may_have_points_alone_or_a_line_alone():
+    points = ((0.0, 1.0), (1.0, 2.0), (2.0, 4.0))
+    series = Series("line", points, marked=False), Series("points", points, joined=False)
+    chart = charts.lines(Lines("", "x", "y", series, log_x=False), "n")
+    for shown in (
+        list(drawn(chart).iter("g")),
+        [ElementTree.fromstring(s) for s, _ in chart.legend],
+    ):
+        kinds = [[each.get("class") for each in group.iter("path")] for group in shown]
+        assert set(kinds[0]) == {"line"} and set(kinds[1]) == {"marker"}
+
+
+def test_ticks_do_not_touch_where_their_labels_are_long():
+    points = tuple((1e5 + 1e5 * k, 1.0) for k in range(7))
+    chart = charts.lines(Lines("", "x", "y", (Series("s", points),), log_x=False), "n")
+    labels = [
+        each.text for each in drawn(chart).iter("text") if each.get("text-anchor") == "middle"
+    ]
+    assert sum(len(label) + 1 for label in labels[:-1]) < 45 and len(labels) > 2
+
+
+def test_linear_bars_go_from_zero_to_either_side():
+    rows = (("up", 3.0), ("down", -1.0), ("none", 0.0), ("lost", math.nan))
+    chart = charts.bars(Bars("", "fall", rows, log=False), "n")
+    drawn_bars = [each for each in drawn(chart).iter("rect") if each.get("class") == "bar"]
+    places = [[float(each.get(name)) for name in ("x", "width")] for each in drawn_bars]
+    (up, up_width), (down, down_width), (_, none) = places
+    assert down + down_width == pytest.approx(up, abs=0.2)
+    assert up_width == pytest.approx(3 * down_width, abs=0.5) and none == 0
+    assert chart.note == "1 bar not drawn: not finite."
+    assert charts.bars(Bars("", "fall", rows[-1:], log=False), "n").svg == ""
+
+
 @pytest.mark.parametrize("value", [0.0, -1.0, None, math.inf, math.nan])
 def test_nothing_to_draw(value):
     blocks = Bars("", "s", (("a", value),)), Lines("", "x", "y", (Series("s", ((1.0, value),)),))
@@ -403,35 +409,10 @@ def test_equal_bars_are_seen():
 
 
 @pytest.fixture(scope="module")
-def browser():
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright isn't installed")
-    names = ("chromium", "chromium-browser", "google-chrome")
-    found = next(filter(None, map(shutil.which, names)), None)
-    if found is None:
-        pytest.skip(f"there is no browser: none of {', '.join(names)}")
-    with playwright.sync_playwright() as started:
-        launched = started.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        yield launched
-        launched.close()
-
-
-@pytest.fixture(scope="module")
 def file(everything, tmp_path_factory):
     path = tmp_path_factory.mktemp("page") / "net.html"
     path.write_text(everything, encoding="utf-8")
     return path
-
-
-def opened(browser, file, scheme="light", width=1280):
-    """The page, and what it asked for and complained about."""
-    context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 800})
-    seen = context.new_page()
-    requests, complaints = [], []
-    seen.on("request", lambda request: requests.append(request.url))
-    seen.on("console", lambda message: complaints.append(message.text))
-    seen.on("pageerror", lambda error: complaints.append(str(error)))
-    seen.goto(file.as_uri())
-    return seen, requests, complaints
 
 
 def luminance(colour):

@@ -1,8 +1,9 @@
-"""What a section of the explanation consists of, whatever it is shown on.
+"""What a section of a report consists of, whatever it is shown on.
 
 A section computes its numbers and says how they are to be shown, in blocks; the terminal and the
-page draw the blocks, and `--json` writes the numbers (`data`), whose keys are documented in
-`docs/explain.md`. No block knows what draws it, and what draws knows no section.
+page draw the blocks. The numbers (`data`) are for programs: `symgrad explain --json` writes them,
+by keys that are documented in `docs/explain.md`. No block knows what draws it, and what draws knows
+no section.
 """
 
 from collections.abc import Mapping
@@ -40,17 +41,23 @@ class Table:
 
 @dataclass(frozen=True)
 class Bars:
-    """One bar a row, on a logarithmic scale: figures here differ by powers of ten."""
+    """One bar a row, on a logarithmic scale unless said otherwise: most figures differ by powers of
+    ten."""
 
     title: str
     unit: str
     rows: tuple[tuple[str, float], ...]
+    log: bool = True
 
 
 @dataclass(frozen=True)
 class Series:
+    """Points, on a page joined by a line, and each with a marker, unless said otherwise."""
+
     name: str
     points: tuple[tuple[float, float], ...]
+    joined: bool = True
+    marked: bool = True
 
 
 @dataclass(frozen=True)
@@ -62,6 +69,7 @@ class Lines:
     y: str
     series: tuple[Series, ...]
     log_x: bool = True
+    log_y: bool = True
 
 
 def several(number: int, word: str) -> str:
@@ -74,7 +82,7 @@ Block = Words | Equations | Table | Bars | Lines
 
 @dataclass(frozen=True)
 class Section:
-    """One part of the explanation: its blocks, its numbers, and what it left out, if anything."""
+    """One part of a report: its blocks, its numbers, and what it left out, if anything."""
 
     key: str
     title: str
@@ -85,8 +93,10 @@ class Section:
 
 @dataclass(frozen=True)
 class Report:
-    """The explanation of one network; `facts` say which, and where and with what it was made."""
+    """What there is to say of one network; `facts` say which, and where and with what it was made;
+    `done` is what has been done to it by symgrad."""
 
     name: str
     facts: Mapping[str, str]
     sections: tuple[Section, ...] = field(default=())
+    done: str = "explained"

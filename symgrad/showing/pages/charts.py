@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from xml.etree.ElementTree import Element, SubElement, tostring
 
-from symgrad.explain.drawing.text import figure, power
-from symgrad.explain.report import Bars, Lines, Series
+from symgrad.showing.pages.blocks import Bars, Lines, Series
+from symgrad.showing.pages.text import figure, power
 
 COLOURS = 6
 _DASHES = ("", "7 4", "2 3", "9 3 2 3", "12 4 4 4")  # not as many as markers: pairs repeat late
@@ -32,7 +32,7 @@ _LEFT, _RIGHT = 64, _WIDTH - 30
 _PLOT = 250
 _LINE = 21
 _BAR, _GAP = 13, 12
-_LABEL_LETTERS, _TITLE_LETTERS = 38, 52
+_LABEL_LETTERS, _TITLE_LETTERS, _TICK_LETTERS = 38, 52, 40
 
 
 @dataclass(frozen=True)
@@ -44,9 +44,9 @@ class Chart:
     note: str = ""
 
 
-def drawable(value: float | None) -> bool:
-    """Whether a logarithmic scale has a place for it."""
-    return value is not None and 0 < value < math.inf
+def drawable(value: float | None, log: bool = True) -> bool:
+    """Whether a scale, logarithmic or not, has a place for it."""
+    return value is not None and math.isfinite(value) and (value > 0 or not log)
 
 
 @dataclass(frozen=True)
@@ -97,15 +97,32 @@ def linear_scale(values: Iterable[float], most: int = 6) -> Scale:
     return Scale(math.floor(low / step) * step, math.ceil(high / step) * step, step, False)
 
 
+def scale_of(values: Iterable[float], log: bool) -> Scale:
+    return log_scale(values) if log else linear_scale(values)
+
+
 # Bars
+
+
+def bar_scale(block: Bars) -> Scale | None:
+    """The scale that all bars are drawn to; None where there is none to draw."""
+    values = [value for _, value in block.rows if drawable(value, block.log)]
+    if not values:
+        return None
+    return log_scale(values, margin=0.2) if block.log else linear_scale([0, *values])
+
+
+def extent(scale: Scale, value: float) -> tuple[float, float]:
+    """From where to where a bar goes: from 0 on, where the scale has it."""
+    at, zero = scale.place(value), 0.0 if scale.logarithmic else scale.place(0)
+    return min(at, zero), max(at, zero)
 
 
 def bars(block: Bars, name: str) -> Chart:
     """Label and figure on a line, and the bar below them; `name` begins the ids within the SVG."""
-    values = [value for _, value in block.rows if drawable(value)]
-    if not values:
+    scale = bar_scale(block)
+    if scale is None:
         return Chart("", note="There is nothing to draw.")
-    scale = log_scale(values, margin=0.2)
     svg = Element("svg")
     _describe(svg, name, block.title, "; ".join(
         f"{label}: {figure(value)} {block.unit}" for label, value in block.rows
@@ -118,8 +135,9 @@ def bars(block: Bars, name: str) -> Chart:
         _text(svg, place * _WIDTH, below + 8, tick, anchor, "tick")
     _text(svg, _WIDTH / 2, below + 10 + _LINE, block.unit, "middle", "tick")
     _size(svg, below + 18 + _LINE)
-    left_out = len(block.rows) - len(values)
-    return Chart(tostring(svg, encoding="unicode"), note=_left_out(left_out, "bar", "bars"))
+    left_out = sum(not drawable(value, block.log) for _, value in block.rows)
+    note = _left_out(left_out, "bar", "bars", block.log)
+    return Chart(tostring(svg, encoding="unicode"), note=note)
 
 
 def _bar(svg: Element, scale: Scale, top: float, label: str, value: float) -> float:
@@ -130,8 +148,9 @@ def _bar(svg: Element, scale: Scale, top: float, label: str, value: float) -> fl
         top += _LINE
     top += 3
     _add(svg, "rect", "track", x=0, y=top, width=_WIDTH, height=_BAR)
-    if drawable(value):
-        _add(svg, "rect", "bar", x=0, y=top, width=scale.place(value) * _WIDTH, height=_BAR)
+    if drawable(value, scale.logarithmic):
+        start, end = (place * _WIDTH for place in extent(scale, value))
+        _add(svg, "rect", "bar", x=start, y=top, width=end - start, height=_BAR)
     for place, _ in scale.ticks():
         if 0 < place < 1:
             _add(svg, "path", "notch", d=f"M{_number(place * _WIDTH)},{_number(top)}v{_BAR}")
@@ -143,12 +162,12 @@ def _bar(svg: Element, scale: Scale, top: float, label: str, value: float) -> fl
 
 def lines(block: Lines, name: str) -> Chart:
     """All series in one plot, the name of the y axis above it; `name` begins the ids within it."""
-    kept = [_kept(series, block.log_x) for series in block.series]
+    kept = [_kept(series, block) for series in block.series]
     points = [point for each in kept for point in each]
     if not points:
         return Chart("", note="There is nothing to draw.")
-    across = (log_scale if block.log_x else linear_scale)(x for x, _ in points)
-    up = log_scale(y for _, y in points)
+    across = _across([x for x, _ in points], block.log_x)
+    up = scale_of([y for _, y in points], block.log_y)
     svg = Element("svg")
     _describe(svg, name, block.title, "; ".join(map(_summary, block.series, kept)))
     top = float(_LINE)
@@ -157,23 +176,30 @@ def lines(block: Lines, name: str) -> Chart:
         top += _LINE
     _axes(svg, across, up, top, block.x)
     for index, (series, each) in enumerate(zip(block.series, kept, strict=True)):
-        _line(svg, index, series.name, [
+        _line(svg, index, series, [
             (x, y, _LEFT + across.place(x) * (_RIGHT - _LEFT), top + (1 - up.place(y)) * _PLOT)
             for x, y in each
         ])  # fmt: skip
-    legend = tuple((_swatch(index), series.name) for index, series in enumerate(block.series))
+    legend = tuple(
+        (_swatch(index, series), series.name) for index, series in enumerate(block.series)
+    )
     left_out = sum(len(series.points) for series in block.series) - len(points)
-    note = _left_out(left_out, "point", "points")
+    note = _left_out(left_out, "point", "points", block.log_x or block.log_y)
     return Chart(tostring(svg, encoding="unicode"), legend, note)
 
 
-def _kept(series: Series, log_x: bool) -> list[tuple[float, float]]:
+def _kept(series: Series, block: Lines) -> list[tuple[float, float]]:
     """The points that the scales have a place for, from left to right."""
+    return sorted(
+        (x, y) for x, y in series.points if drawable(x, block.log_x) and drawable(y, block.log_y)
+    )
 
-    def placed(x: float | None) -> bool:
-        return drawable(x) if log_x else x is not None and math.isfinite(x)
 
-    return sorted((x, y) for x, y in series.points if placed(x) and drawable(y))
+def _across(values: list[float], log: bool) -> Scale:
+    """With fewer ticks where their labels would touch."""
+    scale = scale_of(values, log)
+    letters = sum(len(label) + 1 for _, label in scale.ticks())
+    return linear_scale(values, most=3) if letters > _TICK_LETTERS and not log else scale
 
 
 def _summary(series: Series, kept: list[tuple[float, float]]) -> str:
@@ -203,26 +229,28 @@ def _axes(svg: Element, across: Scale, up: Scale, top: float, title: str) -> Non
 
 
 def _line(
-    svg: Element, index: int, name: str, points: list[tuple[float, float, float, float]]
+    svg: Element, index: int, series: Series, points: list[tuple[float, float, float, float]]
 ) -> None:
     """One series: its line, and a marker at each point that tells what it is."""
     group = _add(svg, "g", f"series s{index % COLOURS}")
-    if len(points) > 1:
+    if len(points) > 1 and series.joined:
         way = "L".join(f"{_number(across)},{_number(down)}" for _, _, across, down in points)
         _add(group, "path", "line", d=f"M{way}", stroke_dasharray=_DASHES[index % len(_DASHES)])
-    for x, y, across, down in points:
+    for x, y, across, down in points if series.marked else []:
         marker = _add(group, "path", "marker", d=_MARKERS[index % len(_MARKERS)])
         marker.set("transform", f"translate({_number(across)},{_number(down)})")
-        SubElement(marker, "title").text = f"{name}: {figure(y)} at {figure(x)}"
+        SubElement(marker, "title").text = f"{series.name}: {figure(y)} at {figure(x)}"
 
 
-def _swatch(index: int) -> str:
+def _swatch(index: int, series: Series) -> str:
     """What a series looks like, for the legend."""
     svg = Element("svg", {"class": "swatch", "viewBox": "0 0 40 14", "aria-hidden": "true"})
     group = _add(svg, "g", f"series s{index % COLOURS}")
-    _add(group, "path", "line", d="M1,7H39", stroke_dasharray=_DASHES[index % len(_DASHES)])
-    marker = _add(group, "path", "marker", d=_MARKERS[index % len(_MARKERS)])
-    marker.set("transform", "translate(20,7)")
+    if series.joined:
+        _add(group, "path", "line", d="M1,7H39", stroke_dasharray=_DASHES[index % len(_DASHES)])
+    if series.marked:
+        marker = _add(group, "path", "marker", d=_MARKERS[index % len(_MARKERS)])
+        marker.set("transform", "translate(20,7)")
     return tostring(svg, encoding="unicode")
 
 
@@ -259,7 +287,8 @@ def _number(value: float) -> str:
     return f"{value:.1f}".removesuffix(".0")
 
 
-def _left_out(count: int, one: str, several: str) -> str:
+def _left_out(count: int, one: str, several: str, log: bool) -> str:
     if not count:
         return ""
-    return f"{count:,} {one if count == 1 else several} not drawn: not above zero, or not finite."
+    why = "not above zero, or not finite" if log else "not finite"
+    return f"{count:,} {one if count == 1 else several} not drawn: {why}."

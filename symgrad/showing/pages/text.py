@@ -3,7 +3,7 @@
 import math
 from decimal import Decimal
 
-from symgrad.explain.report import Cell, Table
+from symgrad.showing.pages.blocks import Cell, Table
 
 _SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 
@@ -46,3 +46,10 @@ def numeric(table: Table) -> list[bool]:
         not any(isinstance(cell, str) for cell in column) and any(c is not None for c in column)
         for column in columns
     ]
+
+
+def name(text: str, most: int = 40) -> str:
+    """A user's text as a page may show it: in one line, all of it characters that can be seen, and
+    not too long."""
+    text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+    return text if len(text) <= most else f"{text[: most - 1]}…"

@@ -1,4 +1,4 @@
-"""The explanation as one HTML page that loads nothing: no scripts, no fonts, no pictures.
+"""A report as one HTML page that loads nothing: no scripts, no fonts, no pictures.
 
 Equations are MathML, charts SVG. Both are parsed or built as trees of elements and written from
 those; only they are put into the page as they are, everything else Jinja escapes.
@@ -11,10 +11,19 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from symgrad.explain.drawing import charts
-from symgrad.explain.drawing.text import figure, numeric, pieces
-from symgrad.explain.report import Bars, Block, Equations, Lines, Report, Section, Table, Words
 from symgrad.showing.mathml import mathml
+from symgrad.showing.pages import charts
+from symgrad.showing.pages.blocks import (
+    Bars,
+    Block,
+    Equations,
+    Lines,
+    Report,
+    Section,
+    Table,
+    Words,
+)
+from symgrad.showing.pages.text import figure, numeric, pieces
 
 _SHORT = 18  # letters in a cell of a table that never go on in the next line
 
@@ -32,7 +41,9 @@ def page(report: Report) -> str:
     environment.filters["figure"] = figure
     template = environment.get_template("page.html.jinja")
     sections = [_section(*each) for each in enumerate(report.sections, start=1)]
-    return template.render(name=report.name, facts=report.facts, sections=sections)
+    return template.render(
+        name=report.name, done=report.done, facts=report.facts, sections=sections
+    )
 
 
 # What the template is given
