@@ -27,13 +27,13 @@ import numpy as np
 
 try:
     if __package__:
-        from ._symgrad_96dc33988588004f import build, fma, local, noinline
+        from ._symgrad_8c82e9b0f918edc8 import build, fma, local, noinline
     else:
-        from _symgrad_96dc33988588004f import build, fma, local, noinline
+        from _symgrad_8c82e9b0f918edc8 import build, fma, local, noinline
 except ModuleNotFoundError as error:
-    if error.name not in ("_symgrad_96dc33988588004f", f"{__package__}._symgrad_96dc33988588004f"):
+    if error.name not in ("_symgrad_8c82e9b0f918edc8", f"{__package__}._symgrad_8c82e9b0f918edc8"):
         raise
-    raise ImportError("_symgrad_96dc33988588004f.py is missing: copy it along with this file, beside it") from None
+    raise ImportError("_symgrad_8c82e9b0f918edc8.py is missing: copy it along with this file, beside it") from None
 
 __all__ = [
     "PARAMETERS", "SIZE", "SPEC", "init", "loss", "loss_and_gradient", "loss_and_gradient_into",
@@ -207,7 +207,7 @@ def step(theta, x, t, rate):
 # All above is compiled when it is called, and `init`, `pack` and `unpack` are added.
 build(
     globals(),
-    emitted="31239ea98c970d12",
+    emitted="ba476c1f9c234770",
     inlined=['tanh', '_gradient_at_the_end'],
     compiled=['_prediction_of_chunk', '_gradient_of_leaf'],
 )
