@@ -138,9 +138,7 @@ def _chain(first: Value, last: Value, one_leaf: OneLeaf) -> Iterator[Statement]:
     part = Element("part", (K,), "real")
     begins = equal(Bits("&", leaf, whole(IN_CHAIN - 1)), WHOLE_ZERO)
     count = plus(leaf, ONE)
-    ends = Either(
-        (equal(Bits("&", count, whole(IN_CHAIN - 1)), WHOLE_ZERO), equal(count, last))
-    )
+    ends = Either((equal(Bits("&", count, whole(IN_CHAIN - 1)), WHOLE_ZERO), equal(count, last)))
     body = (
         *_samples_of_a_leaf(),
         Branch(begins, (Loop("k", RESULT, (Assign(part, Number(0.0, "real")),)),)),

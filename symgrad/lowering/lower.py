@@ -170,7 +170,8 @@ class _Writer:
         )
         self.summing = False
         after = self._part(
-            [*(nest.definition for nest in plan.after), *scalars], [*self._after(scalars)]
+            [*(nest.definition for nest in plan.after), *scalars],
+            [*self._mirrored(), *self._after(scalars)],
         )
         called = (calls(part.statements) for part in (totals, before, block, summed, after))
         shared = (calls(function.body) for function in alike)
@@ -392,7 +393,8 @@ class _Writer:
             # what is not in pieces is there when the first piece is
             given = None if block.rest is not None else piece
             into = self._flat(block.definition.target)
-            products.append(MatrixProduct(left, right, into, row, given, onto))
+            upper = self._is_symmetric(block)
+            products.append(MatrixProduct(left, right, into, row, given, onto, upper))
             row, onto = None, True
         if block.rest is not None and piece is not None:
             yield Branch(equal(piece[0], whole(0)), tuple(products))
@@ -419,6 +421,26 @@ class _Writer:
                     yield View(flat, vector, place, (index("rows"), whole(columns)))
             if (flat := self._flat(block.definition.target)) != block.definition.name:
                 yield View(flat, MOMENTS, start, tuple(map(whole, sizes)))
+
+    def _is_symmetric(self, block: Product) -> bool:
+        """Whether a large sum over samples is of an array and itself: half of it is computed."""
+        if not self.results.chained or block.definition.name not in self.results.moments:
+            return False
+        (pair,) = block.pairs
+        return name_of(pair.left) == name_of(pair.right) and len(pair.left.indices) > 2
+
+    def _mirrored(self) -> Iterable[Statement]:
+        """What is below the diagonal of a symmetric sum becomes what is above it."""
+        row, column = index("row"), index("column")
+        for block in self.schedule.sums:
+            if not isinstance(block, Product) or not self._is_symmetric(block):
+                continue
+            name = f"{FLAT}{block.definition.name}"
+            rows = whole(size(self.program, block.pairs[0].left.indices))
+            start, _ = self.results.moments[block.definition.name]
+            one, other = (Element(name, at, "real") for at in ((row, column), (column, row)))
+            yield View(name, MOMENTS, start, (rows, rows))
+            yield Loop("row", rows, (Loop("column", row, (Assign(one, other),)),))
 
     def _flat(self, read: Indexed) -> str:
         """What an array is called as a matrix: its own name, where it is one."""

@@ -392,7 +392,8 @@ class Matrix:
 class MatrixProduct:
     """into = left·right, on top of 0 or of a row, which is added to each of its rows, or `onto`
     what is there. Every number of it is one chain of fused multiply-adds, from its start along the
-    sum, in order. `piece` k of n pieces is some rows of the result; all pieces have all of them."""
+    sum, in order. `piece` k of n pieces is some rows of the result; all pieces have all of them. Of
+    an `upper` one, of as many rows as columns, what is below the diagonal may be anything."""
 
     left: Matrix
     right: Matrix
@@ -400,6 +401,7 @@ class MatrixProduct:
     row: str | None = None
     piece: "tuple[Value, Value] | None" = None
     onto: bool = False
+    upper: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """products: products of matrices as LLVM IR, one function for each form of them."""
 
+import contextlib
 import functools
 from collections import namedtuple
 
@@ -14,6 +15,13 @@ Form = namedtuple("Form", "number a b start")
 
 
 PREFIX = "symgrad_product_"
+
+# The first row or column.
+_FIRST = INT64(0)
+
+# Rows of a block of which what is left of the diagonal is left out.
+_UPPER = INT64(64)
+
 _FROM = {"zero": "", "row": "_from_row", "what_is": "_from_what_is"}
 
 
@@ -31,10 +39,11 @@ def form_of(name):
 
 def declared(module, form):
     """The function C = row + A·B of a form: of A, B, C, how many rows of A and C, terms of a sum,
-    columns of B and C, the row, and from which row of C on, and before which, to go."""
+    columns of B and C, the row, from which row of C on, and before which, to go, and from which
+    column on."""
     number = FLOAT if form.number == "float32" else DOUBLE
     kind = ir.FunctionType(
-        ir.VoidType(), [*[number.as_pointer()] * 3, *[INT64] * 3, number.as_pointer(), INT64, INT64]
+        ir.VoidType(), [*[number.as_pointer()] * 3, *[INT64] * 3, number.as_pointer(), *[INT64] * 3]
     )
     return external(module, symbol(form), kind)
 
@@ -63,13 +72,15 @@ def multiply(
     row=None,
     piece=None,
     onto=False,
+    upper=False,
 ):
     """into = A·B of numbers "float32" or "float64", A of m × k numbers, B of k × n, on top of a
     row or of 0, or `onto` what is there; or some rows of it, as `piece` says, the number of a piece
-    and how many there are. `function_of` gives the function of a form."""
+    and how many there are; or what is above the diagonal, and on it, and anything else below.
+    `function_of` gives the function of a form."""
 
-    def call(form, *arguments, rows):
-        builder.call(function_of(form), [*arguments, *rows])
+    def call(form, *arguments, rows, left=_FIRST):
+        builder.call(function_of(form), [*arguments, *rows, left])
 
     kinds = ["c" if by_columns else "r" for by_columns in (a_by_columns, b_by_columns)]
     nothing = into.type(None)
@@ -93,16 +104,44 @@ def multiply(
     def one(count):
         return builder.icmp_signed("==", count, INT64(1))
 
+    def some_of_upper():
+        """Blocks of rows in turns, since the first have the most to do."""
+        number, pieces = piece
+        start, step = (builder.mul(count, _UPPER) for count in (number, pieces))
+        with _counted(builder, start, m, step) as top:
+            end = builder.add(top, _UPPER)
+            bottom = builder.select(builder.icmp_signed("<", end, m), end, m)
+            call(form, a, b, into, m, k, n, nothing, rows=(top, bottom), left=top)
+
     def at_once():
         if isinstance(n, ir.Constant):
             (in_one_row if n.constant == 1 else whole)()
         else:
             _either(builder, one(n), in_one_row, whole)
 
-    if piece is None:
+    if upper:
+        some_of_upper()
+    elif piece is None:
         at_once()
     else:
         _either(builder, one(piece[1]), at_once, some)
+
+
+@contextlib.contextmanager
+def _counted(builder, start, end, step):
+    """for i in range(start, end, step), where what is within it is written to."""
+    before = builder.block
+    head, inside, after = (builder.function.append_basic_block() for _ in range(3))
+    builder.branch(head)
+    builder.position_at_end(head)
+    i = builder.phi(INT64)
+    i.add_incoming(start, before)
+    builder.cbranch(builder.icmp_signed("<", i, end), inside, after)
+    builder.position_at_end(inside)
+    yield i
+    i.add_incoming(builder.add(i, step), builder.block)
+    builder.branch(head)
+    builder.position_at_end(after)
 
 
 def _either(builder, condition, yes, no):
@@ -117,7 +156,8 @@ def sum_of_rows(builder, function_of, number, matrix, into, rows, columns):
     """into = the sum of a matrix's rows: a row of ones times the matrix."""
     function = function_of(Form(number, "1", "r", "zero"))
     builder.call(
-        function, [into, matrix, into, INT64(1), rows, columns, into.type(None), INT64(0), INT64(1)]
+        function,
+        [into, matrix, into, INT64(1), rows, columns, into.type(None), INT64(0), INT64(1), _FIRST],
     )
 
 
@@ -181,9 +221,8 @@ class _Product:
     def _write(self):
         """Small matrices as they are; panels of large ones, and of those whose rows are columns."""
         builder = self.builder
-        self.a, self.b, self.c, self.m, self.k, self.n, self.row, self.top, self.bottom = (
-            self.function.args
-        )
+        self.a, self.b, self.c, self.m, self.k, self.n, *rest = self.function.args
+        self.row, self.top, self.bottom, self.left = rest
         self.panel = builder.alloca(ir.ArrayType(self.number, self.depth * self.width))
         self.panel.align = 64
         self.panel = builder.bitcast(self.panel, self.number.as_pointer())
@@ -214,7 +253,7 @@ class _Product:
         builder = self.builder
         whole = builder.sub(self.n, INT64(self.width - 1))
         n, _ = self._loop(
-            INT64(0), whole, self.width, [], lambda n, _: body(n, [None] * self.vectors)
+            self.left, whole, self.width, [], lambda n, _: body(n, [None] * self.vectors)
         )
         self._loop(
             n, self.n, self.lanes, [], lambda n, _: body(n, [self._first(builder.sub(self.n, n))])

@@ -266,7 +266,7 @@ class Statements(Values):
         multiply(
             self.builder, self.functions.product, self.functions.number,
             self.memory(left.array).data, self.memory(right.array).data, into.data, m, k, n,
-            left.transposed, right.transposed, row, piece, statement.onto,
+            left.transposed, right.transposed, row, piece, statement.onto, statement.upper,
         )  # fmt: skip
 
     def give(self, values: Sequence[Argument]) -> None:

@@ -94,6 +94,7 @@ _INDENT = "    "
 # What a module's functions call of the runtime.
 VOCABULARY = (
     "flat", "fma", "fresh", "local", "matmul", "matmul_onto", "matmul_piece", "matmul_piece_onto",
+    "matmul_upper_onto",
     "noinline", "opaque", "sum_rows", "view",
 )  # and build  # fmt: skip
 
@@ -242,11 +243,12 @@ class _Printer:
                 return f"{self.value(target)} = fma({self._listed((operand, factor, target))})"
             case Accumulate(target, operand, operator):
                 return f"{self.value(target)} {operator}= {self.value(operand)}"
-            case MatrixProduct(left, right, into, row, piece, onto):
+            case MatrixProduct(left, right, into, row, piece, onto, upper):
                 given = [self._matrix(left), self._matrix(right), self._flat_of(into)]
                 given += [row] if row else []
                 given += [] if piece is None else map(self.value, piece)
-                name = f"matmul{'_piece' * (piece is not None)}{'_onto' * onto}"
+                kind = "_upper" if upper else "_piece" if piece is not None else ""
+                name = f"matmul{kind}{'_onto' * onto}"
                 return f"{name}({', '.join(given)})"
             case RowSum(array, into):
                 return f"sum_rows({array}, {into})"

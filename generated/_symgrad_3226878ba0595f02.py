@@ -115,7 +115,7 @@ class Compiler:
 
 def _named(function):
     """The same for a function that is compiled with whatever calls it: of what stands here."""
-    function.__module__, function.__qualname__ = "numba", f"{function.__name__}_e7ccad7dbcd7df93"
+    function.__module__, function.__qualname__ = "numba", f"{function.__name__}_aa8b1749aa246a6a"
     return function
 
 
@@ -656,6 +656,13 @@ Form = namedtuple("Form", "number a b start")
 
 
 PREFIX = "symgrad_product_"
+
+# The first row or column.
+_FIRST = INT64(0)
+
+# Rows of a block of which what is left of the diagonal is left out.
+_UPPER = INT64(64)
+
 _FROM = {"zero": "", "row": "_from_row", "what_is": "_from_what_is"}
 
 
@@ -673,10 +680,11 @@ def form_of(name):
 
 def declared(module, form):
     """The function C = row + A·B of a form: of A, B, C, how many rows of A and C, terms of a sum,
-    columns of B and C, the row, and from which row of C on, and before which, to go."""
+    columns of B and C, the row, from which row of C on, and before which, to go, and from which
+    column on."""
     number = FLOAT if form.number == "float32" else DOUBLE
     kind = ir.FunctionType(
-        ir.VoidType(), [*[number.as_pointer()] * 3, *[INT64] * 3, number.as_pointer(), INT64, INT64]
+        ir.VoidType(), [*[number.as_pointer()] * 3, *[INT64] * 3, number.as_pointer(), *[INT64] * 3]
     )
     return external(module, symbol(form), kind)
 
@@ -705,13 +713,15 @@ def multiply(
     row=None,
     piece=None,
     onto=False,
+    upper=False,
 ):
     """into = A·B of numbers "float32" or "float64", A of m × k numbers, B of k × n, on top of a
     row or of 0, or `onto` what is there; or some rows of it, as `piece` says, the number of a piece
-    and how many there are. `function_of` gives the function of a form."""
+    and how many there are; or what is above the diagonal, and on it, and anything else below.
+    `function_of` gives the function of a form."""
 
-    def call(form, *arguments, rows):
-        builder.call(function_of(form), [*arguments, *rows])
+    def call(form, *arguments, rows, left=_FIRST):
+        builder.call(function_of(form), [*arguments, *rows, left])
 
     kinds = ["c" if by_columns else "r" for by_columns in (a_by_columns, b_by_columns)]
     nothing = into.type(None)
@@ -735,16 +745,44 @@ def multiply(
     def one(count):
         return builder.icmp_signed("==", count, INT64(1))
 
+    def some_of_upper():
+        """Blocks of rows in turns, since the first have the most to do."""
+        number, pieces = piece
+        start, step = (builder.mul(count, _UPPER) for count in (number, pieces))
+        with _counted(builder, start, m, step) as top:
+            end = builder.add(top, _UPPER)
+            bottom = builder.select(builder.icmp_signed("<", end, m), end, m)
+            call(form, a, b, into, m, k, n, nothing, rows=(top, bottom), left=top)
+
     def at_once():
         if isinstance(n, ir.Constant):
             (in_one_row if n.constant == 1 else whole)()
         else:
             _either(builder, one(n), in_one_row, whole)
 
-    if piece is None:
+    if upper:
+        some_of_upper()
+    elif piece is None:
         at_once()
     else:
         _either(builder, one(piece[1]), at_once, some)
+
+
+@contextlib.contextmanager
+def _counted(builder, start, end, step):
+    """for i in range(start, end, step), where what is within it is written to."""
+    before = builder.block
+    head, inside, after = (builder.function.append_basic_block() for _ in range(3))
+    builder.branch(head)
+    builder.position_at_end(head)
+    i = builder.phi(INT64)
+    i.add_incoming(start, before)
+    builder.cbranch(builder.icmp_signed("<", i, end), inside, after)
+    builder.position_at_end(inside)
+    yield i
+    i.add_incoming(builder.add(i, step), builder.block)
+    builder.branch(head)
+    builder.position_at_end(after)
 
 
 def _either(builder, condition, yes, no):
@@ -759,7 +797,8 @@ def sum_of_rows(builder, function_of, number, matrix, into, rows, columns):
     """into = the sum of a matrix's rows: a row of ones times the matrix."""
     function = function_of(Form(number, "1", "r", "zero"))
     builder.call(
-        function, [into, matrix, into, INT64(1), rows, columns, into.type(None), INT64(0), INT64(1)]
+        function,
+        [into, matrix, into, INT64(1), rows, columns, into.type(None), INT64(0), INT64(1), _FIRST],
     )
 
 
@@ -823,9 +862,8 @@ class _Product:
     def _write(self):
         """Small matrices as they are; panels of large ones, and of those whose rows are columns."""
         builder = self.builder
-        self.a, self.b, self.c, self.m, self.k, self.n, self.row, self.top, self.bottom = (
-            self.function.args
-        )
+        self.a, self.b, self.c, self.m, self.k, self.n, *rest = self.function.args
+        self.row, self.top, self.bottom, self.left = rest
         self.panel = builder.alloca(ir.ArrayType(self.number, self.depth * self.width))
         self.panel.align = 64
         self.panel = builder.bitcast(self.panel, self.number.as_pointer())
@@ -856,7 +894,7 @@ class _Product:
         builder = self.builder
         whole = builder.sub(self.n, INT64(self.width - 1))
         n, _ = self._loop(
-            INT64(0), whole, self.width, [], lambda n, _: body(n, [None] * self.vectors)
+            self.left, whole, self.width, [], lambda n, _: body(n, [None] * self.vectors)
         )
         self._loop(
             n, self.n, self.lanes, [], lambda n, _: body(n, [self._first(builder.sub(self.n, n))])
@@ -1851,6 +1889,11 @@ def matmul_piece_onto(left, right, into, piece, pieces):
     matmul_onto(left[first:last], right, into[first:last])
 
 
+def matmul_upper_onto(left, right, into, piece, pieces):
+    """The same of a symmetric product: of what is below the diagonal, some or none."""
+    matmul_piece_onto(left, right, into, piece, pieces)
+
+
 def flat(array):
     """An array of more axes as a matrix: all of them but the last are rows."""
     return array.reshape(-1, array.shape[-1])
@@ -1884,6 +1927,7 @@ def _(context):
     return lambda left, right, into: nb.void if _of_matrices(left, right, into) else None
 
 
+@type_callable(matmul_upper_onto)
 @type_callable(matmul_piece_onto)
 @type_callable(matmul_piece)
 def _(context):
@@ -1926,6 +1970,12 @@ def _(context, builder, signature, arguments):
     return _multiplied(context, builder, signature, arguments[:3], piece, onto=True)
 
 
+@lower_builtin(matmul_upper_onto, nb.types.Array, nb.types.Array, nb.types.Array, nb.types.Integer, nb.types.Integer)
+def _(context, builder, signature, arguments):
+    piece = _pieces(context, builder, signature, arguments)
+    return _multiplied(context, builder, signature, arguments[:3], piece, onto=True, upper=True)
+
+
 def _pieces(context, builder, signature, arguments):
     """The number of a piece, and how many there are."""
     pairs = zip(signature.args[3:], arguments[3:], strict=True)
@@ -1949,14 +1999,14 @@ def _forms(context, builder):
     return functools.partial(written, builder.module, _processor(context))
 
 
-def _multiplied(context, builder, signature, arguments, piece, onto=False):
+def _multiplied(context, builder, signature, arguments, piece, onto=False, upper=False):
     """A call of a function that is written once for each form of product."""
     left, right, into, *row = _matrices(context, builder, signature, arguments)
     (m, k), (_, n) = (cgutils.unpack_tuple(builder, each.shape) for each in (left, right))
     by_columns = [kind.layout == "F" for kind in signature.args[:2]]
     multiply(
         builder, _forms(context, builder), signature.args[2].dtype.name,
-        left.data, right.data, into.data, m, k, n, *by_columns, row[0].data if row else None, piece, onto,
+        left.data, right.data, into.data, m, k, n, *by_columns, row[0].data if row else None, piece, onto, upper,
     )  # fmt: skip
     return context.get_dummy_value()
 
