@@ -8,7 +8,7 @@ from symgrad.report.judged import Judged, Part, thinned
 from symgrad.showing.pages.blocks import Block, Cell, Lines, Section, Series, Table, Words
 from symgrad.showing.pages.text import name
 from symgrad.training import roc
-from symgrad.training.metrics import Figures, by_class
+from symgrad.training.metrics import Figures, class_probabilities
 from symgrad.training.module import Array
 from symgrad.training.trained import Label
 
@@ -60,7 +60,7 @@ def _by_class(part: str, figures: Figures, names: list[str]) -> Table:
 
 def _curves(part: Part, called: str, names: list[str]) -> Iterator[Block]:
     """ROC and calibration, of each class against the others; of two classes one says all."""
-    p, true = by_class(part.y), by_class(part.t).argmax(axis=1)
+    p, true = class_probabilities(part.y), class_probabilities(part.t).argmax(axis=1)
     known = np.isfinite(p).all(axis=1)
     p, true = p[known], true[known]
     own = [k for k in range(len(names)) if 0 < np.count_nonzero(true == k) < len(true)]

@@ -29,7 +29,7 @@ def report(folder: Path, data: Any = None) -> Report:
     else:
         errors = classes(judged, trained.columns.labels, gives_probabilities(trained.spec))
     sections = (
-        what(run, record),
+        what(run),
         losses(run),
         errors,
         importance(run, judged, record["spec"]["training"]["seed"]),

@@ -25,6 +25,7 @@ from symgrad.training.record import Record
 from symgrad.training.run import Run
 
 _PARTS = {TRAINING: "trained on", VALIDATION: "held out"}
+_OF_STEPS = ("schedule", "warmup", "batch")  # which SciPy's methods know nothing of
 _POINTS = 200  # of a curve
 _MARKED = 40  # a curve of more points has no markers
 _ROWS = 100  # of a table of columns
@@ -59,7 +60,7 @@ def _places(path: Any) -> Iterator[str]:
             yield from (name(each, 200) for each in path)
 
 
-def what(run: Run, record: Record) -> Section:
+def what(run: Run) -> Section:
     """The columns and their scaling, the training, and what there was to note."""
     columns, spec = run.trained.columns, Spec.recorded(run.trained.spec)
     blocks: list[Block] = [_inputs(run)]
@@ -68,7 +69,7 @@ def what(run: Run, record: Record) -> Section:
     else:
         classes = ", ".join(name(str(label)) for label in columns.labels[:_ROWS])
         blocks.append(Words(f"Classes of {name(', '.join(columns.targets))}: {classes}."))
-    blocks.append(_training(record))
+    blocks.append(_training(spec))
     if spec.of_terms:
         blocks.append(Words(f"The loss is a sum of terms: {', '.join(spec.of_terms)}."))
     blocks += [Words(name(note, 1000)) for note in run.notes]
@@ -104,15 +105,14 @@ def _table(columns: tuple[str, ...], rows: tuple[tuple[Cell, ...], ...], title: 
     return Table(columns, rows[:_ROWS], title, note)
 
 
-def _training(record: Record) -> Table:
-    rows: list[tuple[Cell, ...]] = []
-    for key, value in record["spec"]["training"].items():
-        shown = (
-            ", ".join(f"{k} {v:g}" for k, v in value.items()) if isinstance(value, dict) else value
-        )
-        if shown is not None and shown != "":
-            rows.append((key, str(shown)))
-    return Table(("setting", "value"), tuple(rows), "How it was trained")
+def _training(spec: Spec) -> Table:
+    """All settings, those that were left to their defaults too."""
+    training = spec.training
+    assert training is not None
+    given = {**training.settings(), **training.normalised()}
+    of_others = {"constants", *(_OF_STEPS if training.whole_batch else ())}
+    rows = tuple((key, str(value)) for key, value in given.items() if key not in of_others)
+    return Table(("setting", "value"), rows, "How it was trained")
 
 
 def losses(run: Run) -> Section:
@@ -146,8 +146,13 @@ def equations(run: Run) -> Section:
     # what is predicted is the same in all terms of a loss
     program = prune(expand(next(iter(spec.of_terms.values()), spec)), ("y",))
     rows = tuple((unicode.equation(each), latex.equation(each)) for each in program.definitions)
+    gives = (
+        "`y`, which the table of outputs brings back to the units of the data"
+        if run.trained.columns.labels is None
+        else "`y`, by which the class is chosen"
+    )
     words = Words(
-        "From inputs `x`, scaled as the table of inputs says, to outputs `y`, which the table of"
-        " outputs brings back to the units of the data; `n` counts samples."
+        f"From inputs `x`, scaled as the table of inputs says, to outputs {gives}; `n` counts"
+        " samples."
     )
     return Section("equations", "The network", (words, Equations(rows)), {})

@@ -21,7 +21,8 @@ from symgrad.training.npz import read_npz
 class Epoch(NamedTuple):
     """What an epoch came to. `loss` is the mean of its batches, each before its step; the other two
     are of the samples held out, after the epoch, NaN if there are none: `metric` is the accuracy
-    for classes, else the root of the mean squared error in the targets' own units."""
+    for classes, else the root of the mean squared error over all outputs, each in its own unit:
+    where these differ, the loss is what epochs are compared by."""
 
     loss: float
     validation_loss: float = math.nan

@@ -26,7 +26,7 @@ class ValidationScorer:
 
     def __call__(self, theta: Array) -> tuple[float, float]:
         """The loss of theta, of shape (weights,), and its metric: the accuracy for classes, else
-        the root of the mean squared error in the targets' own units."""
+        the root of the mean squared error over all outputs, each in its own unit."""
         if self.dataset is None:
             return math.nan, math.nan
         loss = float(self.module.loss(theta, *self.dataset.arrays))

@@ -110,7 +110,7 @@ def figures(
     )
 
 
-def by_class(y: Array) -> Array:
+def class_probabilities(y: Array) -> Array:
     """Probabilities of shape (samples, classes), of outputs that are such: one output is that of
     the second of two classes."""
     return y if y.shape[1] > 1 else np.column_stack([1 - y, y])

@@ -15,7 +15,7 @@ from symgrad.training.consistency import check_consistency
 from symgrad.training.data import read_to_predict
 from symgrad.training.dataset import build_dataset
 from symgrad.training.evaluate import evaluate
-from symgrad.training.metrics import Figures, by_class, predicted_classes
+from symgrad.training.metrics import Figures, class_probabilities, predicted_classes
 from symgrad.training.module import Array, gives_probabilities, to_compile
 from symgrad.training.trained import Label, Trained
 
@@ -103,7 +103,7 @@ def predict(trained: Trained, data: Any) -> Predictions:
     labels = tuple(classes[number] for number in predicted_classes(y))
     probabilities = None
     if gives_probabilities(trained.spec):
-        probabilities = by_class(y)
+        probabilities = class_probabilities(y)
     return Predictions(y, targets, classes, labels, probabilities, figures, samples.notes)
 
 

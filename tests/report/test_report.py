@@ -104,6 +104,21 @@ def test_outputs_have_their_own_errors(here):
     assert "by seed 0" in sections["importance"].text
 
 
+def test_what_it_was_trained_on(here):
+    told = texts(here / "plant")["trained"].text
+    scaling = Run.load(here / "plant").trained.scaling
+    row = re.search(r"pressure x\s+([\d.]+)\s+([\d.]+)", told).groups()
+    expected = [scaling.target_mean[1], scaling.target_scale[1]]
+    assert [float(each) for each in row] == pytest.approx(expected, rel=0.006)
+    for setting in (r"optimizer\s+adam", r"rate\s+0.001", r"beta1\s+0.9", r"batch\s+32"):
+        assert re.search(setting, told), setting
+    kinds = texts(here / "kinds")["trained"].text
+    assert "<b>low</b>, <script>alert(1)</script>" in kinds and "…, mid & high." in kinds
+    spec = spec_of("whole", 2)
+    symgrad.train(spec, "plant.csv", "whole", epochs=2, optimizer="lbfgs", targets=OUTPUTS)
+    assert not re.search(r"batch\s", texts(here / "whole")["trained"].text)
+
+
 def test_classes_have_their_curves(here):
     errors = texts(here / "kinds")["errors"].text
     for title in ("Confusion matrix, validation", "ROC: receiver", "Calibration, validation"):
