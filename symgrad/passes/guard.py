@@ -44,7 +44,7 @@ from symgrad.passes.stabilize.kinks import not_negative
 _OVERFLOWS = (exp, cosh, sinh, f.expm1)
 _STEPS = (f.heaviside, f.nonpositive, sign)
 
-# What vanishes faster than any power of its argument grows.
+# What vanishes faster than any power of its argument grows; so does exp(-z²).
 _VANISHING = (f.gaussian, f.normal_pdf)
 
 
@@ -55,7 +55,7 @@ MOST_DIVISIONS = 3
 def guard(program: Program, forward: Program | None = None) -> Program:
     """`program` with `times` in the products of its derivatives that need it: of what is called d_,
     or of all that `forward` has not."""
-    known = _Known()
+    known = _Known(second=forward is not None)
     definitions = []
     for definition in program.definitions:
         derived = definition.name.startswith("d_") or (
@@ -67,20 +67,26 @@ def guard(program: Program, forward: Program | None = None) -> Program:
             known.infinite.add(definition.name)
         if known.never_zero(definition.value):
             known.positive.add(definition.name)
-        if isinstance(definition.value, _VANISHING):
+        if known.vanishes(definition.value):
             known.vanishing.add(definition.name)
+        if _is_power(definition.value):
+            known.powers.add(definition.name)
         definitions.append(definition)
     return program.with_definitions(definitions)
 
 
 @dataclass(frozen=True)
 class _Known:
-    """The arrays that may be infinite, those that are never 0, and those that vanish fast, as far
-    as can be seen."""
+    """The arrays that may be infinite, those that are never 0, those that vanish fast, and powers,
+    as far as can be seen. Exponentials count among what vanishes in functions of the second order;
+    gradients are multiplied up as they have always been."""
+
+    second: bool = False
 
     infinite: set[str] = field(default_factory=set)
     positive: set[str] = field(default_factory=set)
     vanishing: set[str] = field(default_factory=set)
+    powers: set[str] = field(default_factory=set)
 
     def may_be_infinite(self, value: Expr) -> bool:
         """Whether `value` can be infinite where all that it is computed from is finite."""
@@ -110,6 +116,8 @@ class _Known:
             return bool(value.exp.is_positive) and self.vanishes(value.base)
         if isinstance(value, Indexed):
             return name_of(value) in self.vanishing
+        if isinstance(value, exp):
+            return self.second and not_negative(-value.args[0])
         return isinstance(value, _VANISHING)
 
     def never_zero(self, u: Expr) -> bool:
@@ -152,17 +160,24 @@ def _is_step_of_backpropagation(value: Expr) -> bool:
 
 def _from_the_smallest(value: Mul, known: _Known) -> Expr:
     """u²·v as u·(u·v), where v vanishes for large u; along a vector also u·w·v, where both are as
-    large as what is given."""
+    large as what is given. A power that has a name is left to `times`."""
     small = [each for each in factors(value) if known.vanishes(each)]
     others = [each for each in factors(value) if each not in small]
-    powers = [e for e in others if isinstance(e, Pow) and e.exp.is_Integer and e.exp > 1]
+    powers = list(filter(_is_power, others))
     large = [u for u, power in (each.args for each in powers) for _ in range(int(power))]
     if any(map(_is_along, others)):
         large += [each for each in others if isinstance(each, Indexed)]
-    if not small or not large:
+    named = [e for e in others if isinstance(e, Indexed) and name_of(e) in known.powers]
+    large = [each for each in large if each not in named]
+    if not small or not (large or named):
         return value
-    rest = [each for each in others if each not in powers and each not in large]
-    return Mul(*rest, reduce(lambda product, u: group_factors(u * product), large, Mul(*small)))
+    rest = [each for each in others if each not in (*powers, *large, *named)]
+    product = reduce(lambda product, u: group_factors(u * product), large, Mul(*small))
+    return Mul(*rest, reduce(lambda product, u: as_it_stands(f.times)(u, product), named, product))
+
+
+def _is_power(value: Expr) -> bool:
+    return isinstance(value, Pow) and bool(value.exp.is_Integer and value.exp > 1)
 
 
 def _product(value: Expr, known: _Known) -> Expr:
