@@ -47,7 +47,7 @@ def judge(compiled, x, t):
     compiled.theta, compiled.x, compiled.t = (np.array(v, dtype) for v in (IDENTITY, [x], [t]))
     compiled.data = compiled.x, compiled.t
     by_hand = ByHand(compiled.spec, compiled.theta, *compiled.data)
-    size = max(1.0, float(min(1e100, np.abs(compiled.x).max()))) ** 2 / 16
+    size = max(1.0, min(1e100, float(np.abs(compiled.x).max()))) ** 2 / 16
     E, gradient = module.loss_and_gradient(compiled.theta, *compiled.data)
     if not np.isfinite(E) or not np.isfinite(gradient).all():
         return False

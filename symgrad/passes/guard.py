@@ -18,6 +18,7 @@ from dataclasses import dataclass, field, replace
 from functools import reduce
 
 from sympy import (
+    Abs,
     Add,
     Expr,
     Function,
@@ -71,15 +72,17 @@ def guard(program: Program, forward: Program | None = None) -> Program:
             known.vanishing.add(definition.name)
         if _is_power(definition.value):
             known.powers.add(definition.name)
+            if definition.value.exp % 2 == 0:
+                known.even.add(definition.name)
         definitions.append(definition)
     return program.with_definitions(definitions)
 
 
 @dataclass(frozen=True)
 class _Known:
-    """The arrays that may be infinite, those that are never 0, those that vanish fast, and powers,
-    as far as can be seen. Exponentials count among what vanishes in functions of the second order;
-    gradients are multiplied up as they have always been."""
+    """The arrays that may be infinite, those that are never 0, those that vanish fast, powers, and
+    even ones, as far as can be seen. In functions of the second order exponentials count among what
+    vanishes; gradients are multiplied up as they have always been."""
 
     second: bool = False
 
@@ -87,6 +90,7 @@ class _Known:
     positive: set[str] = field(default_factory=set)
     vanishing: set[str] = field(default_factory=set)
     powers: set[str] = field(default_factory=set)
+    even: set[str] = field(default_factory=set)
 
     def may_be_infinite(self, value: Expr) -> bool:
         """Whether `value` can be infinite where all that it is computed from is finite."""
@@ -101,7 +105,7 @@ class _Known:
         if isinstance(value, f.xdivy):
             above, below = value.args
             return self.may_be_infinite(above) or not self.never_zero(below)
-        if isinstance(value, exp) and not_negative(-value.args[0]):
+        if isinstance(value, exp) and self.never_positive(value.args[0]):
             return False
         if isinstance(value, _OVERFLOWS):
             return True
@@ -117,8 +121,15 @@ class _Known:
         if isinstance(value, Indexed):
             return name_of(value) in self.vanishing
         if isinstance(value, exp):
-            return self.second and not_negative(-value.args[0])
+            return self.second and self.never_positive(value.args[0])
         return isinstance(value, _VANISHING)
+
+    def never_positive(self, u: Expr) -> bool:
+        """Whether u <= 0, also where squares in it have names."""
+        if self.second:
+            squares = (read for read in u.atoms(Indexed) if name_of(read) in self.even)
+            u = u.xreplace({read: as_it_stands(Abs)(read) for read in squares})
+        return not_negative(-u)
 
     def never_zero(self, u: Expr) -> bool:
         """Whether u > 0 also after rounding: a number, what is added to one, a sum of exponentials
