@@ -13,6 +13,7 @@ PAGE = (ROOT / "docs" / "control.md").read_text(encoding="utf-8")
 SCRIPT = runpy.run_path(str(ROOT / "docs" / "control.py"))
 
 
+@pytest.mark.slow
 def test_it_prints_what_it_says(tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(".")

@@ -52,7 +52,10 @@ def judge(compiled, x, t):
     if not np.isfinite(E) or not np.isfinite(gradient).all():
         return False
     assert_right(gradient, by_hand.gradient(), size)
+    room = float(np.abs(compiled.x).max()) <= float(np.finfo(dtype).max) ** 0.5
     for name in compiled.spec["derivatives"]:
+        if name in ("hessian", "gauss_newton") and not room:
+            continue  # matrices are made of sums of x², which must have room
         wanted = getattr(by_hand, name)(*compiled.more(name))
         wanted = wanted if isinstance(wanted, tuple) else (wanted,)
         for each, exactly in zip(compiled.results(name), wanted, strict=True):

@@ -39,7 +39,13 @@ NETS = {
 }
 
 
-@pytest.fixture(scope="module", params=NETS)
+SLOW = ("residual",)
+
+
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(n, marks=[pytest.mark.slow] * (n in SLOW)) for n in NETS],
+)
 def both(request):
     compiled = Compiled(NETS[request.param], DERIVATIVES)
     return compiled, ByHand(compiled.spec, compiled.theta, *compiled.data)

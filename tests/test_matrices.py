@@ -51,7 +51,7 @@ def explicit(case):
 
 
 @pytest.mark.parametrize("name", NETS)
-@pytest.mark.parametrize("samples", [1, 300, 1300])
+@pytest.mark.parametrize("samples", [1, 300, pytest.param(1300, marks=pytest.mark.slow)])
 def test_gauss_newton_is_the_product_of_jacobians(name, samples):
     case = Case(NETS[name], samples, ["jacobian_by_weights", "gauss_newton"])
     found, wanted = case.gauss_newton(), explicit(case)

@@ -13,6 +13,7 @@ from symgrad.training.signals import catch_interrupts
 from tests.paths import ROOT
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="shows which files are open")
 def test_nothing_is_needed_that_windows_lacks(tmp_path):
     folder = tmp_path / "größer als α"

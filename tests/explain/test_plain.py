@@ -15,7 +15,7 @@ from tests.paths import ROOT
 
 HERE = [
     ("burgers", "equation", ["expression", "counts", "proof"]),
-    ("prices", None, ["expression", "counts", "proof", "growth", "layerwise"]),
+    ("prices", None, ["expression", "counts", "proof", "growth"]),
 ]
 
 

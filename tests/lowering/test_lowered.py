@@ -46,7 +46,7 @@ from symgrad.spec.spec import Spec
 from symgrad.targets.numba.emit import parameters
 from tests.interpreter import Interpreter, Refused
 from tests.nets import floats, net
-from tests.paths import OF_ONE_LOSS
+from tests.paths import OF_OUTPUTS
 from tests.print_c import in_c
 from tests.targets.test_train_epoch import order_of, split_mix
 
@@ -74,7 +74,7 @@ def elementary(name, arguments):
     return np.float64(Floats().function(SimpleNamespace(func=BY_NAME[name]), arguments))
 
 
-NETS = {path.stem: Spec.load(path) for path in OF_ONE_LOSS} | {
+NETS = {path.stem: Spec.load(path) for path in OF_OUTPUTS} | {
     "one": net([1, 1], ["identity"]),
     "deep": net([3] * 9, ["silu"] * 8),
     "alike": net([24] * 7, ["tanh"] * 6, residual=[2, 3, 4, 5, 6]),

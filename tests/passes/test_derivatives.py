@@ -114,9 +114,9 @@ def _has(spec, name):
 
 
 NETS = {
-    "softmax": nets.net([2, 2, 3], ["tanh", "softmax"], kind="cross_entropy", l2=0.5),
     "sigmoid": nets.net([1, 2], ["sigmoid"], kind="binary_cross_entropy", sample_weights=True),
 }
+SOFTMAX = nets.net([2, 2, 3], ["tanh", "softmax"], kind="cross_entropy", l2=0.5)
 RESIDUAL = nets.net([2, 2, 2], ["silu", "elu"], residual=[1, 2], kind="huber", bias=False)
 
 
@@ -126,8 +126,9 @@ def test_all_orders_and_functions_agree(spec):
 
 
 @pytest.mark.slow
-def test_with_residuals():
-    check(RESIDUAL)
+@pytest.mark.parametrize("spec", [RESIDUAL, SOFTMAX], ids=["residual", "softmax"])
+def test_more_layers(spec):
+    check(spec)
 
 
 @pytest.mark.slow

@@ -39,7 +39,9 @@ def test_a_difference_of_large_numbers_stays_in_its_sum():
     assert found["d_d_b2_d_v_b2"] == f"d_d_b2_d_v_b2[i2,j2] = sum_{curved}[i2,j2]"
 
 
-@pytest.mark.parametrize("name", ["gauss_newton", "hessian"])
+@pytest.mark.parametrize(
+    "name", ["gauss_newton", pytest.param("hessian", marks=pytest.mark.slow)]
+)
 def test_samples_have_no_more_than_a_matrix_each(name):
     program = made(name, [TANH, {"units": 5, "activation": "silu"}, {"units": 2}])
     axes = {len(d.indices) for d in program.definitions if SAMPLE in d.indices}
@@ -50,6 +52,7 @@ def test_samples_have_no_more_than_a_matrix_each(name):
     assert len(blocks) == 6 * 7 // 2  # of three weights and three biases, on and above the diagonal
 
 
+@pytest.mark.slow
 def test_each_sum_is_there_once():
     heat = {
         "name": "net",

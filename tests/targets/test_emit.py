@@ -22,7 +22,7 @@ from symgrad.pipeline import passes
 from symgrad.spec.spec import Spec
 from symgrad.targets.numba import emit
 from tests.nets import net
-from tests.paths import OF_ONE_LOSS, ROOT, SPECS
+from tests.paths import OF_ONE_LOSS, OF_OUTPUTS, ROOT
 
 ORDERS = ["loss-first", "weights-first"]
 
@@ -64,12 +64,12 @@ def test_the_same_bytes_under_any_hash_seed_and_in_any_folder(tmp_path):
             check=True,
         ).stdout.split()
 
-    first = digests("0", ROOT, [f"specs/{path.name}" for path in SPECS])
-    assert len(set(first)) == len(SPECS) * len(ORDERS)
-    assert digests("4711", tmp_path, map(str, SPECS)) == first
+    first = digests("0", ROOT, [f"specs/{path.name}" for path in OF_OUTPUTS])
+    assert len(set(first)) == len(OF_OUTPUTS) * len(ORDERS)
+    assert digests("4711", tmp_path, map(str, OF_OUTPUTS)) == first
 
 
-@pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", OF_OUTPUTS, ids=lambda path: path.stem)
 def test_no_paths_and_no_dates(path):
     source = symgrad.compile(path).source
     for folder in {str(ROOT), str(Path.home()), str(path.parent), os.getcwd()} - {"/"}:
@@ -214,7 +214,7 @@ def test_constants_beyond_all_floats_are_refused_or_written(interpret, formula):
 # ---------------------------------------------------------------------------------- how it reads
 
 
-@pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", OF_OUTPUTS, ids=lambda path: path.stem)
 @pytest.mark.parametrize("order", ORDERS)
 def test_examples_are_valid_python(path, order):
     valid(symgrad.compile(path, order=order).source)

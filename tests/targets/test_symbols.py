@@ -71,7 +71,10 @@ def undefined(code: bytes) -> Iterator[str]:
 @X86
 @pytest.mark.parametrize(
     ("name", "processor", "features"),
-    [("digits", "haswell", "+avx2,+fma"), ("spirals", "core2", "")],
+    [
+        pytest.param("digits", "haswell", "+avx2,+fma", marks=pytest.mark.slow),
+        ("spirals", "core2", ""),
+    ],
 )
 def test_all_that_code_for_windows_calls_is_given_to_llvm(
     on_windows, monkeypatch, name, processor, features
