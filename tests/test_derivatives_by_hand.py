@@ -39,7 +39,7 @@ NETS = {
 }
 
 
-SLOW = ("residual",)
+SLOW = ("residual", "softmax")
 
 
 @pytest.fixture(

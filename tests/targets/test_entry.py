@@ -17,7 +17,13 @@ from tests.targets.test_module import SPECS  # what Numba compiled of one is tak
 NAMES = ["predict", "loss", "loss_and_gradient", "loss_and_gradient_into", "step"]
 
 
-@pytest.fixture(scope="module", params=SPECS, ids=SPECS.keys())
+SLOW = ("products",)
+
+
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in SPECS],
+)
 def case(request, build):
     """A module, the same again where NumPy's memory layout is not the known one, and arguments."""
     spec = SPECS[request.param]

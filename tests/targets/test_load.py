@@ -127,6 +127,7 @@ def test_bytes_that_are_no_text_are_refused(tmp_path):
         symgrad.load(path)
 
 
+@pytest.mark.slow
 def test_two_modules_of_one_name_do_not_share_compiled_code(tmp_path):
     """Each is compiled in a process of its own, where Numba gives equal names to the functions of
     both; then both are taken from the cache in one. The first would write what the second has not.

@@ -34,7 +34,13 @@ def data_of(spec, samples):
     return data + ([random.uniform(0.5, 1.5, samples)] if spec.loss.sample_weights else [])
 
 
-@pytest.fixture(scope="module", params=SPECS, ids=SPECS.keys())
+SLOW = ("products",)
+
+
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in SPECS],
+)
 def network(request, build):
     """A spec and its module."""
     spec = SPECS[request.param]

@@ -270,7 +270,7 @@ def test_compiled_code_takes_every_real_type_and_layout(iris):
         np.testing.assert_array_equal(compiled(each), wanted)
 
 
-@pytest.mark.parametrize("fill", [False, True])
+@pytest.mark.parametrize("fill", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_slopes_are_in_raw_units(frozen, fill):
     """Where the spec asks for a Jacobian: those of the predictions, by differences of order 4."""
     spec = nets.net([3, 4, 2], ["tanh", "silu"], dtype="float64").normalised()
