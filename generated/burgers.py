@@ -7,7 +7,7 @@ Options: order = loss-first, dtype = float64; arithmetic version 3
 
 The one expression, its shared parts named:
 
-    E = E_equation + E_start + E_ends, where for each term E_… = E:
+    E = E_equation + E_start + E_ends, each the E of its own samples:
 
     equation, of x_equation:
         z1[n,i1]                         = Σ_i0 x[n,i0]·W1[i0,i1] + b1[i1]
@@ -72,7 +72,7 @@ The one expression, its shared parts named:
 and its derivative by all the weights at once is `_equation_gradient_samples_of_leaf`, `_equation_gradient_sums_of_leaf`, `_start_gradient_samples_of_leaf`, `_start_gradient_sums_of_leaf`, `_ends_gradient_samples_of_leaf` and `_ends_gradient_sums_of_leaf`: to be read first.
 Operations for one sample: the loss 7082 + 1782 + 1781, loss and gradient 20786 + 4403 + 4402.
 
-Each x is of shape (samples, 2), each t as many columns as its term has targets, theta holds all weights, see PARAMETERS.
+Each x is of shape (samples, 2), each t of as many columns as its term has targets, theta holds all weights, see PARAMETERS.
 Columns of x: x, t.
 Columns of t: u.
 Samples are summed in leaves of 128, and leaves in a binary tree, so that results do not depend

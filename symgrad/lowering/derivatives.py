@@ -9,7 +9,6 @@ from sympy import Expr
 
 from symgrad.language.notation import undistributed
 from symgrad.language.program import Definition, Program, array, indices_of, name_of, reads
-from symgrad.lowering.arithmetic import LEAF
 from symgrad.lowering.canonical import sums_over_samples
 from symgrad.lowering.cost_model import MOST_IN_TREE
 from symgrad.lowering.drivers import drivers
@@ -19,7 +18,7 @@ from symgrad.lowering.lower import Layout
 from symgrad.lowering.program import Function
 from symgrad.lowering.results import MOMENTS, Packed, Results
 from symgrad.lowering.schedule import Schedule, schedule
-from symgrad.lowering.specialize import ALWAYS, Network, specialize
+from symgrad.lowering.specialize import ALWAYS, Network, numbers_of, specialize
 from symgrad.spec.derivatives import DERIVATIVES, Extent, Result
 from symgrad.spec.spec import Spec
 
@@ -76,25 +75,19 @@ def lower_derivative(name: str, spec: Spec, program: Program, layout: Layout) ->
     vector = None if results.vector is None else results.extents[results.vector]
     rows = None if results.rows is None else results.extents[results.rows]
     written = vector if results.made is None else results.extents[results.made]
-    numbers: dict[str, int | str | tuple[int, ...]] = {
-        "SIZE": spec.weights,
-        "INPUTS": spec.inputs,
-        "OUTPUTS": spec.outputs,
-        "TARGETS": spec.targets,
-        "WEIGHTED": int("_totals" in handed),
-        "PREDICTION_SCRATCH": 0,
-        "GRADIENT_SCRATCH": own.scratch,
-        "LEAF": LEAF,
-        "RESULT": 1 if vector is None else int(vector[0]),  # memory is divided by it
-        "WHOLE_RESULT": 1 if written is None else int(prod(map(int, written))),
-        "MIRRORED": 0 if results.made is None else spec.weights,
-        "CHAINED": int(results.chained),
-        "ROW_SHAPE": () if rows is None else tuple(map(int, rows[1:])),
-        "SHARED": int(own.shared),
-        "SUMMED": str(results.vector if results.made is None else results.made),
-        "BY_SAMPLE": str(results.rows),
-        "TERM": "",
-    }
+    numbers = numbers_of(
+        spec,
+        WEIGHTED=int("_totals" in handed),
+        GRADIENT_SCRATCH=own.scratch,
+        RESULT=1 if vector is None else int(vector[0]),  # memory is divided by it
+        WHOLE_RESULT=1 if written is None else int(prod(map(int, written))),
+        MIRRORED=0 if results.made is None else spec.weights,
+        CHAINED=int(results.chained),
+        ROW_SHAPE=() if rows is None else tuple(map(int, rows[1:])),
+        SHARED=int(own.shared),
+        SUMMED=str(results.vector if results.made is None else results.made),
+        BY_SAMPLE=str(results.rows),
+    )
     return LoweredDerivative(
         name,
         own,

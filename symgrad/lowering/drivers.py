@@ -93,10 +93,9 @@ from symgrad.lowering.program import (
 def drivers() -> tuple[Function, ...]:
     """The functions in the order that they stand in a module."""
     fresh = Allocate((Buffer("gradient", "real", (SIZE,)),))
-    with_gradient, with_rate = (*DATA, GRADIENT), (*DATA, RATE)
+    with_rate = (*DATA, RATE)
     made = Allocate((Buffer("y", "real", (SAMPLES, OUTPUTS)),))
     predicted = Run(called("_prediction_in_turn", (THETA, X, Y)))
-    in_turn = called("_gradient_in_turn", DATA, *NO_MORE, Array("gradient"))
     return (
         check(),
         fits(),
@@ -144,22 +143,7 @@ def drivers() -> tuple[Function, ...]:
             (made, predicted, Return((Array("y"),))),
             role="public",
         ),
-        Function(
-            "loss",
-            DATA,
-            (Return((called("_gradient_in_turn", DATA, *NO_MORE, Nothing()),)),),
-            role="public",
-        ),
-        Function("loss_and_gradient_into", with_gradient, (Return((in_turn,)),), role="public"),
-        Function(
-            "loss_and_gradient",
-            DATA,
-            (
-                fresh,
-                Return((called("loss_and_gradient_into", with_gradient), Array("gradient"))),
-            ),
-            role="public",
-        ),
+        *of_loss(DATA, NO_MORE),
         descend(),
         Function("step", with_rate, stepping("loss_and_gradient_into", fresh, DATA), role="public"),
         Function(
@@ -181,6 +165,28 @@ def drivers() -> tuple[Function, ...]:
             with_rate,
             stepping("_gradient_on_threads", fresh, DATA, NO_MORE),
             "The same, many samples on several threads.",
+        ),
+    )
+
+
+def of_loss(
+    data: tuple[Parameter, ...], more: tuple[Argument, ...] = ()
+) -> tuple[Function, ...]:
+    """The loss and its gradient as others call them, given `data`; `more` is what the drivers are
+    given besides."""
+    fresh = Allocate((Buffer("gradient", "real", (SIZE,)),))
+    with_gradient = (*data, GRADIENT)
+    alone = called("_gradient_in_turn", data, *more, Nothing())
+    in_turn = called("_gradient_in_turn", data, *more, Array("gradient"))
+    made = called("loss_and_gradient_into", with_gradient)
+    return (
+        Function("loss", data, (Return((alone,)),), role="public"),
+        Function("loss_and_gradient_into", with_gradient, (Return((in_turn,)),), role="public"),
+        Function(
+            "loss_and_gradient",
+            data,
+            (fresh, Return((made, Array("gradient")))),
+            role="public",
         ),
     )
 

@@ -6,7 +6,6 @@ from types import MappingProxyType
 
 from symgrad.language.program import Program
 from symgrad.lowering import terms
-from symgrad.lowering.arithmetic import LEAF
 from symgrad.lowering.derivatives import LoweredDerivative, lower_derivative
 from symgrad.lowering.drivers import drivers
 from symgrad.lowering.interface import KERNELS, MORE, PENALTIES
@@ -16,7 +15,7 @@ from symgrad.lowering.lower import Layout
 from symgrad.lowering.program import Function, calls
 from symgrad.lowering.results import GRADIENT, PREDICTION
 from symgrad.lowering.schedule import Schedule
-from symgrad.lowering.specialize import Network, specialize
+from symgrad.lowering.specialize import Network, Numbers, numbers_of, specialize
 from symgrad.lowering.terms import lower_term
 from symgrad.lowering.training import training
 from symgrad.lowering.update import Update, lower_update
@@ -140,27 +139,14 @@ def _summed(
 
 def _numbers(
     spec: Spec, prediction: Kernels, gradient: Kernels | None, step: Update | None
-) -> dict[str, int | str | tuple[int, ...]]:
+) -> Numbers:
     """The constants of `drivers` and `training`."""
-    numbers: dict[str, int | str | tuple[int, ...]] = {
-        "SIZE": spec.weights,
-        "INPUTS": spec.inputs,
-        "OUTPUTS": spec.outputs,
-        "TARGETS": spec.targets,
-        "WEIGHTED": int(spec.loss.sample_weights),
-        "PREDICTION_SCRATCH": prediction.scratch,
-        "GRADIENT_SCRATCH": gradient.scratch if gradient else 0,
-        "LEAF": LEAF,
-        "RESULT": spec.weights,
-        "WHOLE_RESULT": spec.weights,
-        "CHAINED": 0,
-        "ROW_SHAPE": (),
-        "MIRRORED": 0,
-        "SUMMED": "gradient",
-        "BY_SAMPLE": "y",
-        "TERM": "",
-        "SHARED": int(gradient is not None and gradient.shared),
-    }
+    numbers = numbers_of(
+        spec,
+        PREDICTION_SCRATCH=prediction.scratch,
+        GRADIENT_SCRATCH=gradient.scratch if gradient else 0,
+        SHARED=int(gradient is not None and gradient.shared),
+    )
     if step is not None and spec.training is not None:
         settings = [*spec.training.settings()]
         numbers |= {

@@ -6,8 +6,9 @@ is decided, and its own functions are given what they take.
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
+from symgrad.lowering.arithmetic import LEAF
 from symgrad.lowering.program import (
     Allocate,
     Array,
@@ -34,6 +35,9 @@ from symgrad.lowering.program import (
     Variable,
     whole,
 )
+from symgrad.spec.spec import Spec
+
+Numbers: TypeAlias = dict[str, int | str | tuple[int, ...]]
 
 _COMPARED = {">": lambda a, b: a > b, "==": lambda a, b: a == b}
 
@@ -58,6 +62,30 @@ class Network:
     extents: Mapping[str, tuple[int | str, ...]] = field(default_factory=dict)
     names: Mapping[str, str] = field(default_factory=dict)
     always: frozenset[str] = ALWAYS
+
+
+def numbers_of(spec: Spec, **own: int | str | tuple[int, ...]) -> Numbers:
+    """The constants of a network's gradient, but for those that are its `own`."""
+    known: Numbers = {
+        "SIZE": spec.weights,
+        "INPUTS": spec.inputs,
+        "OUTPUTS": spec.outputs,
+        "TARGETS": spec.targets,
+        "WEIGHTED": int(spec.loss.sample_weights),
+        "PREDICTION_SCRATCH": 0,
+        "GRADIENT_SCRATCH": 0,
+        "LEAF": LEAF,
+        "RESULT": spec.weights,
+        "WHOLE_RESULT": spec.weights,
+        "MIRRORED": 0,
+        "CHAINED": 0,
+        "ROW_SHAPE": (),
+        "SHARED": 0,
+        "SUMMED": "gradient",
+        "BY_SAMPLE": "y",
+        "TERM": "",
+    }
+    return {**known, **own}
 
 
 def specialize(functions: Iterable[Function], network: Network) -> tuple[Function, ...]:

@@ -4,9 +4,8 @@ as for a loss by itself, and the functions that add up what comes of them."""
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from symgrad.lowering.arithmetic import LEAF
 from symgrad.lowering.derivatives import LoweredDerivative, handed_to_drivers, own_names
-from symgrad.lowering.drivers import descend, stepping
+from symgrad.lowering.drivers import descend, of_loss, stepping
 from symgrad.lowering.interface import (
     GRADIENT,
     KERNELS,
@@ -51,27 +50,27 @@ from symgrad.lowering.program import (
 )
 from symgrad.lowering.results import Results
 from symgrad.lowering.schedule import Schedule
-from symgrad.lowering.specialize import Network
-from symgrad.lowering.training import Of, Points
+from symgrad.lowering.specialize import Network, numbers_of
+from symgrad.lowering.training import Points, TrainedOn
 from symgrad.spec.spec import Spec
 
 
 @dataclass(frozen=True)
 class Term:
-    """What functions are given of a term's samples: x, t where it is of targets, w where its
-    samples have weights; of all terms or of one alone, whose arguments have no name of a term in
-    theirs. `threaded` is from how many samples on threads pay."""
+    """What functions are given of a term's samples, `arrays` of x, t and w, and which penalties; of
+    all terms, or of one alone, whose arguments have no name of a term in theirs. `threaded` is from
+    how many samples on threads pay."""
 
     name: str
-    targets: bool
-    weighted: bool
+    arrays: tuple[str, ...]
     penalties: tuple[str, ...]
     threaded: int
 
     @property
     def own(self) -> tuple[Parameter, ...]:
         """Its data, as its own functions have it."""
-        return (X, *[T] * self.targets, *[replace(W, optional=False)] * self.weighted)
+        known = {"x": X, "t": T, "w": replace(W, optional=False)}
+        return tuple(known[name] for name in self.arrays)
 
     @property
     def data(self) -> tuple[Parameter, ...]:
@@ -106,25 +105,9 @@ def lower_term(name: str, spec: Spec, plan: Schedule, layout: Layout) -> Lowered
     results = Results(called, vector="gradient", optional=True)
     own = kernels(results, plan, layout, spec.dtype == "float32")
     handed = handed_to_drivers(called, own)
-    numbers: dict[str, int | str | tuple[int, ...]] = {
-        "SIZE": spec.weights,
-        "INPUTS": spec.inputs,
-        "OUTPUTS": spec.outputs,
-        "TARGETS": spec.targets,
-        "WEIGHTED": int(spec.loss.sample_weights),
-        "PREDICTION_SCRATCH": 0,
-        "GRADIENT_SCRATCH": own.scratch,
-        "LEAF": LEAF,
-        "RESULT": spec.weights,
-        "WHOLE_RESULT": spec.weights,
-        "MIRRORED": 0,
-        "CHAINED": 0,
-        "ROW_SHAPE": (),
-        "SHARED": int(own.shared),
-        "SUMMED": "gradient",
-        "BY_SAMPLE": "y",
-        "TERM": f"_{name}",
-    }
+    numbers = numbers_of(
+        spec, GRADIENT_SCRATCH=own.scratch, SHARED=int(own.shared), TERM=f"_{name}"
+    )
     absent = {parameter.name for parameter in MORE} | {*PENALTIES} - {*spec.loss.arguments}
     absent |= set() if spec.reads_target else {"t"}
     absent |= set() if spec.loss.sample_weights else {"w", "ws"}
@@ -142,13 +125,7 @@ def lower_term(name: str, spec: Spec, plan: Schedule, layout: Layout) -> Lowered
 def of_spec(spec: Spec, threaded: Mapping[str, int]) -> tuple[Term, ...]:
     """The terms of a spec's loss; `threaded` has, of each, from how many samples on threads pay."""
     return tuple(
-        Term(
-            name,
-            alone.reads_target,
-            alone.loss.sample_weights,
-            alone.loss.arguments,
-            threaded[name],
-        )
+        Term(name, alone.data_of_term, alone.loss.arguments, threaded[name])
         for name, alone in spec.of_terms.items()
     )
 
@@ -161,17 +138,16 @@ def data_of(terms: Iterable[Term]) -> tuple[Parameter, ...]:
     return (THETA, *(each for term in terms for each in term.data), *known)
 
 
-def trained_on(terms: tuple[Term, ...]) -> Of:
+def trained_on(terms: tuple[Term, ...]) -> TrainedOn:
     """What an epoch goes through: batches of each term by itself."""
     points = tuple(Points(term.data, f"_{term.name}") for term in terms)
-    return Of(data_of(terms), points, "_check_terms", ())
+    return TrainedOn(data_of(terms), points, "_check_terms", ())
 
 
 def drivers(terms: tuple[Term, ...]) -> tuple[Function, ...]:
     """The functions of all terms, in the order that they stand in a module."""
     data = data_of(terms)
     written = replace(GRADIENT, optional=True)
-    in_turn = called("_gradient_in_turn", data, Array("gradient"))
     fresh = Allocate((Buffer("gradient", "real", (SIZE,)),))
     return (
         Function(
@@ -211,22 +187,7 @@ def drivers(terms: tuple[Term, ...]) -> tuple[Function, ...]:
             ),
             "The same, terms of many samples on several threads.",
         ),
-        Function(
-            "loss",
-            data,
-            (Return((called("_gradient_in_turn", data, Nothing()),)),),
-            role="public",
-        ),
-        Function("loss_and_gradient_into", (*data, GRADIENT), (Return((in_turn,)),), role="public"),
-        Function(
-            "loss_and_gradient",
-            data,
-            (
-                fresh,
-                Return((called("loss_and_gradient_into", (*data, GRADIENT)), Array("gradient"))),
-            ),
-            role="public",
-        ),
+        *of_loss(data),
         descend(),
         Function(
             "step",

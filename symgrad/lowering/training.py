@@ -142,7 +142,7 @@ ALL = Points()
 
 
 @dataclass(frozen=True)
-class Of:
+class TrainedOn:
     """What is trained on: all arguments of the loss, which data of several terms is drawn each by
     itself, and the functions that check and differentiate it, with what they are given besides."""
 
@@ -168,7 +168,7 @@ class Of:
         return len(self.points) > 1 or bool(self.points[0].suffix)
 
 
-def training(of: Of = Of()) -> tuple[Function, ...]:
+def training(of: TrainedOn = TrainedOn()) -> tuple[Function, ...]:
     """The functions in the order that they stand in a module; `_update` is the network's own."""
     checked = Run(called("_check_steps", of.steps))
     return (
@@ -256,7 +256,7 @@ def _shuffled() -> Function:
 # Checks
 
 
-def _check_training(of: Of) -> Function:
+def _check_training(of: TrainedOn) -> Function:
     data = [each.name for points in of.points for each in points.data]
     body: list[Statement] = [Run(called(of.check, of.data))]
     for name, length in (("state", STATE), ("progress", whole(2)), ("settings", SETTINGS)):
@@ -279,7 +279,7 @@ def _check_training(of: Of) -> Function:
     )
 
 
-def _check_steps(of: Of) -> Function:
+def _check_steps(of: TrainedOn) -> Function:
     changed = ("theta", "state", "progress")
     orders = [p.name for p in of.in_order]
     return Function(
@@ -372,7 +372,7 @@ def _gather(points: Points) -> Function:
     )
 
 
-def _learn(of: Of) -> Function:
+def _learn(of: TrainedOn) -> Function:
     given = (*of.data, GRADIENT)
     differentiated = (*map(argument, of.data), *of.more, Array("gradient"))
     step = Invoke("_update", (Array("theta"), Array("gradient"), *map(Array, GOING_ON), BATCHES))
@@ -393,7 +393,7 @@ def _learn(of: Of) -> Function:
     )
 
 
-def _learned(of: Of, gathered: bool = False) -> Invoke:
+def _learned(of: TrainedOn, gathered: bool = False) -> Invoke:
     """A step on all samples, or on the first rows of those that were gathered."""
     parts = {
         p.name: Part(points.batch(p.name), None, points.index("rows"))
@@ -407,7 +407,7 @@ def _learned(of: Of, gathered: bool = False) -> Invoke:
     )
 
 
-def _steps(of: Of) -> Function:
+def _steps(of: TrainedOn) -> Function:
     weigh = _weigh_each(of) if of.several else _weigh_all(of.points[0])
     step = (
         *(statement for points in of.points for statement in _draw(points, of.several)),
@@ -453,7 +453,7 @@ def _longest(points: Points) -> Iterator[Statement]:
     yield Loop("batch", batches, (Assign(longest, Call("max", (longest, length), "whole")),))
 
 
-def _most_batches(of: Of) -> Iterator[Statement]:
+def _most_batches(of: TrainedOn) -> Iterator[Statement]:
     if of.several:
         first, *others = (points.index("batches") for points in of.points)
         yield Assign(BATCHES, first)
@@ -507,7 +507,7 @@ def _weigh_all(points: Points) -> Iterator[Statement]:
     )
 
 
-def _weigh_each(of: Of) -> Iterator[Statement]:
+def _weigh_each(of: TrainedOn) -> Iterator[Statement]:
     for points in of.points:
         if points.w is not None:
             weight = Total(Part(points.batch(points.w), None, points.index("rows")))
@@ -518,7 +518,7 @@ def _fresh() -> Allocate:
     return Allocate((Buffer("gradient", "real", (SIZE,)),))
 
 
-def _epoch(of: Of) -> Function:
+def _epoch(of: TrainedOn) -> Function:
     counts = [
         Together(
             (points.index("samples"), points.index("batches")),

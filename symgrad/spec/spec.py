@@ -278,6 +278,12 @@ class Spec(Model):
         )
 
     @property
+    def data_of_term(self) -> tuple[str, ...]:
+        """What functions are given of the samples of a term, which is the loss here: x, t where it
+        is of targets, and w where samples have weights."""
+        return ("x", *["t"] * self.reads_target, *["w"] * self.loss.sample_weights)
+
+    @property
     def targets(self) -> int:
         """How many targets a sample has: as many as outputs, if the loss says nothing else."""
         return self.quantities.targets

@@ -90,11 +90,7 @@ def data_of_terms(spec: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     from symgrad.spec.spec import Spec  # which nothing else here has need of
 
     return {
-        name: (
-            f"x_{name}",
-            *[f"t_{name}"] * term.reads_target,
-            *[f"w_{name}"] * term.loss.sample_weights,
-        )
+        name: tuple(f"{each}_{name}" for each in term.data_of_term)
         for name, term in Spec.recorded(spec).of_terms.items()
     }
 

@@ -129,7 +129,7 @@ def emit(
         "differentiated": plain({each.name: table(each) for each in lowered.derivatives}),
         "inputs": spec.inputs,
         "input_count": input_count(spec),
-        "targets": "as many columns as its term has targets"
+        "targets": "of as many columns as its term has targets"
         if spec.of_terms
         else f"of shape (samples, {spec.targets})",
         "columns": columns(spec.normalised(), x="x", t="t"),
@@ -166,7 +166,7 @@ def _expression(
     """The loss, its shared parts named: line by line; where it has terms, one after the other, with
     what each is given."""
     if given:
-        yield f"E = {' + '.join(f'E_{name}' for name in programs)}, where for each term E_… = E:"
+        yield f"E = {' + '.join(f'E_{name}' for name in programs)}, each the E of its own samples:"
     for name, program in programs.items():
         lines = listing(prune(program, ("E",))).splitlines()
         if name:
@@ -186,8 +186,7 @@ def _operations(programs: Mapping[str, Program]) -> dict[str, str]:
 def own_data(spec: Spec, term: str) -> list[str]:
     """What a term's drivers are given, by the names that they have for it."""
     alone = spec.of_terms[term]
-    weighted = alone.loss.sample_weights
-    return ["theta", "x", *["t"] * alone.reads_target, *["w"] * weighted, *alone.loss.arguments]
+    return ["theta", *alone.data_of_term, *alone.loss.arguments]
 
 
 def _underlined(function: Function) -> Function:
