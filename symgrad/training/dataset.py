@@ -28,10 +28,6 @@ class Dataset:
     arrays: tuple[Array, ...]
     spec: Spec
 
-    def own_targets(self, term: str) -> bool:
-        """Whether the targets are others than the outputs."""
-        return self.spec.of_terms.get(term, self.spec).loss.targets is not None
-
     def __len__(self) -> int:
         return len(self.samples)
 
@@ -52,7 +48,7 @@ class Dataset:
         found = [
             (*arrays[name][:2], part.t)
             for name, part in parts_of(self.samples)
-            if part.t is not None and not self.own_targets(name)
+            if part.t is not None and not _own_targets(self.spec, name)
         ]
         if not found:
             return None
@@ -116,7 +112,7 @@ def build_dataset(
     for term, part in parts_of(samples):
         arrays = {"inputs": scaling.inputs(part.x)}
         if part.t is not None:
-            own = known.of_terms.get(term, known).loss.targets is not None
+            own = _own_targets(known, term)
             arrays["targets"] = part.t if own else scaling.targets(part.t)
         if part.w is not None:
             arrays["weights"] = part.w
@@ -132,6 +128,11 @@ def build_dataset(
 def _unscaled(outputs: int) -> dict[str, Array]:
     """Targets as they are, as many as outputs or not."""
     return {"target_mean": np.zeros(outputs), "target_scale": np.ones(outputs)}
+
+
+def _own_targets(spec: Spec, term: str) -> bool:
+    """Whether the targets of the loss, or of a term of it, are others than the outputs."""
+    return spec.of_terms.get(term, spec).loss.targets is not None
 
 
 def _joined(arrays: list[Array]) -> Array:
