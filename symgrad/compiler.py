@@ -200,8 +200,7 @@ class Compiled:
             raise TypeError(f"the loss is of {', '.join(wanted)}, given by name; came {came}")
         found = []
         for name, term in self.terms.items():
-            own = {key.removesuffix(f"_{name}"): value for key, value in given.items()
-                   if key.endswith(f"_{name}")}  # fmt: skip
+            own = {each: given[f"{each}_{name}"] for each in term.spec.data_of_term}
             own |= {key: given[key] for key in term.spec.loss.arguments}
             if "t" not in own:  # a loss by itself is given targets
                 own["t"] = np.zeros((len(own["x"]), term.spec.targets))

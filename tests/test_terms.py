@@ -35,6 +35,7 @@ LOSSES = {
     "one": {"terms": [START]},
     "two": {"terms": [EQUATION, START], "l2": 0.01},
     "argument": {"terms": [KIND, EQUATION], "l1": "argument", "l2": 0.1},
+    "names": {"terms": [KIND | {"name": "a"}, START | {"name": "b_a"}, ENDS | {"name": "x_a"}]},
     "four": {"terms": [ENDS, EQUATION, KIND, START]},
 }
 
