@@ -58,6 +58,7 @@ from symgrad.lowering.program import (
     Together,
     Value,
     Variable,
+    Table,
     View,
     While,
     Windows,
@@ -231,6 +232,8 @@ class _Checker:
             case View(name, vector, start, extents, behind):
                 self._whole(() if behind is None else (behind,))
                 self._view(name, vector, start, extents, scope)
+            case Table(name, numbers):
+                self._declare(name, _Held("real", (whole(len(numbers)),)), scope)
             case Local(buffer):
                 self._make(buffer, scope)
             case Allocate(buffers):

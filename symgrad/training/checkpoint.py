@@ -15,7 +15,7 @@ import numpy as np
 from symgrad.errors import DataError
 from symgrad.training import atomic
 from symgrad.training.module import Array
-from symgrad.training.npz import read_npz
+from symgrad.npz import read_npz
 
 
 class Epoch(NamedTuple):

@@ -67,6 +67,7 @@ from symgrad.lowering.program import (
     Total,
     Value,
     Variable,
+    Table,
     View,
     While,
     Windows,
@@ -205,6 +206,8 @@ class _Printer:
     def _each(self, body: Iterable[Statement], indent: str) -> Iterator[str]:
         for statement in body:
             match statement:
+                case Table():
+                    pass  # the module has it
                 case Loop():
                     yield f"{indent}for {statement.index} in {self._range(statement)}:"
                     yield from self.lines(statement.body, indent + _INDENT)

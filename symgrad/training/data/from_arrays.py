@@ -18,7 +18,7 @@ from symgrad.masks import is_masked
 from symgrad.training.data.table import Column, Place, Roles, Table, check_names, listed
 from symgrad.training.data.values import UnusableColumn, column_of
 from symgrad.training.module import Array
-from symgrad.training.npz import Archive, read_npy
+from symgrad.npz import Archive, read_npy
 
 
 def counted_name(column: int) -> str:
