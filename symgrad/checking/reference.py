@@ -25,7 +25,8 @@ Spec: TypeAlias = Mapping[str, Any]
 def inputs(spec: Spec) -> int:
     """How many inputs there are: a spec has their number, or their names."""
     given = spec["inputs"]
-    given = given.get("names", given.get("count")) if isinstance(given, dict) else given
+    if isinstance(given, dict):
+        given = given["names"] if "names" in given else given["count"]
     return given if isinstance(given, int) else len(given)
 
 

@@ -152,8 +152,8 @@ class Scaling(Model):
         if self.clip is None:
             return None
         if not isinstance(self.clip[0], tuple):
-            return cast(Range, self.clip)
-        low, high = zip(*cast(tuple[Range, ...], self.clip), strict=True)
+            return self.clip
+        low, high = zip(*self.clip, strict=True)
         return low, high
 
     def normalised(self) -> dict[str, Any]:
@@ -174,7 +174,9 @@ class Scaling(Model):
             numbers = [] if value is None else _flat(value)
             if key == "scale" and 0.0 in numbers:
                 yield (key,), "must not be 0: it is what columns are divided or multiplied by"
-            for number in numbers if dtype else ():
+            for number in numbers:
+                if dtype is None:
+                    break
                 if wrong := misfit(number, dtype, factor=key == "scale"):
                     yield (key,), f"{shown(number)} is {wrong}{remedy(dtype)}"
                     break
@@ -222,6 +224,24 @@ def inputs_or_number(value: object, number: ValidatorFunctionWrapHandler) -> obj
     return inputs if inputs else inputs.given
 
 
+def outputs_table(value: object) -> object:
+    """What is no table says how many outputs there are, or their names: that stands elsewhere."""
+    if isinstance(value, Mapping | Scaling):
+        return value
+    named = isinstance(value, list | tuple)
+    raise refusal(
+        f"is a table with the keys {', '.join(KEYS)}; "
+        + ("what outputs are called is said by names" if named else
+           "how many outputs there are is said by units")
+        + ", in the last of [[layers]]"
+    )  # fmt: skip
+
+
+def without_default(schema: dict[str, Any]) -> None:
+    """It is full of null, which no file may have."""
+    del schema["default"]
+
+
 def inputs_in_schema(schema: dict[str, Any]) -> None:
     """For editors: how many, their names, or a table."""
     or_names(schema)
@@ -265,7 +285,7 @@ def read_arrays(data: Any, folder: Path) -> tuple[Any, list[Problem]]:
     wrong with these."""
     if not isinstance(data, Mapping):
         return data, []
-    found, problems = dict(data), []
+    found, problems = dict(data), list[Problem]()
     for table in ("inputs", "outputs"):
         if not isinstance(found.get(table), Mapping):
             continue

@@ -78,7 +78,9 @@ from symgrad.spec.scaling import (
     Inputs,
     Scaling,
     inputs_in_schema,
+    outputs_table,
     read_arrays,
+    without_default,
 )
 from symgrad.spec.training import Training
 from symgrad.spec.words import SAME_ACTIVATIONS, answer, with_others
@@ -157,10 +159,11 @@ class Spec(Model):
         examples=[64, ["x", "t"]],
         json_schema_extra=inputs_in_schema,
     )
-    scaling_of_outputs: Scaling = Field(
+    scaling_of_outputs: Annotated[Scaling, BeforeValidator(outputs_table)] = Field(
         default=Scaling(),
         alias="outputs",
         description="How what the network gives is scaled, shifted and cut",
+        json_schema_extra=without_default,
     )
     layers: Annotated[tuple[Layer, ...], BeforeValidator(_layers)] = Field(
         description="The layers, from the inputs to the outputs",

@@ -5,7 +5,6 @@ same bytes, whatever the machine, the folder and the hash seed.
 """
 
 import ast
-import pprint
 import shlex
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping
@@ -35,9 +34,9 @@ from symgrad.lowering.schedule import Schedule
 from symgrad.lowering.training import training
 from symgrad.passes.derivatives import Derivative
 from symgrad.spec.derivatives import DERIVATIVES
-from symgrad.spec.scaling import KEYS as SCALING
 from symgrad.spec.spec import Spec
 from symgrad.targets.elementary import OF_DOUBLES, ULP, numbers, with_callees
+from symgrad.targets.numba.plain import constants, plain, with_names
 from symgrad.targets.numba.source import generic, source, vocabulary
 from symgrad.targets.numba.templates import templates
 from symgrad.targets.public import INTO, Public, columns, data_of_terms, names_of
@@ -138,8 +137,8 @@ def emit(
         "expression": [*_expression(programs, data_of_terms(spec.normalised()))],
         "operations": _operations(programs),
         "public": public_names(public),
-        "spec": plain(_with_names(spec.normalised())),
-        "constants": [*_constants(spec)],
+        "spec": plain(with_names(spec.normalised())),
+        "constants": [*constants(spec.normalised(), spec.dtype)],
         "parameters": in_lines(layout),
         "functions": functions,
         "inlined": plain([*functions, *(f.name for f in own if f.role == "inlined")]),
@@ -189,50 +188,6 @@ def own_data(spec: Spec, term: str) -> list[str]:
     """What a term's drivers are given, by the names that they have for it."""
     alone = spec.of_terms[term]
     return ["theta", *alone.data_of_term, *alone.loss.arguments]
-
-
-class _Name(str):
-    """A name in the source of plain data, where its value would be long."""
-
-    def __repr__(self) -> str:
-        return str(self)
-
-
-def _with_names(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """A spec as plain data, with names for the numbers of columns, which stand above it."""
-    named = dict(spec)
-    for table in ("inputs", "outputs"):
-        if isinstance(given := spec.get(table), Mapping):
-            keys = {key: _Name(_called(table, key)) for key in _of_columns(given)}
-            named[table] = {**given, **keys}
-    return named
-
-
-def _called(table: str, key: str) -> str:
-    return f"{'X' if table == 'inputs' else 'Y'}_{key.upper()}"
-
-
-def _of_columns(table: Mapping[str, Any]) -> list[str]:
-    """The keys that have numbers for each column."""
-    return [
-        key
-        for key in SCALING
-        if isinstance(value := table.get(key), list)
-        and (key != "clip" or isinstance(value[0], list))
-    ]
-
-
-def _constants(spec: Spec) -> Iterator[dict[str, str]]:
-    """The numbers of columns under their names, and the arrays that functions read them from."""
-    data = spec.normalised()
-    for table in ("inputs", "outputs"):
-        given = data.get(table)
-        for key in _of_columns(given) if isinstance(given, Mapping) else ():
-            name = _called(table, key)
-            array, of = name.lower(), f"np.array({name}, np.{spec.dtype})"
-            if key == "clip":
-                array, of = f"{array[0]}_low, {array[0]}_high", f"{of}.T.copy()"
-            yield {"name": name, "numbers": plain(given[key]), "array": array, "of": of}
 
 
 def _underlined(function: Function) -> Function:
@@ -422,11 +377,6 @@ def _keys_of(template: str) -> frozenset[str]:
 
 def _unknown_function(name: str) -> str:
     raise AssertionError(f"templates/functions.py.jinja has no function {name}")
-
-
-def plain(data: object) -> str:
-    """Plain data as Python source: quoted and escaped by Python itself."""
-    return pprint.pformat(data, sort_dicts=False, width=96, compact=True)
 
 
 def in_lines(layout: Mapping[str, object]) -> str:
