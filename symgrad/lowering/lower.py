@@ -11,7 +11,7 @@ from sympy.core.function import Application
 
 from symgrad.language.dtypes import Dtype
 from symgrad.language.functions import Peak
-from symgrad.language.indices import SAMPLE, axis, bounds, product
+from symgrad.language.indices import SAMPLE, axis, bounds, layer_of, product
 from symgrad.language.notation import undistributed
 from symgrad.language.order import factors as factors_of
 from symgrad.language.order import terms as terms_of
@@ -250,6 +250,10 @@ class _Writer:
         target = self.program.given.get(name)
         if name in self.program.by_name:
             target = self.program.by_name[name].target
+        if name in self.results.extents:
+            extents = self.results.extents[name]
+            rows = (self.samples if each == "samples" else each for each in extents)
+            return Parameter(name, "real", tuple(rows))
         indices = () if target is None else self._stored(name, indices_of(target))
         return Parameter(name, "real", tuple(map(self._named_extent, indices)))
 
@@ -679,7 +683,8 @@ def kept(name: str) -> str:
 def section(definition: Definition, for_loss: bool) -> str:
     """Where in the network a definition belongs: "layer 2, backward". What the loss needs is
     forward, be it a derivative by an input."""
-    layers = [int(axis(index)) for index in definition.indices if index != SAMPLE]
+    axes = (axis(index) for index in definition.indices if index != SAMPLE)
+    layers = [layer for each in axes if (layer := layer_of(each)) is not None]
     backward = definition.name.startswith("d_") or "_d_" in definition.name
     backward = backward and not for_loss
     place = f"layer {max(layers)}" if layers else "loss"

@@ -1,0 +1,240 @@
+"""Heads: groups of outputs with activations of their own, and terms that judge them."""
+
+import numpy as np
+import pytest
+
+import symgrad
+from symgrad.checking.check import check
+from symgrad.errors import SpecError
+from symgrad.spec.spec import Spec
+
+HEADS = [
+    {"names": ["p", "q"], "activation": "softmax"},
+    {"names": ["mean"]},
+    {"names": ["a", "b", "c"], "activation": "tanh"},
+]
+TERMS = [
+    {"name": "kind", "kind": "cross_entropy", "outputs": ["p", "q"]},
+    {"name": "size", "kind": "squared", "outputs": ["mean"], "weight": 0.1},
+    {"name": "rest", "formula": "sum(cosh(y - t)) + x[0]*a**2", "outputs": ["a", "b", "c"]},
+]
+
+
+def spec_of(loss, heads=HEADS, **more):
+    layers = [{"units": 5, "activation": "tanh"}, {"heads": heads}]
+    base = {"name": "net", "dtype": "float64", "inputs": 3, "layers": layers, "loss": loss}
+    return base | more
+
+
+def of_terms(**more):
+    return spec_of({"terms": TERMS, **more})
+
+
+def given(module, samples=7, outputs=6, weighted=False):
+    random = np.random.default_rng(samples)
+    weights = [random.random(samples)] * weighted
+    return (
+        module.init(2),
+        random.normal(size=(samples, 3)),
+        random.random((samples, outputs)),
+        *weights,
+    )
+
+
+def by_hand(arrays, x):
+    """The outputs, head by head."""
+    h = np.tanh(x @ arrays["W1"] + arrays["b1"])
+    z = [h @ arrays[f"W2h{k}"] + arrays[f"b2h{k}"] for k in (1, 2, 3)]
+    shares = np.exp(z[0]) / np.exp(z[0]).sum(axis=1, keepdims=True)
+    return [shares, z[1], np.tanh(z[2])]
+
+
+def losses(y, x, t):
+    """Of each sample, term by term with their weights."""
+    shares, mean, rest = y
+    return (
+        -(t[:, :2] * np.log(shares)).sum(axis=1)
+        + 0.1 * (mean[:, 0] - t[:, 2]) ** 2 / 2
+        + np.cosh(rest - t[:, 3:]).sum(axis=1)
+        + x[:, 0] * rest[:, 0] ** 2
+    )
+
+
+def test_outputs_stand_side_by_side():
+    module = symgrad.compile(of_terms()).module
+    theta, x, _ = given(module)
+    arrays = module.unpack(theta)
+    assert [*arrays] == ["W1", "b1", "W2h1", "b2h1", "W2h2", "b2h2", "W2h3", "b2h3"]
+    assert [arrays[f"W2h{k}"].shape for k in (1, 2, 3)] == [(5, 2), (5, 1), (5, 3)]
+    np.testing.assert_allclose(module.predict(theta, x), np.hstack(by_hand(arrays, x)), rtol=1e-14)
+    # each is drawn as a layer of its own
+    for k, units in enumerate((2, 1, 3), start=1):
+        assert np.abs(arrays[f"W2h{k}"]).max() <= np.sqrt(6 / (5 + units))
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_terms_judge_columns_of_the_same_samples(weighted):
+    module = symgrad.compile(of_terms(l2=0.3, sample_weights=weighted)).module
+    theta, x, t, *w = given(module, weighted=weighted)
+    arrays = module.unpack(theta)
+    each = losses(by_hand(arrays, x), x, t)
+    expected = np.average(each, weights=w[0] if w else None)
+    expected += 0.15 * sum((a**2).sum() for name, a in arrays.items() if name.startswith("W"))
+    np.testing.assert_allclose(module.loss(theta, x, t, *w), expected, rtol=1e-14)
+
+
+def test_the_gradient_is_that_by_hand():
+    module = symgrad.compile(of_terms()).module
+    theta, x, t = given(module)
+    arrays = module.unpack(theta)
+    h = np.tanh(x @ arrays["W1"] + arrays["b1"])
+    shares, mean, rest = by_hand(arrays, x)
+    slopes = np.sinh(rest - t[:, 3:])
+    slopes[:, 0] += 2 * x[:, 0] * rest[:, 0]
+    d_z = [
+        shares * t[:, :2].sum(axis=1, keepdims=True) - t[:, :2],
+        0.1 * (mean - t[:, 2:3]),
+        slopes * (1 - rest**2),
+    ]
+    d_h = sum(d @ arrays[f"W2h{k}"].T for k, d in enumerate(d_z, start=1)) * (1 - h**2)
+    expected = [x.T @ d_h, d_h.sum(axis=0)]
+    for d in d_z:
+        expected += [h.T @ d, d.sum(axis=0)]
+    found = module.loss_and_gradient(theta, x, t)[1]
+    np.testing.assert_allclose(
+        found, np.concatenate([np.ravel(each) for each in expected]) / len(x), rtol=1e-12
+    )
+
+
+SPECS = {
+    "terms": of_terms(),
+    "kind": spec_of({"kind": "squared", "l1": "argument"}),
+    "formula": spec_of({"formula": "sum((y - t)**2)*p + max(abs(a - mean), 0.1) + (y - t)**2"}),
+    "columns": spec_of({"formula": "p*mean*x[1] + t[3]*b**2", "targets": 4}),
+    "of inputs": spec_of({"formula": "y[0] + y[2]**2*sum((x - t)**2)", "targets": 3}),
+    "by place": spec_of(
+        {"terms": [{**TERMS[0], "outputs": "h1"}, {**TERMS[1], "outputs": "h2"}]},
+        [{"units": 2, "activation": "softmax"}, {"units": 2}],
+    ),
+    "skips": spec_of(
+        {"kind": "squared"},
+        layers=[
+            {"units": 4, "activation": "tanh"},
+            {"heads": [{"units": 2, "activation": "sin"}, {"units": 1}], "from": ["x", "a1"]},
+        ],
+    ),
+    "alone": spec_of({"kind": "squared"}, layers=[{"heads": HEADS[:2], "bias": False}]),
+}
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_gradients_are_right(name):
+    compiled = symgrad.compile(SPECS[name])
+    report = check(compiled.spec.normalised(), compiled.module)
+    assert report.passed
+    assert {v.oracle for v in report.verdicts if v.compared} >= {"complex step", "differences"}
+
+
+def test_scalars_judge_small_ones():
+    tiny = spec_of(
+        {"terms": [{**TERMS[0], "outputs": "h1"}, {**TERMS[1], "outputs": "h2"}]},
+        layers=[{"heads": [{"units": 2, "activation": "softmax"}, {"units": 1}]}],
+    )
+    compiled = symgrad.compile(tiny)
+    report = check(compiled.spec.normalised(), compiled.module)
+    assert report.passed and report.verdicts[0].oracle == "scalars" and report.verdicts[0].compared
+
+
+def test_the_program_is_evaluated_likewise():
+    compiled = symgrad.compile(of_terms())
+    theta, x, t = given(compiled.module)
+    value, gradient = compiled.evaluate(theta, x, t)
+    expected = compiled.module.loss_and_gradient(theta, x, t)
+    np.testing.assert_allclose(value, expected[0], rtol=1e-14)
+    np.testing.assert_allclose(gradient, expected[1], rtol=1e-12, atol=1e-15)
+    assert "W2h2" in compiled.gradient
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("units", [5, 64])
+def test_the_emitted_module_has_the_same_bits(dtype, units):
+    heads = [{"units": 9, "activation": "softmax"}, {"units": 17}, {"units": 3}]
+    layers = [{"units": units, "activation": "relu"}, {"heads": heads}]
+    compiled = symgrad.compile(spec_of({"formula": "y*t"}, layers=layers, dtype=dtype))
+    emitted, native = compiled.emitted, compiled.module
+    for samples in (3, 300):
+        theta, x, t = given(native, samples, outputs=29)
+        np.testing.assert_array_equal(theta, emitted.init(2))
+        np.testing.assert_array_equal(emitted.predict(theta, x), native.predict(theta, x))
+        np.testing.assert_equal(
+            emitted.loss_and_gradient(theta, x, t), native.loss_and_gradient(theta, x, t)
+        )
+
+
+REFUSED = [
+    ({"heads": [{"units": 2}], "residual": True}, "a layer with heads has no residual"),
+    ({"heads": [{"units": 2}], "activation": "tanh"}, "a layer with heads has no activation"),
+    ({"heads": [{"units": 2}], "units": 3}, "the heads have 2 units, not 3"),
+    ({"heads": [{"units": 2}, {"names": ["u"]}]}, "names in all heads, or in none"),
+    ({"heads": [{"names": ["u"]}, {"names": ["u"]}]}, "'u' is there already"),
+    ({"heads": [{"names": ["u"]}], "names": ["v"]}, "the heads' names are others"),
+    ({"heads": [{"names": ["u"], "units": 2}]}, "1 name for 2 units"),
+    ({"heads": [{"units": 1, "activation": "softmax"}]}, "'softmax' of one unit is always 1"),
+    ({"heads": [{"units": 2, "activation": "tan"}]}, "heads[0].activation: unknown activation"),
+    ({"heads": []}, "must have at least one head"),
+    ({"heads": 3}, "must be a list of heads"),
+    ({"heads": [{"names": ["x1"]}]}, "'x1' is the name of an input"),
+]
+
+
+@pytest.mark.parametrize(("layer", "message"), REFUSED)
+def test_heads_that_are_refused(layer, message):
+    with pytest.raises(SpecError) as caught:
+        Spec.parse({"name": "net", "inputs": ["x0", "x1"], "layers": [layer]})
+    assert message in str(caught.value)
+
+
+def test_heads_are_for_the_last_layer():
+    with pytest.raises(SpecError, match="heads are for the last layer only"):
+        Spec.parse({"name": "net", "inputs": 2, "layers": [{"heads": HEADS}, {"units": 2}]})
+
+
+REFUSED_TERMS = [
+    ([TERMS[0]], "no term judges the head mean"),
+    ([TERMS[0], {"name": "u", "kind": "squared"}], "have outputs all of them"),
+    ([{**TERMS[0], "outputs": ["q", "p"]}], "'q, p' is no head, all of one; there are p, q | mean"),
+    ([{**TERMS[0], "outputs": ["p"]}], "'p' is no head"),
+    ([{**TERMS[0], "outputs": 1}], "must be a list of names of outputs, or h1, h2, …"),
+    ([{**TERMS[0], "sample_weights": True}], "share their samples; give it to [loss]"),
+    ([{**TERMS[2], "targets": 2}], "a term of outputs has a target for each of them"),
+    ([{**TERMS[2], "formula": "mean"}], "mean"),
+    ([{**TERMS[2], "formula": "D(a, x[0])"}], "no derivatives of the outputs"),
+]
+
+
+@pytest.mark.parametrize(("terms", "message"), REFUSED_TERMS)
+def test_terms_that_are_refused(terms, message):
+    with pytest.raises(SpecError) as caught:
+        Spec.parse(spec_of({"terms": terms}))
+    assert message in str(caught.value)
+
+
+def test_what_is_not_there_yet_is_refused():
+    with pytest.raises(SpecError, match="'jacobian': of a network with heads there is the grad"):
+        Spec.parse(of_terms() | {"derivatives": ["jacobian"]})
+    with pytest.raises(SpecError, match="outputs of heads are as they are"):
+        Spec.parse(of_terms() | {"outputs": {"scale": 2.0}})
+    with pytest.raises(SpecError, match="there are no heads to judge"):
+        Spec.parse(spec_of({"terms": [TERMS[0]]}, layers=[{"names": ["p", "q"]}]))
+
+
+def test_it_is_a_part_of_the_spec():
+    spec = Spec.parse(of_terms())
+    assert Spec.parse(spec.normalised()) == spec
+    assert spec.output_names == ("p", "q", "mean", "a", "b", "c")
+    assert (spec.outputs, spec.weights) == (6, 3 * 5 + 5 + 6 * 6)
+    assert spec.normalised()["loss"]["terms"][1]["outputs"] == "h2"
+    by_place = [{**term, "outputs": f"h{k}"} for k, term in enumerate(TERMS, start=1)]
+    assert Spec.parse(spec_of({"terms": by_place})).digest() == spec.digest()
+    assert not spec.of_terms
