@@ -295,7 +295,8 @@ def _tabled_loss(spec: Spec, z: Array, y: Array, t: Array) -> Array:
     if kind == "absolute":
         return absolute(r)
     if kind == "huber":
-        return np.where(np.abs(r.real) <= 1, r * r / 2, absolute(r) - 0.5)
+        d = delta(spec)
+        return np.where(np.abs(r.real) <= d, r * r / 2, d * (absolute(r) - d / 2))
     if kind == "log_cosh":
         return r + softplus(-2 * r) - math.log(2)
     if activation == "softmax":
@@ -312,6 +313,13 @@ def _tabled_loss(spec: Spec, z: Array, y: Array, t: Array) -> Array:
         log_rest = -softplus(z) if activation == "sigmoid" else np.log1p(-y)
         return -t * log_y - (1 - t) * log_rest
     raise ValueError(f"no loss is called {kind!r}")
+
+
+def delta(spec: Spec) -> float:
+    """Where Huber's loss goes from a square to a line; 1 for losses that have no such place."""
+    described = spec["loss"]
+    is_huber = described.get("kind") == "huber"
+    return float(described.get("constants", {}).get("delta", 1)) if is_huber else 1.0
 
 
 # --- formulas -------------------------------------------------------------------------------

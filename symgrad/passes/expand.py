@@ -45,11 +45,11 @@ from symgrad.spec.formula import (
 )
 from symgrad.spec.spec import Spec
 
-LOSSES: dict[str, Callable[[Expr, Expr], Expr]] = {
-    # one output's part in the loss of a sample, y the output and t the target
+LOSSES: dict[str, Callable[..., Expr]] = {
+    # one output's part in the loss of a sample, y the output and t the target; constants by name
     "squared": lambda y, t: (y - t) ** 2 / 2,
     "absolute": lambda y, t: as_it_stands(Abs)(y - t),
-    "huber": lambda y, t: huber(y - t),
+    "huber": lambda y, t, delta: delta**2 * huber((y - t) / delta),
     "log_cosh": lambda y, t: log(as_it_stands(cosh)(y - t)),
     "cross_entropy": lambda y, t: -xlogy(t, y),
     "binary_cross_entropy": lambda y, t: -xlogy(t, y) - xlogy(1 - t, 1 - y),
@@ -180,7 +180,8 @@ def _loss(spec: Spec, x: Expr, y: Expr, t: Expr) -> Expr:
     """The loss of a sample: summed over the outputs, unless the formula has done so itself."""
     here, width = y.indices[-1], spec.outputs
     if spec.loss.kind is not None:
-        return sum_over(LOSSES[spec.loss.kind](y, t), here, Integer(width))
+        numbers = {name: exact(value) for name, value in spec.loss.kind_constants.items()}
+        return sum_over(LOSSES[spec.loss.kind](y, t, **numbers), here, Integer(width))
     tree = spec.loss_tree
     assert tree is not None
     at = {"outputs": here, "inputs": unit(0)}

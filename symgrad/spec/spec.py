@@ -22,6 +22,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping
+from fractions import Fraction
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
@@ -62,6 +63,7 @@ from symgrad.spec.messages import Problem, cleaned, refusal, refuse, report, sho
 from symgrad.spec.names import IDENTIFIER, identifier_problem, module_problem
 from symgrad.spec.parts import (
     ACTIVATIONS,
+    KIND_CONSTANTS,
     LOSSES,
     Activation,
     Layer,
@@ -448,6 +450,9 @@ def _objective_data(loss: Loss) -> dict[str, Any]:
 
 def _kind_or_formula(part: Objective) -> dict[str, Any]:
     data: dict[str, Any] = {"kind": part.kind}
+    usual = KIND_CONSTANTS.get(part.kind or "", {})
+    if own := {name: value for name, value in part.constants.items() if value != usual.get(name)}:
+        data["constants"] = dict(sorted(own.items()))
     if part.formula is not None:
         data = _formula_data(part)
     if part.targets is not None:
@@ -536,7 +541,7 @@ def _check_columns(spec: Spec) -> Iterator[Problem]:
                     (*path, "targets", place),
                     f"{name!r} is the name of {called[name]}, too; choose another name",
                 )
-        for name in objective.constants:
+        for name in objective.constants if objective.formula is not None else ():
             if name in (objective.target_names or ()):
                 yield (
                     (*path, "constants", name),
@@ -706,6 +711,7 @@ def _check_numbers(spec: Spec) -> Iterator[Problem]:
     for path, objective in _objectives(spec):
         for problem in formula_problem(objective, spec.dtype, spec.quantities_of(objective)):
             yield (*path, "formula"), problem
+    squared: dict[tuple[str | int, ...], float] = {}  # and what is computed with the square of
     numbers: dict[tuple[str | int, ...], float] = {
         ("loss", name): getattr(spec.loss, name)
         for name in ("l1", "l2")
@@ -713,8 +719,13 @@ def _check_numbers(spec: Spec) -> Iterator[Problem]:
     }
     for path, objective in _objectives(spec):
         numbers[(*path, "weight")] = objective.weight
+        for name, value in objective.kind_constants.items():
+            numbers[(*path, "constants", name)] = value
+            squared[(*path, "constants", name)] = value
     if spec.training is not None:
         numbers |= {("training", *path): value for path, value in spec.training.numbers().items()}
     for where, value in numbers.items():
         if wrong := misfit(value, spec.dtype):
             yield where, f"{shown(value)} is {wrong}{remedy(spec.dtype)}"
+        elif where in squared and (wrong := misfit(Fraction(repr(value)) ** 2, spec.dtype, True)):
+            yield where, f"the square of {shown(value)} is {wrong}{remedy(spec.dtype)}"

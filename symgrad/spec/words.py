@@ -155,5 +155,6 @@ _ANSWERS: Mapping[str, str] = {
     "type": "layers are dense, all of them, and have no type; a loss has a kind",
     "name": "layers and losses have no name; outputs have, by names in the last layer",
     "hidden": 'each layer has a table: [[layers]] with units = 16 and activation = "relu"',
+    "delta": "where Huber's loss becomes a line stands in constants = { delta = 2.0 } in [loss]",
     "constant": "numbers of an optimizer or a schedule stand in constants = { … } in [training]",
 }

@@ -411,7 +411,17 @@ def test_the_json_schema() -> None:
         ({"loss": {"kind": "kl", "formula": "y"}},
          "loss: a loss has either a kind or a formula, or terms, but both are given"),
         ({"loss": {"kind": "kl", "constants": {"k": 1}}},
-         "loss.constants: constants belong to a formula, not to a kind"),
+         "loss.constants.k: no constant of kl is called 'k'; it has none"),
+        ({"loss": {"kind": "huber", "constants": {"deltas": 1}}}, "loss.constants.deltas: no"
+         " constant of huber is called 'deltas' (did you mean 'delta'?); it has delta"),
+        ({"loss": {"kind": "huber", "constants": {"delta": 0}}},
+         "loss.constants.delta: must be greater than 0, not 0.0"),
+        ({"loss": {"kind": "huber", "constants": {"delta": 1e20}}}, "loss.constants.delta: the"
+         ' square of 1e+20 is too large for a float32; dtype = "float64" has room for more'),
+        ({"loss": {"terms": [{"name": "a", "kind": "squared", "constants": {"delta": 1}}]}},
+         "loss.terms[0].constants.delta: no constant of squared is called 'delta'; it has none"),
+        ({"loss": {"kind": "huber", "delta": 2}}, "loss.delta: unknown key; where"
+         " Huber's loss becomes a line stands in constants = { delta = 2.0 } in [loss]"),
         ({"loss": {"formula": "t**2"}},
          "loss.formula: the formula must use y, the output: 't**2'"),
         ({"loss": {"formula": "y - z", "constants": {"t": 1}}},

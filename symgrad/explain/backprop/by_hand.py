@@ -240,9 +240,12 @@ class _Writing:
         plain = not self.layers[-1]["residual"]
         if kind in OF_ERROR:
             term, factor, slope = OF_ERROR[kind]
-            r = self._define("r", (SAMPLE, unit(last)), y - t)
-            self._define("e", (SAMPLE,), factor * self._sum(term(r), last))
-            return slope(r)
+            here = (SAMPLE, unit(last))
+            r, delta = self._define("r", here, y - t), self._delta_of_huber()
+            if delta != 1:  # δ²·huber(r/δ)
+                r = self._define("r_by_delta", here, r / delta)
+            self._define("e", (SAMPLE,), delta**2 * factor * self._sum(term(r), last))
+            return delta * slope(r)
         if kind == "binary_cross_entropy" and activation == "sigmoid" and plain:
             z = self.z[last]
             self.direct = True
@@ -259,6 +262,9 @@ class _Writing:
         value, slope = self._formula("loss", self.loss, {"y": y, "t": t}, "y")
         self._define("e", (SAMPLE,), self._sum(value, last))
         return slope
+
+    def _delta_of_huber(self) -> Expr:
+        return sympy.Rational(repr(float(self.loss.get("constants", {}).get("delta", 1))))
 
     def _softmax_loss(self, kind: str, y: Expr, t: Expr) -> Expr:
         """-Σ t·log y, log y being c - log s; its slope by z is y·Σt - t."""
