@@ -22,6 +22,7 @@ from symgrad.checking.reference import (
     takes,
     targets,
     terms,
+    without,
 )
 
 STEP = 2.0**-7
@@ -106,7 +107,7 @@ class _Case:
     def curved_E(self, theta: Array, x: Array) -> Any:
         """The loss but for l1, which has no second derivative; a difference may lead over a kink
         of it."""
-        spec = {**self.spec, "loss": {**self.spec["loss"], "l1": 0}}
+        spec = without(self.spec, "l1")
         weights = () if self.w is None else (self.w,)
         return loss(spec, theta, x, self.t, *weights, dtype=np.clongdouble)
 
@@ -159,8 +160,8 @@ class _Case:
         yield (d_x * self.v_x).sum(), self.along(self.E, v_x=self.v_x)
 
     def gradients(self) -> Iterator[tuple[Any, Any]]:
-        alone = {**self.spec["loss"], "l1": 0, "l2": 0, "sample_weights": False}
-        spec = {**self.spec, "loss": alone}
+        alone = without(self.spec, "l1", "l2")
+        spec = {**alone, "loss": {**alone["loss"], "sample_weights": False}}
         rows = self.of_loss("gradients", penalised=False)
         wanted = [
             self.along(

@@ -78,13 +78,25 @@ def loss(spec: Spec, theta: Any, *data: Any, dtype: Any = np.float64) -> Any:
     for term in terms(spec):
         given = {name: next(taken) for name in takes(spec, term)}
         total = total + _term({**spec, "loss": term}, theta, **given, dtype=dtype)
-    described = spec["loss"]
     with np.errstate(all="ignore"):
         for name, array in unpack(spec, theta).items():
             if name.startswith("W"):
-                total = total + described["l2"] / 2 * (array * array).sum()
-                total = total + described["l1"] * absolute(array).sum()
+                total = total + penalty(spec, name, "l2") / 2 * (array * array).sum()
+                total = total + penalty(spec, name, "l1") * absolute(array).sum()
     return total
+
+
+def penalty(spec: Spec, matrix: str, name: str) -> Any:
+    """The λ of a matrix of weights, W2 or W3a1: its layer's own, or the loss's."""
+    layer = re.match(r"W(\d+)", matrix)
+    assert layer is not None
+    return spec["layers"][int(layer[1]) - 1].get(name, spec["loss"][name])
+
+
+def without(spec: Spec, *names: str) -> Spec:
+    """The same spec without these penalties."""
+    layers = [{k: v for k, v in layer.items() if k not in names} for layer in spec["layers"]]
+    return {**spec, "layers": layers, "loss": {**spec["loss"], **dict.fromkeys(names, 0)}}
 
 
 def terms(spec: Spec) -> list[dict[str, Any]]:

@@ -27,6 +27,7 @@ from symgrad.checking.reference import (
     lookup,
     operands,
     parse,
+    penalty,
     shapes,
     taken,
     targets,
@@ -157,8 +158,9 @@ def expand(spec: Spec) -> tuple[list[sp.Symbol], list[sp.Symbol], list[sp.Symbol
     expression = _exact(spec["loss"].get("weight", 1)) * sp.Add(*_losses(spec, x, a, t))
     for name, symbols in named.items():
         if name.startswith("W"):
-            expression += _exact(spec["loss"]["l2"]) / 2 * sp.Add(*(s**2 for s in symbols))
-            expression += _exact(spec["loss"]["l1"]) * sp.Add(*map(_absolute, symbols))
+            l1, l2 = (_exact(penalty(spec, name, which)) for which in ("l1", "l2"))
+            expression += l2 / 2 * sp.Add(*(s**2 for s in symbols))
+            expression += l1 * sp.Add(*map(_absolute, symbols))
     return list(itertools.chain(*named.values())), x, t, expression
 
 

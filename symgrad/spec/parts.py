@@ -98,6 +98,18 @@ _Penalty = Annotated[
     Field(ge=0, allow_inf_nan=False, json_schema_extra=_or_argument),
     WrapValidator(_number_or_argument),
 ]
+
+
+def _no_argument(value: object) -> object:
+    if value == ARGUMENT:
+        raise refusal('a layer\'s penalty is a number; "argument" stands in [loss], for all layers')
+    return value
+
+
+# A penalty that a layer has for itself.
+_OwnPenalty = Annotated[
+    Annotated[float, Field(ge=0, allow_inf_nan=False)] | None, BeforeValidator(_no_argument)
+]
 Constants = Annotated[
     dict[str, _Finite],
     Field(
@@ -202,6 +214,16 @@ class Layer(Model):
         description="What the layer takes in place of the output of the layer before: outputs of"
         " earlier layers, side by side, a1 that of the first, and x the inputs",
         examples=[["x", "a1"]],
+        json_schema_extra=without_null,
+    )
+    l1: _OwnPenalty = Field(
+        default=None,
+        description="The λ of λ·Σ|W| for this layer's W, in place of that in [loss]",
+        json_schema_extra=without_null,
+    )
+    l2: _OwnPenalty = Field(
+        default=None,
+        description="The λ of λ/2·ΣW² for this layer's W, in place of that in [loss]",
         json_schema_extra=without_null,
     )
     names: Names | None = Field(
@@ -397,21 +419,16 @@ class Loss(Objective):
         return tuple(name for name in ("l1", "l2") if getattr(self, name) == ARGUMENT)
 
     def of_term(self, place: int) -> "Loss":
-        """One of the terms as a loss by itself. The penalties, which stand in the sum once, are
-        with the first."""
+        """One of the terms as a loss by itself, with the penalties."""
         term = self.terms[place]
         loss = self.model_copy(
             update={
                 "terms": (),
                 **{name: getattr(term, name) for name in Objective.model_fields},
-                **({} if place == 0 else {"l1": 0.0, "l2": 0.0}),
             }
         )
         loss.__dict__.pop("tree", None)  # of none of them
         return loss
-
-    def without_penalties(self) -> "Loss":
-        return self.model_copy(update={"l1": 0.0, "l2": 0.0})
 
     @model_validator(mode="after")
     def _check(self) -> Self:

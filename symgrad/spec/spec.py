@@ -319,8 +319,9 @@ class Spec(Model):
     @cached_property
     def of_terms(self) -> Mapping[str, Self]:
         """The terms of the loss by name, each as a spec whose loss is that term, the
-        first with the penalties; empty for a loss of one formula or kind."""
-        return {
+        first with the penalties, which stand in the sum once; empty for a loss of one formula or
+        kind."""
+        alone = {
             term.name: self.model_copy(
                 update={
                     "loss": self.loss.of_term(place),
@@ -330,6 +331,23 @@ class Spec(Model):
             )
             for place, term in enumerate(self.loss.terms)
         }
+        return {
+            name: term if place == 0 else term.without_penalties()
+            for place, (name, term) in enumerate(alone.items())
+        }
+
+    def penalty(self, number: int, name: str) -> float | str:
+        """The λ, "l1" or "l2", of the W of layer `number`, counted from 1: its own, or that of the
+        loss, which may be "argument"."""
+        own = getattr(self.layers[number - 1], name)
+        given: float | str = getattr(self.loss, name) if own is None else own
+        return given
+
+    def without_penalties(self) -> Self:
+        """The same with the loss alone."""
+        layers = (layer.model_copy(update={"l1": None, "l2": None}) for layer in self.layers)
+        loss = self.loss.model_copy(update={"l1": 0.0, "l2": 0.0})
+        return self.model_copy(update={"layers": tuple(layers), "loss": loss})
 
     @property
     def reads_target(self) -> bool:
@@ -357,6 +375,8 @@ class Spec(Model):
                     "bias": layer.bias,
                     "residual": layer.residual,
                     **({} if layer.sources is None else {"from": list(layer.sources)}),
+                    **({} if layer.l1 is None else {"l1": layer.l1}),
+                    **({} if layer.l2 is None else {"l2": layer.l2}),
                     **({} if layer.names is None else {"names": list(layer.names)}),
                 }
                 for layer in self.layers
@@ -717,6 +737,9 @@ def _check_numbers(spec: Spec) -> Iterator[Problem]:
         for name in ("l1", "l2")
         if name not in spec.loss.arguments
     }
+    for number, layer in enumerate(spec.layers):
+        own = {"l1": layer.l1, "l2": layer.l2}
+        numbers |= {("layers", number, k): value for k, value in own.items() if value is not None}
     for path, objective in _objectives(spec):
         numbers[(*path, "weight")] = objective.weight
         for name, value in objective.kind_constants.items():

@@ -298,7 +298,8 @@ class _Writing:
         for number in range(1, len(self.layers) + 1):
             W = array(f"W{number}", unit(number - 1), unit(number))
             value: Expr = Integer(0)
-            for rate, each in ((self._rate("l2") / 2, W**2), (self._rate("l1"), Abs(W))):
+            l1, l2 = (self._rate(number, name) for name in ("l1", "l2"))
+            for rate, each in ((l2 / 2, W**2), (l1, Abs(W))):
                 if rate != 0:
                     over = [(unit(k), 0, self.widths[k] - 1) for k in (number, number - 1)]
                     value = value + rate * Sum(each, *over)
@@ -307,8 +308,8 @@ class _Writing:
         self._define("E", (), total)
         return share
 
-    def _rate(self, name: str) -> Expr:
-        return sympy.Rational(repr(float(self.loss[name])))
+    def _rate(self, number: int, name: str) -> Expr:
+        return sympy.Rational(repr(float(self.layers[number - 1].get(name, self.loss[name]))))
 
     # backward: δ = g ⊙ f′(z), the gradients, and g for the layer below
 
@@ -350,9 +351,9 @@ class _Writing:
     def _gradients(self, number: int, delta: Expr) -> None:
         W = array(f"W{number}", unit(number - 1), unit(number))
         value = Sum(self.h[number - 1] * delta, EVERY_SAMPLE)
-        if (rate := self._rate("l2")) != 0:
+        if (rate := self._rate(number, "l2")) != 0:
             value = value + rate * W
-        if (rate := self._rate("l1")) != 0:
+        if (rate := self._rate(number, "l1")) != 0:
             value = value + rate * as_it_stands(sign)(W)
         self._define(f"{GRADIENT}W{number}", indices_of(W), value)
         if self.layers[number - 1]["bias"]:
