@@ -22,6 +22,7 @@ from symgrad.checking.reference import (
     takes,
     targets,
     terms,
+    trained,
     without,
 )
 
@@ -74,6 +75,7 @@ class _Case:
         def vector(like: Array) -> Array:
             return random.normal(size=like.shape).astype(theta.dtype)
 
+        self.moving = trained(spec)
         # where Huber's kinks are nearer to each other, steps are shorter
         self.step = STEP * min(1, delta(spec))
         self.v, self.u = vector(theta), vector(theta)
@@ -99,9 +101,11 @@ class _Case:
         return loss(self.spec, theta, x, self.t, *weights, dtype=np.clongdouble)
 
     def along(self, function: Callable[..., Any], v: Any = 0, v_x: Any = 0) -> Any:
-        """The derivative of a function of weights and inputs along vectors."""
+        """The derivative of a function of weights and inputs along vectors; weights that are not
+        trained do not move."""
         step = 1j * np.longdouble(TINY)
-        value = function(self.wide(self.theta) + step * v, self.wide(self.x) + step * v_x)
+        theta = self.wide(self.theta) + step * (v * self.moving)
+        value = function(theta, self.wide(self.x) + step * v_x)
         return np.imag(value) / np.longdouble(TINY)
 
     def curved_E(self, theta: Array, x: Array) -> Any:
@@ -116,7 +120,8 @@ class _Case:
 
         def moved(k: int) -> Callable[..., Any]:
             step = np.longdouble(k * self.step)
-            return lambda theta, x: function(theta + step * second[0], x + step * second[1])
+            v, v_x = second[0] * self.moving, second[1]
+            return lambda theta, x: function(theta + step * v, x + step * v_x)
 
         differences = (
             weight * (self.along(moved(k), *first) - self.along(moved(-k), *first))

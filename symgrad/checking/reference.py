@@ -51,6 +51,23 @@ def taken(spec: Spec, number: int) -> list[tuple[str, int]]:
     return list(zip(names, layers, strict=True))
 
 
+def trained(spec: Spec) -> Array:
+    """Of each weight whether its layer is trainable: by all others derivatives are 0."""
+    found = [
+        np.full(math.prod(shape), _layer_of(spec, name).get("trainable", True))
+        for name, shape in shapes(spec).items()
+    ]
+    return np.concatenate(found)
+
+
+def _layer_of(spec: Spec, array: str) -> Mapping[str, Any]:
+    """The layer whose array of weights W2, W3a1 or b1 is."""
+    number = re.match(r"[Wb](\d+)", array)
+    assert number is not None
+    layer: Mapping[str, Any] = spec["layers"][int(number[1]) - 1]
+    return layer
+
+
 def unpack(spec: Spec, theta: Array) -> dict[str, Array]:
     """The flat vector as named arrays, which are views of it."""
     arrays, offset = {}, 0
@@ -88,9 +105,7 @@ def loss(spec: Spec, theta: Any, *data: Any, dtype: Any = np.float64) -> Any:
 
 def penalty(spec: Spec, matrix: str, name: str) -> Any:
     """The λ of a matrix of weights, W2 or W3a1: its layer's own, or the loss's."""
-    layer = re.match(r"W(\d+)", matrix)
-    assert layer is not None
-    return spec["layers"][int(layer[1]) - 1].get(name, spec["loss"][name])
+    return _layer_of(spec, matrix).get(name, spec["loss"][name])
 
 
 def without(spec: Spec, *names: str) -> Spec:

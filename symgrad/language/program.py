@@ -46,7 +46,8 @@ class Program:
 
     `extents` says how many values the index of each axis takes: "n" the samples (a symbol), "0" the
     inputs, "1" the units of layer 1 and so on. `outputs` are the names that the program is for;
-    those that are `scattered` lie in one array with others, and are no matrices in memory.
+    those that are `scattered` lie in one array with others, and are no matrices in memory. Weights
+    that are `constant` are not to be trained: derivatives by them are 0.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Program:
     definitions: tuple[Definition, ...]
     outputs: tuple[str, ...]
     scattered: frozenset[str] = frozenset()
+    constant: frozenset[str] = frozenset()
 
     def extent(self, index: Symbol) -> Expr:
         return self.extents[axis(index)]

@@ -108,6 +108,12 @@ def expand(spec: Spec) -> Program:
         extents=extents,
         definitions=tuple(definitions),
         outputs=("y", "E"),
+        constant=frozenset(
+            name
+            for number, layer in enumerate(spec.layers, start=1)
+            if not layer.trainable
+            for name in (*(name for name, _ in spec.sources(number)), f"b{number}")
+        ),
     )
 
 

@@ -226,6 +226,11 @@ class Layer(Model):
         description="The λ of λ/2·ΣW² for this layer's W, in place of that in [loss]",
         json_schema_extra=without_null,
     )
+    trainable: bool = Field(
+        default=True,
+        description="Whether training changes the layer's weights; else they are constants, by"
+        " which derivatives are 0",
+    )
     names: Names | None = Field(
         default=None,
         description="The names of the outputs, in the last layer; units may then be left out",

@@ -280,6 +280,20 @@ class Spec(Model):
         )
 
     @property
+    def trained_ranges(self) -> tuple[tuple[int, int], ...]:
+        """Where the weights of trainable layers lie in theta: from one place on, before another;
+        layers in a row as one range."""
+        found: list[tuple[int, int]] = []
+        start = 0
+        for taken, layer in zip(self.taken, self.layers, strict=True):
+            end = start + (taken + layer.bias) * layer.units
+            if layer.trainable:
+                begun = found.pop()[0] if found and found[-1][1] == start else start
+                found.append((begun, end))
+            start = end
+        return tuple(found)
+
+    @property
     def data_of_term(self) -> tuple[str, ...]:
         """What functions are given of the samples of a term, which is the loss here: x, t where it
         is of targets, and w where samples have weights."""
@@ -375,6 +389,7 @@ class Spec(Model):
                     "bias": layer.bias,
                     "residual": layer.residual,
                     **({} if layer.sources is None else {"from": list(layer.sources)}),
+                    **({} if layer.trainable else {"trainable": False}),
                     **({} if layer.l1 is None else {"l1": layer.l1}),
                     **({} if layer.l2 is None else {"l2": layer.l2}),
                     **({} if layer.names is None else {"names": list(layer.names)}),
@@ -434,6 +449,7 @@ class Spec(Model):
                 _check_hidden(self),
                 _check_loss(self),
                 _check_derivatives(self),
+                _check_trained(self),
             )
         )
         if info.context != _RECORDED:
@@ -535,6 +551,11 @@ def _check_derivatives(spec: Spec) -> Iterator[Problem]:
             )
         elif name in spec.derivatives[:number]:
             yield ("derivatives", number), f"{quoted(name)} is named twice"
+
+
+def _check_trained(spec: Spec) -> Iterator[Problem]:
+    if spec.training is not None and not any(layer.trainable for layer in spec.layers):
+        yield ("layers",), "no layer is trainable: there is nothing to train"
 
 
 def _check_columns(spec: Spec) -> Iterator[Problem]:

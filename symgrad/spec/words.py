@@ -26,6 +26,7 @@ MEANT: Mapping[str, str] = {
     **dict.fromkeys(("batch_size", "minibatch"), "batch"),
     **dict.fromkeys(("max_iter", "iterations"), "epochs"),
     **dict.fromkeys(("scheduler", "lr_schedule"), "schedule"),
+    **dict.fromkeys(("trained", "frozen", "freeze", "requires_grad"), "trainable"),
     "use_bias": "bias", "skip": "residual", "random_state": "seed",
     **dict.fromkeys(("learning_rate_init", "step_size"), "rate"),
     **dict.fromkeys(("clipnorm", "max_norm"), "clip"),

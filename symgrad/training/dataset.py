@@ -78,8 +78,10 @@ def build_datasets(
     spec: Mapping[str, Any],
     standardize: bool,
     fill: bool,
+    given: Scaling | None = None,
 ) -> Datasets:
-    """Takes the rows of each set and scales them by what the training set shows.
+    """Takes the rows of each set and scales them by what the training set shows, or as it is given
+    with the weights that training begins with.
 
     `rows` and `held_out` are row numbers; `spec` a normalised spec; `fill` puts means in for
     missing inputs. Raises DataError for samples that the network's numbers cannot hold.
@@ -98,7 +100,15 @@ def build_datasets(
     scaling, notes = fit_scaling(fitted, scale, scale_targets, fill)
     if not scale_targets:
         scaling = replace(scaling, **_unscaled(outputs(spec)))
-    if standardize and in_own_units:
+    if given is not None:
+        scaling = replace(given, fill=scaling.fill)
+        notes = (*notes, "numbers are scaled as in the run that training begins with")
+        if in_own_units and (given.mean.any() or (given.scale != 1).any()):
+            raise DataError(
+                "the loss is a formula in inputs, and the run that training begins with has them"
+                " standardized: give its weights by name"
+            )
+    elif standardize and in_own_units:
         notes = (*notes, "inputs are not standardized: the loss is a formula in them")
     held_out_set = build_dataset(validation, scaling, spec) if len(validation) else None
     return Datasets(build_dataset(training, scaling, spec), held_out_set, scaling, tuple(notes))

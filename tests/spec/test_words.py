@@ -198,7 +198,7 @@ def test_a_near_word_may_be_one_of_others() -> None:
 
 # ---- Keys ----------------------------------------------------------------------------------------
 
-LAYERS = "the keys here are units, activation, bias, residual, from, l1, l2, names"
+LAYERS = "the keys here are units, activation, bias, residual, from, l1, l2, trainable, names"
 
 
 @pytest.mark.parametrize(
@@ -221,7 +221,8 @@ LAYERS = "the keys here are units, activation, bias, residual, from, l1, l2, nam
         ({"layers": [{"units": 1, "name": "hidden_1"}]},
          "layers[0].name: unknown key; layers and losses have no name; outputs have, by names"),
         ({"layers": [16, {"units": 1}]}, "layers[0]: must be a table with the keys units,"
-         " activation, bias, residual, from, l1, l2, names, not 16; write { units = 16 }"),
+         " activation, bias, residual, from, l1, l2, trainable, names, not 16;"
+         " write { units = 16 }"),
         ({"loss": "absolute"}, "sample_weights, terms, l1, l2, not 'absolute'; write"
          " { kind = 'absolute' }"),
         ({"training": "sgd"}, "not 'sgd'; write { optimizer = 'sgd' }"),
