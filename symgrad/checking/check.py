@@ -33,6 +33,7 @@ from symgrad.checking.reference import (
     Spec,
     inputs,
     loss,
+    scaling,
     shapes,
     takes,
     targets,
@@ -274,7 +275,8 @@ def _draw(
     for number, term in enumerate(terms(spec)):
         many = samples + number  # of each term others
         x = generator.standard_normal((many, inputs(spec)))
-        data = {"x": np.abs(x) if tame else x}
+        before, _ = scaling(spec)  # drawn in the network's own units
+        data = {"x": (np.abs(x) if tame else x) * before.get("scale", 1) + before.get("shift", 0)}
         data["t"] = _targets(term, (many, targets(spec, term)), generator, tame)
         if term["sample_weights"]:
             data["w"] = generator.uniform(0.5, 2, many)

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from symgrad.errors import DataError
+from symgrad.npz import read_npz
 from symgrad.training.consistency import load_weights
 from symgrad.training.module import Array, Module
-from symgrad.training.npz import read_npz
 from symgrad.training.run import Run, weights_file
 from symgrad.training.trained import Columns, Trained
 

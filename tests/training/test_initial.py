@@ -134,7 +134,7 @@ def test_a_run_of_other_columns_is_refused(begun):
 
 def test_a_loss_in_inputs_takes_no_scaling(begun):
     spec = {**PLANE, "loss": {"formula": "(y - t)**2 + x[0]*0"}}
-    with pytest.raises(DataError, match="the run that training begins with has them"):
+    with pytest.raises(DataError, match="has numbers standardized that this spec does not"):
         symgrad.train(spec, data_of(begun), initial=begun)
 
 
