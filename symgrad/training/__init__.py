@@ -9,6 +9,7 @@ What trains is the emitted module; it is known here by its contract alone (`modu
 file stand those that it imports from.
 
     train.py        what a user calls: train, cross_validate, resume; callback.py: told how it goes
+    notebook.py     what a notebook shows meanwhile; curve.py: losses as they come, few enough to draw
     cross_validation.py   a fit a fold, and one record of all
     runner.py       one fit with all around it; monitor.py: its checkpoints and pictures
     fit_task.py     one fit, prepared

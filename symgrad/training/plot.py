@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from symgrad.axes import by_powers
 from symgrad.errors import SymgradError
 from symgrad.training import atomic
 from symgrad.training.checkpoint import Epoch
@@ -118,9 +119,7 @@ def _draw_losses(axes: Any, histories: Sequence[Sequence[Epoch]]) -> None:
     axes.grid(alpha=0.25)
     axes.xaxis.get_major_locator().set_params(integer=True)
     if drawn:
-        every = np.concatenate(drawn)
-        # Many sizes of loss in one picture are seen on a scale of powers alone.
-        if every.min() > 0 and every.max() > 10 * every.min():
+        if by_powers(np.concatenate(drawn)):
             axes.set_yscale("log")
         axes.legend(frameon=False)
     else:

@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 import pytest
 
 import symgrad
+from symgrad.axes import linear_scale, log_scale
 from symgrad.language import latex, unicode
 from symgrad.showing.pages import charts
 from symgrad.showing.pages.blocks import (
@@ -20,7 +21,6 @@ from symgrad.showing.pages.blocks import (
     Table,
     Words,
 )
-from symgrad.showing.pages.charts import linear_scale, log_scale
 from symgrad.showing.pages.page import mathml, page
 from symgrad.showing.pages.text import figure
 from tests.pages import HOSTILE, Reader, opened, trees

@@ -1,18 +1,17 @@
-"""How figures are written, on what scales they lie, and the page's charts of them, as SVG.
+"""The page's charts, as SVG.
 
 A chart's colours, and the size of its text, are the page's: CSS names them by class. Series differ
 in their markers and dashes too, for who doesn't see the colours. All is built as a tree of
 elements and written by ElementTree, so that no name can be read as markup.
 """
 
-import math
 import textwrap
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from xml.etree.ElementTree import Element, SubElement, tostring
 
+from symgrad.axes import Scale, drawable, linear_scale, log_scale, scale_of
 from symgrad.showing.pages.blocks import Bars, Lines, Series
-from symgrad.showing.pages.text import figure, power
+from symgrad.showing.pages.text import figure
 
 COLOURS = 6
 _DASHES = ("", "7 4", "2 3", "9 3 2 3", "12 4 4 4")  # not as many as markers: pairs repeat late
@@ -42,63 +41,6 @@ class Chart:
     svg: str
     legend: tuple[tuple[str, str], ...] = ()
     note: str = ""
-
-
-def drawable(value: float | None, log: bool = True) -> bool:
-    """Whether a scale, logarithmic or not, has a place for it."""
-    return value is not None and math.isfinite(value) and (value > 0 or not log)
-
-
-@dataclass(frozen=True)
-class Scale:
-    """An axis between two ends, which are ticks; a logarithmic one has exponents as its ends."""
-
-    low: float
-    high: float
-    step: float
-    logarithmic: bool
-
-    def place(self, value: float) -> float:
-        """Where a value lies, the low end being 0 and the high one 1."""
-        at = math.log10(value) if self.logarithmic else value
-        return (at - self.low) / (self.high - self.low)
-
-    def ticks(self) -> Iterator[tuple[float, str]]:
-        """Places and labels."""
-        count = round((self.high - self.low) / self.step)
-        for index in range(count + 1):
-            yield index / count, self._label(self.low + index * self.step)
-
-    def _label(self, at: float) -> str:
-        if not self.logarithmic:
-            return f"{round(at / self.step) * self.step:,.6g}"
-        if self.low >= -3 and self.high <= 4:
-            return f"{10**at:,.{max(0, -int(at))}f}"
-        return power(int(at))
-
-
-def log_scale(values: Iterable[float], margin: float = 0, most: int = 6) -> Scale:
-    """From power of ten to power of ten; the lowest value at least the margin above the low end."""
-    exponents = [math.log10(value) for value in values]
-    low, high = math.floor(min(exponents) - margin), math.ceil(max(exponents))
-    high = max(high, low + 1)
-    step = math.ceil((high - low) / most)
-    return Scale(low, low + step * math.ceil((high - low) / step), step, logarithmic=True)
-
-
-def linear_scale(values: Iterable[float], most: int = 6) -> Scale:
-    """Between round numbers, in steps of 1, 2 or 5 times a power of ten."""
-    values = list(values)
-    low, high = min(values), max(values)
-    if low == high:
-        low, high = low - (abs(low) or 1) / 2, high + (abs(high) or 1) / 2
-    unit: float = 10.0 ** math.floor(math.log10((high - low) / most))
-    step = next(step for step in (unit, 2 * unit, 5 * unit, 10 * unit) if high - low <= most * step)
-    return Scale(math.floor(low / step) * step, math.ceil(high / step) * step, step, False)
-
-
-def scale_of(values: Iterable[float], log: bool) -> Scale:
-    return log_scale(values) if log else linear_scale(values)
 
 
 # Bars
