@@ -68,6 +68,26 @@ def linear_scale(values: Iterable[float], most: int = 6) -> Scale:
     return Scale(math.floor(low / step) * step, math.ceil(high / step) * step, step, False)
 
 
+@dataclass(frozen=True)
+class Window:
+    """An axis that ends where it is told to, with ticks at round numbers between."""
+
+    low: float
+    high: float
+
+    def place(self, value: float) -> float:
+        """As a scale's."""
+        return (value - self.low) / (self.high - self.low)
+
+    def ticks(self) -> Iterator[tuple[float, str]]:
+        """Places and labels."""
+        scale = linear_scale((self.low, self.high), most=4)
+        for at, label in scale.ticks():
+            place = self.place(scale.low + at * (scale.high - scale.low))
+            if 0 <= place <= 1:
+                yield place, label
+
+
 def scale_of(values: Iterable[float], log: bool) -> Scale:
     return log_scale(values) if log else linear_scale(values)
 

@@ -6,11 +6,13 @@ elements and written by ElementTree, so that no name can be read as markup.
 """
 
 import textwrap
+from collections import defaultdict
 from dataclasses import dataclass
+from itertools import groupby
 from xml.etree.ElementTree import Element, SubElement, tostring
 
-from symgrad.axes import Scale, drawable, linear_scale, log_scale, scale_of
-from symgrad.showing.pages.blocks import Bars, Lines, Series
+from symgrad.axes import Scale, Window, drawable, linear_scale, log_scale, scale_of
+from symgrad.showing.pages.blocks import Bars, Lines, Regions, Series
 from symgrad.showing.pages.text import figure
 
 COLOURS = 6
@@ -31,6 +33,7 @@ _LEFT, _RIGHT = 64, _WIDTH - 30
 _PLOT = 250
 _LINE = 21
 _BAR, _GAP = 13, 12
+_LEVELS = 5  # of shade
 _LABEL_LETTERS, _TITLE_LETTERS, _TICK_LETTERS = 38, 52, 40
 
 
@@ -151,7 +154,9 @@ def _summary(series: Series, kept: list[tuple[float, float]]) -> str:
     return f"{series.name}: from {figure(y0)} at {figure(x0)} to {figure(y1)} at {figure(x1)}"
 
 
-def _axes(svg: Element, across: Scale, up: Scale, top: float, title: str) -> None:
+def _axes(
+    svg: Element, across: Scale | Window, up: Scale | Window, top: float, title: str
+) -> None:
     bottom = top + _PLOT
     for place, label in up.ticks():
         y = bottom - place * _PLOT
@@ -196,7 +201,66 @@ def _swatch(index: int, series: Series) -> str:
     return tostring(svg, encoding="unicode")
 
 
-# What both are made of
+# Regions
+
+
+def regions(block: Regions, name: str) -> Chart:
+    """The plane in the colours of kinds, and the points; `name` begins the ids within it."""
+    across, up = (Window(*ends) for ends in block.ends)
+    svg = Element("svg")
+    shares = _shares(block)
+    _describe(svg, name, block.title, "; ".join(
+        f"{kind}: {share:.0%} of the plane" for kind, share in zip(block.names, shares, strict=True)
+    ))  # fmt: skip
+    top = float(_LINE)
+    for line in textwrap.wrap(block.y, _TITLE_LETTERS):
+        _text(svg, 0, top - 5, line, "start", "tick")
+        top += _LINE
+    width, height = (_RIGHT - _LEFT) / len(block.rows[0]), _PLOT / len(block.rows)
+    for (kind, level), runs in _runs(block).items():
+        group = _add(svg, "g", f"s{kind % COLOURS}")
+        way = "".join(
+            f"M{_LEFT + start * width:.2f},{top + _PLOT - (row + 1) * height:.2f}"
+            f"h{count * width:.2f}v{height:.2f}h{-count * width:.2f}z"
+            for row, start, count in runs
+        )
+        _add(group, "path", "region", d=way, fill_opacity=f"{0.1 + 0.12 * level:.2f}")
+    _axes(svg, across, up, top, block.x)
+    for x, y, kind in block.points:
+        group = _add(svg, "g", f"series s{kind % COLOURS}")
+        place = f"{_number(_LEFT + across.place(x) * (_RIGHT - _LEFT))},"
+        place += _number(top + (1 - up.place(y)) * _PLOT)
+        marker = _add(group, "path", "marker point", d=_MARKERS[kind % len(_MARKERS)])
+        marker.set("transform", f"translate({place}) scale(.8)")
+        text = f"{block.names[kind]}: {figure(x)}, {figure(y)}"
+        SubElement(marker, "title").text = text
+    legend = tuple(
+        (_swatch(kind, Series(each, (), joined=False)), each)
+        for kind, each in enumerate(block.names)
+    )
+    return Chart(tostring(svg, encoding="unicode"), legend)
+
+
+def _shares(block: Regions) -> list[float]:
+    cells = [kind for row in block.rows for kind, _ in row]
+    return [cells.count(kind) / len(cells) for kind in range(len(block.names))]
+
+
+def _runs(block: Regions) -> dict[tuple[int, int], list[tuple[int, int, int]]]:
+    """Cells of one kind and about one shade that stand side by side: row, first place, and how
+    many, by kind and level."""
+    found = defaultdict(list)
+    for number, row in enumerate(block.rows):
+        looks = [(kind, min(int(shade * _LEVELS), _LEVELS - 1)) for kind, shade in row]
+        start = 0
+        for look, cells in groupby(looks):
+            count = len(list(cells))
+            found[look].append((number, start, count))
+            start += count
+    return found
+
+
+# What all are made of
 
 
 def _describe(svg: Element, name: str, title: str, description: str) -> None:
