@@ -353,7 +353,8 @@ def test_the_loss_has_the_bits_of_the_module_of_the_spec(interpret, name):
     spec, options = LOSSES[name]
     own = interpret(passes(spec).source)
     weights = started(own, spec, **options)
-    module = interpret(freeze.source(weights, gradient=True))
+    numbers = weights.columns.labels is None
+    module = interpret(freeze.source(weights, gradient=True, jacobian=numbers))
     for samples in (1, 9):
         data = data_of(spec, weights, samples)
         E, gradient = module.loss_and_gradient(module.THETA, *data)
@@ -362,6 +363,9 @@ def test_the_loss_has_the_bits_of_the_module_of_the_spec(interpret, name):
         into = np.empty_like(gradient)
         assert module.loss_and_gradient_into(module.THETA, *data, into) == E
         assert into.tobytes() == gradient.tobytes()
+    if numbers:
+        slopes = interpret(freeze.source(weights, jacobian=True)).jacobian(data[0])
+        np.testing.assert_array_equal(module.jacobian(data[0]), slopes)
     outputs = module.outputs_by(module.THETA, data[0])
     np.testing.assert_array_equal(outputs, outputs_by(module)(data[0]))
     np.testing.assert_array_equal(module.outputs_by(module.THETA, data[0][2]), outputs[2])
