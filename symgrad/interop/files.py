@@ -11,9 +11,9 @@ from pathlib import Path
 from symgrad.errors import DataError
 from symgrad.interop.errors import InteropError
 from symgrad.interop.network import Network
+from symgrad.npz import read_npz
 from symgrad.spec.spec import Spec
 from symgrad.training.atomic import Unwritable, write, write_npz
-from symgrad.training.npz import read_npz
 
 
 def save(network: Network, folder: str | os.PathLike[str], force: bool = False) -> list[Path]:
