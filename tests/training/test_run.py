@@ -85,7 +85,7 @@ def test_the_loss_and_its_gradient_are_those_of_training_in_raw_units(run):
     assert gradient[k] == pytest.approx((ends[1] - ends[0]) / 2e-5, rel=1e-6)
     for given, message in (
         ((x, None), "a target for each sample"),
-        ((x[:, :1], t), "input"),
+        ((x[:, :1], t), r"expected \(samples, 2\)"),
         ((x, t[1:]), "expected 60 rows in both"),
     ):
         with pytest.raises(DataError, match=message):
@@ -99,7 +99,7 @@ def test_the_loss_takes_labels():
     E, gradient = run.loss_and_gradient(x, labels)
     t = (labels == "right")[:, None]
     wanted = run.module.loss_and_gradient(run.theta, run.trained.scaling.inputs(x), t)
-    assert E == wanted[0] and (gradient == wanted[1]).all() and gradient.dtype == np.float32
+    assert wanted[0] == E and (gradient == wanted[1]).all() and gradient.dtype == np.float32
     with pytest.raises(DataError, match="middle"):
         run.loss_and_gradient(x, np.full(50, "middle"))
 
