@@ -115,7 +115,7 @@ class Compiler:
 
 def _named(function):
     """The same for a function that is compiled with whatever calls it: of what stands here."""
-    function.__module__, function.__qualname__ = "numba", f"{function.__name__}_ccb1bf05caab1c96"
+    function.__module__, function.__qualname__ = "numba", f"{function.__name__}_5f5bcdb8def06ae1"
     return function
 
 
@@ -3457,28 +3457,35 @@ def _add(namespace, *functions):
         namespace[function.__name__] = function
 
 
-def build_frozen(namespace, emitted, inlined, compiled, parameters, entries, derivatives={}):
+def build_frozen(namespace, emitted, inlined, compiled, parameters, entries, derivatives={}, trainable=()):
     """Compiles the functions of a frozen module when they are called. `parameters` are
     the arrays in its weights, `entries` those of its functions that take raw inputs, each with what
-    compiled code calls in its place."""
+    compiled code calls in its place; `trainable` are such functions of weights that are given."""
     compiler, theta = Compiler(namespace, emitted), namespace["_THETA"]
     namespace["parameters"] = _views(parameters)
     _compile_own(compiler, namespace, inlined, compiled)
-    inputs, outputs = inputs_of(namespace["SPEC"]), outputs_of(namespace["SPEC"])
+    spec = namespace["SPEC"]
+    inputs, outputs, targets = inputs_of(spec), outputs_of(spec), targets_of(spec)
     for array in (each for each in namespace.values() if isinstance(each, np.ndarray)):
         array.flags.writeable = False  # compiled code has it as it is now
     known = _drivers(
-        compiler, theta.dtype.type, namespace, theta.size, inputs, outputs, outputs,
-        namespace["PREDICTION_SCRATCH"], 0,
+        compiler, theta.dtype.type, namespace, theta.size, inputs, outputs, targets,
+        namespace["PREDICTION_SCRATCH"], namespace.get("GRADIENT_SCRATCH", 0),
     )  # fmt: skip
     namespace["_prediction_in_turn"] = known["_prediction_in_turn"]
     for name, told in derivatives.items():
         shape = theta.dtype.type, theta.size, inputs, outputs, outputs
-        known, arguments = _drivers_of(namespace, compiler, shape, name, told), ["theta", "x", *told["results"]]
-        _use_derivative(namespace, name, told, known, arguments)
-    namespace["_given"] = functools.partial(_raw, inputs, called_columns(columns_of(namespace["SPEC"]).get("x")))
+        its, arguments = _drivers_of(namespace, compiler, shape, name, told), ["theta", "x", *told["results"]]
+        _use_derivative(namespace, name, told, its, arguments)
+    namespace["_given"] = functools.partial(_raw, inputs, called_columns(columns_of(spec).get("x")))
     for name, inner in entries:
         _overload(compiler, namespace[name], namespace[inner], theta, inputs)
+    if trainable:
+        data = ["theta", "x", "t", *(["w"] if "_totals" in namespace else []), "gradient"]
+        namespace["_gradient_in_turn"] = _adapted(known["_gradient_in_turn"], data)
+        namespace["_given_to_train"] = functools.partial(_raw_to_train, namespace["_given"], theta, targets)
+    for name, inner in trainable:
+        _typed(namespace[name], namespace[inner], theta)
     namespace["__dir__"] = lambda: sorted(namespace["__all__"])
 
 
@@ -3495,6 +3502,73 @@ def _raw(inputs, called, x):
     if array.dtype != np.float64 or not array.flags.carray:
         array = np.array(array, np.float64, order="C")
     return array, one
+
+
+def _raw_to_train(raw, theta, targets, weights, x, t=None, w=None, gradient=None):
+    """What the loss is given as compiled code takes it, without what is None."""
+    weights = real_array("theta", weights, f"({theta.size},)")
+    if weights.shape != theta.shape:
+        raise ValueError(f"theta must be of shape ({theta.size},), came {weights.shape}")
+    weights = np.ascontiguousarray(weights, theta.dtype).view()
+    weights.flags.writeable = False  # of one type for compiled code, THETA or not
+    x, one = raw(x)
+    given = [weights, x]
+    if t is not None:
+        t = real_array("t", t, f"(samples, {targets})")
+        if one and t.shape == (targets,):
+            t = t.reshape(1, targets)
+        if t.ndim != 2 or t.shape[1] != targets:
+            raise ValueError(f"t must be of shape (samples, {targets}), came {t.shape}")
+        given.append(np.array(t, np.float64, order="C"))
+    if w is not None:
+        w = real_array("w", w, "(samples,)")
+        if w.ndim != 1:
+            raise ValueError(f"w must be of shape (samples,), came {w.shape}")
+        given.append(np.array(w, np.float64, order="C"))
+    if gradient is not None:
+        fits = isinstance(gradient, np.ndarray) and gradient.dtype == theta.dtype and gradient.shape == theta.shape
+        if not (fits and gradient.flags.carray):
+            raise TypeError(f"gradient must be a writable C-contiguous {theta.dtype} array of shape ({theta.size},)")
+        given.append(gradient)
+    return given
+
+
+def _typed(function, inner, theta):
+    """What compiled code calls for `function`: `inner`, where arguments have the types that it takes. Weights and
+    their gradient are of the network's own, all else of any real type."""
+    names = [*inspect.signature(function).parameters]
+    native, axes = nb.from_dtype(theta.dtype), {"theta": 1, "gradient": 1, "w": 1}
+
+    def refused(name, kind):
+        count, own = axes.get(name, 2), name in ("theta", "gradient")
+        if not (isinstance(kind, nb.types.Array) and kind.ndim == count):
+            return True
+        if own:
+            return kind.dtype != native or kind.layout != "C" or (name == "gradient" and not kind.mutable)
+        return not isinstance(kind.dtype, (nb.types.Float, nb.types.Integer, nb.types.Boolean))
+
+    def resolved(context, kinds):
+        return nb.types.Dispatcher(inner).get_call_type(context, kinds, {})
+
+    @type_callable(function)
+    def _(context):
+        def typer(*kinds):
+            for name, kind in zip(names, kinds, strict=True):
+                if refused(name, kind):
+                    own = f"a C-contiguous {theta.dtype} array" if name in ("theta", "gradient") else "an array of real numbers"
+                    raise nb.errors.TypingError(f"{name} must be {own} with {axes.get(name, 2)} axes, came {kind}")
+            return resolved(context, kinds).return_type
+
+        order = inspect.Parameter.POSITIONAL_OR_KEYWORD
+        typer.__signature__ = inspect.Signature([inspect.Parameter(name, order) for name in names])
+        return typer
+
+    @lower_builtin(function, nb.types.VarArg(nb.types.Any))
+    def _(context, builder, signature, arguments):
+        called = resolved(context.typing_context, signature.args)
+        compiled = context.get_function(nb.types.Dispatcher(inner), called)
+        kinds = zip(arguments, signature.args, called.args, strict=True)
+        return compiled(builder, [context.cast(builder, *each) for each in kinds])
 
 
 def _overload(compiler, function, inner, theta, inputs):
