@@ -70,6 +70,11 @@ def elu(alpha: float, scale: float = 1.0, rate: float = 1.0) -> str:
     return body if scale == 1 else f"{number(scale)}*({body})"
 
 
+def soft_shrink(by: float) -> str:
+    """z nearer to 0 by a number, and 0 within that."""
+    return f"relu(z - {number(by)}) - relu(-z - {number(by)})"
+
+
 def softplus(beta: float) -> str:
     """log(1 + exp(β·z))/β."""
     return "softplus(z)" if beta == 1 else f"softplus({number(beta)}*z)/{number(beta)}"
