@@ -4,7 +4,7 @@ Every framework's activations are read as formulas in z. One that is, up to roun
 activation is called by that name; another is declared in the spec under `[activations]`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any
@@ -73,6 +73,12 @@ def elu(alpha: float, scale: float = 1.0, rate: float = 1.0) -> str:
 def soft_shrink(by: float) -> str:
     """z nearer to 0 by a number, and 0 within that."""
     return f"relu(z - {number(by)}) - relu(-z - {number(by)})"
+
+
+def gelu_tanh(rounded: Callable[[float], Any] = float) -> str:
+    """gelu by a tanh, with its constants as they are, or rounded."""
+    inner = f"sqrt({number(rounded(2 / np.pi))})*(z + {number(rounded(0.044715))}*z**3)"
+    return f"z*(1 + tanh({inner}))/2"
 
 
 def softplus(beta: float) -> str:

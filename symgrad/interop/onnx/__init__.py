@@ -8,7 +8,7 @@ Below each file stand those that it imports from.
     reading.py      the graph, node by node; load.py: from a file, checked; own.py: symgrad's own
     over_units.py   softmax, and sums over the units; classes.py: what outputs are called
     elementwise.py  operations as formulas; branches.py: a Where, and what it goes by
-    joins.py        Concat; shapes.py: what only lays numbers out in another way
+    columns.py      Concat, and features chosen; shapes.py: numbers laid out in another way
     arithmetic.py   sums and products, of constants and of layers
     linear.py       layers, and what is folded into their weights
     pieces.py       branches, and what no spec has, put as formulas

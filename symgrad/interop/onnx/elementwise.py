@@ -42,9 +42,13 @@ def _float(call: Call, name: str, default: float) -> float:
 
 
 def _gelu(call: Call) -> str:
+    from onnx import TensorProto
+
     approximate = call.node.attributes.get("approximate", b"none")
     if approximate == b"tanh":
-        return activations.GELU_TANH
+        # What the standard puts the node together from has its constants in float32, whatever z is.
+        double = call.kind == TensorProto.DOUBLE
+        return activations.gelu_tanh(np.float32) if double else activations.GELU_TANH
     if approximate != b"none":
         raise call.node.refusal(f"approximate = {approximate!r}; understood are none and tanh")
     return activations.BUILT_IN["gelu"]

@@ -1,4 +1,8 @@
-"""Concat: tensors side by side, as one layer's units, or as what the next layer takes."""
+"""Columns: Concat puts tensors side by side, Slice and Gather choose among a tensor's features.
+
+What is side by side is one layer's units, or what the next layer takes. What is chosen are units of
+a layer, the others of which are left out.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -7,13 +11,15 @@ import numpy as np
 
 from symgrad.interop.activations import BUILT_IN
 from symgrad.interop.agreement import agree
-from symgrad.interop.onnx.linear import features
+from symgrad.interop.onnx.linear import expression, features
 from symgrad.interop.onnx.nodes import Call
 from symgrad.interop.onnx.values import (
+    Constant,
     Expression,
     Features,
     Product,
     Settled,
+    Sizes,
     Value,
     applied,
     leaf,
@@ -57,6 +63,66 @@ def concat(call: Call, settled: Settled) -> Value:
     )
 
 
+def sliced(call: Call, settled: Settled) -> Value:
+    """Features from one number to another."""
+    names = ("starts", "ends", "axes", "steps")
+    given = [_numbers(call, place, name) for place, name in enumerate(names, start=1)]
+    starts, ends = given[0] or [], given[1] or []
+    axes, steps = given[2] or list(range(len(starts))), given[3] or [1] * len(starts)
+    if len(starts) != 1 or axes not in ([1], [-1]):
+        raise call.node.refusal(f"it slices the axes {axes}; understood is axis 1, of features")
+    return _columns(call, lambda columns: columns[starts[0] : ends[0] : steps[0]], settled)
+
+
+def gathered(call: Call, settled: Settled) -> Value:
+    """Features by their numbers."""
+    chosen = call.operand(1)
+    axis = call.node.attributes.get("axis", 0)
+    one = isinstance(chosen, Constant) and chosen.array.ndim == 1 and not isinstance(chosen, Sizes)
+    if axis not in (1, -1) or not one:
+        raise call.node.refusal("understood are features chosen by a list, along axis 1")
+    assert isinstance(chosen, Constant)
+    return _columns(call, lambda columns: columns[chosen.array], settled)
+
+
+def extracted(call: Call, settled: Settled) -> Value:
+    """Features by their numbers, as pipelines of scikit-learn choose them."""
+    chosen = call.operand(1)
+    if not isinstance(chosen, Constant):
+        raise call.node.refusal("what it chooses is not constant")
+    return _columns(call, lambda columns: columns[chosen.array.ravel()], settled)
+
+
+def _numbers(call: Call, place: int, name: str) -> list[int] | None:
+    value = call.optional(place)
+    if value is None:
+        return call.node.attributes.get(name)
+    if not isinstance(value, Constant) or isinstance(value, Sizes):
+        raise call.node.refusal(f"its {name} are not constant")
+    return value.array.ravel().tolist()
+
+
+def _columns(call: Call, chosen: Callable[[np.ndarray], np.ndarray], settled: Settled) -> Value:
+    value = expression(call, call.operand(0), settled)
+    if value.single or any(_over_units(each) for each in nodes(value.tree)):
+        raise call.node.refusal(
+            "what comes in depends on all units; understood are chosen ones of what each unit gives"
+        )
+    product = value.product
+    try:
+        columns = chosen(np.arange(product.weight.shape[1]))
+    except IndexError as error:
+        raise call.node.refusal(f"it chooses features that are not there ({error})") from error
+    if not columns.size:
+        raise call.node.refusal("it chooses no feature at all")
+    bias = None if product.bias is None else product.bias[columns]
+    return replace(value, product=replace(product, weight=product.weight[:, columns], bias=bias))
+
+
+def _over_units(tree: Tree) -> bool:
+    return isinstance(tree, Formula) and tree.function in ("sum", "largest")
+
+
 def _one_layer(call: Call, values: list[Value]) -> Expression | None:
     """Expressions of one source and one formula, as one layer of more units; None if they are not.
 
@@ -67,10 +133,9 @@ def _one_layer(call: Call, values: list[Value]) -> Expression | None:
         return None
     ended = [settle(each) for each in expressions]
     sources, tree = ended[0][0].sources, ended[0][1]
-    over_units = any(
-        isinstance(each, Formula) and each.function in ("sum", "largest") for each in nodes(tree)
-    )
-    if over_units or any(product.sources != sources for product, _ in ended):
+    if any(_over_units(each) for each in nodes(tree)) or any(
+        product.sources != sources for product, _ in ended
+    ):
         return None
     if _sign(_SIGMOID, tree):
         tree = _SIGMOID
@@ -118,4 +183,9 @@ def _stacked(products: list[Product]) -> Product:
     return replace(products[0], weight=weight, bias=bias)
 
 
-HANDLERS: Mapping[str, Callable[[Call, Settled], Value]] = {"Concat": concat}
+HANDLERS: Mapping[str, Callable[[Call, Settled], Value]] = {
+    "Concat": concat,
+    "Slice": sliced,
+    "Gather": gathered,
+    "ai.onnx.ml.ArrayFeatureExtractor": extracted,
+}
