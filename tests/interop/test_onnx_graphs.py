@@ -377,10 +377,16 @@ def test_images_are_rows_once_they_are_flattened():
     )
 
 
+def test_several_outputs_in_one_column_are_rows():
+    """As skl2onnx ends a regression."""
+    model = after(("Reshape", ["z", "column"], "y"), constants=ints(column=[-1, 1]))
+    np.testing.assert_allclose(value(read(model)).reshape(-1, 1), expected(model), rtol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("steps", "message"),
     [
-        ([("Reshape", ["z", "column"], "y")], "below each other.*--graph-output z"),
+        ([("Reshape", ["z", "column"], "c"), ("Relu", ["c"], "y")], "numbers below each other"),
         ([("Unsqueeze", ["z", "none"], "y")], "an axis before the samples"),
         ([("Squeeze", ["z", "one"], "y")], "which stay"),
         ([("Expand", ["z", "more"], "y")], "it repeats what comes in"),

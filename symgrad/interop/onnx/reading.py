@@ -43,6 +43,7 @@ from symgrad.interop.onnx.nodes import Call, Node, read_node, type_name
 from symgrad.interop.onnx.own import own
 from symgrad.interop.onnx.pieces import plain
 from symgrad.interop.onnx.values import (
+    Column,
     Condition,
     Constant,
     Expression,
@@ -157,6 +158,8 @@ def _outcome(
         raise node.refusal("it works on constants alone, in a way that is not understood")
     if node.kind not in _OF_CONDITIONS and any(isinstance(each, Condition) for each in given):
         raise node.refusal("it takes a comparison, which is understood in a Where and a Cast")
+    if any(isinstance(each, Column) for each in given):
+        raise node.refusal("what comes in has the samples' numbers below each other")
     if node.kind in shapes.HANDLERS or not any(isinstance(each, Shaped) for each in given):
         return {node.outputs[0]: handler(call, settled)}
     if node.kind not in BY_NUMBER:
@@ -264,7 +267,7 @@ def _input(proto: Any, shown: str) -> tuple[Value, int | None]:
 def _end(value: Value | None, wanted: str, shown: str, kind: int | None, settled: Settled) -> Unit:
     """The last unit; what joins several, or scales one, is made a layer."""
     where = f"{shown}: the output {quoted(wanted)}"
-    if isinstance(value, Shaped):
+    if isinstance(value, Shaped | Column):
         value = value.value
     if isinstance(value, Condition):
         raise InteropError(f"{where} holds what is true or false; understood are numbers")

@@ -17,6 +17,7 @@ from symgrad.interop.onnx.linear import width_of
 from symgrad.interop.onnx.nodes import Call, type_name
 from symgrad.interop.onnx.values import (
     SAMPLES,
+    Column,
     Condition,
     Constant,
     Expression,
@@ -81,6 +82,8 @@ def reshape(call: Call, settled: Settled) -> Value:
     if kept and rest.count(-1) == 1 and width is not None:
         others = prod(each or 1 for each in rest if each != -1)
         rest = [width // max(others, 1) if each == -1 else each for each in rest]
+    if asked == [-1, 1] and width is not None and width > 1:
+        return Column(inner)  # as skl2onnx ends a regression of several outputs
     known = [each for each in rest if each is not None]
     if none or len(known) < len(rest) or not (kept or rows == -1) or prod(known) != width:
         raise _changed(call, width, tuple("samples" if each is None else each for each in target))
@@ -88,14 +91,9 @@ def reshape(call: Call, settled: Settled) -> Value:
 
 
 def _changed(call: Call, width: int | None, shown: Any) -> Exception:
-    reason = "understood is one that leaves the samples apart"
-    if shown == (-1, 1) and width:
-        reason = (
-            f"it puts the {width} numbers of a sample below each other, as skl2onnx does to several"
-            f" outputs; take what comes before, by --graph-output {call.node.inputs[0]}"
-        )
     return call.node.refusal(
-        f"it changes the shape (samples, {width or 'features'}) to {shown}: {reason}"
+        f"it changes the shape (samples, {width or 'features'}) to {shown};"
+        " understood is one that leaves the samples apart"
     )
 
 

@@ -6,6 +6,7 @@
             | Expression(product, tree)       a formula in the numbers z[n,j] of a linear layer
             | Condition(indicator)            an expression that is 1 or 0
             | Shaped(value, shape)            Features or an Expression, with other axes than one
+            | Column(value)                   the same, all samples below each other
 
 A `Unit` is where one layer ends and the next begins: the input, or the output of a layer whose
 activation is settled. A `Product` is a linear layer, z[n,j] = Σ_i a[n,i]·W[i,j] + b[j], of units
@@ -174,7 +175,14 @@ class Shaped:
     shape: tuple[int, ...]
 
 
-Value: TypeAlias = Constant | Features | Expression | Condition | Shaped
+@dataclass(frozen=True, eq=False)
+class Column:
+    """The numbers of all samples below each other. At the end of a graph it is read as the rows."""
+
+    value: Features | Expression
+
+
+Value: TypeAlias = Constant | Features | Expression | Condition | Shaped | Column
 
 
 @dataclass

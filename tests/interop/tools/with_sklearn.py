@@ -36,7 +36,7 @@ TARGETS: dict[str, Any] = {
 
 def network(target: str, activation: str = "relu") -> Any:
     kind = MLPRegressor if "output" in target else MLPClassifier
-    return kind((8, 5), activation=activation, max_iter=30, random_state=1)
+    return kind(hidden_layer_sizes=(8, 5), activation=activation, max_iter=30, random_state=1)
 
 
 def estimators() -> Iterator[tuple[str, Any, Any]]:
