@@ -57,6 +57,11 @@ def number(value: float) -> str:
     return f"({float(value)!r})"
 
 
+def shortest(value: np.floating) -> float:
+    """The shortest decimal that is this number in its precision: 0.1 for the float32 next to it."""
+    return float(np.format_float_scientific(value, unique=True))
+
+
 def leaky_relu(slope: float) -> str:
     """slope·z below 0, z above."""
     return f"relu(z) + {number(slope)}*min(z, 0)"
@@ -100,6 +105,8 @@ def hard_sigmoid(slope: float, offset: float) -> str:
     return clipped(0.0, 1.0, f"{number(slope)}*z + {number(offset)}")
 
 
+SQUAREPLUS = "(z + sqrt(z**2 + 4))/2"
+SPARSE_PLUS = "(min(max(z, -1), 1) + 1)**2/4 + relu(z - 1)"
 GELU_TANH = "z*(1 + tanh(sqrt(2/3.141592653589793)*(z + 0.044715*z**3)))/2"
 HARD_SWISH = "z*min(relu(z/6 + 0.5), 1)"
 HARD_SIGMOID = "min(relu(z/6 + 0.5), 1)"
