@@ -38,9 +38,7 @@ def _found(model: Any, nodes: Mapping[str, Node], wanted: str) -> Iterator[tuple
     if wanted in nodes and nodes[wanted].kind == "ai.onnx.ml.ZipMap":
         attributes = nodes[wanted].attributes
         yield _plain(attributes.get("classlabels_strings") or attributes.get("classlabels_int64s"))
-    for note in model.metadata_props:
-        if note.key == LABELS:
-            yield _noted(note.value)
+    yield noted(model)
     tensors = {each.name: each for each in model.graph.initializer}
     for each in model.graph.output:
         node = nodes.get(each.name)
@@ -58,13 +56,16 @@ def _plain(values: Any) -> tuple[Label, ...]:
     )
 
 
-def _noted(text: str) -> tuple[Label, ...]:
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        return ()
-    plain = isinstance(found, list) and all(isinstance(x, str | int | float) for x in found)
-    return tuple(found) if plain else ()
+def noted(model: Any) -> tuple[Label, ...]:
+    """The classes in a note of symgrad's; none if there is no such note, or it is none."""
+    for text in [note.value for note in model.metadata_props if note.key == LABELS]:
+        try:
+            found = json.loads(text)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(found, list) and all(isinstance(each, str | int | float) for each in found):
+            return tuple(found)
+    return ()
 
 
 HANDLERS: Mapping[str, Callable[[Call, Settled], Value]] = {"ai.onnx.ml.ZipMap": zip_map}

@@ -5,7 +5,6 @@ file ──load──▶ checked model ──own──▶ Network, if symgrad wr
 """
 
 import os
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from math import prod
@@ -22,6 +21,7 @@ from symgrad.interop.network import (
     LossLike,
     Network,
     assemble,
+    module_name,
     rounded,
     with_loss,
     with_name,
@@ -55,7 +55,6 @@ from symgrad.interop.onnx.values import (
 )
 from symgrad.interop.text import text
 from symgrad.spec.formula import has_sum, quoted
-from symgrad.spec.names import module_problem
 
 
 def read(
@@ -76,7 +75,7 @@ def read(
     if output is None and (known := own(model)) is not None:
         spec = known.spec
         spec = spec if name is None else with_name(spec, name)
-        return Network(spec if loss is None else with_loss(spec, loss), known.theta)
+        return Network(spec if loss is None else with_loss(spec, loss), known.theta, known.labels)
     opset = opset_of(model, shown)
     wanted = _output(model.graph, shown, output)
     settled = Settled()
@@ -350,8 +349,6 @@ def _overflows(array: Array, dtype: str) -> bool:
 
 def _name(model: Any, source: Any) -> str:
     """A name from the file's or the graph's, as far as a spec may have it."""
-    given = model.graph.name  # bytes where it is no text
     if isinstance(source, str | os.PathLike):
-        given = Path(source).name.split(".")[0]
-    name = re.sub(r"[^A-Za-z0-9_]+", "_", str(given)).strip("_")
-    return name if name and module_problem(name) is None else "network"
+        return module_name(Path(source).name)
+    return module_name(str(model.graph.name))  # bytes where it is no text

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from symgrad.interop import InteropError, Network, onnx
-from tests.interop.tools.textbook import value
+from exporters.textbook import value
 
 TOLERANCE = {"float32": 1e-6, "float64": 1e-12}
 

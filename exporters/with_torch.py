@@ -13,7 +13,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from symgrad.interop.torch import read
-from tests.interop.tools.trial import tried, tried_file
+from exporters.trial import tried, tried_file
 
 ACTIVATIONS: dict[str, nn.Module] = {
     repr(module): module

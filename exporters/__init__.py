@@ -1,6 +1,6 @@
 """Networks written by real tools, read here, and compared with what the tools' own runtimes say.
 
-    python -m tests.interop.tools [TOOL …] [--folder FOLDER]     or: make interop
+    python -m exporters [TOOL …] [--folder FOLDER]     or: make interop
 
 A tool has a virtual environment of its own, in a temporary folder if no other is named. No part of
 the tests: it installs gigabytes.

@@ -18,7 +18,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler
 
 from symgrad.interop.sklearn import read
-from tests.interop.tools.trial import tried, tried_file
+from exporters.trial import tried, tried_file
 
 RANDOM = np.random.default_rng(0)
 X = RANDOM.normal(size=(60, 4)) * [1, 5, 0.1, 2] + [0, 3, 1, -2]

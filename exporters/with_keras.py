@@ -13,7 +13,7 @@ import numpy as np
 from keras import activations, layers
 
 from symgrad.interop.keras import read
-from tests.interop.tools.trial import tried, tried_file
+from exporters.trial import tried, tried_file
 
 ON_TENSORFLOW = keras.backend.backend() == "tensorflow"
 FUNCTIONS = [
