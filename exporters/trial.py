@@ -1,7 +1,7 @@
 """One network: read, and compared with what the tool, or onnxruntime, makes of the same inputs."""
 
 import json
-import sys
+import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.interop import InteropError, Network, onnx
 from exporters.textbook import value
+from symgrad.interop import InteropError, Network, onnx
 
 TOLERANCE = {"float32": 1e-6, "float64": 1e-12}
 
@@ -75,7 +75,8 @@ def tried_file(
     folder: Path,
 ) -> None:
     """Writes an ONNX file, reads it, and compares with onnxruntime."""
-    path = folder / f"{way} {name}.onnx".replace(" ", "_")
+    called = re.sub(r"[^A-Za-z0-9.]+", "_", f"{way} {name}")
+    path = folder / f"{called}.onnx"
     try:
         write(path)
     except Exception as error:
@@ -103,9 +104,3 @@ def ran(path: Path, x: np.ndarray) -> np.ndarray:
 def _line(error: BaseException) -> str:
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text[:200]}"
-
-
-def chosen(names: Any) -> Callable[[str], bool]:
-    """Which networks the command line asks for: those with one of its words in the name."""
-    words = sys.argv[2:]
-    return lambda name: not words or any(word in name for word in words)

@@ -12,8 +12,8 @@ import keras
 import numpy as np
 from keras import activations, layers
 
-from symgrad.interop.keras import read
 from exporters.trial import tried, tried_file
+from symgrad.interop.keras import read
 
 ON_TENSORFLOW = keras.backend.backend() == "tensorflow"
 FUNCTIONS = [

@@ -17,8 +17,8 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler
 
-from symgrad.interop.sklearn import read
 from exporters.trial import tried, tried_file
+from symgrad.interop.sklearn import read
 
 RANDOM = np.random.default_rng(0)
 X = RANDOM.normal(size=(60, 4)) * [1, 5, 0.1, 2] + [0, 3, 1, -2]
@@ -74,8 +74,9 @@ def main(folder: Path) -> None:
                   lambda f=fitted: read(f), x, ran)  # fmt: skip
             for zipped in (True, False) if is_classifier(fitted) else (True,):
                 options = {} if zipped else {"zipmap": False}
+                way = "as it comes" if zipped else "zipmap=False"
                 tried_file(
-                    "skl2onnx", skl2onnx.__version__, "as it comes" if zipped else "zipmap=False", called,
+                    "skl2onnx", skl2onnx.__version__, way, called,
                     lambda path, f=fitted, x=x, o=options: path.write_bytes(
                         to_onnx(f, x[:1], options=o or None).SerializeToString()
                     ),
