@@ -51,7 +51,7 @@ OPTIMISERS: list[tuple[str, str, str, Callable[[Path, Path], Any]]] = [
 def main(folder: Path) -> None:
     onnxruntime.set_default_logger_severity(4)
     written = sorted(
-        path for path in folder.parent.rglob("exported*.onnx") if path.parent != folder
+        path for path in folder.parent.rglob("*.onnx") if path.parent != folder
     )
     for path in written[::EVERY]:
         try:
