@@ -45,13 +45,13 @@ import numpy as np
 
 try:
     if __package__:
-        from ._symgrad_8b5de7b1ace8be26 import build, fma, local, matmul, matmul_piece, noinline, opaque, sum_rows, view
+        from ._symgrad_82b0adca9b3407c8 import build, fma, local, matmul, matmul_piece, noinline, opaque, sum_rows, view
     else:
-        from _symgrad_8b5de7b1ace8be26 import build, fma, local, matmul, matmul_piece, noinline, opaque, sum_rows, view
+        from _symgrad_82b0adca9b3407c8 import build, fma, local, matmul, matmul_piece, noinline, opaque, sum_rows, view
 except ModuleNotFoundError as error:
-    if error.name not in ("_symgrad_8b5de7b1ace8be26", f"{__package__}._symgrad_8b5de7b1ace8be26"):
+    if error.name not in ("_symgrad_82b0adca9b3407c8", f"{__package__}._symgrad_82b0adca9b3407c8"):
         raise
-    raise ImportError("_symgrad_8b5de7b1ace8be26.py is missing: copy it along with this file, beside it") from None
+    raise ImportError("_symgrad_82b0adca9b3407c8.py is missing: copy it along with this file, beside it") from None
 
 __all__ = [
     "PARAMETERS", "SETTINGS", "SIZE", "SPEC", "STATE", "init", "loss", "loss_and_gradient",
@@ -456,7 +456,7 @@ def train_steps(theta, x, t, order, starts, state, progress, settings):
 # All above is compiled when it is called, and `init`, `pack` and `unpack`, `train_settings` and `train_state` are added.
 build(
     globals(),
-    emitted="b05bef86875a8d27",
+    emitted="6fb2f18e348325fa",
     inlined=['exp_times', 'exp', 'heaviside', 'log', 'relu'],
     compiled=['_prediction_of_chunk', '_samples_of_leaf', '_sums_of_leaf', '_gradient_at_the_end', '_update'],
 )

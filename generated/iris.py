@@ -30,13 +30,13 @@ import numpy as np
 
 try:
     if __package__:
-        from ._symgrad_8b5de7b1ace8be26 import build, fma, local, noinline, opaque
+        from ._symgrad_82b0adca9b3407c8 import build, fma, local, noinline, opaque
     else:
-        from _symgrad_8b5de7b1ace8be26 import build, fma, local, noinline, opaque
+        from _symgrad_82b0adca9b3407c8 import build, fma, local, noinline, opaque
 except ModuleNotFoundError as error:
-    if error.name not in ("_symgrad_8b5de7b1ace8be26", f"{__package__}._symgrad_8b5de7b1ace8be26"):
+    if error.name not in ("_symgrad_82b0adca9b3407c8", f"{__package__}._symgrad_82b0adca9b3407c8"):
         raise
-    raise ImportError("_symgrad_8b5de7b1ace8be26.py is missing: copy it along with this file, beside it") from None
+    raise ImportError("_symgrad_82b0adca9b3407c8.py is missing: copy it along with this file, beside it") from None
 
 __all__ = [
     "PARAMETERS", "SIZE", "SPEC", "init", "loss", "loss_and_gradient", "loss_and_gradient_into",
@@ -307,7 +307,7 @@ def step(theta, x, t, rate):
 # All above is compiled when it is called, and `init`, `pack` and `unpack` are added.
 build(
     globals(),
-    emitted="1b1f697da48e9eb4",
+    emitted="840b3a517f898ad6",
     inlined=['exp_times', 'exp', 'log', 'tanh', '_gradient_at_the_end'],
     compiled=['_prediction_of_chunk', '_gradient_of_leaf'],
 )

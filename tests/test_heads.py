@@ -1,12 +1,22 @@
 """Heads: groups of outputs with activations of their own, and terms that judge them."""
 
+from threading import Event
+
 import numpy as np
 import pytest
 
 import symgrad
 from symgrad.checking.check import check
-from symgrad.errors import SpecError
+from symgrad.errors import DataError, SpecError
+from symgrad.explain.clock import Clock
+from symgrad.explain.explain import explain
+from symgrad.inspect import view
+from symgrad.interop import onnx, sklearn
+from symgrad.interop.errors import InteropError
+from symgrad.interop.network import Network, join
 from symgrad.spec.spec import Spec
+from symgrad.targets.numba.load import load
+from symgrad.training.freeze import source, write_frozen
 
 HEADS = [
     {"names": ["p", "q"], "activation": "softmax"},
@@ -238,3 +248,96 @@ def test_it_is_a_part_of_the_spec():
     by_place = [{**term, "outputs": f"h{k}"} for k, term in enumerate(TERMS, start=1)]
     assert Spec.parse(spec_of({"terms": by_place})).digest() == spec.digest()
     assert not spec.of_terms
+
+
+def test_layers_that_are_left_as_they_are():
+    layers = [{"units": 5, "activation": "tanh"}, {"heads": HEADS, "trainable": False, "l2": 0.1}]
+    compiled = symgrad.compile(spec_of({"kind": "squared", "l1": 0.2}, layers=layers))
+    theta, x, t = given(compiled.module)
+    assert not compiled.module.loss_and_gradient(theta, x, t)[1][20:].any()
+    assert check(compiled.spec.normalised(), compiled.module).passed
+
+
+# ---- What comes after ----------------------------------------------------------------------------
+
+
+def table(samples=60):
+    """Inputs, and targets: of two classes, a number, and what three tanh are."""
+    x = np.random.default_rng(0).normal(size=(samples, 3))
+    kind = (x[:, 0] > 0).astype(float)
+    return x, np.column_stack([kind, 1 - kind, 2 * x[:, 1], np.tanh(x)])
+
+
+def trained(folder, **more):
+    terms = [*TERMS[:2], {**TERMS[2], "formula": "(y - t)**2"}]
+    return symgrad.train(spec_of({"terms": terms}), table(), folder, rate=0.02, **more)
+
+
+def test_targets_are_a_column_for_each_output(tmp_path):
+    run = trained(tmp_path / "run", epochs=40)
+    assert run.history[-1].loss < run.history[0].loss / 2
+    figures = run.figures["training"]
+    assert figures.accuracy is None and len(figures.rmse_by_output) == 6
+    x, _ = table()
+    again = symgrad.Run.load(tmp_path / "run").predict(x)
+    np.testing.assert_array_equal(again.outputs, run.predict(x).outputs)
+    np.testing.assert_allclose(again.outputs[:, :2].sum(axis=1), 1)
+    assert again.csv().startswith("p,q,mean,a,b,c\n") and again.classes is None
+    for scaling in (run.trained.scaling.target_mean, run.trained.scaling.target_scale - 1):
+        assert not scaling.any()
+
+
+@pytest.mark.parametrize("columns", [slice(0, 1), 0])
+def test_one_column_of_classes_is_refused(columns, tmp_path):
+    x, t = table()
+    with pytest.raises(DataError, match=r"t has the shape \(60, 1\); expected \(60, 6\)"):
+        symgrad.train(of_terms(), (x, t[:, columns]), tmp_path / "run", epochs=1)
+
+
+def test_targets_have_to_suit_the_head_they_are_for(tmp_path):
+    x, t = table()
+    t[3, 1] = -1
+    with pytest.raises(DataError, match="row 3, column .* does not suit the loss cross_entropy"):
+        symgrad.train(of_terms(), (x, t), tmp_path / "run", epochs=1)
+    t[3, 1], t[4, 5] = 0, -1  # where another term judges
+    assert symgrad.train(of_terms(), (x, t), tmp_path / "run", epochs=1).history
+
+
+@pytest.mark.slow
+def test_a_frozen_module_has_the_same_bits(tmp_path):
+    run = trained(tmp_path / "run", epochs=2)
+    text = source(run.trained, gradient=True)
+    assert "y[n,i2]                   = y_h1, y_h2, y_h3, side by side" in text
+    frozen = load(write_frozen(text, "net_frozen", tmp_path))
+    x, t = table()
+    np.testing.assert_array_equal(frozen.predict(x), run.predict(x).outputs)
+    loss, gradient = run.loss_and_gradient(run.theta, x, t)
+    np.testing.assert_equal(frozen.loss_and_gradient(run.theta, x, t), (loss, gradient))
+
+
+@pytest.mark.parametrize("name", ["terms", "skips", "alone"])
+def test_onnx_files_have_them_and_are_read_back(name, tmp_path):
+    runtime = pytest.importorskip("onnxruntime")
+    spec = Spec.parse(SPECS[name])
+    module = symgrad.compile(spec).module
+    theta, x, _ = given(module)
+    network = Network(spec, theta)
+    np.testing.assert_array_equal(join(spec, network.layers), theta)
+    onnx.write(network, tmp_path / "net.onnx")
+    (y,) = runtime.InferenceSession(tmp_path / "net.onnx").run(None, {"x": x})
+    np.testing.assert_allclose(y, module.predict(theta, x), rtol=1e-13)
+    again = onnx.read(tmp_path / "net.onnx")
+    assert again.spec == spec
+    np.testing.assert_array_equal(again.theta, theta)
+    with pytest.raises(InteropError, match=r"layer \d has heads"):
+        sklearn.estimator(network)
+
+
+def test_it_is_explained_as_far_as_textbooks_go():
+    compiled = symgrad.compile(of_terms())
+    clock = Clock(60, Event())
+    (proof,) = explain(compiled, clock, only=["proof"])
+    assert "outputs have heads" in proof.blocks[0].text
+    (layerwise,) = explain(compiled, clock, only=["layerwise"])
+    assert [each["layer"] for each in layerwise.data["layers"]] == [2, 1]
+    assert "y_h1[n,i2h1]" in view(compiled, "gradient")

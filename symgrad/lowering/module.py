@@ -105,7 +105,7 @@ def lower_module(
     alone = None if spec.of_terms else kernels(of_loss, schedules["gradient"], layout, single)
     step = None
     if update is not None and spec.training is not None:
-        step = lower_update(update, spec.training, spec.weights)
+        step = lower_update(update, spec, spec.training)
     own = [(of_outputs, prediction), *([] if alone is None else [(of_loss, alone)])]
     network = Network(
         numbers=_numbers(spec, prediction, alone, step),

@@ -58,11 +58,11 @@ from symgrad.spec.parts import Objective
 from symgrad.spec.scaling import Numbers, Scaling
 from symgrad.spec.spec import Group, Spec
 
-LOSSES: dict[str, Callable[[Expr, Expr], Expr]] = {
-    # one output's part in the loss of a sample, y the output and t the target
+LOSSES: dict[str, Callable[..., Expr]] = {
+    # one output's part in the loss of a sample, y the output and t the target; constants by name
     "squared": lambda y, t: (y - t) ** 2 / 2,
     "absolute": lambda y, t: as_it_stands(Abs)(y - t),
-    "huber": lambda y, t: huber(y - t),
+    "huber": lambda y, t, delta: delta**2 * huber((y - t) / delta),
     "log_cosh": lambda y, t: log(as_it_stands(cosh)(y - t)),
     "cross_entropy": lambda y, t: -xlogy(t, y),
     "binary_cross_entropy": lambda y, t: -xlogy(t, y) - xlogy(1 - t, 1 - y),
@@ -78,6 +78,8 @@ def expand(spec: Spec) -> Program:
     extents = {"n": SAMPLES, **_extents(spec)}
     definitions: list[Definition] = []
     weights: list[Expr] = []
+    matrices: list[tuple[int, Expr]] = []  # the weights but for biases, and whose they are
+    fixed: set[str] = set()
     constants: list[Constant] = []
 
     def define(name: str, indices: tuple[Expr, ...], value: Expr) -> Expr:
@@ -96,12 +98,14 @@ def expand(spec: Spec) -> Program:
     if spec.scaling_of_inputs:
         made = [define("a0", (SAMPLE, unit(0)), _scaled_in(spec.scaling_of_inputs, made[0], known))]
     for number, layer in enumerate(spec.layers, start=1):
+        begun = len(weights)
         for head in spec.groups(number):
             called = f"{number}{head.label}"
             here, z = unit(called), Integer(0)
             for name, source in spec.sources(number, head.label):
                 below = unit(source)
-                weights.append(array(name, below, here))
+                matrices.append((number, array(name, below, here)))
+                weights.append(matrices[-1][1])
                 z = z + Sum(made[source] * weights[-1], (below, 0, spec.widths[source] - 1))
             if layer.bias:
                 weights.append(array(f"b{called}", here))
@@ -114,6 +118,8 @@ def expand(spec: Spec) -> Program:
                 a = a + made[source].base[SAMPLE, here]
             output = number == last and not spec.scaling_of_outputs
             made.append(define(head.of("y") if output else f"a{number}", (SAMPLE, here), a))
+        if not layer.trainable:
+            fixed |= {name_of(weight) for weight in weights[begun:]}
     if spec.scaling_of_outputs:
         y = _scaled_out(spec.scaling_of_outputs, made[-1], known)
         made.append(define("y", (SAMPLE, unit(last)), y))
@@ -122,10 +128,10 @@ def expand(spec: Spec) -> Program:
     extents |= _extent_of_targets(spec)
     inputs = [array("x", SAMPLE, unit(0)), *given, *(array(name) for name in spec.loss.arguments)]
     inputs += [target(each, spec) for each in inner_derivatives(spec)]
-    for weight in weights:
-        if str(weight.base.label).startswith("W") and (spec.loss.l1 or spec.loss.l2):
-            name = str(weight.base.label).removeprefix("W")
-            loss = loss + define(f"R{name}", (), _penalty(spec, weight, extents))
+    for number, matrix in matrices:
+        if spec.penalty(number, "l1") or spec.penalty(number, "l2"):
+            name = str(matrix.base.label).removeprefix("W")
+            loss = loss + define(f"R{name}", (), _penalty(spec, number, matrix, extents))
     define("E", (), loss)
     return Program(
         name=spec.name,
@@ -134,6 +140,7 @@ def expand(spec: Spec) -> Program:
         extents=extents,
         definitions=tuple(definitions),
         outputs=(*outputs_of(spec), "E"),
+        fixed=frozenset(fixed),
         constants=tuple(constants),
     )
 
@@ -289,7 +296,8 @@ def _loss(spec: Spec, judged: Objective, y: Sequence[Expr], t: Sequence[Expr]) -
         "inputs": [(unit(0), spec.inputs)],
     }
     if judged.kind is not None:
-        each = map(LOSSES[judged.kind], y, t)
+        numbers = {name: exact(value) for name, value in judged.kind_constants.items()}
+        each = (LOSSES[judged.kind](*pair, **numbers) for pair in zip(y, t, strict=True))
         return _added(
             sum_over(loss, here, Integer(width))
             for loss, (here, width) in zip(each, ranges["outputs"], strict=True)
@@ -415,21 +423,22 @@ def _is_real(number: Expr) -> bool:
     return bool(number.is_Rational or number.evalf(20).is_real)
 
 
-def _penalty(spec: Spec, weight: Expr, extents: Mapping[str, Expr]) -> Expr:
-    """λ₂/2 Σ W² + λ₁ Σ |W| of one array."""
+def _penalty(spec: Spec, number: int, weight: Expr, extents: Mapping[str, Expr]) -> Expr:
+    """λ₂/2 Σ W² + λ₁ Σ |W| of one array of a layer's."""
     rows, columns = weight.indices
     many = {index: extents[axis_of(index)] for index in weight.indices}
     penalty = Integer(0)
-    for rate, each in ((_rate(spec, "l2") / 2, weight**2),
-                       (_rate(spec, "l1"), IN_FORMULAS["abs"](weight))):  # fmt: skip
+    for rate, each in ((_rate(spec, number, "l2") / 2, weight**2),
+                       (_rate(spec, number, "l1"), IN_FORMULAS["abs"](weight))):  # fmt: skip
         total = Sum(Sum(each, (columns, 0, many[columns] - 1)), (rows, 0, many[rows] - 1))
         penalty = penalty + rate * total
     return penalty
 
 
-def _rate(spec: Spec, penalty: str) -> Expr:
-    """λ: a number, or what stands for one that is given at run time."""
-    return array(penalty) if penalty in spec.loss.arguments else exact(getattr(spec.loss, penalty))
+def _rate(spec: Spec, number: int, penalty: str) -> Expr:
+    """λ of a layer: a number, or what stands for one that is given at run time."""
+    rate = spec.penalty(number, penalty)
+    return array(penalty) if isinstance(rate, str) else exact(rate)
 
 
 # What is read for a leaf of a formula's tree, where the index of each axis is what it is: that of

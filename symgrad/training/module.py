@@ -92,7 +92,7 @@ def takes_weights(spec: Mapping[str, Any]) -> bool:
 def gives_probabilities(spec: Mapping[str, Any]) -> bool:
     """Whether the outputs are probabilities of classes: after softmax, or a sigmoid each."""
     last = spec["layers"][-1]
-    return not has_heads(spec) and last["activation"] in ("softmax", "sigmoid") and not last["residual"]
+    return last.get("activation") in ("softmax", "sigmoid") and not last["residual"]
 
 
 def reads_inputs(spec: Mapping[str, Any]) -> bool:

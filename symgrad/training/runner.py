@@ -55,6 +55,8 @@ def run_fit(task: FitTask, folder: Folder | None, options: MonitorOptions) -> Ru
             _finish(run, record, folder, task, monitor, checkpoint)
         except atomic.Unwritable as error:
             raise BrokenOff(f"{error}.{monitor.how_to_resume()}") from error
+        finally:
+            options.callback.on_fit_end()
     if run.ending is Ending.INTERRUPTED:
         message = f"interrupted after epoch {checkpoint.epoch:,}.{monitor.how_to_resume()}"
         raise Interrupted(message, run)
@@ -89,10 +91,10 @@ def _fit(
     experiment, module, datasets = task.experiment, task.module, task.datasets
     training, scaling = experiment.training, datasets.scaling
     scorer = ValidationScorer(module, datasets.validation, scaling)
-    method = fit_whole if training.whole_batch else fit
-    result = method(module, training, task.arrays, scorer, checkpoint, monitor)
+    fitted = (module, training, task.arrays, scorer, checkpoint, monitor)
+    result = fit_whole(*fitted, task.trained) if training.whole_batch else fit(*fitted)
     ending = result.ending
-    theta, epoch = select_weights(module, training, task.arrays, checkpoint)
+    theta, epoch = select_weights(module, training, task.arrays, checkpoint, task.first())
     if epoch < checkpoint.epoch and training.patience is None:
         ending = Ending.DIVERGED  # the very last step may have ruined the weights
     columns = experiment.samples.columns

@@ -135,7 +135,7 @@ def _in_a_row(layer: Mapping[str, Any], width: int) -> dict[str, Any]:
 
 def _plain(spec: Spec) -> dict[str, Any]:
     """The same network with a loss that any other shape can have, too."""
-    described = spec.normalised()
+    described = spec.without_penalties().normalised()
     last = described["layers"][-1]
     last.pop("names", None)
     if last.pop("heads", None) is not None:
