@@ -193,11 +193,12 @@ def loss_of_outputs(spec: Spec, y: Any, x: Any, t: Any, w: Any, dtype: Any) -> A
     x, y, t = (np.asarray(array, dtype) for array in (x, y, t))
     plain = {"activation": "identity", "residual": False}
     with np.errstate(all="ignore"):
-        if spec["loss"].get("formula") is None:
-            errors = _tabled_loss({**spec, "layers": [plain]}, y, y, t)
-        else:
-            errors = _formula(spec, np.zeros(0, dtype), {"x": x, "y": y, "t": t})
-        return _mean(spec, errors, w, dtype)
+        errors = []
+        for view, weight, some in judged(spec):
+            of_outputs = {**view, "layers": [{**view["layers"][-1], **plain}]}
+            given = (x, y[:, some], y[:, some], t[:, some])
+            errors.append(weight * _errors(of_outputs, np.zeros(0, dtype), *given))
+        return _mean(spec, np.concatenate(errors, axis=1), w, dtype)
 
 
 def _mean(spec: Spec, errors: Array, w: Any, dtype: Any) -> Any:

@@ -7,7 +7,7 @@ from sympy import Sum
 
 from symgrad.language.indices import axis, walk
 from symgrad.language.program import Definition, Program, array
-from symgrad.lowering.results import GRADIENT, PREDICTION, Packed, Results
+from symgrad.lowering.results import GRADIENT, KEPT, PREDICTION, Axis, Packed, Results
 from symgrad.spec.spec import Spec
 
 
@@ -25,7 +25,29 @@ def columns(spec: Spec, array: str) -> dict[str, Packed]:
     """Where the arrays of heads lie in y or in t."""
     if not spec.has_heads:
         return {}
-    return {head.of(array): Packed(array, 1, head.start, (1,)) for head in spec.heads}
+    return {
+        head.of(array): Packed(array, (KEPT, Axis(head.start, (1,)))) for head in spec.heads
+    }
+
+
+def given(spec: Spec) -> dict[str, Packed]:
+    """Where what derivatives are given of heads lies: targets, and ∂L/∂y of a caller's loss."""
+    return columns(spec, "t") | columns(spec, "d_y")
+
+
+def extents(spec: Spec) -> dict[str, tuple[int | str, ...]]:
+    """How long these are."""
+    many = {"t": spec.targets, "d_y": spec.outputs} if spec.has_heads else {}
+    return {array: ("samples", columns) for array, columns in many.items()}
+
+
+def axes(spec: Spec, definition: Definition, kept: int) -> tuple[Axis, ...]:
+    """The first axes, so many, of what is computed of each output, which may be those of a head."""
+    of = axis(definition.indices[1]) if kept > 1 else ""
+    last = str(len(spec.layers))
+    starts = {f"{last}{head.label}": head.start for head in spec.heads}
+    own = Axis(starts.get(of, 0), (1,))
+    return tuple(own if place == 1 else KEPT for place in range(kept))
 
 
 def _with_columns(results: Results, spec: Spec, array: str, many: int) -> Results:

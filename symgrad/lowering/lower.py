@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from math import inf, prod
 
 from sympy import Add, Expr, Indexed, Pow, Symbol
@@ -55,7 +56,7 @@ from symgrad.lowering.program import (
     times,
     whole,
 )
-from symgrad.lowering.results import MOMENTS, Results
+from symgrad.lowering.results import KEPT, MOMENTS, Axis, Results
 from symgrad.lowering.schedule import Block, Nest, Product, Rows, Schedule, definitions_of, loops
 from symgrad.lowering.values import Lowering
 
@@ -590,12 +591,9 @@ class _Writer:
         packed = self.results.packed.get(name)
         if packed is None:
             return Element(name, indices, "real")
-        inside = (
-            times(whole(stride), i) if stride != 1 else i
-            for stride, i in zip(packed.strides, indices[packed.kept :], strict=True)
-        )
-        start = [whole(packed.start)] if packed.start or not packed.strides else []
-        return Element(packed.within, (*indices[: packed.kept], plus(*start, *inside)), "real")
+        left = iter(indices)
+        places = tuple(_along(axis, tuple(islice(left, len(axis.strides)))) for axis in packed.axes)
+        return Element(packed.within, places, "real")
 
     def _add(self, definition: Definition) -> Iterable[Statement]:
         """A sample's part in a sum over samples."""
@@ -645,6 +643,18 @@ class _Writer:
             return Assign(Variable(definition.name, "double"), self.lowering.value(value))
         narrow = Convert(self.lowering.value(value), "real")
         return Assign(Variable(definition.name, "real"), narrow)
+
+
+def _along(axis: Axis, indices: tuple[Value, ...]) -> Value:
+    """A place along an axis of an array that others lie in."""
+    if axis == KEPT:
+        return indices[0]
+    inside = (
+        times(whole(stride), i) if stride != 1 else i
+        for stride, i in zip(axis.strides, indices, strict=True)
+    )
+    start = [whole(axis.start)] if axis.start or not axis.strides else []
+    return plus(*start, *inside)
 
 
 def _place(at: Expr) -> Value:

@@ -651,12 +651,7 @@ def _check_derivatives(spec: Spec) -> Iterator[Problem]:
                 f"unknown derivative {quoted(name)}{suggestion(name, DERIVATIVES)};"
                 f" there are {listed(DERIVATIVES)}",
             )
-        elif spec.has_heads:
-            yield (
-                ("derivatives", number),
-                f"{quoted(name)}: of a network with heads there is the gradient alone",
-            )
-        elif DERIVATIVES[name].loss and spec.loss.terms:
+        elif DERIVATIVES[name].loss and spec.loss.terms and not spec.loss.of_heads:
             without = [each for each, signature in DERIVATIVES.items() if not signature.loss]
             yield (
                 ("derivatives", number),
