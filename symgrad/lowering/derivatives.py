@@ -126,10 +126,13 @@ def own_names(name: str, handed: Mapping[str, Function]) -> dict[str, str]:
 
 def _apart(program: Program, packed: frozenset[str]) -> Program:
     """`program` with arrays of their own for what others read of the outputs that lie in one array
-    with others."""
+    with others; and of ∂L/∂y, which is multiplied as a matrix."""
     read = {name_of(each) for d in program.definitions for each in reads(d.value)}
-    read &= packed & {*program.by_name}
-    definitions: list[Definition] = []
+    slopes = [i for i in program.inputs if name_of(i) in packed and name_of(i).startswith("d_y")]
+    read &= packed & {*program.by_name, *map(name_of, slopes)}
+    definitions = [
+        Definition(array(f"{name_of(each)}_read", *indices_of(each)), each) for each in slopes
+    ]
     for definition in program.definitions:
         value = _of_their_own(definition.value, read)
         if definition.name in read:

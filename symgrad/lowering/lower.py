@@ -189,17 +189,23 @@ class _Writer:
                     yield from self._product(block, PIECE)
                 case Rows(definitions):
                     begun = self.results.chained
-                    rest = tuple(d for d in definitions if begun or _summed_rows(d) is None)
-                    first = (*self._zeros(rest), *self._rows(rest))
-                    yield Branch(equal(PIECE[0], whole(0)), first)
+                    rest = tuple(d for d in definitions if begun or self._summed(d) is None)
+                    if rest:
+                        first = (*self._zeros(rest), *self._rows(rest))
+                        yield Branch(equal(PIECE[0], whole(0)), first)
                     if self.results.optional:
                         yield Branch(LEFT_OUT, (Return((Variable("E_sum", "double"),)),))
                     if rows := tuple(self._row_sums(d for d in definitions if d not in rest)):
                         yield Branch(equal(PIECE[0], whole(0)), rows)
 
+    def _summed(self, definition: Definition) -> str | None:
+        """The matrix whose rows a sum over samples adds up, if that is all that it does."""
+        array = _summed_rows(definition)
+        return None if array in self.results.packed else array
+
     def _row_sums(self, definitions: Iterable[Definition]) -> Iterable[Statement]:
         for definition in definitions:
-            if (array := _summed_rows(definition)) is not None:
+            if (array := self._summed(definition)) is not None:
                 yield self._comment(definition)
                 yield RowSum(array, definition.name)
 
