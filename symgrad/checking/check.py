@@ -28,7 +28,17 @@ from symgrad.checking.differences import (
     slope,
     unit_vectors,
 )
-from symgrad.checking.reference import Array, Spec, inputs, loss, shapes, takes, targets, terms
+from symgrad.checking.reference import (
+    Array,
+    Spec,
+    inputs,
+    loss,
+    scaling,
+    shapes,
+    takes,
+    targets,
+    terms,
+)
 
 TOLERANCES = {"float64": 1e-9, "float32": 1e-4}
 MOST = 120  # weights judged one by one, some of every array; the direction goes through all
@@ -263,7 +273,8 @@ def _draw(
     for number, term in enumerate(terms(spec)):
         many = samples + number  # of each term others
         x = generator.standard_normal((many, inputs(spec)))
-        data = {"x": np.abs(x) if tame else x}
+        before, _ = scaling(spec)  # drawn in the network's own units
+        data = {"x": (np.abs(x) if tame else x) * before.get("scale", 1) + before.get("shift", 0)}
         data["t"] = _targets(term, (many, targets(spec, term)), generator, tame)
         if term["sample_weights"]:
             data["w"] = generator.uniform(0.5, 2, many)

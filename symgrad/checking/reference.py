@@ -25,6 +25,8 @@ Spec: TypeAlias = Mapping[str, Any]
 def inputs(spec: Spec) -> int:
     """How many inputs there are: a spec has their number, or their names."""
     given = spec["inputs"]
+    if isinstance(given, dict):
+        given = given["names"] if "names" in given else given["count"]
     return given if isinstance(given, int) else len(given)
 
 
@@ -206,7 +208,9 @@ def _slope(of: Callable[[Array], Array], by: tuple[int, ...]) -> Callable[[Array
 def _forward(spec: Spec, theta: Array, x: Array) -> tuple[Array, Array]:
     """The last layer's z and the outputs."""
     arrays = unpack(spec, theta)
-    made, z = [x], x
+    before, after = scaling(spec)
+    made = [(_cut(before, x) - before.get("shift", 0)) / before.get("scale", 1)]
+    z = made[0]
     for number, layer in enumerate(spec["layers"], 1):
         sources = taken(spec, number)
         z = sum((made[below] @ arrays[name] for name, below in sources), np.zeros((), x.dtype))
@@ -214,7 +218,26 @@ def _forward(spec: Spec, theta: Array, x: Array) -> tuple[Array, Array]:
             z = z + arrays[f"b{number}"]
         activated = _activate(spec, layer["activation"], z)
         made.append(activated + made[sources[0][1]] if layer["residual"] else activated)
-    return z, made[-1]
+    y = made[-1] * np.asarray(after.get("scale", 1)) + after.get("shift", 0)
+    return z, _cut(after, y)
+
+
+def scaling(spec: Spec) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """What is done to inputs before the network, and to outputs behind it: shift, scale, clip."""
+    given = spec["inputs"]
+    before = {key: given[key] for key in given if key in ("shift", "scale", "clip")} if isinstance(
+        given, dict
+    ) else {}  # fmt: skip
+    return before, spec.get("outputs", {})
+
+
+def _cut(scaling: Mapping[str, Any], values: Array) -> Array:
+    """Between the ends of `clip`, where the derivative is 1, and on and beyond them 0."""
+    if "clip" not in scaling:
+        return values
+    low, high = np.transpose(np.asarray(scaling["clip"], float).reshape(-1, 2))
+    values = low + relu(values - low)
+    return high - relu(high - values)
 
 
 def _activate(spec: Spec, name: str, z: Array) -> Array:
@@ -288,7 +311,8 @@ ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
 def _tabled_loss(spec: Spec, z: Array, y: Array, t: Array) -> Array:
     """One entry per sample and output. Logarithms of a sigmoid or softmax are taken from its z."""
     last = spec["layers"][-1]
-    kind, activation = spec["loss"]["kind"], None if last["residual"] else last["activation"]
+    kind, own = spec["loss"]["kind"], not last["residual"] and not spec.get("outputs")
+    activation = last["activation"] if own else None
     r = y - t
     if kind == "squared":
         return r * r / 2

@@ -27,6 +27,7 @@ from symgrad.checking.reference import (
     lookup,
     operands,
     parse,
+    scaling,
     shapes,
     taken,
     targets,
@@ -139,7 +140,14 @@ def expand(spec: Spec) -> tuple[list[sp.Symbol], list[sp.Symbol], list[sp.Symbol
         for name, shape in shapes(spec).items()
     }
     x = [sp.Symbol(f"x_{i}", real=True) for i in range(inputs(spec))]
-    made: list[list[sp.Expr]] = [x]
+    before, after = scaling(spec)
+    made: list[list[sp.Expr]] = [[
+        (value - shift) / scale
+        for value, shift, scale in zip(
+            _cut(before, x), *(_of_columns(before.get(key, each), len(x)) for key, each in _NONE),
+            strict=True,
+        )
+    ]]  # fmt: skip
     for number, layer in enumerate(spec["layers"], 1):
         units, sources = layer["units"], taken(spec, number)
         biases = named[f"b{number}"] if layer["bias"] else [sp.Integer(0)] * units
@@ -152,7 +160,9 @@ def expand(spec: Spec) -> tuple[list[sp.Symbol], list[sp.Symbol], list[sp.Symbol
         activated = _activate(spec, layer["activation"], z)
         residual = made[sources[0][1]] if layer["residual"] else [sp.Integer(0)] * units
         made.append([value + before for value, before in zip(activated, residual, strict=True)])
-    a = made[-1]
+    shifts, scales = (_of_columns(after.get(key, each), len(made[-1])) for key, each in _NONE)
+    scaled = zip(made[-1], scales, shifts, strict=True)
+    a = _cut(after, [value * scale + shift for value, scale, shift in scaled])
     t = [sp.Symbol(f"t_{j}", real=True) for j in range(targets(spec, spec["loss"]))]
     expression = _exact(spec["loss"].get("weight", 1)) * sp.Add(*_losses(spec, x, a, t))
     for name, symbols in named.items():
@@ -160,6 +170,28 @@ def expand(spec: Spec) -> tuple[list[sp.Symbol], list[sp.Symbol], list[sp.Symbol
             expression += _exact(spec["loss"]["l2"]) / 2 * sp.Add(*(s**2 for s in symbols))
             expression += _exact(spec["loss"]["l1"]) * sp.Add(*map(_absolute, symbols))
     return list(itertools.chain(*named.values())), x, t, expression
+
+
+# What is done to columns of which nothing is said.
+_NONE = (("shift", 0), ("scale", 1))
+
+
+def _of_columns(numbers: Any, columns: int) -> list[sp.Expr]:
+    """A number for each column, exactly as it is written."""
+    return [*map(_exact, numbers if isinstance(numbers, list) else [numbers] * columns)]
+
+
+def _cut(scaling: Mapping[str, Any], values: list[sp.Expr]) -> list[sp.Expr]:
+    """Values between the ends of `clip`."""
+    if "clip" not in scaling:
+        return values
+    ends = scaling["clip"]
+    ends = ends if isinstance(ends[0], list) else [ends] * len(values)
+    cut = []
+    for value, (low, high) in zip(values, ends, strict=True):
+        above = _exact(low) + ACTIVATIONS["relu"](value - _exact(low))
+        cut.append(_exact(high) - ACTIVATIONS["relu"](_exact(high) - above))
+    return cut
 
 
 def _activate(spec: Spec, name: str, z: Sequence[sp.Expr]) -> list[sp.Expr]:

@@ -13,10 +13,10 @@ import numpy as np
 from symgrad.errors import DataError
 from symgrad.interop.errors import InteropError
 from symgrad.interop.network import Array, Network
+from symgrad.npz import read_npz
 from symgrad.spec.spec import Spec
 from symgrad.training.atomic import Unwritable, write, write_npz
 from symgrad.training.labels import dtype_name, portable
-from symgrad.training.npz import read_npz
 
 
 def save(network: Network, folder: str | os.PathLike[str], force: bool = False) -> list[Path]:

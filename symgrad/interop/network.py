@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -184,9 +185,15 @@ class Layer:
 
 
 def assemble(
-    layers: Sequence[Layer], name: str, dtype: str, loss: LossLike | None = None
+    layers: Sequence[Layer],
+    name: str,
+    dtype: str,
+    loss: LossLike | None = None,
+    inputs: Mapping[str, Any] = MappingProxyType({}),
+    outputs: Mapping[str, Any] = MappingProxyType({}),
 ) -> Network:
     """The network of layers that were read one after the other; loss None asks for the usual one.
+    `inputs` and `outputs` are more of the spec's tables of these: names, shift, scale, clip.
 
     Raises InteropError where layers do not fit each other, SpecError for a name or loss that is
     none.
@@ -221,9 +228,10 @@ def assemble(
     data = {
         "name": name,
         "dtype": dtype,
-        "inputs": int(layers[0].weight.shape[0]),
+        "inputs": {"count": int(layers[0].weight.shape[0]), **inputs},
         "layers": plain,
-        "loss": _loss(loss, plain[-1]),
+        "outputs": dict(outputs),
+        "loss": _loss(loss, {**plain[-1], "scaled": bool(outputs)}),
         "activations": declared.formulas,
     }
     spec = Spec.parse(data)
@@ -257,7 +265,8 @@ def _loss(loss: LossLike | None, last: Mapping[str, Any]) -> Any:
     """As plain data; where nothing is said, what is usual with the last layer's activation."""
     if loss is None:
         usual = {"softmax": "cross_entropy", "sigmoid": "binary_cross_entropy"}
-        return {"kind": "squared" if last["residual"] else usual.get(last["activation"], "squared")}
+        own = not last["residual"] and not last["scaled"]
+        return {"kind": usual.get(last["activation"], "squared") if own else "squared"}
     if isinstance(loss, str):
         return {"kind": loss}
     if isinstance(loss, Loss):

@@ -15,6 +15,7 @@ import numpy as np
 
 from symgrad.interop.activations import BUILT_IN
 from symgrad.interop.errors import InteropError, needed
+from symgrad.interop.folding import folded
 from symgrad.interop.network import Layer, LossLike, Network, Weights, assemble
 from symgrad.interop.sklearn_names import HIDDEN
 from symgrad.interop.sklearn_steps import Affine, unwrapped
@@ -126,6 +127,7 @@ def estimator(network: Network, classes: Sequence[Any] | None = None) -> Any:
     learning by `partial_fit`. Raises InteropError for what scikit-learn's networks cannot be.
     """
     networks = needed("sklearn.neural_network", "making scikit-learn's networks", "sklearn")
+    network = folded(network)
     spec = network.spec
     hidden = _hidden_activation(network)
     sizes = tuple(layer.units for layer in spec.layers[:-1])

@@ -15,6 +15,7 @@ import numpy as np
 from symgrad.interop import activations
 from symgrad.interop.chain import Chain, widened
 from symgrad.interop.errors import InteropError, needed, not_understood
+from symgrad.interop.folding import folded
 from symgrad.interop.network import Array, LossLike, Network, Weights, assemble, join, split
 from symgrad.interop.state_dict import grouped, ordered
 from symgrad.masks import is_masked
@@ -111,9 +112,11 @@ def state_dict(spec: Spec, theta: Any, like: Any = None) -> dict[str, Any]:
 def sequential(network: Network) -> Any:
     """The network as a `torch.nn.Sequential`: Linear, activation, Linear, …
 
-    Raises InteropError for a residual layer, and for an activation that PyTorch has not.
+    A scaling of the spec's is put into the weights. Raises InteropError for a residual layer, a
+    clip, and an activation that PyTorch has not.
     """
     torch = needed("torch", "making PyTorch modules", "torch")
+    network = folded(network)
     spec, nn = network.spec, torch.nn
     dtype = getattr(torch, spec.dtype)
     modules: list[Any] = []

@@ -17,7 +17,15 @@ from sympy import Abs, Expr, I, Integer, Mul, Rational, Sum, cosh, exp, log, nan
 
 from symgrad.errors import SpecError
 from symgrad.language.dtypes import Dtype, misfit, remedy
-from symgrad.language.functions import ACTIVATIONS, IN_FORMULAS, constant, huber, xlogy
+from symgrad.language.functions import (
+    ACTIVATIONS,
+    IN_FORMULAS,
+    constant,
+    huber,
+    maximum,
+    minimum,
+    xlogy,
+)
 from symgrad.language.indices import (
     SAMPLE,
     SAMPLES,
@@ -30,7 +38,7 @@ from symgrad.language.indices import (
 from symgrad.language.indices import axis as axis_of
 from symgrad.language.notation import as_it_stands, group, group_factors, undistributed
 from symgrad.language.order import is_constant
-from symgrad.language.program import Definition, Program, array, name_of, reads
+from symgrad.language.program import Constant, Definition, Program, array, name_of, reads
 from symgrad.spec.formula import (
     Binary,
     Call,
@@ -43,6 +51,7 @@ from symgrad.spec.formula import (
     axes_outside_sums,
     derivatives_of,
 )
+from symgrad.spec.scaling import Numbers, Scaling
 from symgrad.spec.spec import Spec
 
 LOSSES: dict[str, Callable[[Expr, Expr], Expr]] = {
@@ -66,13 +75,23 @@ def expand(spec: Spec) -> Program:
     extents = {"n": SAMPLES, **{str(layer): Integer(width) for layer, width in enumerate(widths)}}
     definitions: list[Definition] = []
     weights: list[Expr] = []
+    constants: list[Constant] = []
 
     def define(name: str, indices: tuple[Expr, ...], value: Expr) -> Expr:
         target = array(name, *indices)
         definitions.append(Definition(target, value))
         return target
 
+    def known(name: str, values: Numbers | None, here: Expr) -> Expr | None:
+        """Numbers of columns: an array, or the one number for all of them."""
+        if not isinstance(values, tuple):
+            return None if values is None else exact(values)
+        constants.append(Constant(array(name, here), tuple(map(exact, values))))
+        return constants[-1].target
+
     made = [array("x", SAMPLE, unit(0))]
+    if spec.scaling_of_inputs:
+        made = [define("a0", (SAMPLE, unit(0)), _scaled_in(spec.scaling_of_inputs, made[0], known))]
     for number, layer in enumerate(spec.layers, start=1):
         here, z = unit(number), Integer(0)
         for name, source in spec.sources(number):
@@ -88,7 +107,11 @@ def expand(spec: Spec) -> Program:
         if layer.residual:
             ((_, source),) = spec.sources(number)
             a = a + made[source].base[SAMPLE, here]
-        made.append(define("y" if number == last else f"a{number}", (SAMPLE, here), a))
+        output = number == last and not spec.scaling_of_outputs
+        made.append(define("y" if output else f"a{number}", (SAMPLE, here), a))
+    if spec.scaling_of_outputs:
+        y = _scaled_out(spec.scaling_of_outputs, made[-1], known)
+        made.append(define("y", (SAMPLE, unit(last)), y))
 
     given, loss = _loss_of_samples(spec, made[-1], define)
     extents |= _extent_of_targets(spec)
@@ -106,7 +129,44 @@ def expand(spec: Spec) -> Program:
         extents=extents,
         definitions=tuple(definitions),
         outputs=("y", "E"),
+        constants=tuple(constants),
     )
+
+
+# Numbers of columns under a name, with the index of these: an array of constants or a number.
+_Known = Callable[[str, Numbers | None, Expr], Expr | None]
+
+
+def _scaled_in(scaling: Scaling, x: Expr, known: _Known) -> Expr:
+    """The inputs in the network's own units."""
+    here = x.indices[-1]
+    value = _clipped(scaling, "x", x, here, known)
+    if (shift := known("x_shift", scaling.shift, here)) is not None:
+        value = value - shift
+    if (scale := known("x_scale", scaling.scale, here)) is not None:
+        value = group(value) / scale
+    return value
+
+
+def _scaled_out(scaling: Scaling, a: Expr, known: _Known) -> Expr:
+    """The outputs in the units of the data."""
+    value, here = a, a.indices[-1]
+    if (scale := known("y_scale", scaling.scale, here)) is not None:
+        value = value * scale
+    if (shift := known("y_shift", scaling.shift, here)) is not None:
+        value = value + shift
+    return _clipped(scaling, "y", value, here, known)
+
+
+def _clipped(scaling: Scaling, name: str, value: Expr, here: Expr, known: _Known) -> Expr:
+    """NaN stays NaN: a number comes first in what takes the larger or the smaller of two."""
+    if scaling.ends is None:
+        return value
+    low, high = (
+        known(f"{name}_{end}", numbers, here)
+        for end, numbers in zip(("low", "high"), scaling.ends, strict=True)
+    )
+    return minimum(maximum(value, low), high)
 
 
 @undistributed

@@ -58,9 +58,9 @@ class Model(BaseModel):
 
 def without_null(schema: dict[str, Any]) -> None:
     """An optional key is left out of a file; null is no value that an editor should offer."""
-    (kept,) = (option for option in schema.pop("anyOf") if option != {"type": "null"})
+    kept = [option for option in schema.pop("anyOf") if option != {"type": "null"}]
     del schema["default"]
-    schema.update(kept)
+    schema.update(kept[0] if len(kept) == 1 else {"anyOf": kept})
 
 
 # What stands in `json_schema_extra` alone is a help in editors. It is checked elsewhere, in better

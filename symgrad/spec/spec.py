@@ -8,6 +8,7 @@ out as one `SpecError`, a line for each problem, with the place in the file.
 
     spec.py            the whole, and what only the whole can check
     training.py        how it is trained
+    scaling.py         shift, scale and clip of inputs and outputs
     parts.py           layers, activations, the loss
     file.py            path → text and plain data
     names.py           which names will do
@@ -34,7 +35,6 @@ from pydantic import (
     PrivateAttr,
     ValidationError,
     ValidationInfo,
-    WrapValidator,
     model_validator,
 )
 
@@ -71,9 +71,16 @@ from symgrad.spec.parts import (
     Objective,
     Term,
     formula_problem,
-    number_or_names,
-    or_names,
     without_null,
+)
+from symgrad.spec.scaling import (
+    GivenInputs,
+    Inputs,
+    Scaling,
+    inputs_in_schema,
+    outputs_table,
+    read_arrays,
+    without_default,
 )
 from symgrad.spec.training import Training
 from symgrad.spec.words import SAME_ACTIVATIONS, answer, with_others
@@ -145,11 +152,18 @@ class Spec(Model):
     )
     dtype: Dtype = Field(default="float32", description="The type of all numbers at run time")
     # Where it is names, `inputs` says how many, and no one takes them for a number.
-    given_inputs: Annotated[int, Field(ge=1), WrapValidator(number_or_names)] = Field(
+    given_inputs: GivenInputs = Field(
         alias="inputs",
-        description="How many numbers one sample has, or their names",
+        description="How many numbers one sample has, or their names; or a table with these, and"
+        " how they are shifted, scaled and cut",
         examples=[64, ["x", "t"]],
-        json_schema_extra=or_names,
+        json_schema_extra=inputs_in_schema,
+    )
+    scaling_of_outputs: Annotated[Scaling, BeforeValidator(outputs_table)] = Field(
+        default=Scaling(),
+        alias="outputs",
+        description="How what the network gives is scaled, shifted and cut",
+        json_schema_extra=without_default,
     )
     layers: Annotated[tuple[Layer, ...], BeforeValidator(_layers)] = Field(
         description="The layers, from the inputs to the outputs",
@@ -184,7 +198,9 @@ class Spec(Model):
         """Read a spec from a `.toml` or `.json` file."""
         path = Path(path)
         text, data = read_file(path)
+        data, problems = read_arrays(data, path.parent)
         try:
+            refuse(problems)
             spec = cls.model_validate(data)
         except ValidationError as error:
             raise SpecError(report(error, cls, data, cleaned(str(path)), text)) from None
@@ -226,8 +242,19 @@ class Spec(Model):
     @property
     def input_names(self) -> tuple[str, ...] | None:
         """The names of the inputs, in the order of x's columns; None where they have none."""
-        given = cast(object, self.given_inputs)
+        given = self._inputs
         return given if isinstance(given, tuple) else None
+
+    @property
+    def _inputs(self) -> int | tuple[str, ...]:
+        given = cast(object, self.given_inputs)
+        return given.given if isinstance(given, Inputs) else cast(int, given)
+
+    @property
+    def scaling_of_inputs(self) -> Scaling:
+        """How inputs are shifted, scaled and cut; false where nothing is said of it."""
+        given = cast(object, self.given_inputs)
+        return given if isinstance(given, Inputs) else Scaling()
 
     @property
     def output_names(self) -> tuple[str, ...] | None:
@@ -237,7 +264,8 @@ class Spec(Model):
     @property
     def inputs(self) -> int:
         """How many numbers one sample has."""
-        return self.given_inputs if self.input_names is None else len(self.input_names)
+        given = self._inputs
+        return given if isinstance(given, int) else len(given)
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -347,7 +375,7 @@ class Spec(Model):
         return {
             "name": self.name,
             "dtype": self.dtype,
-            "inputs": self.inputs if self.input_names is None else list(self.input_names),
+            "inputs": _inputs_data(self),
             "layers": [
                 {
                     "units": layer.units,
@@ -359,6 +387,7 @@ class Spec(Model):
                 }
                 for layer in self.layers
             ],
+            **({"outputs": after.normalised()} if (after := self.scaling_of_outputs) else {}),
             "loss": {
                 **_objective_data(loss),
                 "l1": loss.l1,
@@ -376,7 +405,9 @@ class Spec(Model):
         """The same network with its inputs and outputs only counted."""
         data = self.normalised()
         data["layers"][-1].pop("names", None)
-        return self.recorded({**data, "inputs": self.inputs})
+        scaling = self.scaling_of_inputs.normalised()
+        counted = {"count": self.inputs, **scaling} if scaling else self.inputs
+        return self.recorded({**data, "inputs": counted})
 
     def digest(self) -> str:
         """SHA-256 of the normalised spec in hexadecimal: equal specs, equal digests."""
@@ -409,6 +440,7 @@ class Spec(Model):
                 _check_layers(self),
                 _check_sources(self),
                 _check_sizes(self),
+                _check_scaling(self),
                 _check_hidden(self),
                 _check_loss(self),
                 _check_derivatives(self),
@@ -428,6 +460,15 @@ def read(source: str | os.PathLike[str] | Mapping[str, Any] | Spec) -> Spec:
     if isinstance(source, str | os.PathLike):
         return Spec.load(source)
     raise SpecError(f"a spec is a path, a mapping or a Spec, not {shown(source)}")
+
+
+def _inputs_data(spec: Spec) -> Any:
+    """How many inputs there are, or their names; in a table where they are scaled."""
+    given = spec.inputs if spec.input_names is None else list(spec.input_names)
+    if not spec.scaling_of_inputs:
+        return given
+    key = "count" if spec.input_names is None else "names"
+    return {key: given, **spec.scaling_of_inputs.normalised()}
 
 
 def _objective_data(loss: Loss) -> dict[str, Any]:
@@ -698,8 +739,19 @@ def _check_sizes(spec: Spec) -> Iterator[Problem]:
         yield ("layers",), over
 
 
+def _check_scaling(spec: Spec, dtype: Dtype | None = None) -> Iterator[Problem]:
+    """Whether there are numbers for the columns there are; and in a dtype, whether it has them."""
+    for key, scaling, columns in (
+        ("inputs", spec.scaling_of_inputs, spec.inputs),
+        ("outputs", spec.scaling_of_outputs, spec.outputs),
+    ):
+        for where, problem in scaling.problems(columns, dtype):
+            yield (key, *where), problem
+
+
 def _check_numbers(spec: Spec) -> Iterator[Problem]:
     """Whether the dtype holds what is computed with in it."""
+    yield from _check_scaling(spec, spec.dtype)
     for name, activation in spec.activations.items():
         for problem in formula_problem(activation, spec.dtype):
             yield ("activations", name, "formula"), problem

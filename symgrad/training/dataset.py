@@ -91,15 +91,24 @@ def build_datasets(
             raise DataError(f"{of}no sample is left to train on; hold out a smaller share")
         if part.w is not None and not part.w.any():
             raise DataError(f"{of}the sample weights of the training part are all 0")
-    in_own_units = reads_inputs(spec)
-    scale = standardize and not in_own_units
-    scale_targets = scale and _has_units(spec) and samples.columns.labels is None
+    known = Spec.recorded(spec)
+    in_own_units, scaled_in = reads_inputs(spec), bool(known.scaling_of_inputs)
+    scale = standardize and not in_own_units and not scaled_in
+    scale_targets = (
+        standardize
+        and not in_own_units
+        and _has_units(spec)
+        and not known.scaling_of_outputs
+        and samples.columns.labels is None
+    )
     fitted = training.together if isinstance(training, TermSamples) else training
     scaling, notes = fit_scaling(fitted, scale, scale_targets, fill)
     if not scale_targets:
         scaling = replace(scaling, **_unscaled(outputs(spec)))
     if standardize and in_own_units:
         notes = (*notes, "inputs are not standardized: the loss is a formula in them")
+    elif standardize and scaled_in:
+        notes = (*notes, "inputs are not standardized: the spec has a scaling of its own for them")
     held_out_set = build_dataset(validation, scaling, spec) if len(validation) else None
     return Datasets(build_dataset(training, scaling, spec), held_out_set, scaling, tuple(notes))
 

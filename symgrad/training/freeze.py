@@ -42,13 +42,13 @@ from symgrad.targets.numba.emit import (
     in_docstring,
     in_lines,
     input_count,
-    plain,
     public_names,
     render,
     runtime,
     table,
     with_constants,
 )
+from symgrad.targets.numba.plain import constants, plain, with_names
 from symgrad.targets.write import write
 from symgrad.training.consistency import check_consistency
 from symgrad.training.folder import WEIGHTS
@@ -123,7 +123,8 @@ def source(
         "expression": _equations(trained, spec, program),
         "operations": operations(program),
         "description": list(_description(trained)),
-        "spec": plain(spec.normalised()),
+        "spec": plain(with_names(spec.normalised())),
+        "constants": [*constants(spec.normalised(), spec.dtype)],
         "input_names": plain(trained.columns.network_inputs),
         "column_names": plain(trained.columns.inputs),
         "categories": plain(dict(trained.columns.categories)) if categories else None,

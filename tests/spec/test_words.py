@@ -230,7 +230,8 @@ LAYERS = "the keys here are units, activation, bias, residual, from, names"
         ({"batch_size": 8}, "batch_size: unknown key; batch belongs in [training]"),
         ({"training": {"batch_size": 8}}, "batch_size: unknown key (did you mean 'batch'?);"),
         ({"activation": "relu"}, "activation: unknown key; activation belongs in [[layers]]"),
-        ({"outputs": 2}, "outputs: unknown key; units belongs in [[layers]]"),
+        ({"outputs": 2}, "outputs: is a table with the keys shift, scale, clip; how many outputs"
+         " there are is said by units, in the last of [[layers]]"),
         ({"training": {"l2": 0.1}}, "training.l2: unknown key; l2 belongs in [loss]"),
         ({"formula": "y"}, "formula: unknown key; formula belongs in [loss] or in"
          " [activations.NAME]"),

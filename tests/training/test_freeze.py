@@ -454,6 +454,7 @@ def test_many_inputs_and_classes_are_not_all_listed():
     assert "    class 63  63\n    … and 6 more: see LABELS\n" in docstring
 
 
+@pytest.mark.slow
 def test_text_of_the_users_is_data_and_nothing_else(frozen):
     """Names and labels come back as they were, and the source shows them escaped."""
     spec = nets.net([8, 8], ["softmax"], kind="cross_entropy")

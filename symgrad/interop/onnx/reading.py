@@ -36,8 +36,8 @@ from symgrad.interop.onnx import (
     over_units,
     shapes,
 )
+from symgrad.interop.onnx.constant_folding import fold
 from symgrad.interop.onnx.constants import tensor
-from symgrad.interop.onnx.folding import fold
 from symgrad.interop.onnx.load import load, opset_of
 from symgrad.interop.onnx.nodes import Call, Node, read_node, type_name
 from symgrad.interop.onnx.own import own
