@@ -42,6 +42,7 @@ from symgrad.interop.onnx.values import (
 from symgrad.interop.text import text
 from symgrad.spec.formula import has_sum, quoted
 from symgrad.spec.names import module_problem
+from symgrad.training.caller import told
 
 
 def read(
@@ -191,8 +192,8 @@ def _output(graph: Any, shown: str, output: str | None) -> str:
         return output
     if len(names) != 1:
         raise InteropError(
-            f"{shown}: it has {len(names)} outputs, {listed}; say which is the network's"
-            " (--graph-output, in Python output=)"
+            f"{shown}: it has {len(names)} outputs, {listed}; say which is the network's, by"
+            f" {told('output=', '--graph-output')}"
         )
     return str(names[0])
 
