@@ -41,13 +41,13 @@ import numpy as np
 
 try:
     if __package__:
-        from ._symgrad_f52681d9ebf4da2f import build, fma, local, matmul, matmul_piece, noinline, opaque, sum_rows, view
+        from ._symgrad_f9b5b0acf2f952f1 import build, fma, local, matmul, matmul_piece, noinline, opaque, sum_rows, view
     else:
-        from _symgrad_f52681d9ebf4da2f import build, fma, local, matmul, matmul_piece, noinline, opaque, sum_rows, view
+        from _symgrad_f9b5b0acf2f952f1 import build, fma, local, matmul, matmul_piece, noinline, opaque, sum_rows, view
 except ModuleNotFoundError as error:
-    if error.name not in ("_symgrad_f52681d9ebf4da2f", f"{__package__}._symgrad_f52681d9ebf4da2f"):
+    if error.name not in ("_symgrad_f9b5b0acf2f952f1", f"{__package__}._symgrad_f9b5b0acf2f952f1"):
         raise
-    raise ImportError("_symgrad_f52681d9ebf4da2f.py is missing: copy it along with this file, beside it") from None
+    raise ImportError("_symgrad_f9b5b0acf2f952f1.py is missing: copy it along with this file, beside it") from None
 
 __all__ = [
     "PARAMETERS", "SIZE", "SPEC", "init", "loss", "loss_and_gradient", "loss_and_gradient_into",
@@ -420,7 +420,7 @@ def step(theta, x, t, w, rate):
 # All above is compiled when it is called, and `init`, `pack` and `unpack` are added.
 build(
     globals(),
-    emitted="08e31b721372357d",
+    emitted="ab95b614b9a440b8",
     inlined=['clip', 'huber', 'exp_times', 'exp', 'sigmoid', 'sign', 'silu'],
     compiled=['_prediction_of_chunk', '_totals', '_samples_of_leaf', '_sums_of_leaf', '_gradient_at_the_end'],
 )

@@ -96,11 +96,12 @@ def _train(options: TrainOptions, training: dict[str, Any], bar: "ProgressBar") 
         "checkpoint": options.checkpoint, "plot": options.plot, "callback": bar
     }  # fmt: skip
     if options.resume is not None:
-        spec, epochs = options.spec, options.epochs
-        return resume(options.resume, options.files, spec=spec, epochs=epochs, **arguments)
+        arguments |= {"spec": options.spec, "epochs": options.epochs, "initial": options.initial}
+        return resume(options.resume, options.files, **arguments)
     assert options.spec is not None
     arguments |= {
         **options.selection(),
+        "initial": options.initial,
         **({"runs": RUNS} if options.output is None else {"into": options.output}),
         **training,
     }

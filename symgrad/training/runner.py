@@ -91,10 +91,10 @@ def _fit(
     experiment, module, datasets = task.experiment, task.module, task.datasets
     training, scaling = experiment.training, datasets.scaling
     scorer = ValidationScorer(module, datasets.validation, scaling)
-    method = fit_whole if training.whole_batch else fit
-    result = method(module, training, task.arrays, scorer, checkpoint, monitor)
+    fitted = (module, training, task.arrays, scorer, checkpoint, monitor)
+    result = fit_whole(*fitted, task.trained) if training.whole_batch else fit(*fitted)
     ending = result.ending
-    theta, epoch = select_weights(module, training, task.arrays, checkpoint)
+    theta, epoch = select_weights(module, training, task.arrays, checkpoint, task.first())
     if epoch < checkpoint.epoch and training.patience is None:
         ending = Ending.DIVERGED  # the very last step may have ruined the weights
     columns = experiment.samples.columns

@@ -57,6 +57,7 @@ def train(
     missing: Missing = "refuse",
     separator: str | None = None,
     decimal: str | None = None,
+    initial: Any = None,
     checkpoint: float = 2.0,
     plot: Place | None = None,
     callback: Callback | None = None,
@@ -70,6 +71,10 @@ def train(
     patterns, such as "temp_*". `class_weight` "balanced" has all classes weigh the same; `missing`
     is "refuse", "drop" or "mean"; `separator` and `decimal` are those of CSV files, else guessed.
     What else is given goes over the spec's [training]: epochs=200, optimizer="lbfgs", rate=0.01, …
+
+    `initial` has the weights to begin with, where they are not to be drawn: a run or its folder,
+    whose scaling is kept; a file of weights, .npz; arrays by name, {"W1": …}, the others being
+    drawn; or theta.
 
     `into` names a new folder for the run; `runs` one in which a folder named after the spec is
     made. In it are checkpoints, at least `checkpoint` seconds apart, from which `resume` goes on.
@@ -88,7 +93,7 @@ def train(
         names(targets), weight, missing, names(inputs), names(ignore),
         names(categories), separator, decimal, class_weight,
     )  # fmt: skip
-    experiment = new_experiment(spec, data, selection, training)
+    experiment = new_experiment(spec, data, selection, training, initial)
     task = prepare_fit(experiment, compile_module(experiment))
     with _made(into, runs, experiment) as folder:
         return run_fit(task, folder, options)
@@ -110,6 +115,7 @@ def cross_validate(
     missing: Missing = "refuse",
     separator: str | None = None,
     decimal: str | None = None,
+    initial: Any = None,
     checkpoint: float = 2.0,
     plot: Place | None = None,
     callback: Callback | None = None,
@@ -130,7 +136,7 @@ def cross_validate(
         names(targets), weight, missing, names(inputs), names(ignore),
         names(categories), separator, decimal, class_weight, folds,
     )  # fmt: skip
-    experiment = new_experiment(spec, data, selection, training)
+    experiment = new_experiment(spec, data, selection, training, initial)
     module = compile_module(experiment)
     # Refuses what can be refused before there is a folder.
     first = prepare_fit(experiment, module, 1)
@@ -144,15 +150,17 @@ def resume(
     *,
     spec: SpecSource | None = None,
     epochs: int | None = None,
+    initial: Any = None,
     checkpoint: float = 2.0,
     plot: Place | None = None,
     callback: Callback | None = None,
 ) -> Run | Folds:
     """Goes on with the run in a folder, and ends with the very weights that it would have had.
 
-    Spec and data are those of its record; `data` is needed if it has moved, or was no file. With
-    more `epochs` than before a finished run is continued; without, it is read and returned. (A
-    schedule that depends on the number of epochs is then another one.)
+    Spec and data are those of its record; `data` is needed if it has moved, or was no file, and so
+    are the weights that the run began with, `initial`, if some were given. With more `epochs` than
+    before a finished run is continued; without, it is read and returned. (A schedule that depends
+    on the number of epochs is then another one.)
     """
     options = _monitor_options(checkpoint, plot, callback)
     with Folder.open(Path(run)) as folder:
@@ -160,7 +168,7 @@ def resume(
         assert record is not None
         if is_over(record) and not is_continued(record, epochs):
             return _ended(folder, record)
-        experiment = recorded_experiment(record, data, spec, epochs)
+        experiment = recorded_experiment(record, data, spec, epochs, initial)
         module, fold = compile_module(experiment), record.get("fold")
         if fold is None and experiment.options.folds is not None:
             return run_folds(prepare_fit(experiment, module, 1), folder, options)
