@@ -30,7 +30,7 @@ COMPILER = {*WAY} - {"inspect"}
 MAY = WAY | {
     "checking": set(),
     "showing": {"language"},
-    "training": COMPILER,
+    "training": COMPILER | {"showing"},
     "explain": COMPILER | {"checking", "showing"},
     "report": COMPILER | {"training", "showing"},
     "interop": COMPILER | {"training"},

@@ -217,6 +217,10 @@ class TrainOptions:
             ".svg or .pdf; drawn anew while it trains.",
         ),
     ] = None
+    plain: Annotated[
+        bool,
+        typer.Option("--plain", help="A line of progress on the terminal, without the curve."),
+    ] = False
     checkpoint: Annotated[
         float,
         typer.Option(

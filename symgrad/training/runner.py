@@ -55,6 +55,8 @@ def run_fit(task: FitTask, folder: Folder | None, options: MonitorOptions) -> Ru
             _finish(run, record, folder, task, monitor, checkpoint)
         except atomic.Unwritable as error:
             raise BrokenOff(f"{error}.{monitor.how_to_resume()}") from error
+        finally:
+            options.callback.on_fit_end()
     if run.ending is Ending.INTERRUPTED:
         message = f"interrupted after epoch {checkpoint.epoch:,}.{monitor.how_to_resume()}"
         raise Interrupted(message, run)

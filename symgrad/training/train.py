@@ -29,6 +29,7 @@ from symgrad.training.experiment import (
 from symgrad.training.fit_task import prepare_fit
 from symgrad.training.folder import Folder, refuse_taken
 from symgrad.training.monitor import MonitorOptions
+from symgrad.training.notebook import NotebookCurve, in_notebook
 from symgrad.training.record import Record
 from symgrad.training.run import Folds, Run, is_continued, is_over
 from symgrad.training.runner import run_fit
@@ -78,7 +79,8 @@ def train(
     `into` names a new folder for the run; `runs` one in which a folder named after the spec is
     made. In it are checkpoints, at least `checkpoint` seconds apart, from which `resume` goes on.
     Without a folder nothing is stored. `plot` names a picture to draw, .png, .svg or .pdf;
-    `callback`, a `symgrad.training.callback.Callback`, is told how it goes.
+    `callback`, a `symgrad.training.callback.Callback`, is told how it goes; where none is given,
+    a notebook shows the losses as a curve while it runs.
 
     Raises SymgradError for what is wrong with any of these, and Interrupted, a KeyboardInterrupt,
     at the end of the epoch that Ctrl-C fell into.
@@ -217,4 +219,6 @@ def _monitor_options(
     path = None if plot is None else Path(plot)
     if path is not None:
         pictures.check(path)
-    return MonitorOptions(seconds, path, callback or Callback())
+    if callback is None:
+        callback = NotebookCurve() if in_notebook() else Callback()
+    return MonitorOptions(seconds, path, callback)
