@@ -36,8 +36,8 @@ from symgrad.interop.onnx import (
     over_units,
     shapes,
 )
+from symgrad.interop.onnx.constant_folding import fold
 from symgrad.interop.onnx.constants import tensor
-from symgrad.interop.onnx.folding import fold
 from symgrad.interop.onnx.load import load, opset_of
 from symgrad.interop.onnx.nodes import Call, Node, read_node, type_name
 from symgrad.interop.onnx.own import own
@@ -158,7 +158,7 @@ def _outcome(
         raise node.refusal("it works on constants alone, in a way that is not understood")
     if node.kind not in _OF_CONDITIONS and any(isinstance(each, Condition) for each in given):
         raise node.refusal("it takes a comparison, which is understood in a Where and a Cast")
-    if any(isinstance(each, Column) for each in given):
+    if node.kind not in ("Identity", "Cast") and any(isinstance(each, Column) for each in given):
         raise node.refusal("what comes in has the samples' numbers below each other")
     if node.kind in shapes.HANDLERS or not any(isinstance(each, Shaped) for each in given):
         return {node.outputs[0]: handler(call, settled)}
