@@ -32,17 +32,17 @@ import numpy as np
 
 try:
     if __package__:
-        from ._symgrad_3226878ba0595f02 import build, fma, local, matmul, matmul_piece, noinline, opaque, sum_rows, view
+        from ._symgrad_4619c66d52e078e3 import build, fma, local, matmul, matmul_piece, noinline, opaque, sum_rows, view
     else:
-        from _symgrad_3226878ba0595f02 import build, fma, local, matmul, matmul_piece, noinline, opaque, sum_rows, view
+        from _symgrad_4619c66d52e078e3 import build, fma, local, matmul, matmul_piece, noinline, opaque, sum_rows, view
 except ModuleNotFoundError as error:
-    if error.name not in ("_symgrad_3226878ba0595f02", f"{__package__}._symgrad_3226878ba0595f02"):
+    if error.name not in ("_symgrad_4619c66d52e078e3", f"{__package__}._symgrad_4619c66d52e078e3"):
         raise
-    raise ImportError("_symgrad_3226878ba0595f02.py is missing: copy it along with this file, beside it") from None
+    raise ImportError("_symgrad_4619c66d52e078e3.py is missing: copy it along with this file, beside it") from None
 
 __all__ = [
-    "PARAMETERS", "SIZE", "SPEC", "init", "loss", "loss_and_gradient", "loss_and_gradient_into",
-    "pack", "predict", "step", "unpack",
+    "PARAMETERS", "SIZE", "SPEC", "complete_gradient", "gradient_of_leaves", "init", "loss",
+    "loss_and_gradient", "loss_and_gradient_into", "pack", "predict", "step", "unpack",
 ]
 
 SPEC = {'name': 'custom',
@@ -284,10 +284,27 @@ def step(theta, x, t, rate):
     return _step(theta, x, t, rate)
 
 
+def gradient_of_leaves(theta, x, t, total, first, losses, gradients):
+    """What a range of leaves adds to E and its gradient, where the rest is computed elsewhere: the sums of the
+    largest subtrees, of the tree over all leaves, that lie in it.
+
+    x, t have the samples of the range alone, whole leaves but for the last of all; `first` is the
+    number of its first leaf, `total` how many samples there are in all. Each subtree's loss is written
+    into `losses`, of float64, its gradient into a row of `gradients`. Returns how many there are.
+    """
+    return _gradient_of_leaves(theta, x, t, total, first, losses, gradients)
+
+
+def complete_gradient(theta, total, loss, gradient):
+    """The loss E from the sum of all leaves, `loss`, and of their gradients, `gradient`, to which is added
+    what is not of samples; `total` as in `gradient_of_leaves`."""
+    return _complete_gradient(theta, total, loss, gradient)
+
+
 # All above is compiled when it is called, and `init`, `pack` and `unpack` are added.
 build(
     globals(),
-    emitted="4dd695d7fe727a1e",
+    emitted="ad95c329afaa816a",
     inlined=['exp_times', 'exp', 'sigmoid', '_gradient_at_the_end'],
     compiled=['_prediction_of_chunk', '_samples_of_leaf', '_sums_of_leaf'],
 )

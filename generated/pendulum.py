@@ -42,17 +42,18 @@ import numpy as np
 
 try:
     if __package__:
-        from ._symgrad_3226878ba0595f02 import build, flat, fma, matmul, matmul_onto, matmul_piece, matmul_piece_onto, noinline, opaque, sum_rows, view
+        from ._symgrad_4619c66d52e078e3 import build, flat, fma, matmul, matmul_onto, matmul_piece, matmul_piece_onto, noinline, opaque, sum_rows, view
     else:
-        from _symgrad_3226878ba0595f02 import build, flat, fma, matmul, matmul_onto, matmul_piece, matmul_piece_onto, noinline, opaque, sum_rows, view
+        from _symgrad_4619c66d52e078e3 import build, flat, fma, matmul, matmul_onto, matmul_piece, matmul_piece_onto, noinline, opaque, sum_rows, view
 except ModuleNotFoundError as error:
-    if error.name not in ("_symgrad_3226878ba0595f02", f"{__package__}._symgrad_3226878ba0595f02"):
+    if error.name not in ("_symgrad_4619c66d52e078e3", f"{__package__}._symgrad_4619c66d52e078e3"):
         raise
-    raise ImportError("_symgrad_3226878ba0595f02.py is missing: copy it along with this file, beside it") from None
+    raise ImportError("_symgrad_4619c66d52e078e3.py is missing: copy it along with this file, beside it") from None
 
 __all__ = [
-    "PARAMETERS", "SIZE", "SPEC", "init", "jacobian", "jacobian_into", "loss", "loss_and_gradient",
-    "loss_and_gradient_into", "pack", "predict", "step", "unpack",
+    "PARAMETERS", "SIZE", "SPEC", "complete_gradient", "gradient_of_leaves", "init", "jacobian",
+    "jacobian_into", "loss", "loss_and_gradient", "loss_and_gradient_into", "pack", "predict",
+    "step", "unpack",
 ]
 
 SPEC = {'name': 'pendulum',
@@ -433,6 +434,23 @@ def step(theta, x, t, rate):
     return _step(theta, x, t, rate)
 
 
+def gradient_of_leaves(theta, x, t, total, first, losses, gradients):
+    """What a range of leaves adds to E and its gradient, where the rest is computed elsewhere: the sums of the
+    largest subtrees, of the tree over all leaves, that lie in it.
+
+    x, t have the samples of the range alone, whole leaves but for the last of all; `first` is the
+    number of its first leaf, `total` how many samples there are in all. Each subtree's loss is written
+    into `losses`, of float64, its gradient into a row of `gradients`. Returns how many there are.
+    """
+    return _gradient_of_leaves(theta, x, t, total, first, losses, gradients)
+
+
+def complete_gradient(theta, total, loss, gradient):
+    """The loss E from the sum of all leaves, `loss`, and of their gradients, `gradient`, to which is added
+    what is not of samples; `total` as in `gradient_of_leaves`."""
+    return _complete_gradient(theta, total, loss, gradient)
+
+
 def jacobian(theta, x):
     """∂y/∂x, of shape (samples, 1, 2): the derivative of every output by every input."""
     d_y_d_x = np.empty((len(x), I3, I0), np.float64)
@@ -448,7 +466,7 @@ def jacobian_into(theta, x, d_y_d_x):
 # All above is compiled when it is called, and `init`, `pack` and `unpack` are added.
 build(
     globals(),
-    emitted="c7672cd9a98ade0f",
+    emitted="f824502822afd45c",
     inlined=['square', 'tanh', '_jacobian_at_the_end'],
     compiled=['_prediction_of_chunk', '_samples_of_leaf', '_sums_of_leaf', '_gradient_at_the_end',
  '_jacobian_of_leaf'],
