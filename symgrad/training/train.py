@@ -31,7 +31,7 @@ from symgrad.training.folder import Folder, refuse_taken
 from symgrad.training.monitor import MonitorOptions
 from symgrad.training.record import Record
 from symgrad.training.run import Folds, Run, is_continued, is_over
-from symgrad.training.runner import run_fit
+from symgrad.training.runner import Engine, refuse_engine, run_fit
 
 Place = str | PathLike[str]
 Names = str | Sequence[str]
@@ -59,6 +59,7 @@ def train(
     checkpoint: float = 2.0,
     plot: Place | None = None,
     callback: Callback | None = None,
+    engine: Engine | None = None,
     **training: Any,
 ) -> Run:
     """Trains a network.
@@ -73,7 +74,8 @@ def train(
     `into` names a new folder for the run; `runs` one in which a folder named after the spec is
     made. In it are checkpoints, at least `checkpoint` seconds apart, from which `resume` goes on.
     Without a folder nothing is stored. `plot` names a picture to draw, .png, .svg or .pdf;
-    `callback`, a `symgrad.training.callback.Callback`, is told how it goes.
+    `callback`, a `symgrad.training.callback.Callback`, is told how it goes. `engine`, as
+    `symgrad.distributed.dask.Engine`, shares the samples among workers: with the same weights.
 
     Raises SymgradError for what is wrong with any of these, and Interrupted, a KeyboardInterrupt,
     at the end of the epoch that Ctrl-C fell into.
@@ -87,9 +89,11 @@ def train(
         names(categories), separator, decimal, class_weight,
     )  # fmt: skip
     experiment = new_experiment(spec, data, selection, training)
+    if engine is not None:
+        refuse_engine(experiment)
     task = prepare_fit(experiment, compile_module(experiment))
     with _made(into, runs, experiment) as folder:
-        return run_fit(task, folder, options)
+        return run_fit(task, folder, options, engine)
 
 
 def cross_validate(
@@ -145,6 +149,7 @@ def resume(
     checkpoint: float = 2.0,
     plot: Place | None = None,
     callback: Callback | None = None,
+    engine: Engine | None = None,
 ) -> Run | Folds:
     """Goes on with the run in a folder, and ends with the very weights that it would have had.
 
@@ -160,9 +165,11 @@ def resume(
             return _ended(folder, record)
         experiment = recorded_experiment(record, data, spec, epochs)
         module, fold = compile_module(experiment), record.get("fold")
+        if engine is not None:
+            refuse_engine(experiment)
         if fold is None and experiment.options.folds is not None:
             return run_folds(prepare_fit(experiment, module, 1), folder, options)
-        return run_fit(prepare_fit(experiment, module, fold), folder, options)
+        return run_fit(prepare_fit(experiment, module, fold), folder, options, engine)
 
 
 def _refuse_unknown(function: Callable[..., object], training: Mapping[str, Any]) -> None:
