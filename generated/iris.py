@@ -305,12 +305,12 @@ def step(theta, x, t, rate):
 
 
 def gradient_of_leaves(theta, x, t, total, first, losses, gradients):
-    """What a range of leaves adds to E and its gradient, where the rest is computed elsewhere: the sums of the
-    largest subtrees, of the tree over all leaves, that lie in it.
+    """The sums of a range of leaves, where others are computed elsewhere: of each of the largest subtrees
+    in it its loss, into `losses` (float64), and its gradient, into a row of `gradients`.
 
-    x, t have the samples of the range alone, whole leaves but for the last of all; `first` is the
-    number of its first leaf, `total` how many samples there are in all. Each subtree's loss is written
-    into `losses`, of float64, its gradient into a row of `gradients`. Returns how many there are.
+    x, t have the range's samples: whole leaves, but for the last of all. `first` is the
+    number of its first leaf, `total` how many samples there are in all. Returns how many
+    subtrees there are.
     """
     return _gradient_of_leaves(theta, x, t, total, first, losses, gradients)
 
@@ -324,7 +324,7 @@ def complete_gradient(theta, total, loss, gradient):
 # All above is compiled when it is called, and `init`, `pack` and `unpack` are added.
 build(
     globals(),
-    emitted="2c5a0aafcd2aef72",
+    emitted="225f7352615f8416",
     inlined=['exp_times', 'exp', 'log', 'tanh', '_gradient_at_the_end'],
     compiled=['_prediction_of_chunk', '_gradient_of_leaf'],
 )

@@ -435,12 +435,12 @@ def step(theta, x, t, rate):
 
 
 def gradient_of_leaves(theta, x, t, total, first, losses, gradients):
-    """What a range of leaves adds to E and its gradient, where the rest is computed elsewhere: the sums of the
-    largest subtrees, of the tree over all leaves, that lie in it.
+    """The sums of a range of leaves, where others are computed elsewhere: of each of the largest subtrees
+    in it its loss, into `losses` (float64), and its gradient, into a row of `gradients`.
 
-    x, t have the samples of the range alone, whole leaves but for the last of all; `first` is the
-    number of its first leaf, `total` how many samples there are in all. Each subtree's loss is written
-    into `losses`, of float64, its gradient into a row of `gradients`. Returns how many there are.
+    x, t have the range's samples: whole leaves, but for the last of all. `first` is the
+    number of its first leaf, `total` how many samples there are in all. Returns how many
+    subtrees there are.
     """
     return _gradient_of_leaves(theta, x, t, total, first, losses, gradients)
 
@@ -466,7 +466,7 @@ def jacobian_into(theta, x, d_y_d_x):
 # All above is compiled when it is called, and `init`, `pack` and `unpack` are added.
 build(
     globals(),
-    emitted="f824502822afd45c",
+    emitted="2a416a763a94c77e",
     inlined=['square', 'tanh', '_jacobian_at_the_end'],
     compiled=['_prediction_of_chunk', '_samples_of_leaf', '_sums_of_leaf', '_gradient_at_the_end',
  '_jacobian_of_leaf'],

@@ -418,12 +418,12 @@ def step(theta, x, t, w, rate):
 
 
 def gradient_of_leaves(theta, x, t, w, total, first, losses, gradients):
-    """What a range of leaves adds to E and its gradient, where the rest is computed elsewhere: the sums of the
-    largest subtrees, of the tree over all leaves, that lie in it.
+    """The sums of a range of leaves, where others are computed elsewhere: of each of the largest subtrees
+    in it its loss, into `losses` (float64), and its gradient, into a row of `gradients`.
 
-    x, t, w have the samples of the range alone, whole leaves but for the last of all; `first` is the
-    number of its first leaf, `total` the sum of w over all samples. Each subtree's loss is written
-    into `losses`, of float64, its gradient into a row of `gradients`. Returns how many there are.
+    x, t, w have the range's samples: whole leaves, but for the last of all. `first` is the
+    number of its first leaf, `total` the sum of w over all samples. Returns how many
+    subtrees there are.
     """
     return _gradient_of_leaves(theta, x, t, w, total, first, losses, gradients)
 
@@ -437,7 +437,7 @@ def complete_gradient(theta, total, loss, gradient):
 # All above is compiled when it is called, and `init`, `pack` and `unpack` are added.
 build(
     globals(),
-    emitted="fab84274af9298df",
+    emitted="119c83ed1c64cb0d",
     inlined=['clip', 'huber', 'exp_times', 'exp', 'sigmoid', 'sign', 'silu'],
     compiled=['_prediction_of_chunk', '_totals', '_samples_of_leaf', '_sums_of_leaf', '_gradient_at_the_end'],
 )

@@ -133,7 +133,7 @@ class Dask(Whole):
         one range."""
         idle = len({*self._workers()} - {holder._address for holder in self.holders})
         seen: set[str] = set()
-        moved = []
+        moved: list[int] = []
         for part, holder in enumerate(self.holders):
             if holder._address in seen and len(moved) < idle:
                 moved.append(part)

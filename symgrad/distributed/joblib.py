@@ -1,9 +1,9 @@
-"""joblib: samples whose sums are computed by a backend of joblib's: processes of loky's, threads, or
-whatever else is registered with it."""
+"""joblib: samples whose sums are computed by a backend of joblib's: processes of loky's, threads,
+or whatever else is registered with it."""
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
@@ -55,7 +55,7 @@ class Joblib(Whole):
         from joblib import Parallel, effective_n_jobs
 
         super().__init__(module, source, **penalties)
-        self.make = lambda: Parallel(n_jobs=jobs, backend=backend)
+        self.make: Callable[[], Any] = lambda: Parallel(n_jobs=jobs, backend=backend)
         self.parallel, self.id = self.make(), uuid4().hex
         self.folder: Path | None = None
         if isinstance(source, InMemory) and backend != "threading":

@@ -53,7 +53,9 @@ class Mpi(Whole):
         first, own = parts[0]
         self.range = Range(module, self.work, first, own.read(0, own.samples), threads)
         # where the others' sums arrive, one rank behind the other
-        self.layouts = [_Layout(first, part.samples, module.SIZE, self.dtype) for first, part in parts]
+        self.layouts = [
+            _Layout(first, part.samples, module.SIZE, self.dtype) for first, part in parts
+        ]
         self.lengths = [0, *(each.bytes for each in self.layouts[1:])]
         self.lengths += [0] * (size - len(parts))
         self.places = [0, *np.cumsum(self.lengths)[:-1].tolist()]
@@ -110,7 +112,7 @@ def led(ranks: Any = None) -> Iterator[bool]:
 
 
 def _serve(ranks: Any, work: Work, part: tuple[int, Source] | None, threads: int) -> None:
-    """Computes the sums of a range, if there is one for this rank, until they are wanted no more."""
+    """Computes the sums of a range, if this rank has one, until they are wanted no more."""
     module = work.module()
     message = np.empty(1 + module.SIZE, module.SPEC["dtype"])
     computed, sent = None, np.empty(0, np.uint8)

@@ -1,5 +1,6 @@
-"""sources: where samples lie: in memory, in NPY files, in Parquet files. All give x, t and perhaps w
-of some samples as the network's functions take them; those in files may be larger than memory.
+"""sources: where samples lie: in memory, in arrays that are read piece by piece, in files, NPY or
+Parquet. All give x, t and perhaps w of some samples as the network's functions take them; files may
+be larger than memory.
 
 A file that has changed since it was opened is refused: half of its samples would be of another.
 """
@@ -23,7 +24,8 @@ _TOGETHER = 1 << 18
 class Source(Protocol):
     """Samples in an order that stays, `samples` of them."""
 
-    samples: int
+    @property
+    def samples(self) -> int: ...
 
     def read(self, start: int, end: int) -> tuple[Array, ...]:
         """x, t and, if they have weights, w of the samples from `start` on, before `end`."""
@@ -41,6 +43,22 @@ class InMemory:
 
     def read(self, start: int, end: int) -> tuple[Array, ...]:
         return tuple(array[start:end] for array in self.arrays)
+
+
+@dataclass(frozen=True)
+class Sliced:
+    """x, t and perhaps w that are arrays where they are sliced: of Dask's, of Zarr's, of h5py's.
+    They are converted to the network's dtype as they are read."""
+
+    arrays: tuple[Any, ...]
+    dtype: str
+
+    @property
+    def samples(self) -> int:
+        return int(self.arrays[0].shape[0])
+
+    def read(self, start: int, end: int) -> tuple[Array, ...]:
+        return tuple(np.array(array[start:end], self.dtype, order="C") for array in self.arrays)
 
 
 @dataclass(frozen=True)

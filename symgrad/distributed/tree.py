@@ -4,6 +4,7 @@ tree is there; so they may come in any order, and all orders have the same bits.
 """
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 
@@ -40,7 +41,7 @@ def ranges(leaves: int, parts: int) -> list[tuple[int, int]]:
         grain *= 2
     grains = -(-leaves // grain)
     cuts = [min(grain * (grains * part // parts), leaves) for part in range(parts + 1)]
-    return [(one, other - one) for one, other in zip(cuts, cuts[1:], strict=False)]
+    return [(one, other - one) for one, other in pairwise(cuts)]
 
 
 # Ranges are cut at one of so many places a part, at least: they differ by less than 2 %.
@@ -79,6 +80,7 @@ class Tree:
 
     def sum(self) -> tuple[float, Array]:
         """The sum of all losses, and of their gradients; ValueError while some are missing."""
-        if len(self.waiting) != 1 or (found := next(iter(self.waiting.items())))[0][1] < self.leaves:
+        (_, span), found = next(iter(self.waiting.items()), ((0, 0), (0.0, np.empty(0))))
+        if len(self.waiting) > 1 or span < self.leaves:
             raise ValueError("not all leaves have come")
-        return found[1]
+        return found

@@ -73,7 +73,8 @@ def _limit(threads: int) -> None:
     """Has compiled code use so many threads at most, in this thread of Python's."""
     import numba
 
-    numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
+    settings: Any = numba.config
+    numba.set_num_threads(min(threads, settings.NUMBA_NUM_THREADS))
 
 
 class Whole(ABC):
@@ -105,7 +106,7 @@ class Whole(ABC):
         """The sums of ranges that are all leaves together, in any order; theta in the network's
         dtype."""
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027  (most hold nothing)
         """Lets go of workers, files and memory."""
 
     def loss_and_gradient(self, theta: Array) -> tuple[float, Array]:

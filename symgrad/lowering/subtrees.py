@@ -1,5 +1,5 @@
-"""subtrees: the sums of a range of leaves, whose other leaves are someone else's: another process's,
-another machine's, or read later.
+"""subtrees: the sums of a range of leaves, where others are computed elsewhere: by another process,
+on another machine, or later.
 
 The range is cut into the largest subtrees of the whole tree that lie in it. Who adds their sums by
 the tree has the bits of all leaves computed in one place.
@@ -201,6 +201,7 @@ def _completed() -> Iterator[Statement]:
     yield Run(called("_check_sums", OF_ALL))
     yield from _weighed()
     yield Assign(E_SUM, Variable("loss", "double"))
-    made = {"gradient": Array("gradient"), "matrix": Array("gradient"), "v": Nothing()}
-    yield Assign(E, kernel("_gradient_at_the_end", **made, **as_reals()))
+    both = dict.fromkeys(("gradient", "matrix"), Array("gradient"))
+    given: dict[str, Argument] = {**both, "v": Nothing(), **as_reals()}
+    yield Assign(E, kernel("_gradient_at_the_end", **given))
     yield Return((E,))

@@ -41,12 +41,12 @@ _STEP = (
     "One step of gradient descent: theta -= rate·gradient, in place. Returns the loss before it."
 )
 _LEAVES = """\
-What a range of leaves adds to E and its gradient, where the rest is computed elsewhere: the sums of the
-    largest subtrees, of the tree over all leaves, that lie in it.
+The sums of a range of leaves, where others are computed elsewhere: of each of the largest subtrees
+    in it its loss, into `losses` (float64), and its gradient, into a row of `gradients`.
 
-    x, t{weights} have the samples of the range alone, whole leaves but for the last of all; `first` is the
-    number of its first leaf, `total` {total}. Each subtree's loss is written
-    into `losses`, of float64, its gradient into a row of `gradients`. Returns how many there are.
+    x, t{weights} have the range's samples: whole leaves, but for the last of all. `first` is the
+    number of its first leaf, `total` {total}. Returns how many
+    subtrees there are.
     """
 _COMPLETED = (
     "The loss E from the sum of all leaves, `loss`, and of their gradients, `gradient`, to which"

@@ -49,7 +49,7 @@ class _Entry:
         self.python, self.arguments, self.count, self.names = function.args
         self.entry = entry
         self.driver = functions.known[entry.on_threads if threads else entry.in_turn]
-        self.many = None if threads or entry.epoch else entry.many
+        self.many = None if threads or entry.epoch or not entry.x else entry.many
 
     def write(self) -> None:
         builder, writer = self.builder, self.writer

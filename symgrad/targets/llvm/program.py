@@ -75,14 +75,14 @@ class Description:
 @dataclass(frozen=True)
 class Entry:
     """A function as Python calls it: the kinds of its arguments by name, the lowered function that
-    does it in turn, the one on threads, and from how many samples on these pay, None if there is
-    none, and in which arrays the samples are. An epoch's samples are looked at by Python. `names` are those that the
-    lowered functions have for arguments that they call otherwise."""
+    does it in turn, the one on threads, and from how many samples on these pay, and in which
+    arrays the samples are, if it is of any. An epoch's samples are looked at by Python. `names` are
+    those that the lowered functions have for arguments that they call otherwise."""
 
     kinds: Mapping[str, Kind]
     in_turn: str
     on_threads: str
-    many: int | None
+    many: int
     x: tuple[str, ...] = ("x",)
     epoch: bool = False
     names: Mapping[str, str] = field(default_factory=dict)
@@ -120,7 +120,7 @@ def entries(description: Description) -> dict[str, Entry]:
             many,
         )
         found["complete_gradient"] = Entry(
-            kinds(of_all, "gradient"), "complete_gradient", "complete_gradient", None, x=()
+            kinds(of_all, "gradient"), "complete_gradient", "complete_gradient", 0, x=()
         )
     if description.settings is not None:
         written = ("theta", "state", "progress")
