@@ -31,6 +31,7 @@ def train_command(options: TrainOptions) -> None:
     A method of SciPy's then takes its steps again from the first. Ctrl-C takes effect at the end of
     an epoch.
     """
+    _refuse_engines(options)
     with _led(options) as leads:
         if leads:
             _train_command(options)
@@ -74,6 +75,15 @@ def _spec_or_data(options: TrainOptions) -> TrainOptions:
     return options
 
 
+def _refuse_engines(options: TrainOptions) -> None:
+    if options.workers is not None and options.dask != "local":
+        raise SymgradError("--workers is for --dask local")
+    if options.dask is not None and options.mpi:
+        raise SymgradError("--dask or --mpi, not both")
+    if options.folds is not None and (options.dask is not None or options.mpi):
+        raise SymgradError("--folds cannot be given with --dask or --mpi")
+
+
 @contextmanager
 def _led(options: TrainOptions) -> Iterator[bool]:
     """Whether this process trains: of several ranks of MPI's one does, and the others compute."""
@@ -88,21 +98,14 @@ def _led(options: TrainOptions) -> Iterator[bool]:
 
 def _engine(options: TrainOptions) -> "Engine | None":
     """What computes, if that is not this process alone."""
-    if options.workers is not None and options.dask != "local":
-        raise SymgradError("--workers is for --dask local")
-    if options.dask is None and not options.mpi:
-        return None
-    if options.dask is not None and options.mpi:
-        raise SymgradError("--dask or --mpi, not both")
-    if options.folds is not None:
-        raise SymgradError("--folds cannot be given with --dask or --mpi")
     if options.mpi:
         from symgrad.distributed import mpi
 
         return mpi.Engine()
+    if options.dask is None:
+        return None
     from symgrad.distributed import dask
 
-    assert options.dask is not None
     return dask.Engine(options.dask, options.workers)
 
 

@@ -6,8 +6,9 @@ workers cannot be reached. A worker that has died is replaced, and computes its 
 
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -52,6 +53,7 @@ class Dask(Whole):
     def __init__(self, module: Any, source: Source, client: Any, **penalties: float) -> None:
         super().__init__(module, source, **penalties)
         self.client = client
+        self.name = f"Dask at {client.scheduler.address}"
         self.parts = self.ranges(len(self._workers()))
         self.holders: list[Any] = [None] * len(self.parts)
         self.crowded, self.due = False, 0.0  # whether a worker has two ranges, until another comes
@@ -74,7 +76,7 @@ class Dask(Whole):
                 return
             missing = lost
             self._hold(missing)
-        raise Lost(f"the workers of {self._address} have died {_LIVES} times over the same leaves")
+        raise Lost(f"the workers of {self.name} have died {_LIVES} times over the same leaves")
 
     def close(self) -> None:
         self.holders.clear()
@@ -88,16 +90,21 @@ class Dask(Whole):
 
     def _answer(self, part: int, answer: Any) -> Sums | None:
         """A range's sums; None where its worker was lost meanwhile."""
+        try:
+            return self._awaited(answer, self.holders[part]._address)
+        except OSError:
+            self._check_scheduler()
+            return None
+
+    def _awaited(self, future: Any, worker: str) -> Any:
+        """A future's result; OSError where its worker is there no more."""
         while True:
             try:
-                return answer.result(timeout=_ASK)
+                return future.result(timeout=_ASK)
             except TimeoutError:
                 self._check_scheduler()
-                if self.holders[part]._address not in self._workers():
-                    return None
-            except OSError:
-                self._check_scheduler()
-                return None
+                if worker not in self._workers():
+                    raise OSError(f"{worker} is gone") from None
 
     def _hold(self, parts: Iterable[int]) -> None:
         """Has workers hold ranges, in turn; those that are free first."""
@@ -111,18 +118,16 @@ class Dask(Whole):
             known = self._workers()
             places = [holder._address for holder in self.holders if holder is not None]
             free = sorted(known, key=lambda each: sum(place == each for place in places))
-            futures = [
-                self._submitted(part, free[turn % len(free)], known[free[turn % len(free)]])
-                for turn, part in enumerate(left if free else [])
+            turns = zip([*left], cycle(free), strict=False)  # none where no worker is free
+            sent = [
+                (part, self._sent(part, worker, known[worker]), worker) for part, worker in turns
             ]
-            for part, (_, future) in zip([*left], futures, strict=False):
-                try:
-                    self.holders[part] = future.result(timeout=_WAIT)
+            for part, (future, _), worker in sent:
+                with suppress(OSError, KilledWorker, FutureCancelledError):
+                    self.holders[part] = self._awaited(future, worker)
                     left.remove(part)
-                except (TimeoutError, OSError, KilledWorker, FutureCancelledError, RuntimeError):
-                    continue  # it has died, too
             if left and time.monotonic() > until:
-                raise Lost(f"{self._address} has had no worker for {_WAIT:.0f} s")
+                raise Lost(f"{self.name} has had no worker for {_WAIT:.0f} s")
             if left:
                 time.sleep(0.1)
         self.crowded = len({holder._address for holder in self.holders}) < len(self.parts)
@@ -140,26 +145,31 @@ class Dask(Whole):
             seen.add(holder._address)
         self._hold(moved)
 
-    def _submitted(self, part: int, worker: str, threads: int) -> tuple[Any, Any]:
+    def _sent(self, part: int, worker: str, threads: int) -> tuple[Any, Any]:
+        """What will be a range's holder, and what must be kept until it is."""
         first, source = self.parts[part]
-        sent = source
-        if isinstance(source, InMemory):  # not by way of the scheduler, and not kept there
-            sent = self.client.scatter(source, workers=[worker], hash=False)
+        try:
+            if isinstance(source, InMemory):  # not by way of the scheduler, and not kept there
+                source = self.client.scatter(source, workers=[worker], hash=False)
+        except (OSError, TimeoutError):  # the worker has died; if not, there is no scheduler
+            self._check_scheduler()
         where = {"workers": [worker], "allow_other_workers": False}
-        given = self.work, first, sent, threads
-        return sent, self.client.submit(Holder, *given, actor=True, pure=False, **where)
+        given = self.work, first, source, threads
+        return self.client.submit(Holder, *given, actor=True, pure=False, **where), source
 
     def _workers(self) -> dict[str, int]:
         """The workers there are, and how many threads each has."""
-        return self.client.nthreads()
+        try:
+            return self.client.nthreads()
+        except (OSError, TimeoutError) as error:
+            raise self._without_scheduler() from error
 
     def _check_scheduler(self) -> None:
         if self.client.status != "running":
-            raise Lost(f"the scheduler of {self._address} is gone")
+            raise self._without_scheduler()
 
-    @property
-    def _address(self) -> str:
-        return f"Dask at {self.client.scheduler.address}" if self.client.scheduler else "Dask"
+    def _without_scheduler(self) -> Lost:
+        return Lost(f"the scheduler of {self.name} is gone")
 
 
 @dataclass(frozen=True)

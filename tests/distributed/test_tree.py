@@ -1,6 +1,8 @@
 """The tree over leaves: however these are shared out, and in whatever order sums come, the bits are
 those of all in one place."""
 
+from itertools import pairwise
+
 import numba as nb
 import numpy as np
 import pytest
@@ -24,7 +26,7 @@ def shared_out(module, name, theta, arrays, cuts, random=None):
     penalties, samples = [*penalties_of(name).values()], len(arrays[0])
     total = total_of(InMemory(arrays), name == "weighted")
     tree = Tree(leaves_of(samples))
-    parts = [(a, b) for a, b in zip(cuts, cuts[1:], strict=False) if a < b]
+    parts = [(a, b) for a, b in pairwise(cuts) if a < b]
     for a, b in random.permutation(parts).tolist() if random else parts:
         places = len([*spans(a, b - a)])
         losses, gradients = np.empty(places), np.empty((places, module.SIZE), theta.dtype)
