@@ -115,7 +115,7 @@ def worker(name: str, number: int) -> None:
         if step is not None:
             E, gradient = step(theta)
             expected, slope = module.loss_and_gradient(theta, *arrays)
-            assert E == expected and (gradient == slope).all(), f"{name}: other bits"
+            assert expected == E and (gradient == slope).all(), f"{name}: other bits"
             print(json.dumps(timed(step, theta)))
 
 

@@ -45,13 +45,13 @@ import numpy as np
 
 try:
     if __package__:
-        from ._symgrad_4619c66d52e078e3 import build, fma, local, matmul, matmul_piece, noinline, opaque, sum_rows, view
+        from ._symgrad_6fa44585e628851d import build, fma, local, matmul, matmul_piece, noinline, opaque, sum_rows, view
     else:
-        from _symgrad_4619c66d52e078e3 import build, fma, local, matmul, matmul_piece, noinline, opaque, sum_rows, view
+        from _symgrad_6fa44585e628851d import build, fma, local, matmul, matmul_piece, noinline, opaque, sum_rows, view
 except ModuleNotFoundError as error:
-    if error.name not in ("_symgrad_4619c66d52e078e3", f"{__package__}._symgrad_4619c66d52e078e3"):
+    if error.name not in ("_symgrad_6fa44585e628851d", f"{__package__}._symgrad_6fa44585e628851d"):
         raise
-    raise ImportError("_symgrad_4619c66d52e078e3.py is missing: copy it along with this file, beside it") from None
+    raise ImportError("_symgrad_6fa44585e628851d.py is missing: copy it along with this file, beside it") from None
 
 __all__ = [
     "PARAMETERS", "SETTINGS", "SIZE", "SPEC", "STATE", "complete_gradient", "gradient_of_leaves",
@@ -473,7 +473,7 @@ def train_steps(theta, x, t, order, starts, state, progress, settings):
 # All above is compiled when it is called, and `init`, `pack` and `unpack`, `train_settings` and `train_state` are added.
 build(
     globals(),
-    emitted="bc1ef3bca67812e5",
+    emitted="74ea9025636b61bf",
     inlined=['exp_times', 'exp', 'heaviside', 'log', 'relu'],
     compiled=['_prediction_of_chunk', '_samples_of_leaf', '_sums_of_leaf', '_gradient_at_the_end', '_update'],
 )

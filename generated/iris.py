@@ -30,13 +30,13 @@ import numpy as np
 
 try:
     if __package__:
-        from ._symgrad_4619c66d52e078e3 import build, fma, local, noinline, opaque
+        from ._symgrad_6fa44585e628851d import build, fma, local, noinline, opaque
     else:
-        from _symgrad_4619c66d52e078e3 import build, fma, local, noinline, opaque
+        from _symgrad_6fa44585e628851d import build, fma, local, noinline, opaque
 except ModuleNotFoundError as error:
-    if error.name not in ("_symgrad_4619c66d52e078e3", f"{__package__}._symgrad_4619c66d52e078e3"):
+    if error.name not in ("_symgrad_6fa44585e628851d", f"{__package__}._symgrad_6fa44585e628851d"):
         raise
-    raise ImportError("_symgrad_4619c66d52e078e3.py is missing: copy it along with this file, beside it") from None
+    raise ImportError("_symgrad_6fa44585e628851d.py is missing: copy it along with this file, beside it") from None
 
 __all__ = [
     "PARAMETERS", "SIZE", "SPEC", "complete_gradient", "gradient_of_leaves", "init", "loss",
@@ -324,7 +324,7 @@ def complete_gradient(theta, total, loss, gradient):
 # All above is compiled when it is called, and `init`, `pack` and `unpack` are added.
 build(
     globals(),
-    emitted="225f7352615f8416",
+    emitted="7a63dbbfa3931775",
     inlined=['exp_times', 'exp', 'log', 'tanh', '_gradient_at_the_end'],
     compiled=['_prediction_of_chunk', '_gradient_of_leaf'],
 )

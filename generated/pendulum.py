@@ -42,13 +42,13 @@ import numpy as np
 
 try:
     if __package__:
-        from ._symgrad_4619c66d52e078e3 import build, flat, fma, matmul, matmul_onto, matmul_piece, matmul_piece_onto, noinline, opaque, sum_rows, view
+        from ._symgrad_6fa44585e628851d import build, flat, fma, matmul, matmul_onto, matmul_piece, matmul_piece_onto, noinline, opaque, sum_rows, view
     else:
-        from _symgrad_4619c66d52e078e3 import build, flat, fma, matmul, matmul_onto, matmul_piece, matmul_piece_onto, noinline, opaque, sum_rows, view
+        from _symgrad_6fa44585e628851d import build, flat, fma, matmul, matmul_onto, matmul_piece, matmul_piece_onto, noinline, opaque, sum_rows, view
 except ModuleNotFoundError as error:
-    if error.name not in ("_symgrad_4619c66d52e078e3", f"{__package__}._symgrad_4619c66d52e078e3"):
+    if error.name not in ("_symgrad_6fa44585e628851d", f"{__package__}._symgrad_6fa44585e628851d"):
         raise
-    raise ImportError("_symgrad_4619c66d52e078e3.py is missing: copy it along with this file, beside it") from None
+    raise ImportError("_symgrad_6fa44585e628851d.py is missing: copy it along with this file, beside it") from None
 
 __all__ = [
     "PARAMETERS", "SIZE", "SPEC", "complete_gradient", "gradient_of_leaves", "init", "jacobian",
@@ -466,7 +466,7 @@ def jacobian_into(theta, x, d_y_d_x):
 # All above is compiled when it is called, and `init`, `pack` and `unpack` are added.
 build(
     globals(),
-    emitted="2a416a763a94c77e",
+    emitted="f38528a268c1bf15",
     inlined=['square', 'tanh', '_jacobian_at_the_end'],
     compiled=['_prediction_of_chunk', '_samples_of_leaf', '_sums_of_leaf', '_gradient_at_the_end',
  '_jacobian_of_leaf'],

@@ -27,13 +27,13 @@ import numpy as np
 
 try:
     if __package__:
-        from ._symgrad_4619c66d52e078e3 import build, fma, local, noinline
+        from ._symgrad_6fa44585e628851d import build, fma, local, noinline
     else:
-        from _symgrad_4619c66d52e078e3 import build, fma, local, noinline
+        from _symgrad_6fa44585e628851d import build, fma, local, noinline
 except ModuleNotFoundError as error:
-    if error.name not in ("_symgrad_4619c66d52e078e3", f"{__package__}._symgrad_4619c66d52e078e3"):
+    if error.name not in ("_symgrad_6fa44585e628851d", f"{__package__}._symgrad_6fa44585e628851d"):
         raise
-    raise ImportError("_symgrad_4619c66d52e078e3.py is missing: copy it along with this file, beside it") from None
+    raise ImportError("_symgrad_6fa44585e628851d.py is missing: copy it along with this file, beside it") from None
 
 __all__ = [
     "PARAMETERS", "SIZE", "SPEC", "complete_gradient", "gradient_of_leaves", "init", "loss",
@@ -224,7 +224,7 @@ def complete_gradient(theta, total, loss, gradient):
 # All above is compiled when it is called, and `init`, `pack` and `unpack` are added.
 build(
     globals(),
-    emitted="1c1e6809b321ddb9",
+    emitted="484bde578e67a747",
     inlined=['tanh', '_gradient_at_the_end'],
     compiled=['_prediction_of_chunk', '_gradient_of_leaf'],
 )

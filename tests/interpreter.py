@@ -54,6 +54,7 @@ from symgrad.lowering.program import (
     Run,
     Skip,
     Sum,
+    Table,
     Together,
     Total,
     Variable,
@@ -179,6 +180,8 @@ class Interpreter:
                 start += 0 if rows is None else value(rows) * int(np.prod(shape[1:]))
                 piece = names[vector][start : start + int(np.prod(shape))]
                 names[name] = piece.reshape(shape)
+            case Table(name, numbers):
+                names[name] = np.array(numbers)
             case Local(buffer):
                 names[buffer.name] = self._made(buffer, names)
             case Allocate(buffers):

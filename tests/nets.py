@@ -32,16 +32,19 @@ def net(
     bias: bool = True,
     dtype: str = "float64",
     own: Mapping[str, str] | None = None,
+    scaled: bool = False,
     **loss: Any,
 ) -> Spec:
-    """A network; `residual` names layers from 1, `own` holds formulas by name, `loss` options."""
+    """A network; `residual` names layers from 1, `own` holds formulas by name, `loss` options;
+    `scaled` gives both ends a scaling, of all columns and of each."""
     if "formula" not in loss:
         loss.setdefault("kind", "squared")
     return Spec.parse(
         {
             "name": "net",
             "dtype": dtype,
-            "inputs": widths[0],
+            "inputs": {"count": widths[0], **(scaling(widths[0]) if scaled else {})},
+            "outputs": {"scale": 3.0, "shift": [*range(widths[-1])], "clip": 2.5} if scaled else {},
             "layers": [
                 {
                     "units": units,
@@ -57,6 +60,12 @@ def net(
             "activations": {name: {"formula": text} for name, text in (own or {}).items()},
         }
     )
+
+
+def scaling(columns: int) -> dict[str, Any]:
+    """Numbers for columns, different ones, and the same for all."""
+    ends = [[-1.0 - k / 8, 0.5 + k / 4] for k in range(columns)]
+    return {"shift": 0.25, "scale": [1.5 + k / 2 for k in range(columns)], "clip": ends}
 
 
 def with_formula(formula: str, units: int = 3, **loss: Any) -> Spec:
@@ -155,12 +164,14 @@ def residues(program: Program, seed: int = 0) -> dict[str, np.ndarray]:
 
 
 def floats(program: Program, seed: int = 0, samples: int = SAMPLES_IN_TESTS) -> dict[str, Any]:
-    """Random numbers for all inputs and weights: targets and sample weights lie in (0, 1)."""
+    """Random numbers for all inputs and weights: targets and sample weights lie in (0, 1);
+    constants are what they are."""
     random = np.random.default_rng(seed)
-    return {
+    found = {
         name: random.uniform(0.1, 0.9, shape) if name in ("t", "w") else random.normal(size=shape)
         for name, shape in shapes(program, samples).items()
     }
+    return found | {each.name: np.array(each.values, float) for each in program.constants}
 
 
 def rationals(program: Program, seed: int = 0) -> dict[str, np.ndarray]:

@@ -57,6 +57,7 @@ from symgrad.lowering.program import (
     Run,
     Skip,
     Sum,
+    Table,
     Together,
     Total,
     Variable,
@@ -144,6 +145,8 @@ class _Printer:
             match s:
                 case View(name, _, _, extents) | Local(Buffer(name, _, extents)):
                     self.axes[name] = len(extents)
+                case Table(name):
+                    self.axes[name] = 1
                 case Allocate(buffers):
                     self.axes |= {b.name: len(b.extents) for b in buffers}
                 case Windows(names, arrays):
@@ -245,6 +248,10 @@ class _Printer:
                 before = ["0"] if rows is None else [value(e) for e in (rows, *extents[1:])]
                 data = f"{vector} ? {vector} + {start} + {' * '.join(before)} : NULL"
                 yield self.array(name, self.kinds[vector], data, [value(e) for e in extents])
+            case Table(name, numbers):
+                listed = ", ".join(map(repr, numbers))
+                data = f"(real[]) {{{listed}}}"
+                yield self.array(name, "real", data, [str(len(numbers))])
             case Local(buffer):
                 yield self.array(buffer.name, buffer.kind, *self.made(buffer))
             case Allocate(buffers):

@@ -30,7 +30,7 @@ COMPILER = {*WAY} - {"inspect"}
 MAY = WAY | {
     "checking": set(),
     "showing": {"language"},
-    "training": COMPILER,
+    "training": COMPILER | {"showing"},
     "distributed": COMPILER | {"training"},
     "explain": COMPILER | {"checking", "showing"},
     "report": COMPILER | {"training", "showing"},

@@ -88,6 +88,7 @@ def test_all_peers_are_given_the_same_numbers():
         assert a.dtype == np.float32 and b.dtype == np.float64 and np.array_equal(a, b)
 
 
+@pytest.mark.slow
 def test_symgrad_and_numpy_agree_with_the_reference(monkeypatch):
     """And so does what the last commit's compiler emits, where there is one."""
     keys = ["symgrad", "numpy"]

@@ -2,7 +2,7 @@
 of it comes from the compiler."""
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from symgrad.checking.names import named
@@ -24,6 +24,12 @@ class Derivative(NamedTuple):
     by: tuple[int, ...] | str | None
 
 
+def _inputs(spec: Mapping[str, Any]) -> int | Sequence[str]:
+    """How many inputs there are, or their names."""
+    given = spec["inputs"]
+    return given.get("names", 0) if isinstance(given, dict) else given
+
+
 def quantity(node: ast.expr, spec: Mapping[str, Any]) -> Quantity | None:
     """What a name or a subscript means; None if that is nothing of the network's."""
     if isinstance(node, ast.Subscript):
@@ -32,7 +38,7 @@ def quantity(node: ast.expr, spec: Mapping[str, Any]) -> Quantity | None:
             raise FormulaError(f"formulas don't have {ast.unparse(node)!r}")
         return Quantity(array.array, int(str(node.slice.value)))
     name = named(node) if isinstance(node, ast.Name) else None
-    inputs, outputs = spec["inputs"], spec["layers"][-1].get("names") or ()
+    inputs, outputs = _inputs(spec), spec["layers"][-1].get("names") or ()
     if not isinstance(inputs, int) and name in inputs:
         return Quantity("x", list(inputs).index(str(name)))
     if name in outputs:

@@ -25,6 +25,8 @@ Spec: TypeAlias = Mapping[str, Any]
 def inputs(spec: Spec) -> int:
     """How many inputs there are: a spec has their number, or their names."""
     given = spec["inputs"]
+    if isinstance(given, dict):
+        given = given["names"] if "names" in given else given["count"]
     return given if isinstance(given, int) else len(given)
 
 
@@ -49,6 +51,23 @@ def taken(spec: Spec, number: int) -> list[tuple[str, int]]:
     layers = [0 if source == "x" else int(source.removeprefix("a")) for source in given]
     names = [f"W{number}{source if len(given) > 1 else ''}" for source in given]
     return list(zip(names, layers, strict=True))
+
+
+def trained(spec: Spec) -> Array:
+    """Of each weight whether its layer is trainable: by all others derivatives are 0."""
+    found = [
+        np.full(math.prod(shape), _layer_of(spec, name).get("trainable", True))
+        for name, shape in shapes(spec).items()
+    ]
+    return np.concatenate(found)
+
+
+def _layer_of(spec: Spec, array: str) -> Mapping[str, Any]:
+    """The layer whose array of weights W2, W3a1 or b1 is."""
+    number = re.match(r"[Wb](\d+)", array)
+    assert number is not None
+    layer: Mapping[str, Any] = spec["layers"][int(number[1]) - 1]
+    return layer
 
 
 def unpack(spec: Spec, theta: Array) -> dict[str, Array]:
@@ -78,13 +97,23 @@ def loss(spec: Spec, theta: Any, *data: Any, dtype: Any = np.float64) -> Any:
     for term in terms(spec):
         given = {name: next(taken) for name in takes(spec, term)}
         total = total + _term({**spec, "loss": term}, theta, **given, dtype=dtype)
-    described = spec["loss"]
     with np.errstate(all="ignore"):
         for name, array in unpack(spec, theta).items():
             if name.startswith("W"):
-                total = total + described["l2"] / 2 * (array * array).sum()
-                total = total + described["l1"] * absolute(array).sum()
+                total = total + penalty(spec, name, "l2") / 2 * (array * array).sum()
+                total = total + penalty(spec, name, "l1") * absolute(array).sum()
     return total
+
+
+def penalty(spec: Spec, matrix: str, name: str) -> Any:
+    """The λ of a matrix of weights, W2 or W3a1: its layer's own, or the loss's."""
+    return _layer_of(spec, matrix).get(name, spec["loss"][name])
+
+
+def without(spec: Spec, *names: str) -> Spec:
+    """The same spec without these penalties."""
+    layers = [{k: v for k, v in layer.items() if k not in names} for layer in spec["layers"]]
+    return {**spec, "layers": layers, "loss": {**spec["loss"], **dict.fromkeys(names, 0)}}
 
 
 def terms(spec: Spec) -> list[dict[str, Any]]:
@@ -206,7 +235,9 @@ def _slope(of: Callable[[Array], Array], by: tuple[int, ...]) -> Callable[[Array
 def _forward(spec: Spec, theta: Array, x: Array) -> tuple[Array, Array]:
     """The last layer's z and the outputs."""
     arrays = unpack(spec, theta)
-    made, z = [x], x
+    before, after = scaling(spec)
+    made = [(_cut(before, x) - before.get("shift", 0)) / before.get("scale", 1)]
+    z = made[0]
     for number, layer in enumerate(spec["layers"], 1):
         sources = taken(spec, number)
         z = sum((made[below] @ arrays[name] for name, below in sources), np.zeros((), x.dtype))
@@ -214,7 +245,26 @@ def _forward(spec: Spec, theta: Array, x: Array) -> tuple[Array, Array]:
             z = z + arrays[f"b{number}"]
         activated = _activate(spec, layer["activation"], z)
         made.append(activated + made[sources[0][1]] if layer["residual"] else activated)
-    return z, made[-1]
+    y = made[-1] * np.asarray(after.get("scale", 1)) + after.get("shift", 0)
+    return z, _cut(after, y)
+
+
+def scaling(spec: Spec) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """What is done to inputs before the network, and to outputs behind it: shift, scale, clip."""
+    given = spec["inputs"]
+    before = {key: given[key] for key in given if key in ("shift", "scale", "clip")} if isinstance(
+        given, dict
+    ) else {}  # fmt: skip
+    return before, spec.get("outputs", {})
+
+
+def _cut(scaling: Mapping[str, Any], values: Array) -> Array:
+    """Between the ends of `clip`, where the derivative is 1, and on and beyond them 0."""
+    if "clip" not in scaling:
+        return values
+    low, high = np.transpose(np.asarray(scaling["clip"], float).reshape(-1, 2))
+    values = low + relu(values - low)
+    return high - relu(high - values)
 
 
 def _activate(spec: Spec, name: str, z: Array) -> Array:
@@ -288,14 +338,16 @@ ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
 def _tabled_loss(spec: Spec, z: Array, y: Array, t: Array) -> Array:
     """One entry per sample and output. Logarithms of a sigmoid or softmax are taken from its z."""
     last = spec["layers"][-1]
-    kind, activation = spec["loss"]["kind"], None if last["residual"] else last["activation"]
+    kind, own = spec["loss"]["kind"], not last["residual"] and not spec.get("outputs")
+    activation = last["activation"] if own else None
     r = y - t
     if kind == "squared":
         return r * r / 2
     if kind == "absolute":
         return absolute(r)
     if kind == "huber":
-        return np.where(np.abs(r.real) <= 1, r * r / 2, absolute(r) - 0.5)
+        d = delta(spec)
+        return np.where(np.abs(r.real) <= d, r * r / 2, d * (absolute(r) - d / 2))
     if kind == "log_cosh":
         return r + softplus(-2 * r) - math.log(2)
     if activation == "softmax":
@@ -312,6 +364,13 @@ def _tabled_loss(spec: Spec, z: Array, y: Array, t: Array) -> Array:
         log_rest = -softplus(z) if activation == "sigmoid" else np.log1p(-y)
         return -t * log_y - (1 - t) * log_rest
     raise ValueError(f"no loss is called {kind!r}")
+
+
+def delta(spec: Spec) -> float:
+    """Where Huber's loss goes from a square to a line; 1 for losses that have no such place."""
+    described = spec["loss"]
+    is_huber = described.get("kind") == "huber"
+    return float(described.get("constants", {}).get("delta", 1)) if is_huber else 1.0
 
 
 # --- formulas -------------------------------------------------------------------------------

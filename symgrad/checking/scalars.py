@@ -27,6 +27,8 @@ from symgrad.checking.reference import (
     lookup,
     operands,
     parse,
+    penalty,
+    scaling,
     shapes,
     taken,
     targets,
@@ -139,7 +141,14 @@ def expand(spec: Spec) -> tuple[list[sp.Symbol], list[sp.Symbol], list[sp.Symbol
         for name, shape in shapes(spec).items()
     }
     x = [sp.Symbol(f"x_{i}", real=True) for i in range(inputs(spec))]
-    made: list[list[sp.Expr]] = [x]
+    before, after = scaling(spec)
+    made: list[list[sp.Expr]] = [[
+        (value - shift) / scale
+        for value, shift, scale in zip(
+            _cut(before, x), *(_of_columns(before.get(key, each), len(x)) for key, each in _NONE),
+            strict=True,
+        )
+    ]]  # fmt: skip
     for number, layer in enumerate(spec["layers"], 1):
         units, sources = layer["units"], taken(spec, number)
         biases = named[f"b{number}"] if layer["bias"] else [sp.Integer(0)] * units
@@ -152,14 +161,39 @@ def expand(spec: Spec) -> tuple[list[sp.Symbol], list[sp.Symbol], list[sp.Symbol
         activated = _activate(spec, layer["activation"], z)
         residual = made[sources[0][1]] if layer["residual"] else [sp.Integer(0)] * units
         made.append([value + before for value, before in zip(activated, residual, strict=True)])
-    a = made[-1]
+    shifts, scales = (_of_columns(after.get(key, each), len(made[-1])) for key, each in _NONE)
+    scaled = zip(made[-1], scales, shifts, strict=True)
+    a = _cut(after, [value * scale + shift for value, scale, shift in scaled])
     t = [sp.Symbol(f"t_{j}", real=True) for j in range(targets(spec, spec["loss"]))]
     expression = _exact(spec["loss"].get("weight", 1)) * sp.Add(*_losses(spec, x, a, t))
     for name, symbols in named.items():
         if name.startswith("W"):
-            expression += _exact(spec["loss"]["l2"]) / 2 * sp.Add(*(s**2 for s in symbols))
-            expression += _exact(spec["loss"]["l1"]) * sp.Add(*map(_absolute, symbols))
+            l1, l2 = (_exact(penalty(spec, name, which)) for which in ("l1", "l2"))
+            expression += l2 / 2 * sp.Add(*(s**2 for s in symbols))
+            expression += l1 * sp.Add(*map(_absolute, symbols))
     return list(itertools.chain(*named.values())), x, t, expression
+
+
+# What is done to columns of which nothing is said.
+_NONE = (("shift", 0), ("scale", 1))
+
+
+def _of_columns(numbers: Any, columns: int) -> list[sp.Expr]:
+    """A number for each column, exactly as it is written."""
+    return [*map(_exact, numbers if isinstance(numbers, list) else [numbers] * columns)]
+
+
+def _cut(scaling: Mapping[str, Any], values: list[sp.Expr]) -> list[sp.Expr]:
+    """Values between the ends of `clip`."""
+    if "clip" not in scaling:
+        return values
+    ends = scaling["clip"]
+    ends = ends if isinstance(ends[0], list) else [ends] * len(values)
+    cut = []
+    for value, (low, high) in zip(values, ends, strict=True):
+        above = _exact(low) + ACTIVATIONS["relu"](value - _exact(low))
+        cut.append(_exact(high) - ACTIVATIONS["relu"](_exact(high) - above))
+    return cut
 
 
 def _activate(spec: Spec, name: str, z: Sequence[sp.Expr]) -> list[sp.Expr]:
@@ -175,7 +209,8 @@ def _activate(spec: Spec, name: str, z: Sequence[sp.Expr]) -> list[sp.Expr]:
 def _losses(spec: Spec, x: list[sp.Expr], y: list[sp.Expr], t: list[sp.Expr]) -> list[sp.Expr]:
     described = spec["loss"]
     if described.get("formula") is None:
-        return [LOSSES[described["kind"]](*pair) for pair in zip(y, t, strict=True)]
+        kind, constants = LOSSES[described["kind"]], described.get("constants", {})
+        return [kind(*pair, **constants) for pair in zip(y, t, strict=True)]
     known = {"x": x, "y": y, "t": t}
 
     def leaf(node: ast.expr) -> list[sp.Expr] | None:
@@ -231,9 +266,10 @@ def _softplus(u: sp.Expr) -> sp.Expr:
     return sp.log(1 + sp.exp(u))
 
 
-def _huber(r: sp.Expr) -> sp.Expr:
-    outside = Step(r - 1) + Step(-r - 1)
-    return r**2 / 2 * (1 - outside) + (_absolute(r) - sp.Rational(1, 2)) * outside
+def _huber(r: sp.Expr, delta: float = 1) -> sp.Expr:
+    d = _exact(delta)
+    outside = Step(r - d) + Step(-r - d)
+    return r**2 / 2 * (1 - outside) + d * (_absolute(r) - d / 2) * outside
 
 
 def _t_log_t(t: sp.Expr) -> sp.Expr:
@@ -261,10 +297,10 @@ ACTIVATIONS: dict[str, Callable[[sp.Expr], sp.Expr]] = {
     "gaussian": lambda z: sp.exp(-(z**2)),
 }
 
-LOSSES: dict[str, Callable[[sp.Expr, sp.Expr], sp.Expr]] = {
+LOSSES: dict[str, Callable[..., sp.Expr]] = {
     "squared": lambda y, t: (y - t) ** 2 / 2,
     "absolute": lambda y, t: _absolute(y - t),
-    "huber": lambda y, t: _huber(y - t),
+    "huber": lambda y, t, **constants: _huber(y - t, **constants),
     "log_cosh": lambda y, t: sp.log(sp.cosh(y - t)),
     "cross_entropy": lambda y, t: -t * sp.log(y),
     "binary_cross_entropy": lambda y, t: -t * sp.log(y) - (1 - t) * sp.log(1 - y),

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from symgrad.cli.options import with_options
-from symgrad.cli.progress import ProgressBar
 from symgrad.cli.train_options import TrainOptions
 from symgrad.errors import SymgradError
 
 if TYPE_CHECKING:
+    from symgrad.cli.progress import ProgressBar
     from symgrad.training.run import Folds, Run
     from symgrad.training.runner import Engine
 
@@ -46,7 +46,9 @@ def _train_command(options: TrainOptions) -> None:
         raise SymgradError(
             "a spec and data are needed: symgrad train SPEC DATA, or symgrad train --resume RUN"
         )
-    with ProgressBar() as bar, _exit_codes(bar):
+    from symgrad.cli.progress import ProgressBar
+
+    with ProgressBar(options.plain) as bar, _exit_codes(bar):
         result = _train(options, training, bar)
     _show(result, options, bar)
 
@@ -110,7 +112,7 @@ def _engine(options: TrainOptions) -> "Engine | None":
 
 
 @contextmanager
-def _exit_codes(bar: ProgressBar) -> Iterator[None]:
+def _exit_codes(bar: "ProgressBar") -> Iterator[None]:
     """What has ended a training before its time, said in a line, and as the exit code."""
     from symgrad.training.runner import BrokenOff, Interrupted
 
@@ -124,24 +126,25 @@ def _exit_codes(bar: ProgressBar) -> Iterator[None]:
         message, code = f"error: {broken}", 1
     else:
         return
-    bar.hide()
+    bar.leave()
     typer.echo(message, err=True)
     raise typer.Exit(code)
 
 
-def _train(options: TrainOptions, training: dict[str, Any], bar: ProgressBar) -> "Run | Folds":
+def _train(options: TrainOptions, training: dict[str, Any], bar: "ProgressBar") -> "Run | Folds":
     from symgrad.training.train import cross_validate, resume, train
 
     arguments: dict[str, Any] = {
         "checkpoint": options.checkpoint, "plot": options.plot, "callback": bar
     }  # fmt: skip
     if options.resume is not None:
-        spec, epochs = options.spec, options.epochs
-        arguments |= {"spec": spec, "epochs": epochs, "engine": _engine(options)}
+        arguments |= {"spec": options.spec, "epochs": options.epochs, "initial": options.initial}
+        arguments["engine"] = _engine(options)
         return resume(options.resume, options.files, **arguments)
     assert options.spec is not None
     arguments |= {
         **options.selection(),
+        "initial": options.initial,
         **({"runs": RUNS} if options.output is None else {"into": options.output}),
         **training,
     }
@@ -151,7 +154,7 @@ def _train(options: TrainOptions, training: dict[str, Any], bar: ProgressBar) ->
     return train(options.spec, options.files, engine=engine, **arguments)
 
 
-def _show(result: "Run | Folds", options: TrainOptions, bar: ProgressBar) -> None:
+def _show(result: "Run | Folds", options: TrainOptions, bar: "ProgressBar") -> None:
     """What has come out; exit code 1 if the training diverged."""
     from symgrad.cli.results import show_folds, show_run
     from symgrad.training.fit import Ending

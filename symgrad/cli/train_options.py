@@ -109,6 +109,15 @@ class TrainOptions:
             "inputs with the column's mean."
         ),
     ] = "refuse"
+    initial: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="RUN|FILE",
+            help="Begin with the weights of a run, or of an .npz file, which may have but some: W1,"
+            " b1, …",
+            show_default="weights drawn by the seed",
+        ),
+    ] = None
     optimizer: Annotated[
         str | None,
         typer.Option(
@@ -226,6 +235,10 @@ class TrainOptions:
             ".svg or .pdf; drawn anew while it trains.",
         ),
     ] = None
+    plain: Annotated[
+        bool,
+        typer.Option("--plain", help="A line of progress on the terminal, without the curve."),
+    ] = False
     checkpoint: Annotated[
         float,
         typer.Option(

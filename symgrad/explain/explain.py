@@ -75,6 +75,11 @@ def explain(
             f"{compiled.spec.name}: loss.{compiled.spec.loss.arguments[0]} is left to be given at"
             " run time; write a number there to have it explained"
         )
+    if not all(layer.trainable for layer in compiled.spec.layers):
+        raise SymgradError(
+            f"{compiled.spec.name}: not all layers are trainable, and what is explained is the"
+            " derivative by all the weights; leave trainable out to have it explained"
+        )
     check_peers(against)
     done: list[Section] = []
     make: dict[str, Callable[[Clock], Section]] = {

@@ -227,13 +227,17 @@ def evaluate(
     """All inputs, weights and definitions of `program` by name, as arrays.
 
     `given` holds the inputs (x of shape (samples, inputs), …) and weights (W1 of shape (inputs,
-    units), …). Raises ValueError where shapes do not agree.
+    units), …); of the program's constants any that are to be others. Raises ValueError where shapes
+    do not agree.
     """
     arithmetic = arithmetic or Floats()
     sizes: dict[str, int] = {}
     environment: dict[str, _Array] = {}
+    constants = {
+        each.name: [arithmetic.number(value) for value in each.values] for each in program.constants
+    }
     for name, target in program.given.items():
-        values = arithmetic.array(given[name])
+        values = arithmetic.array(given[name] if name in given else constants[name])
         indices = indices_of(target)
         if values.ndim != len(indices):
             raise ValueError(f"{name} must have {len(indices)} axes, came {values.ndim}")

@@ -1,6 +1,6 @@
 """Programs: one symbolic expression in shared form, an ordered list of definitions.
 
-    program    ::=  inputs weights definition* outputs
+    program    ::=  inputs weights constant* definition* outputs
     definition ::=  target "=" value
     target     ::=  array[index, …]  |  scalar
     value      ::=  number | scalar | array[index, …]
@@ -19,7 +19,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from sympy import Expr, Indexed, IndexedBase, Symbol
+from sympy import Expr, Indexed, IndexedBase, Rational, Symbol
 
 from symgrad.language.indices import SAMPLES, axis, walk
 
@@ -41,12 +41,25 @@ class Definition:
 
 
 @dataclass(frozen=True)
+class Constant:
+    """An array of numbers that are known, exactly as they are written."""
+
+    target: Indexed
+    values: tuple[Rational, ...]
+
+    @property
+    def name(self) -> str:
+        return name_of(self.target)
+
+
+@dataclass(frozen=True)
 class Program:
-    """An ordered list of definitions over inputs and weights.
+    """An ordered list of definitions over inputs, weights and constants.
 
     `extents` says how many values the index of each axis takes: "n" the samples (a symbol), "0" the
     inputs, "1" the units of layer 1 and so on. `outputs` are the names that the program is for;
-    those that are `scattered` lie in one array with others, and are no matrices in memory.
+    those that are `scattered` lie in one array with others, and are no matrices in memory. Weights
+    that are `fixed` are not to be trained: derivatives by them are 0.
     """
 
     name: str
@@ -56,6 +69,8 @@ class Program:
     definitions: tuple[Definition, ...]
     outputs: tuple[str, ...]
     scattered: frozenset[str] = frozenset()
+    fixed: frozenset[str] = frozenset()
+    constants: tuple[Constant, ...] = ()
 
     def extent(self, index: Symbol) -> Expr:
         return self.extents[axis(index)]
@@ -69,8 +84,9 @@ class Program:
 
     @cached_property
     def given(self) -> dict[str, Expr]:
-        """Inputs and weights by name."""
-        return {name_of(target): target for target in (*self.inputs, *self.weights)}
+        """Inputs, weights and constants by name."""
+        constants = (constant.target for constant in self.constants)
+        return {name_of(target): target for target in (*self.inputs, *self.weights, *constants)}
 
     def with_definitions(self, definitions: Iterable[Definition]) -> "Program":
         return replace(self, definitions=tuple(definitions))

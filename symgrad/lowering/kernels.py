@@ -29,6 +29,7 @@ from symgrad.lowering.program import (
     Return,
     Role,
     Statement,
+    Table,
     Value,
     Variable,
     View,
@@ -264,7 +265,7 @@ class _Kernels:
         """What is done for each sample, for all that are given or for a share of a leaf's."""
         body = self.body.block
         views = list(self._views(body, SHARE[0] if within_leaf else None))
-        inside = [view for view in views if index("rows") in view.extents]
+        inside = [v for v in views if isinstance(v, View) and index("rows") in v.extents]
         outside = [view for view in views if view not in inside]
         before = self._lines(self.body.before) if self.body.before.statements else ()
         within: tuple[Statement, ...] = (*inside, *body.statements)
@@ -294,7 +295,7 @@ class _Kernels:
     def _lines(self, part: Part) -> tuple[Statement, ...]:
         return (*_opaque(part), *self._views(part), *part.statements)
 
-    def _views(self, part: Part, behind: Value | None = None) -> Iterator[View]:
+    def _views(self, part: Part, behind: Value | None = None) -> Iterator[View | Table]:
         """The arrays that lie in theta, the gradient and scratch memory, as they are needed; those
         of samples behind so many others."""
         names = {self.places.place(name) for name in (*part.reads, *part.writes)} - _flat_only(part)
@@ -305,6 +306,9 @@ class _Kernels:
             for name, (offset, shape) in self.layout.items():
                 if mark + name in names:
                     yield View(mark + name, vector, offset, tuple(map(whole, shape)))
+        for constant in self.program.constants:
+            if constant.name in names:
+                yield Table(constant.name, tuple(map(float, constant.values)))
         for name, (offset, shape) in self.results.moments.items():
             if name in names:
                 yield View(name, str(self.results.vector), offset, tuple(map(whole, shape)))

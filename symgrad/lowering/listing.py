@@ -64,6 +64,7 @@ from symgrad.lowering.program import (
     Skip,
     Statement,
     Sum,
+    Table,
     Together,
     Total,
     Variable,
@@ -147,6 +148,9 @@ def _line(statement: Statement) -> str:
         case View(name, vector, start, extents, rows):
             behind = "" if rows is None else f" and {shown(rows)} rows"
             return f"{name}[{_listed(extents)}] in {vector} from {start}{behind} on"
+        case Table(name, numbers):
+            shown_of = ", ".join(map(str, numbers[:3])) + ", …" * (len(numbers) > 3)
+            return f"{name}: real[{len(numbers)}] := {shown_of}"
         case Local(buffer):
             return f"{_buffer(buffer)} on the stack"
         case Allocate(buffers):

@@ -23,6 +23,7 @@
                  |  Pick name condition array array        one of two
                  |  Counted name extent                    the numbers 0, 1, 2, …
                  |  Opaque name number                     how often loops run, not to unroll them
+                 |  Table name number*                     reals that are known
     target     ::=  Variable | Element
     value      ::=  Number | Variable | Element array value* | Last array | Extent array axis
                  |  Sum (sign value)* | Product value* value* | Power value value | Negative value
@@ -506,7 +507,15 @@ class Opaque:
     label: str = field(default="", compare=False)
 
 
-Memory = Local | Allocate | View | Windows | Alias | Pick | Counted | Opaque
+@dataclass(frozen=True)
+class Table:
+    """Reals that are known: a module has them under this name, for all its functions."""
+
+    name: str
+    numbers: tuple[float, ...]
+
+
+Memory = Local | Allocate | View | Windows | Alias | Pick | Counted | Opaque | Table
 Statement = (
     Comment | Assign | Together | Accumulate | Loop | Each | While | Branch | MatrixProduct | RowSum
     | Run | Return | Refuse | Skip | Memory

@@ -55,6 +55,7 @@ from symgrad.lowering.program import (
     RowSum,
     Statement,
     Sum,
+    Table,
     Together,
     Value,
     Variable,
@@ -231,6 +232,8 @@ class _Checker:
             case View(name, vector, start, extents, behind):
                 self._whole(() if behind is None else (behind,))
                 self._view(name, vector, start, extents, scope)
+            case Table(name, numbers):
+                self._declare(name, _Held("real", (whole(len(numbers)),)), scope)
             case Local(buffer):
                 self._make(buffer, scope)
             case Allocate(buffers):

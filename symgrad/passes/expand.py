@@ -17,7 +17,15 @@ from sympy import Abs, Expr, I, Integer, Mul, Rational, Sum, cosh, exp, log, nan
 
 from symgrad.errors import SpecError
 from symgrad.language.dtypes import Dtype, misfit, remedy
-from symgrad.language.functions import ACTIVATIONS, IN_FORMULAS, constant, huber, xlogy
+from symgrad.language.functions import (
+    ACTIVATIONS,
+    IN_FORMULAS,
+    constant,
+    huber,
+    maximum,
+    minimum,
+    xlogy,
+)
 from symgrad.language.indices import (
     SAMPLE,
     SAMPLES,
@@ -30,7 +38,7 @@ from symgrad.language.indices import (
 from symgrad.language.indices import axis as axis_of
 from symgrad.language.notation import as_it_stands, group, group_factors, undistributed
 from symgrad.language.order import is_constant
-from symgrad.language.program import Definition, Program, array, name_of, reads
+from symgrad.language.program import Constant, Definition, Program, array, name_of, reads
 from symgrad.spec.formula import (
     Binary,
     Call,
@@ -43,13 +51,14 @@ from symgrad.spec.formula import (
     axes_outside_sums,
     derivatives_of,
 )
+from symgrad.spec.scaling import Numbers, Scaling
 from symgrad.spec.spec import Spec
 
-LOSSES: dict[str, Callable[[Expr, Expr], Expr]] = {
-    # one output's part in the loss of a sample, y the output and t the target
+LOSSES: dict[str, Callable[..., Expr]] = {
+    # one output's part in the loss of a sample, y the output and t the target; constants by name
     "squared": lambda y, t: (y - t) ** 2 / 2,
     "absolute": lambda y, t: as_it_stands(Abs)(y - t),
-    "huber": lambda y, t: huber(y - t),
+    "huber": lambda y, t, delta: delta**2 * huber((y - t) / delta),
     "log_cosh": lambda y, t: log(as_it_stands(cosh)(y - t)),
     "cross_entropy": lambda y, t: -xlogy(t, y),
     "binary_cross_entropy": lambda y, t: -xlogy(t, y) - xlogy(1 - t, 1 - y),
@@ -66,18 +75,30 @@ def expand(spec: Spec) -> Program:
     extents = {"n": SAMPLES, **{str(layer): Integer(width) for layer, width in enumerate(widths)}}
     definitions: list[Definition] = []
     weights: list[Expr] = []
+    matrices: list[tuple[int, Expr]] = []  # the weights but for biases, and whose they are
+    constants: list[Constant] = []
 
     def define(name: str, indices: tuple[Expr, ...], value: Expr) -> Expr:
         target = array(name, *indices)
         definitions.append(Definition(target, value))
         return target
 
+    def known(name: str, values: Numbers | None, here: Expr) -> Expr | None:
+        """Numbers of columns: an array, or the one number for all of them."""
+        if not isinstance(values, tuple):
+            return None if values is None else exact(values)
+        constants.append(Constant(array(name, here), tuple(map(exact, values))))
+        return constants[-1].target
+
     made = [array("x", SAMPLE, unit(0))]
+    if spec.scaling_of_inputs:
+        made = [define("a0", (SAMPLE, unit(0)), _scaled_in(spec.scaling_of_inputs, made[0], known))]
     for number, layer in enumerate(spec.layers, start=1):
         here, z = unit(number), Integer(0)
         for name, source in spec.sources(number):
             below = unit(source)
-            weights.append(array(name, below, here))
+            matrices.append((number, array(name, below, here)))
+            weights.append(matrices[-1][1])
             z = z + Sum(made[source] * weights[-1], (below, 0, widths[source] - 1))
         if layer.bias:
             weights.append(array(f"b{number}", here))
@@ -88,16 +109,20 @@ def expand(spec: Spec) -> Program:
         if layer.residual:
             ((_, source),) = spec.sources(number)
             a = a + made[source].base[SAMPLE, here]
-        made.append(define("y" if number == last else f"a{number}", (SAMPLE, here), a))
+        output = number == last and not spec.scaling_of_outputs
+        made.append(define("y" if output else f"a{number}", (SAMPLE, here), a))
+    if spec.scaling_of_outputs:
+        y = _scaled_out(spec.scaling_of_outputs, made[-1], known)
+        made.append(define("y", (SAMPLE, unit(last)), y))
 
     given, loss = _loss_of_samples(spec, made[-1], define)
     extents |= _extent_of_targets(spec)
     inputs = [array("x", SAMPLE, unit(0)), *given, *(array(name) for name in spec.loss.arguments)]
     inputs += [target(each, spec) for each in inner_derivatives(spec)]
-    for weight in weights:
-        if str(weight.base.label).startswith("W") and (spec.loss.l1 or spec.loss.l2):
-            name = str(weight.base.label).removeprefix("W")
-            loss = loss + define(f"R{name}", (), _penalty(spec, weight, widths))
+    for number, matrix in matrices:
+        if spec.penalty(number, "l1") or spec.penalty(number, "l2"):
+            name = str(matrix.base.label).removeprefix("W")
+            loss = loss + define(f"R{name}", (), _penalty(spec, number, matrix, widths))
     define("E", (), loss)
     return Program(
         name=spec.name,
@@ -106,7 +131,50 @@ def expand(spec: Spec) -> Program:
         extents=extents,
         definitions=tuple(definitions),
         outputs=("y", "E"),
+        fixed=frozenset(
+            name
+            for number, layer in enumerate(spec.layers, start=1)
+            if not layer.trainable
+            for name in (*(name for name, _ in spec.sources(number)), f"b{number}")
+        ),
+        constants=tuple(constants),
     )
+
+
+# Numbers of columns under a name, with the index of these: an array of constants or a number.
+_Known = Callable[[str, Numbers | None, Expr], Expr | None]
+
+
+def _scaled_in(scaling: Scaling, x: Expr, known: _Known) -> Expr:
+    """The inputs in the network's own units."""
+    here = x.indices[-1]
+    value = _clipped(scaling, "x", x, here, known)
+    if (shift := known("x_shift", scaling.shift, here)) is not None:
+        value = value - shift
+    if (scale := known("x_scale", scaling.scale, here)) is not None:
+        value = group(value) / scale
+    return value
+
+
+def _scaled_out(scaling: Scaling, a: Expr, known: _Known) -> Expr:
+    """The outputs in the units of the data."""
+    value, here = a, a.indices[-1]
+    if (scale := known("y_scale", scaling.scale, here)) is not None:
+        value = value * scale
+    if (shift := known("y_shift", scaling.shift, here)) is not None:
+        value = value + shift
+    return _clipped(scaling, "y", value, here, known)
+
+
+def _clipped(scaling: Scaling, name: str, value: Expr, here: Expr, known: _Known) -> Expr:
+    """NaN stays NaN: a number comes first in what takes the larger or the smaller of two."""
+    if scaling.ends is None:
+        return value
+    low, high = (
+        known(f"{name}_{end}", numbers, here)
+        for end, numbers in zip(("low", "high"), scaling.ends, strict=True)
+    )
+    return minimum(maximum(value, low), high)
 
 
 @undistributed
@@ -180,7 +248,8 @@ def _loss(spec: Spec, x: Expr, y: Expr, t: Expr) -> Expr:
     """The loss of a sample: summed over the outputs, unless the formula has done so itself."""
     here, width = y.indices[-1], spec.outputs
     if spec.loss.kind is not None:
-        return sum_over(LOSSES[spec.loss.kind](y, t), here, Integer(width))
+        numbers = {name: exact(value) for name, value in spec.loss.kind_constants.items()}
+        return sum_over(LOSSES[spec.loss.kind](y, t, **numbers), here, Integer(width))
     tree = spec.loss_tree
     assert tree is not None
     at = {"outputs": here, "inputs": unit(0)}
@@ -275,21 +344,22 @@ def _is_real(number: Expr) -> bool:
     return bool(number.is_Rational or number.evalf(20).is_real)
 
 
-def _penalty(spec: Spec, weight: Expr, widths: tuple[int, ...]) -> Expr:
-    """λ₂/2 Σ W² + λ₁ Σ |W| of one array."""
+def _penalty(spec: Spec, number: int, weight: Expr, widths: tuple[int, ...]) -> Expr:
+    """λ₂/2 Σ W² + λ₁ Σ |W| of one array of a layer's."""
     rows, columns = weight.indices
     many = {index: widths[int(axis_of(index))] for index in weight.indices}
     penalty = Integer(0)
-    for rate, each in ((_rate(spec, "l2") / 2, weight**2),
-                       (_rate(spec, "l1"), IN_FORMULAS["abs"](weight))):  # fmt: skip
+    for rate, each in ((_rate(spec, number, "l2") / 2, weight**2),
+                       (_rate(spec, number, "l1"), IN_FORMULAS["abs"](weight))):  # fmt: skip
         total = Sum(Sum(each, (columns, 0, many[columns] - 1)), (rows, 0, many[rows] - 1))
         penalty = penalty + rate * total
     return penalty
 
 
-def _rate(spec: Spec, penalty: str) -> Expr:
-    """λ: a number, or what stands for one that is given at run time."""
-    return array(penalty) if penalty in spec.loss.arguments else exact(getattr(spec.loss, penalty))
+def _rate(spec: Spec, number: int, penalty: str) -> Expr:
+    """λ of a layer: a number, or what stands for one that is given at run time."""
+    rate = spec.penalty(number, penalty)
+    return array(penalty) if isinstance(rate, str) else exact(rate)
 
 
 # What is read for a leaf of a formula's tree, where the index of each axis is what it is: that of

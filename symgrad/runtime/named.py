@@ -5,9 +5,15 @@ have names."""
 NAMES_SHOWN = 12
 
 
+def given_inputs(spec):
+    """How many inputs there are, or their names; a spec may have a table with more of them."""
+    given = spec["inputs"]
+    return given.get("names", given.get("count")) if isinstance(given, dict) else given
+
+
 def inputs_of(spec):
     """How many inputs there are: a spec has their number, or their names."""
-    given = spec["inputs"]
+    given = given_inputs(spec)
     return given if isinstance(given, int) else len(given)
 
 
@@ -36,10 +42,10 @@ def terms_of(spec):
 def columns_of(spec):
     """The names of the columns of x, t and y, as far as they have any; also of each term's."""
     outputs = spec["layers"][-1].get("names")
-    named = {"x": spec["inputs"], "t": spec["loss"].get("targets", outputs), "y": outputs}
+    named = {"x": given_inputs(spec), "t": spec["loss"].get("targets", outputs), "y": outputs}
     for term in terms_of(spec):
         targets = _described(spec, term).get("targets", outputs)
-        named |= {f"x_{term}": spec["inputs"], f"t_{term}": targets}
+        named |= {f"x_{term}": given_inputs(spec), f"t_{term}": targets}
     return {array: names for array, names in named.items() if isinstance(names, (list, tuple))}
 
 

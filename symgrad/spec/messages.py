@@ -8,7 +8,7 @@ The file, the line and the key are given as far as there are any.
 import re
 from collections.abc import Collection, Iterable, Mapping
 from itertools import islice
-from typing import TypeAlias, get_args, get_origin
+from typing import NamedTuple, TypeAlias, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
@@ -19,6 +19,12 @@ from symgrad.spec.formula import quoted, suggestion
 from symgrad.spec.location import Path, find_places
 
 Problem: TypeAlias = tuple[Path, str]  # where in a model, and what to tell the user
+
+
+class Table(NamedTuple):
+    """Beside the type of a field: it may be a table, too, with the keys of a model."""
+
+    model: type[BaseModel]
 
 
 def refuse(problems: Iterable[Problem]) -> None:
@@ -179,7 +185,8 @@ def _model_at(model: type[BaseModel], path: Path) -> type[BaseModel]:
 
 
 def _model_in(field: FieldInfo) -> type[BaseModel] | None:
-    for inner in (field.annotation, *get_args(field.annotation)):  # Loss, tuple[Layer, ...]
+    beside = (each.model for each in field.metadata if isinstance(each, Table))
+    for inner in (field.annotation, *get_args(field.annotation), *beside):  # tuple[Layer, ...]
         if isinstance(inner, type) and issubclass(inner, BaseModel):
             return inner
     return None

@@ -8,6 +8,7 @@ out as one `SpecError`, a line for each problem, with the place in the file.
 
     spec.py            the whole, and what only the whole can check
     training.py        how it is trained
+    scaling.py         shift, scale and clip of inputs and outputs
     parts.py           layers, activations, the loss
     file.py            path → text and plain data
     names.py           which names will do
@@ -22,6 +23,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping
+from fractions import Fraction
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
@@ -34,7 +36,6 @@ from pydantic import (
     PrivateAttr,
     ValidationError,
     ValidationInfo,
-    WrapValidator,
     model_validator,
 )
 
@@ -62,6 +63,7 @@ from symgrad.spec.messages import Problem, cleaned, refusal, refuse, report, sho
 from symgrad.spec.names import IDENTIFIER, identifier_problem, module_problem
 from symgrad.spec.parts import (
     ACTIVATIONS,
+    KIND_CONSTANTS,
     LOSSES,
     Activation,
     Layer,
@@ -71,9 +73,16 @@ from symgrad.spec.parts import (
     Objective,
     Term,
     formula_problem,
-    number_or_names,
-    or_names,
     without_null,
+)
+from symgrad.spec.scaling import (
+    GivenInputs,
+    Inputs,
+    Scaling,
+    inputs_in_schema,
+    outputs_table,
+    read_arrays,
+    without_default,
 )
 from symgrad.spec.training import Training
 from symgrad.spec.words import SAME_ACTIVATIONS, answer, with_others
@@ -145,11 +154,18 @@ class Spec(Model):
     )
     dtype: Dtype = Field(default="float32", description="The type of all numbers at run time")
     # Where it is names, `inputs` says how many, and no one takes them for a number.
-    given_inputs: Annotated[int, Field(ge=1), WrapValidator(number_or_names)] = Field(
+    given_inputs: GivenInputs = Field(
         alias="inputs",
-        description="How many numbers one sample has, or their names",
+        description="How many numbers one sample has, or their names; or a table with these, and"
+        " how they are shifted, scaled and cut",
         examples=[64, ["x", "t"]],
-        json_schema_extra=or_names,
+        json_schema_extra=inputs_in_schema,
+    )
+    scaling_of_outputs: Annotated[Scaling, BeforeValidator(outputs_table)] = Field(
+        default=Scaling(),
+        alias="outputs",
+        description="How what the network gives is scaled, shifted and cut",
+        json_schema_extra=without_default,
     )
     layers: Annotated[tuple[Layer, ...], BeforeValidator(_layers)] = Field(
         description="The layers, from the inputs to the outputs",
@@ -184,7 +200,9 @@ class Spec(Model):
         """Read a spec from a `.toml` or `.json` file."""
         path = Path(path)
         text, data = read_file(path)
+        data, problems = read_arrays(data, path.parent)
         try:
+            refuse(problems)
             spec = cls.model_validate(data)
         except ValidationError as error:
             raise SpecError(report(error, cls, data, cleaned(str(path)), text)) from None
@@ -226,8 +244,19 @@ class Spec(Model):
     @property
     def input_names(self) -> tuple[str, ...] | None:
         """The names of the inputs, in the order of x's columns; None where they have none."""
-        given = cast(object, self.given_inputs)
+        given = self._inputs
         return given if isinstance(given, tuple) else None
+
+    @property
+    def _inputs(self) -> int | tuple[str, ...]:
+        given = cast(object, self.given_inputs)
+        return given.given if isinstance(given, Inputs) else cast(int, given)
+
+    @property
+    def scaling_of_inputs(self) -> Scaling:
+        """How inputs are shifted, scaled and cut; false where nothing is said of it."""
+        given = cast(object, self.given_inputs)
+        return given if isinstance(given, Inputs) else Scaling()
 
     @property
     def output_names(self) -> tuple[str, ...] | None:
@@ -237,7 +266,8 @@ class Spec(Model):
     @property
     def inputs(self) -> int:
         """How many numbers one sample has."""
-        return self.given_inputs if self.input_names is None else len(self.input_names)
+        given = self._inputs
+        return given if isinstance(given, int) else len(given)
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -276,6 +306,20 @@ class Spec(Model):
             (width + layer.bias) * layer.units
             for width, layer in zip(self.taken, self.layers, strict=True)
         )
+
+    @property
+    def trained_ranges(self) -> tuple[tuple[int, int], ...]:
+        """Where the weights of trainable layers lie in theta: from one place on, before another;
+        layers in a row as one range."""
+        found: list[tuple[int, int]] = []
+        start = 0
+        for taken, layer in zip(self.taken, self.layers, strict=True):
+            end = start + (taken + layer.bias) * layer.units
+            if layer.trainable:
+                begun = found.pop()[0] if found and found[-1][1] == start else start
+                found.append((begun, end))
+            start = end
+        return tuple(found)
 
     @property
     def data_of_term(self) -> tuple[str, ...]:
@@ -317,8 +361,9 @@ class Spec(Model):
     @cached_property
     def of_terms(self) -> Mapping[str, Self]:
         """The terms of the loss by name, each as a spec whose loss is that term, the
-        first with the penalties; empty for a loss of one formula or kind."""
-        return {
+        first with the penalties, which stand in the sum once; empty for a loss of one formula or
+        kind."""
+        alone = {
             term.name: self.model_copy(
                 update={
                     "loss": self.loss.of_term(place),
@@ -328,6 +373,23 @@ class Spec(Model):
             )
             for place, term in enumerate(self.loss.terms)
         }
+        return {
+            name: term if place == 0 else term.without_penalties()
+            for place, (name, term) in enumerate(alone.items())
+        }
+
+    def penalty(self, number: int, name: str) -> float | str:
+        """The λ, "l1" or "l2", of the W of layer `number`, counted from 1: its own, or that of the
+        loss, which may be "argument"."""
+        own = getattr(self.layers[number - 1], name)
+        given: float | str = getattr(self.loss, name) if own is None else own
+        return given
+
+    def without_penalties(self) -> Self:
+        """The same with the loss alone."""
+        layers = (layer.model_copy(update={"l1": None, "l2": None}) for layer in self.layers)
+        loss = self.loss.model_copy(update={"l1": 0.0, "l2": 0.0})
+        return self.model_copy(update={"layers": tuple(layers), "loss": loss})
 
     @property
     def reads_target(self) -> bool:
@@ -347,7 +409,7 @@ class Spec(Model):
         return {
             "name": self.name,
             "dtype": self.dtype,
-            "inputs": self.inputs if self.input_names is None else list(self.input_names),
+            "inputs": _inputs_data(self),
             "layers": [
                 {
                     "units": layer.units,
@@ -355,10 +417,14 @@ class Spec(Model):
                     "bias": layer.bias,
                     "residual": layer.residual,
                     **({} if layer.sources is None else {"from": list(layer.sources)}),
+                    **({} if layer.trainable else {"trainable": False}),
+                    **({} if layer.l1 is None else {"l1": layer.l1}),
+                    **({} if layer.l2 is None else {"l2": layer.l2}),
                     **({} if layer.names is None else {"names": list(layer.names)}),
                 }
                 for layer in self.layers
             ],
+            **({"outputs": after.normalised()} if (after := self.scaling_of_outputs) else {}),
             "loss": {
                 **_objective_data(loss),
                 "l1": loss.l1,
@@ -376,7 +442,9 @@ class Spec(Model):
         """The same network with its inputs and outputs only counted."""
         data = self.normalised()
         data["layers"][-1].pop("names", None)
-        return self.recorded({**data, "inputs": self.inputs})
+        scaling = self.scaling_of_inputs.normalised()
+        counted = {"count": self.inputs, **scaling} if scaling else self.inputs
+        return self.recorded({**data, "inputs": counted})
 
     def digest(self) -> str:
         """SHA-256 of the normalised spec in hexadecimal: equal specs, equal digests."""
@@ -409,9 +477,11 @@ class Spec(Model):
                 _check_layers(self),
                 _check_sources(self),
                 _check_sizes(self),
+                _check_scaling(self),
                 _check_hidden(self),
                 _check_loss(self),
                 _check_derivatives(self),
+                _check_trained(self),
             )
         )
         if info.context != _RECORDED:
@@ -428,6 +498,15 @@ def read(source: str | os.PathLike[str] | Mapping[str, Any] | Spec) -> Spec:
     if isinstance(source, str | os.PathLike):
         return Spec.load(source)
     raise SpecError(f"a spec is a path, a mapping or a Spec, not {shown(source)}")
+
+
+def _inputs_data(spec: Spec) -> Any:
+    """How many inputs there are, or their names; in a table where they are scaled."""
+    given = spec.inputs if spec.input_names is None else list(spec.input_names)
+    if not spec.scaling_of_inputs:
+        return given
+    key = "count" if spec.input_names is None else "names"
+    return {key: given, **spec.scaling_of_inputs.normalised()}
 
 
 def _objective_data(loss: Loss) -> dict[str, Any]:
@@ -448,6 +527,9 @@ def _objective_data(loss: Loss) -> dict[str, Any]:
 
 def _kind_or_formula(part: Objective) -> dict[str, Any]:
     data: dict[str, Any] = {"kind": part.kind}
+    usual = KIND_CONSTANTS.get(part.kind or "", {})
+    if own := {name: value for name, value in part.constants.items() if value != usual.get(name)}:
+        data["constants"] = dict(sorted(own.items()))
     if part.formula is not None:
         data = _formula_data(part)
     if part.targets is not None:
@@ -512,6 +594,11 @@ def _check_derivatives(spec: Spec) -> Iterator[Problem]:
             yield ("derivatives", number), f"{quoted(name)} is named twice"
 
 
+def _check_trained(spec: Spec) -> Iterator[Problem]:
+    if spec.training is not None and not any(layer.trainable for layer in spec.layers):
+        yield ("layers",), "no layer is trainable: there is nothing to train"
+
+
 def _check_columns(spec: Spec) -> Iterator[Problem]:
     """The names of inputs and outputs, beside each other and what formulas call by them."""
     last = len(spec.layers) - 1
@@ -536,7 +623,7 @@ def _check_columns(spec: Spec) -> Iterator[Problem]:
                     (*path, "targets", place),
                     f"{name!r} is the name of {called[name]}, too; choose another name",
                 )
-        for name in objective.constants:
+        for name in objective.constants if objective.formula is not None else ():
             if name in (objective.target_names or ()):
                 yield (
                     (*path, "constants", name),
@@ -698,23 +785,43 @@ def _check_sizes(spec: Spec) -> Iterator[Problem]:
         yield ("layers",), over
 
 
+def _check_scaling(spec: Spec, dtype: Dtype | None = None) -> Iterator[Problem]:
+    """Whether there are numbers for the columns there are; and in a dtype, whether it has them."""
+    for key, scaling, columns in (
+        ("inputs", spec.scaling_of_inputs, spec.inputs),
+        ("outputs", spec.scaling_of_outputs, spec.outputs),
+    ):
+        for where, problem in scaling.problems(columns, dtype):
+            yield (key, *where), problem
+
+
 def _check_numbers(spec: Spec) -> Iterator[Problem]:
     """Whether the dtype holds what is computed with in it."""
+    yield from _check_scaling(spec, spec.dtype)
     for name, activation in spec.activations.items():
         for problem in formula_problem(activation, spec.dtype):
             yield ("activations", name, "formula"), problem
     for path, objective in _objectives(spec):
         for problem in formula_problem(objective, spec.dtype, spec.quantities_of(objective)):
             yield (*path, "formula"), problem
+    squared: dict[tuple[str | int, ...], float] = {}  # and what is computed with the square of
     numbers: dict[tuple[str | int, ...], float] = {
         ("loss", name): getattr(spec.loss, name)
         for name in ("l1", "l2")
         if name not in spec.loss.arguments
     }
+    for number, layer in enumerate(spec.layers):
+        own = {"l1": layer.l1, "l2": layer.l2}
+        numbers |= {("layers", number, k): value for k, value in own.items() if value is not None}
     for path, objective in _objectives(spec):
         numbers[(*path, "weight")] = objective.weight
+        for name, value in objective.kind_constants.items():
+            numbers[(*path, "constants", name)] = value
+            squared[(*path, "constants", name)] = value
     if spec.training is not None:
         numbers |= {("training", *path): value for path, value in spec.training.numbers().items()}
     for where, value in numbers.items():
         if wrong := misfit(value, spec.dtype):
             yield where, f"{shown(value)} is {wrong}{remedy(spec.dtype)}"
+        elif where in squared and (wrong := misfit(Fraction(repr(value)) ** 2, spec.dtype, True)):
+            yield where, f"the square of {shown(value)} is {wrong}{remedy(spec.dtype)}"

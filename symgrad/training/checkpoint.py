@@ -13,9 +13,9 @@ from typing import NamedTuple
 import numpy as np
 
 from symgrad.errors import DataError
+from symgrad.npz import read_npz
 from symgrad.training import atomic
 from symgrad.training.module import Array
-from symgrad.training.npz import read_npz
 
 
 class Epoch(NamedTuple):

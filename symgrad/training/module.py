@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
+from symgrad.runtime.named import given_inputs
 from symgrad.spec.formula import arrays_of, derivatives_of
 from symgrad.spec.spec import Spec
 from symgrad.spec.training import Training
@@ -62,7 +63,8 @@ def target_names(spec: Mapping[str, Any]) -> tuple[str, ...] | None:
 
 def input_names(spec: Mapping[str, Any]) -> tuple[str, ...] | None:
     """What the spec calls the inputs; None where it has their number only."""
-    return None if isinstance(spec["inputs"], int) else tuple(spec["inputs"])
+    given = given_inputs(spec)
+    return None if isinstance(given, int) else tuple(given)
 
 
 def output_names(spec: Mapping[str, Any]) -> tuple[str, ...] | None:

@@ -86,6 +86,11 @@ class _Data(_Part):
     sha256: _Text
 
 
+class _Initial(_Part):
+    path: _Text | None
+    sha256: _Text
+
+
 class _Begun(_Part):
     id: _Text | None = None
     status: Literal["running", "interrupted", "finished", "stopped early", "diverged"]
@@ -95,6 +100,7 @@ class _Begun(_Part):
     options: _Options
     data: _Data
     fold: Annotated[int, Field(ge=1)] | None = None
+    initial: _Initial | None = None
 
     @model_validator(mode="after")
     def _check(self) -> Self:

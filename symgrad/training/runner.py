@@ -84,6 +84,8 @@ def run_fit(
         except Lost as error:
             monitor.save(checkpoint)
             raise BrokenOff(f"{error}.{monitor.how_to_resume()}") from error
+        finally:
+            options.callback.on_fit_end()
     if run.ending is Ending.INTERRUPTED:
         message = f"interrupted after epoch {checkpoint.epoch:,}.{monitor.how_to_resume()}"
         raise Interrupted(message, run)
@@ -119,14 +121,16 @@ def _fit(
     experiment, module, datasets = task.experiment, task.module, task.datasets
     training, scaling = experiment.training, datasets.scaling
     scorer = ValidationScorer(module, datasets.validation, scaling)
-    if engine is None:
-        method = fit_whole if training.whole_batch else fit
-        result = method(module, training, task.arrays, scorer, checkpoint, monitor)
-    else:
+    how = scorer, checkpoint, monitor
+    if engine is not None:
         with engine(module, task.arrays) as whole:
-            result = fit_whole(whole, training, (), scorer, checkpoint, monitor)
+            result = fit_whole(whole, training, (), *how, task.trained)
+    elif training.whole_batch:
+        result = fit_whole(module, training, task.arrays, *how, task.trained)
+    else:
+        result = fit(module, training, task.arrays, *how)
     ending = result.ending
-    theta, epoch = select_weights(module, training, task.arrays, checkpoint)
+    theta, epoch = select_weights(module, training, task.arrays, checkpoint, task.first())
     if epoch < checkpoint.epoch and training.patience is None:
         ending = Ending.DIVERGED  # the very last step may have ruined the weights
     columns = experiment.samples.columns

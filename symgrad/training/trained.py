@@ -14,8 +14,8 @@ import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from symgrad.errors import DataError
+from symgrad.npz import read_npz
 from symgrad.training.module import Array, output_names, outputs
-from symgrad.training.npz import read_npz
 
 # A class as the data names it: what goes in as an integer comes out as one.
 Label: TypeAlias = str | int | float | bool

@@ -89,6 +89,8 @@ NETS = {path.stem: Spec.load(path) for path in OF_OUTPUTS} | {
     "own": net([3, 5, 4], ["mine", "theirs"], own={
         "mine": "z/(1 + abs(z)) + exp(-z**2)", "theirs": "z/(1 + sum(z**2))"
     }),
+    "scaled": net([3, 5, 2], ["tanh", "identity"], scaled=True, l2=0.1),
+    "scaled_products": net([20, 17, 16, 3], ["sigmoid", "relu", "identity"], scaled=True),
     "formula": net([2, 3, 2], ["tanh", "identity"], formula="sqrt(1 + (y - t)**2) + max(y, t)**3"),
 }  # fmt: skip
 

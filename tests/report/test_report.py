@@ -128,6 +128,19 @@ def test_classes_have_their_curves(here):
     assert [int(each) for each in counts.groups()] == found.confusion[0].tolist()
 
 
+def test_two_inputs_have_regions_of_the_classes(here):
+    spec = spec_of("plane", 3, "softmax", "cross_entropy") | {"inputs": 2}
+    symgrad.train(spec, "kinds.csv", "plane", epochs=20, ignore=[NAMES[2]])
+    errors = texts(here / "plane")["errors"]
+    assert "Regions of the classes, the more colour the likelier, and 18 samples" in errors.text
+    assert HOSTILE[:20] in errors.text and "a\\nb\\x1b[1m" in errors.text  # the axes
+    kinds = {attributes["class"] for attributes in errors.all("path")}
+    assert {"region", "marker point"} <= kinds
+    drawn = [each for each in errors.all("path") if each["class"] == "marker point"]
+    assert len(drawn) == 18
+    assert "Regions" not in texts(here / "kinds")["errors"].text  # of three inputs
+
+
 def test_what_are_no_probabilities_has_no_curves(here):
     symgrad.train(spec_of("plain", 3), "kinds.csv", "plain", epochs=1)
     errors = texts(here / "plain")["errors"].text

@@ -148,7 +148,9 @@ def test_a_refusal_has_its_place_in_the_file(tmp_path: Path) -> None:
 
 def test_the_json_schema_knows_names() -> None:
     schema = Spec.json_schema()
-    number, names = schema["properties"]["inputs"]["anyOf"]
+    number, names, table = schema["properties"]["inputs"]["anyOf"]
+    assert table["properties"]["names"]["items"] == names["items"]
+    assert {*table["properties"]} == {"count", "names", "shift", "scale", "clip"}
     assert number == {"type": "integer", "minimum": 1, "maximum": 65_536}
     assert (names["type"], names["uniqueItems"]) == ("array", True)
     layer = schema["$defs"]["Layer"]

@@ -164,6 +164,7 @@ def test_the_command_names_the_order(tmp_path):
         assert re.search(options, source, re.MULTILINE)
 
 
+@pytest.mark.slow
 def test_names_of_ones_own_are_only_data():
     """Names that the emitted code uses itself, and Python's, mean nothing there."""
     names = ["np", "F", "theta", "samples", "loss", "E", "print", "_cached", "Compiled", "z1", "y"]

@@ -17,10 +17,10 @@ from numpy.lib import format as npy
 
 import symgrad
 from symgrad.errors import DataError, SpecError, SymgradError
+from symgrad.npz import read_npy, read_npz
 from symgrad.spec.spec import Spec
 from symgrad.training import checkpoint
 from symgrad.training.experiment import Options, new_experiment, run_id
-from symgrad.training.npz import read_npy, read_npz
 from symgrad.training.run import Run, load_trained
 from tests.paths import ROOT
 from tests.trainings import PLANE, execute, plane, plane_csv, same, text, weights

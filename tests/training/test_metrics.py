@@ -100,7 +100,7 @@ def test_refusals():
         figures(0, np.ones((0, 1)), np.ones((0, 1)), None, False)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=30)
 @given(st.integers(0, 2**32), st.integers(2, 6), st.integers(1, 40))
 def test_classes_against_loops(seed, count, samples):
     random = np.random.default_rng(seed)

@@ -22,9 +22,10 @@ from symgrad.interop.onnx.activations import activation
 from symgrad.interop.onnx.formulas import formula
 from symgrad.interop.onnx.graph import Graph
 from symgrad.interop.onnx.load import quietly, unreadable
-from symgrad.interop.onnx.names import INPUT, INPUTS, OUTPUT, OUTPUTS, PRODUCER, SPEC
+from symgrad.interop.onnx.names import INPUT, INPUTS, LABELS, OUTPUT, OUTPUTS, PRODUCER, SPEC
 from symgrad.interop.onnx.scaling import around, metadata
 from symgrad.spec.formula import has_sum
+from symgrad.spec.scaling import Numbers, Scaling
 from symgrad.spec.spec import Spec
 from symgrad.training.atomic import write as write_whole
 from symgrad.training.run import Run
@@ -91,6 +92,7 @@ def model_of(network: Network | Run | Trained) -> "ModelProto":
         for key, names in (
             (INPUTS, network.spec.input_names),
             (OUTPUTS, network.spec.output_names),
+            (LABELS, network.labels),
         ):
             if names is not None:
                 noted[key] = json.dumps(list(names))
@@ -101,16 +103,17 @@ def model_of(network: Network | Run | Trained) -> "ModelProto":
 
 def _layers(graph: Graph, network: Network, x: str, y: str) -> None:
     """The nodes from the tensor x to the tensor y."""
-    spec, made = network.spec, [x]
+    spec = network.spec
     if network.theta.nbytes > LARGEST:
         raise InteropError(
             f"{spec.weights:,} weights of {spec.dtype} are more than the 2 GiB of an ONNX file"
         )
-    last = len(spec.layers)
+    made = [_scaled_in(graph, spec.scaling_of_inputs, x) if spec.scaling_of_inputs else x]
+    last, after = len(spec.layers), spec.scaling_of_outputs
     for number, (layer, (weight, bias)) in enumerate(
         zip(spec.layers, network.layers, strict=True), start=1
     ):
-        done = y if number == last else f"a{number}"
+        done = y if number == last and not after else f"a{number}"
         bare = layer.activation == "identity" and not layer.residual
         z = done if bare else f"z{number}"
         w = graph.tensor(f"W{number}", weight)
@@ -130,6 +133,39 @@ def _layers(graph: Graph, network: Network, x: str, y: str) -> None:
             else:
                 graph.rename(a, done)
         made.append(done)
+    if after:
+        _scaled_out(graph, after, made[-1], y)
+
+
+def _scaled_in(graph: Graph, scaling: Scaling, x: str) -> str:
+    """The inputs in the network's own units."""
+    graph.stem, a = "a0", _clipped(graph, scaling, "x", x)
+    for key, operation in (("shift", "Sub"), ("scale", "Div")):
+        if (numbers := getattr(scaling, key)) is not None:
+            a = graph.op(operation, a, _columns(graph, f"x_{key}", numbers))
+    return a
+
+
+def _scaled_out(graph: Graph, scaling: Scaling, a: str, y: str) -> None:
+    """The outputs in the units of the data."""
+    graph.stem = y
+    for key, operation in (("scale", "Mul"), ("shift", "Add")):
+        if (numbers := getattr(scaling, key)) is not None:
+            a = graph.op(operation, a, _columns(graph, f"y_{key}", numbers))
+    graph.rename(_clipped(graph, scaling, "y", a), y)
+
+
+def _clipped(graph: Graph, scaling: Scaling, name: str, value: str) -> str:
+    if scaling.ends is not None:
+        low, high = scaling.ends
+        value = graph.op("Max", value, _columns(graph, f"{name}_low", low))
+        value = graph.op("Min", value, _columns(graph, f"{name}_high", high))
+    return value
+
+
+def _columns(graph: Graph, name: str, numbers: Numbers) -> str:
+    """A number for all columns, or one for each."""
+    return graph.tensor(name, np.array(numbers, graph.dtype))
 
 
 def _activation(graph: Graph, spec: Spec, name: str, z: str, units: int) -> str:

@@ -1,5 +1,6 @@
 """operations: what LLVM has no single instruction for, or one of another meaning than Python's."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,17 @@ def rounded(value: float, kind: ir.Type) -> float:
         with np.errstate(over="ignore"):
             return float(np.float32(value))
     return float(value)
+
+
+def table(module: ir.Module, name: str, kind: ir.Type, numbers: Sequence[float]) -> ir.Value:
+    """The address of numbers that are known, which stand in a module once."""
+    if (known := module.globals.get(name)) is None:
+        values = [kind(rounded(number, kind)) for number in numbers]
+        type_of_all = ir.ArrayType(kind, len(values))
+        known = ir.GlobalVariable(module, type_of_all, name)
+        known.initializer = ir.Constant(type_of_all, values)
+        known.global_constant, known.linkage = True, "private"
+    return known.bitcast(kind.as_pointer())
 
 
 def comparison(builder: ir.IRBuilder, operator: str, one: ir.Value, other: ir.Value) -> ir.Value:

@@ -39,6 +39,7 @@ from symgrad.lowering.program import (
     Run,
     Skip,
     Statement,
+    Table,
     Together,
     Variable,
     View,
@@ -57,7 +58,7 @@ from symgrad.targets.llvm.arrays import (
     product,
     size_of,
 )
-from symgrad.targets.llvm.operations import constant, external, opaque
+from symgrad.targets.llvm.operations import constant, external, opaque, table
 from symgrad.targets.llvm.values import Passed, Values
 
 if TYPE_CHECKING:
@@ -282,6 +283,9 @@ class Statements(Values):
     def declare(self, statement: Statement) -> None:
         builder, value, arrays = self.builder, self.value, self.arrays
         match statement:
+            case Table(name, numbers):
+                data = table(builder.module, name, self.type("real"), numbers)
+                arrays[name] = Memory("real", data, (WHOLE(len(numbers)),))
             case Local(buffer):
                 arrays[buffer.name] = self.made(buffer)
             case Allocate(buffers):

@@ -5,7 +5,6 @@ same bytes, whatever the machine, the folder and the hash seed.
 """
 
 import ast
-import pprint
 import shlex
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping
@@ -37,6 +36,7 @@ from symgrad.passes.derivatives import Derivative
 from symgrad.spec.derivatives import DERIVATIVES
 from symgrad.spec.spec import Spec
 from symgrad.targets.elementary import OF_DOUBLES, ULP, numbers, with_callees
+from symgrad.targets.numba.plain import constants, plain, with_names
 from symgrad.targets.numba.source import generic, source, vocabulary
 from symgrad.targets.numba.templates import templates
 from symgrad.targets.public import INTO, Public, columns, data_of_terms, names_of
@@ -137,7 +137,8 @@ def emit(
         "expression": [*_expression(programs, data_of_terms(spec.normalised()))],
         "operations": _operations(programs),
         "public": public_names(public),
-        "spec": plain(spec.normalised()),
+        "spec": plain(with_names(spec.normalised())),
+        "constants": [*constants(spec.normalised(), spec.dtype)],
         "parameters": in_lines(layout),
         "functions": functions,
         "inlined": plain([*functions, *(f.name for f in own if f.role == "inlined")]),
@@ -289,7 +290,9 @@ def text_of(name: str) -> str:
 
 def input_count(spec: Spec) -> str:
     """How many inputs a module's SPEC has, as Python source."""
-    return 'SPEC["inputs"]' if spec.input_names is None else 'len(SPEC["inputs"])'
+    if not spec.scaling_of_inputs:
+        return 'SPEC["inputs"]' if spec.input_names is None else 'len(SPEC["inputs"])'
+    return 'SPEC["inputs"]["count"]' if not spec.input_names else 'len(SPEC["inputs"]["names"])'
 
 
 def public_names(names: Iterable[str]) -> list[str]:
@@ -374,11 +377,6 @@ def _keys_of(template: str) -> frozenset[str]:
 
 def _unknown_function(name: str) -> str:
     raise AssertionError(f"templates/functions.py.jinja has no function {name}")
-
-
-def plain(data: object) -> str:
-    """Plain data as Python source: quoted and escaped by Python itself."""
-    return pprint.pformat(data, sort_dicts=False, width=96, compact=True)
 
 
 def in_lines(layout: Mapping[str, object]) -> str:

@@ -63,6 +63,7 @@ from symgrad.lowering.program import (
     Skip,
     Statement,
     Sum,
+    Table,
     Together,
     Total,
     Value,
@@ -205,6 +206,8 @@ class _Printer:
     def _each(self, body: Iterable[Statement], indent: str) -> Iterator[str]:
         for statement in body:
             match statement:
+                case Table():
+                    pass  # the module has it
                 case Loop():
                     yield f"{indent}for {statement.index} in {self._range(statement)}:"
                     yield from self.lines(statement.body, indent + _INDENT)

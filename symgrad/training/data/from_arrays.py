@@ -15,10 +15,10 @@ import numpy as np
 
 from symgrad.errors import DataError
 from symgrad.masks import is_masked
+from symgrad.npz import Archive, read_npy
 from symgrad.training.data.table import Column, Place, Roles, Table, check_names, listed
 from symgrad.training.data.values import UnusableColumn, column_of
 from symgrad.training.module import Array
-from symgrad.training.npz import Archive, read_npy
 
 
 def counted_name(column: int) -> str:

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from symgrad.errors import DataError
+from symgrad.npz import is_text
 from symgrad.training.data.table import Column, Factor, Kind, Place, factor_of_numbers
 from symgrad.training.labels import DIGITS
 from symgrad.training.module import Array
-from symgrad.training.npz import is_text
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,15 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO
+from typing import IO, Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 from numpy.lib import format as npy
 
 from symgrad.errors import DataError
-from symgrad.training.module import Array
+
+Array: TypeAlias = npt.NDArray[Any]
 
 PICKLED = (
     "holds Python objects (a pickle), which could run code when loaded; "
