@@ -156,7 +156,8 @@ def table(number: int, ways: list[str], rounds: int) -> None:
     base = {None: "one on threads", 1: "one"}
     print(f"\n{number:,} samples, {-(-number // 128):,} leaves\n")
     print(
-        "| way | ms a step | in the slowest round | times as fast as one process |\n|---|--:|--:|--:|"
+        "| way | ms a step | in the slowest round | times as fast as one process |\n"
+        "|---|--:|--:|--:|"
     )
     for name, times in found.items():
         words, _, threads = WAYS[name]
