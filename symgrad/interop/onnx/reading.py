@@ -55,6 +55,7 @@ from symgrad.interop.onnx.values import (
 )
 from symgrad.interop.text import text
 from symgrad.spec.formula import has_sum, quoted
+from symgrad.training.caller import told
 
 
 def read(
@@ -227,8 +228,8 @@ def _output(graph: Any, shown: str, output: str | None) -> str:
     if len(names) == 1 or len(numbers) == 1:
         return numbers[0] if numbers else names[0]
     raise InteropError(
-        f"{shown}: it has {len(names)} outputs, {listed}; say which is the network's"
-        " (--graph-output, in Python output=)"
+        f"{shown}: it has {len(names)} outputs, {listed}; say which is the network's,"
+        f" by {told('output=', '--graph-output')}"
     )
 
 
