@@ -24,8 +24,8 @@ def not_understood(kind: str, otherwise: str) -> str:
 
 
 _REASONS = {
-    r"[Qq]uantize|Integer|QLinear|QGemm|NBits|Float8": "its numbers are quantised: read the model as"
-    " it was before that",
+    r"[Qq]uantize|Integer|QLinear|QGemm|NBits|Float8": "its numbers are quantised: read the model"
+    " as it was before that",
     r"(Layer|Group|Instance|RMS|Unit|Lp|Simplified)_?Norm|ml\.Normalizer": "it normalises each"
     " sample by itself, and read is what is the same map for all samples",
 }
