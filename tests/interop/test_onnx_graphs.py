@@ -379,7 +379,8 @@ def test_images_are_rows_once_they_are_flattened():
 
 def test_several_outputs_in_one_column_are_rows():
     """As skl2onnx ends a regression."""
-    model = after(("Reshape", ["z", "column"], "y"), constants=ints(column=[-1, 1]))
+    steps: list[Step] = [("Reshape", ["z", "column"], "c"), ("Identity", ["c"], "y")]
+    model = after(*steps, constants=ints(column=[-1, 1]))
     np.testing.assert_allclose(value(read(model)).reshape(-1, 1), expected(model), rtol=1e-5)
 
 
