@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 # Refusals by what they say, as the table calls them.
 REASONS = {
+    r"tanh_gelu": "functions of one's own",
     r"convolution|Conv|Transpose": "convolutions",
     r"each sample by itself|largest of the units|it repeats": "normalisation by sample",
     r"sum over the units": "softmax, or a normalisation by sample, within",
-    r"do not meet|jumps": "activations that jump",
+    r"do not meet|jumps|Hardshrink|Threshold|activation hard_shrink": "activations that jump",
     r"slope differs": "a slope for each unit",
     r"rounds DOUBLE": "float64 rounded to float32 on the way",
     r"computed at each call": "weights that are computed at each call",

@@ -50,9 +50,7 @@ OPTIMISERS: list[tuple[str, str, str, Callable[[Path, Path], Any]]] = [
 
 def main(folder: Path) -> None:
     onnxruntime.set_default_logger_severity(4)
-    written = sorted(
-        path for path in folder.parent.rglob("*.onnx") if path.parent != folder
-    )
+    written = sorted(path for path in folder.parent.rglob("*.onnx") if path.parent != folder)
     for path in written[::EVERY]:
         try:
             session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])

@@ -3,6 +3,7 @@ are to the bit."""
 
 import numpy as np
 import pytest
+from scipy.optimize import minimize
 
 import symgrad
 from symgrad.checking.check import check
@@ -151,6 +152,24 @@ def test_a_step_is_that_of_a_network_in_which_they_are_no_weights():
     case.module.train_epoch(theta, case.x, case.t, state, progress, settings)
     shorter = 1e-3 / np.linalg.norm(gradient[case.trained])
     np.testing.assert_allclose(theta, case.theta - 0.5 * shorter * gradient, rtol=1e-13)
+
+
+def test_minimisers_of_others_leave_them_as_they_are():
+    case = Case((1, 3))
+    data = (case.x, case.t)
+    best = minimize(case.module.loss_and_gradient, case.theta, data, "L-BFGS-B", jac=True)
+    assert best.fun < case.module.loss(case.theta, *data)
+    assert best.x[~case.trained].tobytes() == case.theta[~case.trained].tobytes()
+
+
+def test_a_layer_of_several_sources_is_left_as_a_whole():
+    layers = [{"units": 3}, {"units": 2, "from": ["x", "a1"], "trainable": False}]
+    module = symgrad.compile(spec_of((), layers=layers)).module
+    random = np.random.default_rng(0)
+    theta, x, t = (random.normal(size=size) for size in (module.SIZE, (5, 4), (5, 2)))
+    gradient = module.unpack(module.loss_and_gradient(theta, x, t)[1])
+    assert [bool(each.any()) for each in gradient.values()] == [True, True, False, False, False]
+    assert [*gradient] == ["W1", "b1", "W2x", "W2a1", "b2"]
 
 
 def test_terms_know_it():

@@ -15,6 +15,7 @@ from symgrad.errors import SymgradError
 if TYPE_CHECKING:
     from symgrad.cli.progress import ProgressBar
     from symgrad.training.run import Folds, Run
+    from symgrad.training.runner import Engine
 
 RUNS = Path("runs")
 _SPECS = (".toml", ".json")
@@ -30,6 +31,13 @@ def train_command(options: TrainOptions) -> None:
     A method of SciPy's then takes its steps again from the first. Ctrl-C takes effect at the end of
     an epoch.
     """
+    _refuse_engines(options)
+    with _led(options) as leads:
+        if leads:
+            _train_command(options)
+
+
+def _train_command(options: TrainOptions) -> None:
     training = options.training_options()
     if options.resume is not None:
         _refuse_with_resume(options, training)
@@ -69,6 +77,40 @@ def _spec_or_data(options: TrainOptions) -> TrainOptions:
     return options
 
 
+def _refuse_engines(options: TrainOptions) -> None:
+    if options.workers is not None and options.dask != "local":
+        raise SymgradError("--workers is for --dask local")
+    if options.dask is not None and options.mpi:
+        raise SymgradError("--dask or --mpi, not both")
+    if options.folds is not None and (options.dask is not None or options.mpi):
+        raise SymgradError("--folds cannot be given with --dask or --mpi")
+
+
+@contextmanager
+def _led(options: TrainOptions) -> Iterator[bool]:
+    """Whether this process trains: of several ranks of MPI's one does, and the others compute."""
+    if not options.mpi:
+        yield True
+        return
+    from symgrad.distributed.mpi import led
+
+    with led() as leads:
+        yield leads
+
+
+def _engine(options: TrainOptions) -> "Engine | None":
+    """What computes, if that is not this process alone."""
+    if options.mpi:
+        from symgrad.distributed import mpi
+
+        return mpi.Engine()
+    if options.dask is None:
+        return None
+    from symgrad.distributed import dask
+
+    return dask.Engine(options.dask, options.workers)
+
+
 @contextmanager
 def _exit_codes(bar: "ProgressBar") -> Iterator[None]:
     """What has ended a training before its time, said in a line, and as the exit code."""
@@ -97,6 +139,7 @@ def _train(options: TrainOptions, training: dict[str, Any], bar: "ProgressBar") 
     }  # fmt: skip
     if options.resume is not None:
         arguments |= {"spec": options.spec, "epochs": options.epochs, "initial": options.initial}
+        arguments["engine"] = _engine(options)
         return resume(options.resume, options.files, **arguments)
     assert options.spec is not None
     arguments |= {
@@ -105,9 +148,10 @@ def _train(options: TrainOptions, training: dict[str, Any], bar: "ProgressBar") 
         **({"runs": RUNS} if options.output is None else {"into": options.output}),
         **training,
     }
+    engine = _engine(options)
     if options.folds is not None:
         return cross_validate(options.spec, options.files, options.folds, **arguments)
-    return train(options.spec, options.files, **arguments)
+    return train(options.spec, options.files, engine=engine, **arguments)
 
 
 def _show(result: "Run | Folds", options: TrainOptions, bar: "ProgressBar") -> None:

@@ -209,6 +209,24 @@ class TrainOptions:
             show_default="the spec's, or --standardize",
         ),
     ] = None
+    dask: Annotated[
+        str | None,
+        typer.Option(
+            metavar="local|ADDRESS",
+            help="Share the samples among workers of Dask's, here or at a scheduler's address, for "
+            "a method of SciPy's: with the same weights.",
+        ),
+    ] = None
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="Workers with --dask local.", show_default="one a processor"),
+    ] = None
+    mpi: Annotated[
+        bool,
+        typer.Option(
+            "--mpi", help="The same among ranks of MPI's: mpiexec -n 4 symgrad train … --mpi."
+        ),
+    ] = False
     plot: Annotated[
         Path | None,
         typer.Option(

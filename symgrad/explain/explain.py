@@ -66,9 +66,10 @@ def explain(
     """
     keys = chosen(only)
     if compiled.terms:
+        first = next(iter(compiled.terms))
         raise SymgradError(
             f"{compiled.spec.name}: the loss has terms, {listed(compiled.terms)}: say which is to"
-            f" be explained, as by --term {next(iter(compiled.terms))}"
+            f" be explained, as by --term {first}, in Python compiled.terms[{first!r}]"
         )
     if compiled.spec.loss.arguments:
         raise SymgradError(

@@ -17,6 +17,7 @@ imports from.
     keras_files.py  files of Keras's; tensors.py: of weights alone
     keras_maps.py   Keras's affine maps; sklearn_steps.py: scikit-learn's, and what is around
     state_dict.py   PyTorch's state dicts: which layer is which
+    folding.py      a spec's scaling, put into weights
     chain.py        layers one after the other, as PyTorch and Keras have them
     network.py      spec and theta; between theta and the arrays of layers
     activations.py  activations as formulas, and which of these have a name here

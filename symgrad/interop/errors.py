@@ -20,12 +20,13 @@ def not_understood(kind: str, otherwise: str) -> str:
     """What to say of a kind of node or layer that cannot be read, and what to try."""
     folded = kind.startswith("BatchNorm")  # what it has learnt is an affine map
     reasons = (reason for pattern, reason in _REASONS.items() if re.search(pattern, kind))
-    return f"not understood; {next(reasons, None) or (not folded and answer(kind)) or otherwise}"
+    reason = next(reasons, None) or (not folded and answer(kind))
+    return f"not understood; {reason or otherwise}"
 
 
 _REASONS = {
-    r"[Qq]uantize|Integer|QLinear|QGemm|NBits|Float8": "its numbers are quantised: read the model as"
-    " it was before that",
+    r"[Qq]uantize|Integer|QLinear|QGemm|NBits|Float8": "its numbers are quantised: read the model"
+    " as it was before that",
     r"(Layer|Group|Instance|RMS|Unit|Lp|Simplified)_?Norm|ml\.Normalizer": "it normalises each"
     " sample by itself, and read is what is the same map for all samples",
 }

@@ -72,8 +72,10 @@ def read_initial(given: Any) -> Initial | None:
     match given:
         case None:
             return None
-        case Run():
+        case Run(folder=None):
             return _of_arrays({ALL: given.theta}, given.trained)
+        case Run(folder=Path() as folder):
+            return _of_file(weights_file(folder))
         case str() | PathLike():
             return _of_file(weights_file(Path(given)))
         case Mapping():

@@ -32,7 +32,7 @@ from symgrad.training.monitor import MonitorOptions
 from symgrad.training.notebook import NotebookCurve, in_notebook
 from symgrad.training.record import Record
 from symgrad.training.run import Folds, Run, is_continued, is_over
-from symgrad.training.runner import run_fit
+from symgrad.training.runner import Engine, refuse_engine, run_fit
 
 Place = str | PathLike[str]
 Names = str | Sequence[str]
@@ -61,6 +61,7 @@ def train(
     checkpoint: float = 2.0,
     plot: Place | None = None,
     callback: Callback | None = None,
+    engine: Engine | None = None,
     **training: Any,
 ) -> Run:
     """Trains a network.
@@ -80,7 +81,8 @@ def train(
     made. In it are checkpoints, at least `checkpoint` seconds apart, from which `resume` goes on.
     Without a folder nothing is stored. `plot` names a picture to draw, .png, .svg or .pdf;
     `callback`, a `symgrad.training.callback.Callback`, is told how it goes; where none is given,
-    a notebook shows the losses as a curve while it runs.
+    a notebook shows the losses as a curve while it runs. `engine`, as
+    `symgrad.distributed.dask.Engine`, shares the samples among workers: with the same weights.
 
     Raises SymgradError for what is wrong with any of these, and Interrupted, a KeyboardInterrupt,
     at the end of the epoch that Ctrl-C fell into.
@@ -94,9 +96,11 @@ def train(
         names(categories), separator, decimal, class_weight,
     )  # fmt: skip
     experiment = new_experiment(spec, data, selection, training, initial)
+    if engine is not None:
+        refuse_engine(experiment)
     task = prepare_fit(experiment, compile_module(experiment))
     with _made(into, runs, experiment) as folder:
-        return run_fit(task, folder, options)
+        return run_fit(task, folder, options, engine)
 
 
 def cross_validate(
@@ -154,6 +158,7 @@ def resume(
     checkpoint: float = 2.0,
     plot: Place | None = None,
     callback: Callback | None = None,
+    engine: Engine | None = None,
 ) -> Run | Folds:
     """Goes on with the run in a folder, and ends with the very weights that it would have had.
 
@@ -170,9 +175,11 @@ def resume(
             return _ended(folder, record)
         experiment = recorded_experiment(record, data, spec, epochs, initial)
         module, fold = compile_module(experiment), record.get("fold")
+        if engine is not None:
+            refuse_engine(experiment)
         if fold is None and experiment.options.folds is not None:
             return run_folds(prepare_fit(experiment, module, 1), folder, options)
-        return run_fit(prepare_fit(experiment, module, fold), folder, options)
+        return run_fit(prepare_fit(experiment, module, fold), folder, options, engine)
 
 
 def _refuse_unknown(function: Callable[..., object], training: Mapping[str, Any]) -> None:

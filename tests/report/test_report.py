@@ -93,9 +93,12 @@ def test_outputs_have_their_own_errors(here):
     assert [*sections] == ["trained", "losses", "errors", "importance", "equations"]
     figures = Run.load(here / "plant").figures["validation"]
     for output, name in enumerate(("temp <i>&", "pressure x")):
-        row = rf"{re.escape(name)}\s+validation\s+([\d.]+)\s+([\d.-]+)\s+([\d.]+)"
+        row = rf"{re.escape(name)}\s+validation\s+([\d.]+)\s+([\d.]+)\s+([\d.-]+)\s+([\d.]+)"
         found = [float(each) for each in re.search(row, sections["errors"].text).groups()]
-        expected = figures.rmse_by_output, figures.r2_by_output, figures.largest_by_output
+        expected = (
+            figures.rmse_by_output, figures.mae_by_output, figures.r2_by_output,
+            figures.largest_by_output,
+        )  # fmt: skip
         assert found == pytest.approx([each[output] for each in expected], rel=0.006)
         assert f"Fall of R² of {name}" in sections["importance"].text
     markers = [each for each in sections["errors"].all("path") if each.get("class") == "marker"]

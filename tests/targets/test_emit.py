@@ -337,7 +337,7 @@ def test_single_precision_constants_are_typed(spec):
     # penalties and settings come as Python has them, and so does what is handed to it for no loss;
     # a step of an optimizer computes what it needs once in double, and in single in its loop
     in_double = {"quarter_turns", "normal_tail", "_update", "_check", "_fits"}
-    in_double |= {"_prediction_at_once"}
+    in_double |= {"_prediction_at_once", "_check_leaves", "_check_sums"}
     in_double |= {"_check_training", "_batches", "_steps"}
     steps = [node for node in functions if node.name == "_update"]
     functions = [node for node in functions if node.name not in in_double]
@@ -391,6 +391,7 @@ def test_a_module_has_the_functions_that_it_calls_and_no_others(interpret, spec)
     module, beside = two_files(spec)
     public = {"predict", "loss", "loss_and_gradient", "loss_and_gradient_into", "step"}
     public |= {"train_epoch", "train_steps"} if spec.training else set()
+    public |= set() if spec.of_terms else {"gradient_of_leaves", "complete_gradient"}
     added = {"parameters", *(f"_{name}" for name in public)}  # by `build`
     added |= {"cos64", "power64", "power64_whole"} if spec.training else set()
     added |= {f"_{name}" for name in spec.derivatives}
@@ -433,5 +434,5 @@ def test_every_template_is_a_part_of_what_is_emitted():
 def test_sums_that_are_all_of_rows_leave_no_empty_loop() -> None:
     layers = [{"units": 64, "activation": "relu"}, {"units": 29}]
     spec = {"name": "net", "inputs": 3, "layers": layers, "derivatives": ["pullback"]}
-    assert "sum_rows(d_y, d_b2)" in compile(spec).source
-    ast.parse(compile(spec).source)
+    source = symgrad.compile(spec).source
+    assert "sum_rows(d_y, d_b2)" in source and ast.parse(source)

@@ -135,6 +135,7 @@ def test_the_largest_errors_are_in_each_outputs_own_unit():
     t = np.array([[20.0, 1], [30, 2], [25, 3]])
     result = figures(0, t + [[-0.5, 0], [0.25, 0.125], [0, -0.0625]], t, None, False)
     assert result.largest_by_output == (0.5, 0.125) and result.several
+    assert result.mae_by_output == (0.75 / 3, 0.1875 / 3)
     assert not figures(0, t[:, :1], t[:, :1], None, False).several
     assert math.isnan(figures(0, t * [np.nan, 1], t, None, False).largest_by_output[0])
 

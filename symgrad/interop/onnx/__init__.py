@@ -12,7 +12,7 @@ Below each file stand those that it imports from.
     arithmetic.py   sums and products, of constants and of layers
     linear.py       layers, and what is folded into their weights
     pieces.py       branches, and what no spec has, put as formulas
-    folding.py      what is worked out at once; constants.py: arrays and numbers of the file
+    constant_folding.py  what is worked out at once; constants.py: arrays of the file
     nodes.py        nodes as the reading takes them
     values.py       what a tensor is, as the reading goes along
 

@@ -36,8 +36,8 @@ from symgrad.interop.onnx import (
     over_units,
     shapes,
 )
+from symgrad.interop.onnx.constant_folding import fold
 from symgrad.interop.onnx.constants import tensor
-from symgrad.interop.onnx.folding import fold
 from symgrad.interop.onnx.load import load, opset_of
 from symgrad.interop.onnx.nodes import Call, Node, read_node, type_name
 from symgrad.interop.onnx.own import own
@@ -55,6 +55,7 @@ from symgrad.interop.onnx.values import (
 )
 from symgrad.interop.text import text
 from symgrad.spec.formula import has_sum, quoted
+from symgrad.training.caller import told
 
 
 def read(
@@ -157,7 +158,7 @@ def _outcome(
         raise node.refusal("it works on constants alone, in a way that is not understood")
     if node.kind not in _OF_CONDITIONS and any(isinstance(each, Condition) for each in given):
         raise node.refusal("it takes a comparison, which is understood in a Where and a Cast")
-    if any(isinstance(each, Column) for each in given):
+    if node.kind not in ("Identity", "Cast") and any(isinstance(each, Column) for each in given):
         raise node.refusal("what comes in has the samples' numbers below each other")
     if node.kind in shapes.HANDLERS or not any(isinstance(each, Shaped) for each in given):
         return {node.outputs[0]: handler(call, settled)}
@@ -227,8 +228,8 @@ def _output(graph: Any, shown: str, output: str | None) -> str:
     if len(names) == 1 or len(numbers) == 1:
         return numbers[0] if numbers else names[0]
     raise InteropError(
-        f"{shown}: it has {len(names)} outputs, {listed}; say which is the network's"
-        " (--graph-output, in Python output=)"
+        f"{shown}: it has {len(names)} outputs, {listed}; say which is the network's,"
+        f" by {told('output=', '--graph-output')}"
     )
 
 

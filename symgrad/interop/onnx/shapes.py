@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.interop.onnx.folding import shape_of
+from symgrad.interop.onnx.constant_folding import shape_of
 from symgrad.interop.onnx.linear import width_of
 from symgrad.interop.onnx.nodes import Call, type_name
 from symgrad.interop.onnx.values import (

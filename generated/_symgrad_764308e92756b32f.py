@@ -115,7 +115,7 @@ class Compiler:
 
 def _named(function):
     """The same for a function that is compiled with whatever calls it: of what stands here."""
-    function.__module__, function.__qualname__ = "numba", f"{function.__name__}_c63490965aea3947"
+    function.__module__, function.__qualname__ = "numba", f"{function.__name__}_759ff3bad49126e4"
     return function
 
 
@@ -279,7 +279,7 @@ Kind = namedtuple("Kind", "number axes written")
 NATIVE = {name: np.dtype(name) for name in ("float32", "float64", "uint64", "int64")}
 
 # The dtypes of arguments that have not the network's own.
-_OTHERS = {"progress": "uint64", "settings": "float64"}
+_OTHERS = {"progress": "uint64", "settings": "float64", "losses": "float64"}
 _WHOLE = ("order", "starts")  # those of each term begin so
 
 
@@ -291,7 +291,7 @@ Results = namedtuple("Results", "extents value")
 class Facts:
     """What is known of a network, and of its arguments by name."""
 
-    numbers = ("l1", "l2", "rate")
+    numbers = ("l1", "l2", "rate", "total", "first", "loss")
 
     def __init__(self, name, spec, size, state, settings, results=None):
         inputs, outputs, dtype = inputs_of(spec), outputs_of(spec), spec["dtype"]
@@ -312,6 +312,8 @@ class Facts:
             "v_theta": (size,),
             "v_x": of_inputs,
             "gradient": (size,),
+            "losses": ("subtrees",),
+            "gradients": ("subtrees", size),
             "state": (state,),
             "progress": (2,),
             "order": ("samples to see",),
@@ -2239,7 +2241,8 @@ class Implementation:
 
     def samples(self, arguments):
         """How many samples there are; of several terms of the loss as many as that with most of them has."""
-        return max(len(value) for name, value in zip(self.names, arguments) if name == "x" or name.startswith("x_"))
+        given = zip(self.names, arguments)
+        return max((len(value) for name, value in given if name == "x" or name.startswith("x_")), default=0)
 
     def compile(self):
         """On one thread, however many samples."""
@@ -2857,6 +2860,121 @@ def _drivers(
         gradient = np.empty(SIZE, F)
         return loss_and_gradient_into(theta, x, t, w, l1, l2, gradient), gradient
 
+    gradients_must = f"gradients must be of shape (samples, {SIZE}), came one of width"
+    gradients_must_not_overlap_x_TERM_in_memory = f"gradients must not overlap x{TERM} in memory"
+    gradients_must_not_overlap_t_TERM_in_memory = f"gradients must not overlap t{TERM} in memory"
+    gradients_must_not_overlap_w_TERM_in_memory = f"gradients must not overlap w{TERM} in memory"
+    losses_must = f"losses must not overlap x{TERM} in memory"
+    losses_must_not_overlap_t_TERM_in_memory = f"losses must not overlap t{TERM} in memory"
+    losses_must_not_overlap_w_TERM_in_memory = f"losses must not overlap w{TERM} in memory"
+    @inner
+    def _check_leaves(theta, x, t, w, l1, l2, total, first, losses, gradients):
+        """The shapes of what is given for a range of leaves."""
+        _check(theta, x, t, w, l1, l2)
+        if not total > 0.0:
+            raise ValueError("total must be above 0, came", total)
+        if not 0.0 <= first <= 9007199254740992.0:
+            raise ValueError("first must be a whole number from 0 on, came", first)
+        if not float(int(first)) == first:
+            raise ValueError("first must be a whole number from 0 on, came", first)
+        if gradients.shape[1] != SIZE:
+            raise ValueError(gradients_must, gradients.shape[1])
+        if gradients.shape[0] != losses.shape[0]:
+            raise ValueError("gradients must have as many rows as losses, came", gradients.shape[0], "and", losses.shape[0])
+        if _overlap(gradients, theta):
+            raise ValueError("gradients must not overlap theta in memory")
+        if _overlap(gradients, x):
+            raise ValueError(gradients_must_not_overlap_x_TERM_in_memory)
+        if t is not None:
+            if _overlap(gradients, t):
+                raise ValueError(gradients_must_not_overlap_t_TERM_in_memory)
+        if w is not None:
+            if _overlap(gradients, w):
+                raise ValueError(gradients_must_not_overlap_w_TERM_in_memory)
+        if losses is not None:
+            if _overlap(gradients, losses):
+                raise ValueError("gradients must not overlap losses in memory")
+        if _overlap(losses, theta):
+            raise ValueError("losses must not overlap theta in memory")
+        if _overlap(losses, x):
+            raise ValueError(losses_must)
+        if t is not None:
+            if _overlap(losses, t):
+                raise ValueError(losses_must_not_overlap_t_TERM_in_memory)
+        if w is not None:
+            if _overlap(losses, w):
+                raise ValueError(losses_must_not_overlap_w_TERM_in_memory)
+        leaves = -(-x.shape[0] // LEAF)
+        leaf, begin, place = int(first), 0, 0
+        while begin < leaves:
+            span = 1
+            while not ((leaf + begin) & (2 * span - 1) or begin + 2 * span > leaves):
+                span *= 2
+            begin += span
+            place += 1
+        if place > losses.shape[0]:
+            raise ValueError("losses must have room for", place, "subtrees, came", losses.shape[0])
+
+    theta_must = f"theta must be of shape ({SIZE},), came one of length"
+    SUMMED_must = f"{SUMMED} must be of shape ({SIZE},), came one of length"
+    SUMMED_must_not_overlap_theta_in_memory = f"{SUMMED} must not overlap theta in memory"
+    @inner
+    def _check_sums(theta, l1, l2, total, loss, gradient):
+        """The shapes of what is given for the sum of all leaves."""
+        if theta.shape[0] != SIZE:
+            raise ValueError(theta_must, theta.shape[0])
+        if not total > 0.0:
+            raise ValueError("total must be above 0, came", total)
+        if gradient.shape[0] != SIZE:
+            raise ValueError(SUMMED_must, gradient.shape[0])
+        if _overlap(gradient, theta):
+            raise ValueError(SUMMED_must_not_overlap_theta_in_memory)
+
+    @inner
+    def gradient_of_leaves(theta, x, t, w, l1, l2, total, first, losses, gradients):
+        _check_leaves(theta, x, t, w, l1, l2, total, first, losses, gradients)
+        N = F(total)
+        w_total = N
+        scratch = np.empty(GRADIENT_SCRATCH, F) if GRADIENT_SCRATCH else None
+        leaves = -(-x.shape[0] // LEAF)
+        leaf, begin, place = int(first), 0, 0
+        while begin < leaves:
+            span = 1
+            while not ((leaf + begin) & (2 * span - 1) or begin + 2 * span > leaves):
+                span *= 2
+            losses[place] = _sum_of_leaves(theta, x, t, w, None, None, None, None, F(l1), F(l2), N, w_total, gradients[place], scratch, begin, begin + span)
+            begin += span
+            place += 1
+        return float(place)
+
+    @inner
+    def _leaves_on_threads(theta, x, t, w, l1, l2, total, first, losses, gradients):
+        """The same, each subtree on several threads."""
+        _check_leaves(theta, x, t, w, l1, l2, total, first, losses, gradients)
+        N = F(total)
+        w_total = N
+        scratch = np.empty(GRADIENT_SCRATCH, F) if GRADIENT_SCRATCH else None
+        leaves = -(-x.shape[0] // LEAF)
+        leaf, begin, place = int(first), 0, 0
+        while begin < leaves:
+            span = 1
+            while not ((leaf + begin) & (2 * span - 1) or begin + 2 * span > leaves):
+                span *= 2
+            start, end = begin * LEAF, min((begin + span) * LEAF, x.shape[0])
+            losses[place] = _sum_of_subtrees(theta, x[start:end], t[start:end], _part(w, start, end), None, None, None, None, F(l1), F(l2), N, w_total, gradients[place])
+            begin += span
+            place += 1
+        return float(place)
+
+    @inner
+    def complete_gradient(theta, l1, l2, total, loss, gradient):
+        _check_sums(theta, l1, l2, total, loss, gradient)
+        N = F(total)
+        w_total = N
+        E_sum = loss
+        E = _gradient_at_the_end(theta, None, F(l1), F(l2), N, w_total, gradient, gradient, E_sum)
+        return E
+
     @inner
     def _descend(theta, rate, gradient):
         """The weights go down the gradient, all at once."""
@@ -3365,6 +3483,8 @@ def _make_public(namespace, compiler, facts, known, terms):
             for driver, limit in limits.items()
         }
         made[name] = Implementation(compiler, kinds, threaded, known[in_turn], known[on_threads], entries)
+    if not terms:
+        _make_leaves(namespace, compiler, facts, known, many)
     made["loss_and_gradient"] = made["loss_and_gradient_into"]
     classes = {name: way[0] for name, way in ways.items()} | {"loss_and_gradient": LossAndGradient}
     for name, called in classes.items():
@@ -3375,6 +3495,20 @@ def _make_public(namespace, compiler, facts, known, terms):
             namespace[f"_{name}"] = _adapted(known[name], [*inspect.signature(body).parameters], written)
         check = namespace["_check_terms"] if of_all else known["_check"]
         namespace[name] = called(body, made[name], check, facts)
+
+
+def _make_leaves(namespace, compiler, facts, known, many):
+    """`gradient_of_leaves` and `complete_gradient`, which Python calls by way of Numba."""
+    for name, threaded, limit, check, written in (
+        ("gradient_of_leaves", "_leaves_on_threads", many, "_check_leaves", ["losses", "gradients"]),
+        ("complete_gradient", "complete_gradient", math.inf, "_check_sums", ["gradient"]),
+    ):
+        body = namespace[name]
+        names = [*inspect.signature(body).parameters]
+        kinds = {each: facts.kind(each, written) for each in names}
+        work = DerivativeImplementation(compiler, kinds, limit, known[name], known[threaded], {})
+        namespace[f"_{name}"] = _adapted(known[name], names, written)
+        namespace[name] = Compiled(body, work, known[check], facts)
 
 
 def _threaded(namespace, terms):
