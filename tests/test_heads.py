@@ -359,6 +359,7 @@ def test_onnx_files_have_them_and_are_read_back(name, tmp_path):
     theta, x, _ = given(module)
     network = Network(spec, theta)
     np.testing.assert_array_equal(join(spec, network.layers), theta)
+    np.testing.assert_equal(network.arrays(), module.unpack(theta))
     onnx.write(network, tmp_path / "net.onnx")
     (y,) = runtime.InferenceSession(tmp_path / "net.onnx").run(None, {"x": x})
     np.testing.assert_allclose(y, module.predict(theta, x), rtol=1e-13)

@@ -5,9 +5,10 @@ layers as they were read  ──assemble──▶  Network
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from math import prod
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
@@ -60,12 +61,12 @@ class Network:
 
     def arrays(self) -> dict[str, Array]:
         """The weights by the names that they have in a module: W1, b1, …; views of theta."""
-        return {
-            f"{letter}{number}": array
-            for number, weights in enumerate(self.layers, start=1)
-            for letter, array in zip("Wb", weights, strict=True)
-            if array is not None
-        }
+        found: dict[str, Array] = {}
+        offset = 0
+        for name, shape in _shapes(self.spec):
+            found[name] = self.theta[offset : offset + prod(shape)].reshape(shape)
+            offset += prod(shape)
+        return found
 
     def classes(self, y: Any) -> Array:
         """The labels that outputs y of shape (samples, outputs) stand for, of shape (samples,).
@@ -96,6 +97,16 @@ def _checked_labels(spec: Spec, labels: tuple[Label, ...]) -> tuple[Label, ...]:
                 wrong if isinstance(label, str | int | float) else f"{label!r} is no label"
             )
     return labels
+
+
+def _shapes(spec: Spec) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """The arrays that theta holds, in their order."""
+    for number, layer in enumerate(spec.layers, start=1):
+        for group in spec.groups(number):
+            for name, source in spec.sources(number, group.label):
+                yield name, (spec.widths[source], group.units)
+            if layer.bias:
+                yield f"b{number}{group.label}", (group.units,)
 
 
 def checked(spec: Spec, theta: Any) -> Array:

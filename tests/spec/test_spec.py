@@ -332,7 +332,7 @@ def test_the_json_schema() -> None:
         ({"a\x1b[0m b": 1}, f"'a\\x1b[0m b': unknown key; the keys here are {KEYS}"),
         ({"layers": [{"units": 1, "biass": True}]}, "layers[0].biass: unknown key"
          " (did you mean 'bias'?); the keys here are units, activation, bias, residual, from,"
-         " l1, l2, trainable, names"),
+         " l1, l2, trainable, names, heads"),
         ({"activations": {"q": {"formula": "z", "z": 1}}},
          "activations.q.z: unknown key; the keys here are formula, constants"),
         # names
