@@ -133,6 +133,9 @@ SPECS = {
             {"heads": [{"units": 2, "activation": "sin"}, {"units": 1}], "from": ["x", "a1"]},
         ],
     ),
+    "terms of their own samples": spec_of(
+        {"terms": [{"name": "u", "kind": "squared"}, {"name": "v", "formula": "p*mean + y[3]**2"}]}
+    ),
     "alone": spec_of({"kind": "squared"}, layers=[{"heads": HEADS[:2], "bias": False}]),
 }
 

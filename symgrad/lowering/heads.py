@@ -16,9 +16,9 @@ def prediction(spec: Spec) -> Results:
     return _with_columns(PREDICTION, spec, "y", spec.outputs)
 
 
-def gradient(spec: Spec) -> Results:
-    """What those of the loss and its gradient do."""
-    return _with_columns(GRADIENT, spec, "t", spec.targets)
+def gradient(spec: Spec, results: Results = GRADIENT) -> Results:
+    """What those of the loss and its gradient do, or of a term of it."""
+    return _with_columns(results, spec, "t", spec.targets)
 
 
 def columns(spec: Spec, array: str) -> dict[str, Packed]:
