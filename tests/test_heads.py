@@ -14,6 +14,8 @@ from symgrad.inspect import view
 from symgrad.interop import onnx, sklearn
 from symgrad.interop.errors import InteropError
 from symgrad.interop.network import Network, join
+from symgrad.language.verify import verify as verify_program
+from symgrad.lowering.verify import verify
 from symgrad.spec.spec import Spec
 from symgrad.targets.numba.load import load
 from symgrad.training.freeze import source, write_frozen
@@ -166,6 +168,20 @@ def test_the_program_is_evaluated_likewise():
     np.testing.assert_allclose(value, expected[0], rtol=1e-14)
     np.testing.assert_allclose(gradient, expected[1], rtol=1e-12, atol=1e-15)
     assert "W2h2" in compiled.gradient
+
+
+@pytest.mark.parametrize("units", [5, 64])
+def test_what_every_pass_makes_is_sound(units):
+    heads = [{"units": 9, "activation": "softmax"}, {"units": 17}]
+    layers = [{"units": units, "activation": "relu"}, {"heads": heads}]
+    asked = ["jacobian", "pullback", "gradients", "hessian_vector"]
+    spec = spec_of({"formula": "y*t"}, layers=layers, derivatives=asked)
+    stages = symgrad.compile(spec).stages
+    for program in (stages.expand, stages.share, stages.factor, stages.gradient):
+        assert verify_program(program) is program
+    for plan in stages.schedule.values():
+        verify_program(plan.program)
+    verify(stages.lowered.functions)
 
 
 @pytest.mark.parametrize("names", [

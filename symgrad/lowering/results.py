@@ -2,8 +2,8 @@
 
 A vector of sums over samples has the layout of theta, `mark` and a weight's name for each array in
 it; a gradient may be left out. Results of each sample are arrays of their own, or parts of one that
-has all weights along an axis: `packed` says where. A matrix is made at the end, of sums over
-samples that have a vector of their own.
+has all weights along an axis, or the outputs of all heads: `packed` says where, also of what is
+given. A matrix is made at the end, of sums over samples that have a vector of their own.
 """
 
 from collections.abc import Mapping
