@@ -78,8 +78,8 @@ def passes(spec: Spec, order: Order = "loss-first") -> Stages:
     factored = factor(graph, order)  # the derivative by all weights at once
     gradient = guard(share(factored))  # forward and backward share what they have in common
     schedules = {
-        "predict": schedule(in_columns(shared, spec), outputs_of(spec)),
-        "gradient": schedule(in_columns(gradient, spec), ("E", *derivatives(gradient))),
+        "predict": schedule(in_columns(shared, spec, "y"), outputs_of(spec)),
+        "gradient": schedule(in_columns(gradient, spec, "t"), ("E", *derivatives(gradient))),
     }  # which definitions are products and which share loops, and where arrays live
     step = _step(spec)
     asked = _asked(spec, shared)

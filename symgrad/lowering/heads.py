@@ -55,15 +55,15 @@ def _with_columns(results: Results, spec: Spec, array: str, many: int) -> Result
     return replace(results, packed=columns(spec, array), extents=extents)
 
 
-def in_columns(program: Program, spec: Spec) -> Program:
-    """`program` where no columns of y or t are taken for a matrix: outputs that are products have
-    an array of their own first, a2h1."""
+def in_columns(program: Program, spec: Spec, within: str) -> Program:
+    """`program` where no columns of y, or of t, are taken for a matrix: outputs that are products
+    have an array of their own first, a2h1."""
     if not spec.has_heads:
         return program
-    scattered = frozenset((*columns(spec, "y"), *columns(spec, "t")))
+    scattered = frozenset(columns(spec, within))
     definitions: list[Definition] = []
     for definition in program.definitions:
-        if definition.name in scattered & {*program.outputs} and _sums(definition):
+        if definition.name in scattered and _sums(definition):
             own = array(f"a{axis(definition.indices[-1])}", *definition.indices)
             definitions.append(Definition(own, definition.value))
             definition = Definition(definition.target, own)

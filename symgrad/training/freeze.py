@@ -110,7 +110,7 @@ def source(
     program = prune(whole, outputs_of(spec))
     layout = parameters(program)
     single = spec.dtype == "float32"
-    plan = schedule(in_columns(program, spec), program.outputs)
+    plan = schedule(in_columns(program, spec, "y"), program.outputs)
     network = kernels(prediction(spec), plan, layout, single)
     labels, categories = trained.columns.labels, bool(trained.columns.categories)
     probabilities = labels is not None and gives_probabilities(trained.spec)
