@@ -173,7 +173,10 @@ class _Parser:
 
 def _number(token: str) -> float:
     token = token.removesuffix("L")
-    return float.fromhex(token) if token[:2] in ("0x", "0X") else float(token)
+    try:
+        return float.fromhex(token) if token[:2] in ("0x", "0X") else float(token)
+    except OverflowError:
+        return math.inf
 
 
 def _unquoted(token: str) -> str:
