@@ -30,12 +30,13 @@ COMPILER = {*WAY} - {"inspect"}
 MAY = WAY | {
     "checking": set(),
     "showing": {"language"},
-    "training": COMPILER,
+    "training": COMPILER | {"showing"},
+    "distributed": COMPILER | {"training"},
     "explain": COMPILER | {"checking", "showing"},
     "report": COMPILER | {"training", "showing"},
     "interop": COMPILER | {"training"},
     "sklearn": COMPILER | {"interop"},
-    "cli": {*WAY, "checking", "explain", "interop", "report", "showing", "training"},
+    "cli": {*WAY, "checking", "explain", "interop", "report", "showing", "training", "distributed"},
 }
 
 

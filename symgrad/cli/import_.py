@@ -1,4 +1,4 @@
-"""`symgrad import`: a network in a file of another tool into a spec and its weights."""
+"""`symgrad import`: a network in a file of others into a spec and its weights."""
 
 from pathlib import Path
 from typing import Annotated
@@ -33,12 +33,21 @@ def import_command(
             show_default=False,
         ),
     ] = None,
+    spec: Annotated[
+        Path | None,
+        typer.Option(
+            "--spec",
+            metavar="SPEC",
+            help="The spec that a file of weights alone is for (.safetensors, .pt).",
+            show_default=False,
+        ),
+    ] = None,
     graph_output: Annotated[
         str | None,
         typer.Option(
             "--graph-output",
             metavar="NAME",
-            help="ONNX: which output of the graph is the network's, where it has several.",
+            help="Which tensor of the graph is the network's output, where it has several.",
             show_default=False,
         ),
     ] = None,
@@ -54,25 +63,31 @@ def import_command(
         bool, typer.Option("--force", help="Replace files that are there already.")
     ] = False,
 ) -> None:
-    """Import a network from another tool: its spec as NAME.json, its weights as NAME.npz.
+    """Import a network from a file: its spec as NAME.json, its weights as NAME.npz.
 
-    Files of ONNX, PMML, MATLAB's genFunction, R's nnet (dput or JSON), OpenCV's ANN_MLP, .nnet,
-    FANN and lwtnn, told apart by their endings and contents. What is no multilayer perceptron is
-    refused, with what is not understood.
+    Read are ONNX files, Keras's .keras, and, for a spec that is given, weights alone in
+    .safetensors and PyTorch's .pt; and older tools' files, told apart by endings and contents:
+    PMML, MATLAB's genFunction, R's nnet (dput or JSON), OpenCV's ANN_MLP, .nnet, FANN, lwtnn. What
+    is no multilayer perceptron is refused, with what is not understood. No code in a file is run.
     """
     from symgrad.interop.files import save
-    from symgrad.interop.formats import read
+    from symgrad.interop.reading import read_file
 
-    options: dict[str, object] = {} if graph_output is None else {"output": graph_output}
-    if no_scaling:
-        options["scaling"] = False
-    if no_clip:
-        options["clip"] = False
-    network = read(file, name=name, loss=loss, **options)
+    network = read_file(
+        file,
+        spec=spec,
+        name=name,
+        loss=loss,
+        output=graph_output,
+        scaling=not no_scaling,
+        clip=not no_clip,
+    )
     for path in save(network, output, force):
         typer.echo(f"wrote {path}")
     shape = "-".join(map(str, network.spec.widths))
+    if network.labels is not None:
+        typer.echo(f"the classes of its outputs: {', '.join(map(str, network.labels))}")
     typer.echo(f"a {shape} network of {network.spec.weights:,} weights; to use it:")
-    spec = word(output / f"{network.spec.name}.json")
-    typer.echo(f"    symgrad compile {spec}")
+    written = word(output / f"{network.spec.name}.json")
+    typer.echo(f"    symgrad compile {written}")
     typer.echo(f"    theta = numpy.load('{output / network.spec.name}.npz')['theta']")

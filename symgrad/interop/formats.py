@@ -1,8 +1,7 @@
-"""formats: which tool a file is of, by its ending and its beginning, and reading it by that.
+"""formats: files of older tools, told by their endings and by what they begin with.
 
 .nnet   .net   .m   .pmml        say it themselves
-.xml  .yml  .yaml  .json  …      are told apart by what the file begins with
-.onnx, and what else is left     is ONNX's
+.xml  .yml  .json  .dput  …      are told apart by what the file begins with
 """
 
 import os
@@ -13,8 +12,9 @@ from typing import Any
 
 from symgrad.interop.errors import InteropError
 from symgrad.interop.network import LossLike, Network
+from symgrad.spec.formula import listed
 
-# Readers by name, and what they may be told besides a name and a loss.
+# Readers by name, and what may be left out of what they read.
 READERS: Mapping[str, tuple[str, ...]] = {
     "nnet": ("scaling", "clip"),
     "fann": ("scaling", "clip"),
@@ -23,24 +23,23 @@ READERS: Mapping[str, tuple[str, ...]] = {
     "opencv": (),
     "r_nnet": (),
     "lwtnn": (),
-    "onnx": ("output",),
 }
 
-_ENDINGS = {".nnet": "nnet", ".net": "fann", ".m": "matlab", ".pmml": "pmml", ".onnx": "onnx"}
+_ENDINGS = {".nnet": "nnet", ".net": "fann", ".m": "matlab", ".pmml": "pmml"}
 _BY_CONTENT = ("pmml", "opencv", "r_nnet", "lwtnn")
 _BEGINNING = 1 << 16
 
 
-def format_of(path: str | os.PathLike[str]) -> str:
-    """The name of the reader for a file."""
-    if known := _ENDINGS.get(Path(path).suffix.lower()):
-        return known
-    try:
-        with Path(path).open("rb") as file:
-            start = file.read(_BEGINNING).decode("utf-8-sig", "replace")
-    except OSError as error:
-        raise InteropError(f"{path}: {error.strerror or error}") from error
-    return next((each for each in _BY_CONTENT if module(each).recognised(start)), "onnx")
+def format_of(path: str | os.PathLike[str]) -> str | None:
+    """The name of the reader for a file; None if there is none here."""
+    ending = Path(path).suffix.lower()
+    if ending in _ENDINGS:
+        return _ENDINGS[ending]
+    if ending == ".onnx" or not Path(path).is_file():
+        return None
+    with Path(path).open("rb") as file:
+        start = file.read(_BEGINNING).decode("utf-8-sig", "replace")
+    return next((each for each in _BY_CONTENT if module(each).recognised(start)), None)
 
 
 def read(
@@ -50,18 +49,22 @@ def read(
     loss: LossLike | None = None,
     **options: Any,
 ) -> Network:
-    """The network in a file of any format that has a reader; `options` are those of that reader.
+    """The network in a file of a tool that has a reader here; `options` are those of that reader.
 
     Raises InteropError for what is no network, and for an option that the format has no use for.
     """
-    format = format_of(path)
+    found = format_of(path)
     for option in options:
-        if option not in READERS[format]:
-            able = [each for each, known in READERS.items() if option in known]
+        if option not in READERS.get(found or "", ()):
+            able = " and ".join(each for each, known in READERS.items() if option in known)
             raise InteropError(
-                f"{path}: {option} is for files of {' and '.join(able)}, not of {format}"
+                f"{path}: {option} is for files of {able}, not of {found or 'others'}"
             )
-    reader: Callable[..., Network] = module(format).read
+    if found is None:
+        raise InteropError(
+            f"{path}: of no tool that is read; read are files of {listed([*READERS])}"
+        )
+    reader: Callable[..., Network] = module(found).read
     return reader(path, name=name, loss=loss, **options)
 
 

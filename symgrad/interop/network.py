@@ -4,6 +4,7 @@ theta  ──split──▶  [(W1, b1), (W2, None), …]  ──join──▶  t
 layers as they were read  ──assemble──▶  Network
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -18,6 +19,7 @@ from symgrad.interop.activations import Declarations
 from symgrad.interop.errors import InteropError
 from symgrad.masks import is_masked
 from symgrad.spec.formula import quoted
+from symgrad.spec.names import module_problem
 from symgrad.spec.spec import Loss, Spec
 from symgrad.training.labels import portable, problem
 from symgrad.training.trained import Label
@@ -241,6 +243,12 @@ def _from(layer: Layer, before: int) -> dict[str, Any]:
     if layer.sources in (None, (before,)):
         return {}
     return {"from": [f"a{number}" if number else "x" for number in layer.sources or ()]}
+
+
+def module_name(given: str) -> str:
+    """A spec's name from that of a file or a graph, as far as it may have it."""
+    name = re.sub(r"[^A-Za-z0-9_]+", "_", given.split(".")[0]).strip("_")
+    return name if name and module_problem(name) is None else "network"
 
 
 def with_loss(spec: Spec, loss: LossLike) -> Spec:

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from symgrad.interop.errors import InteropError
+from symgrad.interop.network import module_name
 from symgrad.spec.formula import listed, quoted
-from symgrad.spec.names import module_problem, quantity_problem
+from symgrad.spec.names import quantity_problem
 from symgrad.training.labels import problem as label_problem
 
 # No small network takes as much.
@@ -71,9 +72,7 @@ def name_of(path: str | os.PathLike[str], name: str | None) -> str:
     """The spec's name: what was asked for, or the file's where that can be one."""
     if name is not None:
         return name
-    stem = re.sub(r"\W", "_", Path(path).name.split(".", 1)[0], flags=re.A)
-    stem = stem if stem and not stem[0].isdigit() else f"_{stem}"
-    return "network" if module_problem(stem) else stem
+    return module_name(Path(path).name)
 
 
 def input_names(names: list[str]) -> dict[str, Any]:

@@ -279,8 +279,6 @@ def test_a_damaged_file_is_read_or_refused_in_words(tmp_path, name, data):
         content[place : place + length] = data.draw(st.binary(max_size=6))
     path = tmp_path / name
     path.write_bytes(content)
-    if formats.format_of(path) == "onnx":
-        return  # its beginning is gone
     try:
         assert formats.read(path).theta.dtype == np.float64
     except SymgradError as error:

@@ -278,8 +278,11 @@ def test_other_models_are_refused_by_their_place(pytorch):
         pass
 
     refused = [
-        (nn.Sequential(nn.Linear(2, 3), nn.Sequential(nn.Conv1d(1, 1, 1))), r"1\.0 \(Conv1d\): .*"
-         r"there are no convolutions"),
+        (
+            nn.Sequential(nn.Linear(2, 3), nn.Sequential(nn.Conv1d(1, 1, 1))),
+            r"1\.0 \(Conv1d\): .*"
+            r"there are no convolutions",
+        ),
         (Own(2, 3), r"module itself \(Own\): not understood; torch\.onnx\.export writes it"),
         (nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3)), r"\(BatchNorm1d\): not .* torch\.onnx"),
         (nn.Sequential(nn.ReLU(), nn.Linear(2, 3)), r"module 0 \(ReLU\): an activation before"),

@@ -9,7 +9,10 @@ from symgrad.targets.llvm.program import Description, Program, entries
 from symgrad.targets.numba.source import source
 
 # The lowered functions that say what is wrong with arguments, and how many batches there are.
-CHECKS = ("_check", "_check_terms", "_check_training", "_check_steps", "_batches")
+CHECKS = (
+    "_check", "_check_terms", "_check_leaves", "_check_sums", "_check_training", "_check_steps",
+    "_batches",
+)  # fmt: skip
 
 
 def describe(spec: Spec, lowered: LoweredModule, layout: Layout) -> tuple[Description, Program]:
