@@ -18,6 +18,9 @@ from symgrad.spec.formula import quoted
 # How deep calls may lie in each other.
 DEEPEST = 50
 
+# How many numbers a range may stand for.
+LONGEST = 1 << 12
+
 _TOKEN = re.compile(
     r"""\s*(?:\#[^\n]*\n\s*)*(?:
         (?P<number>(?:0[xX][0-9a-fA-F]+(?:\.[0-9a-fA-F]*)?(?:[pP][+-]?\d+)?
@@ -119,7 +122,7 @@ class _Parser:
         if self.token != ":" or self.kind != "sign":
             return first
         self.advance()
-        if self.kind != "number" or not 0 <= (last := _number(self.token)) - first < 1 << 24:
+        if self.kind != "number" or not 0 <= (last := _number(self.token)) - first < LONGEST:
             raise self.refusal("a range goes up from one number to another")
         self.advance()
         return [first + step for step in range(int(last - first) + 1)]

@@ -48,7 +48,9 @@ def parse(content: bytes, shown: str, kind: str) -> Element:
     parser.StartDoctypeDeclHandler = document_type
     try:
         parser.Parse(content, True)
-    except expat.ExpatError as error:
+    except InteropError:
+        raise
+    except (expat.ExpatError, LookupError, ValueError) as error:  # an encoding may be none
         raise InteropError(f"{shown}: no {kind}, or damaged: {error}") from error
     return builder.close()
 

@@ -194,6 +194,7 @@ REFUSED: list[tuple[str, tuple[str, str], str]] = [
         ("<PMML", "<!DOCTYPE x [<!ENTITY a 'b'>]><PMML"),
         "it has a document type",
     ),
+    ("pmml_nyoka_reg.pmml", ('"UTF-8"', '"none-8"'), "no PMML file, or damaged"),
     ("pmml_nyoka_reg.pmml", ("</PMML>", ""), "no PMML file, or damaged"),
     ("pmml_nyoka_iris_clf.pmml", ('outputNeuron="10"', 'outputNeuron="00"'), "3 of the 3 neurons"),
     ("own_genfunction.m", ("a2 = repmat", "system('ls'); a2 = repmat"), "is not understood"),
