@@ -284,3 +284,30 @@ def test_a_damaged_file_is_read_or_refused_in_words(tmp_path, name, data):
         assert formats.read(path).theta.dtype == np.float64
     except SymgradError as error:
         assert str(error)
+
+
+def test_networks_of_r_come_as_json_too(tmp_path):
+    """As jsonlite writes them, with or without auto_unbox."""
+    net = read("r_two.dput")
+    data = {
+        "n": [2, 2, 1],
+        "nconn": [0, 0, 0, 0, 3, 6, 9],
+        "conn": [0, 1, 2, 0, 1, 2, 0, 3, 4],
+        "nsunits": [6],
+        "entropy": [True],
+        "softmax": False,
+        "wts": [*np.vstack([net.layers[0][1], net.layers[0][0]]).T.ravel()],
+        "lev": ["FALSE", "TRUE"],
+    }
+    data["wts"] += [*net.layers[1][1], *net.layers[1][0].ravel()]
+    path = tmp_path / "r.json"
+    path.write_text(json.dumps(data))
+    again = formats.read(path)
+    assert again.theta.tobytes() == net.theta.tobytes() and again.labels == net.labels
+    assert again.spec.loss.kind == "binary_cross_entropy"
+    path.write_text(json.dumps({**data, "nsunits": "all"}))
+    with pytest.raises(InteropError, match="nsunits should be numbers"):
+        formats.read(path)
+    path.write_text(json.dumps({key: data[key] for key in ("n", "nconn", "conn", "wts")}))
+    with pytest.raises(InteropError, match="there is no nsunits; needed are n, nconn, conn, nsun"):
+        formats.read(path)
