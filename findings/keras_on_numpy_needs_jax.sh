@@ -1,10 +1,11 @@
 #!/bin/sh
-# keras 3.15.1, numpy 2.4.6; Python 3.11.
+# keras 3.15.1, numpy 2.4.6, then scipy 1.17.1 as well; Python 3.11.
 #
 # Keras has NumPy as a backend, for inference: KERAS_BACKEND=numpy. One would expect it to need NumPy. Importing Keras then
-# imports jax, of which it takes Fourier transforms and convolutions, and which Keras does not install.
+# imports SciPy, and after that jax, of which it takes Fourier transforms; Keras installs neither.
 #
 # Seen, and compared with what is printed now:
+#> No module named 'scipy'
 #> No module named 'jax'
 set -eu
 seen=$(sed -n 's/^#> //p' "$0")
@@ -27,5 +28,8 @@ except ModuleNotFoundError as error:
     print(error)
 END
 now=$(venv/bin/python numpy_backend.py)
+venv/bin/pip install --quiet scipy==1.17.1
+now="$now
+$(venv/bin/python numpy_backend.py)"
 echo "$now"
 [ "$now" = "$seen" ] || { echo "changed; seen before:" && echo "$seen" && exit 1; } >&2

@@ -464,3 +464,34 @@ def test_complements_of_several_are_sigmoids():
     net = agrees(graph(steps, scalars(one=1)))
     assert [layer.activation for layer in net.spec.layers] == ["sigmoid"]
     assert np.array_equal(net.layers[0][1], np.concatenate([-B, B]))
+
+
+# ---- Chosen columns ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        ("Slice", ["t", "one", "three", "axis"], "y"),
+        ("Gather", ["t", "pair"], "y", ("axis", 1)),
+    ],
+)
+def test_columns_of_a_layer_are_a_narrower_layer(step):
+    constants = ints(one=[1], three=[3], axis=[1], pair=[2, 0])
+    net = agrees(after(("Tanh", ["z"], "t"), step, constants=constants))
+    assert net.spec.widths == (2, 2)
+
+
+@pytest.mark.parametrize(
+    ("steps", "message"),
+    [
+        ([("Gather", ["z", "far"], "y", ("axis", 1))], "it chooses features that are not there"),
+        ([("Gather", ["z", "one"], "y", ("axis", 0))], "chosen by a list, along axis 1"),
+        ([("Slice", ["z", "one", "one", "axis"], "y")], "it chooses no feature at all"),
+        ([("Slice", ["z", "one", "far"], "y")], r"it slices the axes \[0\]"),
+        ([("Softmax", ["z"], "p"), ("Gather", ["p", "one"], "y", ("axis", 1))], "on all units"),
+    ],
+)
+def test_other_choices_are_refused(steps, message):
+    with pytest.raises(InteropError, match=message):
+        read(after(*steps, constants=ints(one=[1], far=[7], axis=[1])))
