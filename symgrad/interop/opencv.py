@@ -44,10 +44,9 @@ def read(
     """The network in a file that ANN_MLP has saved, in float64. Raises InteropError."""
     content = contents(path, KIND)
     try:
-        return _network(_fields(content, str(path)), name_of(path, name), loss)
+        return _network(_fields(content), name_of(path, name), loss)
     except InteropError as error:
-        said = str(error)
-        raise InteropError(said if said.startswith(f"{path}") else f"{path}: {said}") from error
+        raise InteropError(f"{path}: {error}") from error
 
 
 def _network(fields: Fields, name: str, loss: LossLike | None) -> Network:
@@ -130,10 +129,10 @@ def recognised(start: str) -> bool:
     return ROOT in start
 
 
-def _fields(content: bytes, shown: str) -> Fields:
+def _fields(content: bytes) -> Fields:
     begin = content.lstrip()[:1]
     if begin == b"<":
-        return _of_xml(content, shown)
+        return _of_xml(content)
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -141,8 +140,8 @@ def _fields(content: bytes, shown: str) -> Fields:
     return _of_json(text) if begin == b"{" else _of_yaml(text)
 
 
-def _of_xml(content: bytes, shown: str) -> Fields:
-    root = xml.parse(content, shown, KIND).find(ROOT)
+def _of_xml(content: bytes) -> Fields:
+    root = xml.parse(content, KIND).find(ROOT)
     if root is None:
         raise InteropError(f"no {KIND}: there is no <{ROOT}>")
     fields: dict[str, Any] = {each.tag: xml.text(each) for each in root}

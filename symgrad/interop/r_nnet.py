@@ -15,6 +15,7 @@ multinom's networks, whose first input is the intercept, come with that in their
 import json
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from symgrad.interop.errors import InteropError
@@ -65,31 +66,15 @@ def _network(
         raise InteropError(
             f"there is no {missing[0]}; needed are {', '.join(_NEEDED)}, as in a fitted nnet"
         )
-    n = _wholes(values, "n")
-    starts, sources = _wholes(values, "nconn"), _wholes(values, "conn")
-    weights = _numbers(values, "wts")
-    if len(n) != 3 or n[0] < 1 or n[2] < 1 or len(starts) != sum(n) + 2:
-        raise InteropError(
-            "n should be the numbers of inputs, hidden units and outputs, nconn one more"
-        )
-    if starts[-1] != len(sources) or len(weights) != len(sources) or sorted(starts) != starts:
-        raise InteropError("nconn, conn and wts do not fit each other")
-    if any(starts[: n[0] + 2]):
-        raise InteropError("nconn gives inputs weights")
-    sigmoids = _wholes(values, "nsunits")[0]
+    n, units = _units(values)
     softmax = _flag(values, "softmax")
-    first = 1 + n[0]
-    units = [
-        _unit(number, starts, sources, weights, number < sigmoids)
-        for number in range(first, first + n[1] + n[2])
-    ]
     hidden, outputs = units[: n[1]], units[n[1] :]
     if softmax:
         if any(unit.activation != "identity" for unit in outputs):
             raise InteropError("a softmax of sigmoids is not understood: nsunits should be smaller")
-        outputs = [Unit(u.key, u.called, u.weights, u.bias, "softmax") for u in outputs]
+        outputs = [replace(unit, activation="softmax") for unit in outputs]
     names = _texts(values, "coefnames")
-    inputs = list(range(1, first))
+    inputs = list(range(1, 1 + n[0]))
     if multinom and names[:1] == [INTERCEPT] and not hidden:
         names, inputs = names[1:], inputs[1:]
         outputs = [_without_intercept(unit) for unit in outputs]
@@ -101,6 +86,26 @@ def _network(
     table = input_names(names) if len(names) == len(inputs) else {}
     network = assemble(layers, name, "float64", loss, table)
     return Network(network.spec, network.theta, labels if _fits(labels, n[2]) else None)
+
+
+def _units(values: Mapping[str, Any]) -> tuple[list[int], list[Unit]]:
+    """How many inputs, hidden units and outputs there are; and the latter two, in their order."""
+    n = _wholes(values, "n")
+    starts, sources = _wholes(values, "nconn"), _wholes(values, "conn")
+    weights, sigmoids = _numbers(values, "wts"), _wholes(values, "nsunits")[0]
+    if len(n) != 3 or n[0] < 1 or n[2] < 1 or len(starts) != sum(n) + 2:
+        raise InteropError(
+            "n should be the numbers of inputs, hidden units and outputs, nconn two more than all"
+        )
+    if starts[-1] != len(sources) or len(weights) != len(sources) or sorted(starts) != starts:
+        raise InteropError("nconn, conn and wts do not fit each other")
+    first = 1 + n[0]
+    if any(starts[: first + 1]):
+        raise InteropError("nconn gives inputs weights")
+    return n, [
+        _unit(number, starts, sources, weights, number < sigmoids)
+        for number in range(first, sum(n) + 1)
+    ]
 
 
 def _fits(labels: Sequence[Any] | None, outputs: int) -> bool:
@@ -128,7 +133,7 @@ def _without_intercept(unit: Unit) -> Unit:
     """Its weight for an input that is always 1 is a part of its bias."""
     rest = {key: weight for key, weight in unit.weights.items() if key != 1}
     bias = (unit.bias or 0.0) + unit.weights.get(1, 0.0)
-    return Unit(unit.key, unit.called, rest, bias, unit.activation)
+    return replace(unit, weights=rest, bias=bias)
 
 
 def _numbers(values: Mapping[str, Any], key: str) -> list[float]:

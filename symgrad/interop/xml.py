@@ -4,23 +4,17 @@ The standard library's parser, without document types: where none are, there are
 XML's own five, and nothing refers outside. Names are taken without their namespace.
 """
 
-import os
 from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
 from symgrad.interop.errors import InteropError
-from symgrad.interop.source import contents
 
 # What reads a tree may call itself once a level.
 DEEPEST = 100
 
 
-def read(path: str | os.PathLike[str], kind: str) -> Element:
+def parse(content: bytes, kind: str) -> Element:
     """The root of the tree; `kind` is what messages call the file. Raises InteropError."""
-    return parse(contents(path, kind), str(path), kind)
-
-
-def parse(content: bytes, shown: str, kind: str) -> Element:
     builder, depth = TreeBuilder(), 0
     parser = expat.ParserCreate(namespace_separator="}")
     parser.buffer_text = True
@@ -29,7 +23,7 @@ def parse(content: bytes, shown: str, kind: str) -> Element:
         nonlocal depth
         depth += 1
         if depth > DEEPEST:
-            raise InteropError(f"{shown}: elements lie {DEEPEST} deep; that is no {kind}")
+            raise InteropError(f"elements lie {DEEPEST} deep; that is no {kind}")
         builder.start(tag.rpartition("}")[2], attributes)
 
     def end(tag: str) -> None:
@@ -39,7 +33,7 @@ def parse(content: bytes, shown: str, kind: str) -> Element:
 
     def document_type(*_: object) -> None:
         raise InteropError(
-            f"{shown}: it has a document type (<!DOCTYPE …>), which could make it grow without"
+            "it has a document type (<!DOCTYPE …>), which could make it grow without"
             " bounds or fetch other files; take it out if the file is yours"
         )
 
@@ -51,7 +45,7 @@ def parse(content: bytes, shown: str, kind: str) -> Element:
     except InteropError:
         raise
     except (expat.ExpatError, LookupError, ValueError) as error:  # an encoding may be none
-        raise InteropError(f"{shown}: no {kind}, or damaged: {error}") from error
+        raise InteropError(f"no {kind}, or damaged: {error}") from error
     return builder.close()
 
 

@@ -22,7 +22,7 @@ from symgrad.interop.errors import InteropError
 from symgrad.interop.network import LossLike, Network, assemble
 from symgrad.interop.pmml.fields import Fields, Scaled
 from symgrad.interop.pmml.words import ACTIVATIONS, KIND, NORMALIZATIONS
-from symgrad.interop.source import input_names, labels_of, name_of, number, unknown
+from symgrad.interop.source import contents, input_names, labels_of, name_of, number, unknown
 from symgrad.interop.units import Unit, arranged
 from symgrad.spec.formula import listed, quoted
 
@@ -31,8 +31,9 @@ def read(
     path: str | os.PathLike[str], *, name: str | None = None, loss: LossLike | None = None
 ) -> Network:
     """The network in a file of PMML, in float64, with its labels. Raises InteropError."""
-    root = xml.read(path, KIND)
+    content = contents(path, KIND)
     try:
+        root = xml.parse(content, KIND)
         return _Document(root, _model(root)).network(name_of(path, name), loss)
     except InteropError as error:
         raise InteropError(f"{path}: {error}") from error
