@@ -15,9 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from symgrad.interop import formats
-from symgrad.interop.errors import InteropError
+from symgrad.interop.errors import InteropError, NotOfItsKind
 from symgrad.interop.network import LossLike, Network, module_name, with_loss, with_name
+from symgrad.spec.formula import listed
 from symgrad.spec.spec import Spec
+
+# What is told by the ending of its name alone.
+_BY_ENDING = (".onnx", ".keras", ".safetensors", ".pt")
 
 
 def read_file(
@@ -54,7 +58,15 @@ def read_file(
         return formats.read(path, name=name, loss=loss, **left_out)
     from symgrad.interop import onnx
 
-    return onnx.read(path, name=name, loss=loss, output=output)
+    try:
+        return onnx.read(path, name=name, loss=loss, output=output)
+    except NotOfItsKind as error:
+        if kind == ".onnx":
+            raise
+        raise InteropError(
+            f"{error}, nor of another tool that is read: {', '.join(_BY_ENDING)}, and files of"
+            f" {listed([*formats.READERS])}"
+        ) from error
 
 
 def _of_weights(

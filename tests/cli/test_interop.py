@@ -189,7 +189,14 @@ def test_files_of_keras_that_hold_code_are_refused(tmp_path, part):
 def test_what_is_no_network_is_refused_in_one_line(tmp_path):
     text = tmp_path / "text.onnx"
     text.write_text("no network")
-    for file, message in ((text, "no ONNX file, or damaged"), (tmp_path / "none", "No such file")):
+    other = tmp_path / "weights.data"
+    other.write_text("no network")
+    files = {
+        text: "no ONNX file, or damaged",
+        tmp_path / "none": "No such file",
+        other: "nor of another tool that is read: .onnx, .keras",
+    }
+    for file, message in files.items():
         code, said = command("import", file, "-o", tmp_path / "out")
         assert code == 2 and said.startswith(f"error: {file}") and message in said
     assert not (tmp_path / "out").exists()
