@@ -438,9 +438,9 @@ def step(theta, x, t, rate):
 
 
 def gradient_of_leaves(theta, x, t, total, first, losses, gradients):
-    """Of a range of leaves, for many workers: loss and gradient of each of its largest subtrees, into `losses`
-    (float64) and rows of `gradients`. Returns how many. x, t have whole leaves, but for the last
-    of all; `first` is the number of the first one here, `total` how many samples there are in all."""
+    """Of a range of leaves, for many workers: loss and gradient of each of its largest subtrees, into
+    `losses` (float64) and rows of `gradients`. Returns how many. x, t have whole leaves,
+    but for the last of all; `first` is the number of the first one here, `total` how many samples there are in all."""
     return _gradient_of_leaves(theta, x, t, total, first, losses, gradients)
 
 
@@ -468,7 +468,7 @@ def train_steps(theta, x, t, order, starts, state, progress, settings):
 # All above is compiled when it is called, and `init`, `pack` and `unpack`, `train_settings` and `train_state` are added.
 build(
     globals(),
-    emitted="1f5e64c0df07f022",
+    emitted="fe2a0b64429b4385",
     inlined=['exp_times', 'exp', 'heaviside', 'log', 'relu'],
     compiled=['_prediction_of_chunk', '_samples_of_leaf', '_sums_of_leaf', '_gradient_at_the_end', '_update'],
 )

@@ -305,9 +305,9 @@ def step(theta, x, t, rate):
 
 
 def gradient_of_leaves(theta, x, t, total, first, losses, gradients):
-    """Of a range of leaves, for many workers: loss and gradient of each of its largest subtrees, into `losses`
-    (float64) and rows of `gradients`. Returns how many. x, t have whole leaves, but for the last
-    of all; `first` is the number of the first one here, `total` how many samples there are in all."""
+    """Of a range of leaves, for many workers: loss and gradient of each of its largest subtrees, into
+    `losses` (float64) and rows of `gradients`. Returns how many. x, t have whole leaves,
+    but for the last of all; `first` is the number of the first one here, `total` how many samples there are in all."""
     return _gradient_of_leaves(theta, x, t, total, first, losses, gradients)
 
 
@@ -319,7 +319,7 @@ def complete_gradient(theta, total, loss, gradient):
 # All above is compiled when it is called, and `init`, `pack` and `unpack` are added.
 build(
     globals(),
-    emitted="7bab989b9e51af20",
+    emitted="c91e4053ba28a689",
     inlined=['exp_times', 'exp', 'log', 'tanh', '_gradient_at_the_end'],
     compiled=['_prediction_of_chunk', '_gradient_of_leaf'],
 )

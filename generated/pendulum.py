@@ -435,9 +435,9 @@ def step(theta, x, t, rate):
 
 
 def gradient_of_leaves(theta, x, t, total, first, losses, gradients):
-    """Of a range of leaves, for many workers: loss and gradient of each of its largest subtrees, into `losses`
-    (float64) and rows of `gradients`. Returns how many. x, t have whole leaves, but for the last
-    of all; `first` is the number of the first one here, `total` how many samples there are in all."""
+    """Of a range of leaves, for many workers: loss and gradient of each of its largest subtrees, into
+    `losses` (float64) and rows of `gradients`. Returns how many. x, t have whole leaves,
+    but for the last of all; `first` is the number of the first one here, `total` how many samples there are in all."""
     return _gradient_of_leaves(theta, x, t, total, first, losses, gradients)
 
 
@@ -461,7 +461,7 @@ def jacobian_into(theta, x, d_y_d_x):
 # All above is compiled when it is called, and `init`, `pack` and `unpack` are added.
 build(
     globals(),
-    emitted="1aa1eb68f9e2ae74",
+    emitted="d1c7bd9bbded2eca",
     inlined=['square', 'tanh', '_jacobian_at_the_end'],
     compiled=['_prediction_of_chunk', '_samples_of_leaf', '_sums_of_leaf', '_gradient_at_the_end',
  '_jacobian_of_leaf'],

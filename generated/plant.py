@@ -261,9 +261,9 @@ def step(theta, x, t, rate):
 
 
 def gradient_of_leaves(theta, x, t, total, first, losses, gradients):
-    """Of a range of leaves, for many workers: loss and gradient of each of its largest subtrees, into `losses`
-    (float64) and rows of `gradients`. Returns how many. x, t have whole leaves, but for the last
-    of all; `first` is the number of the first one here, `total` how many samples there are in all."""
+    """Of a range of leaves, for many workers: loss and gradient of each of its largest subtrees, into
+    `losses` (float64) and rows of `gradients`. Returns how many. x, t have whole leaves,
+    but for the last of all; `first` is the number of the first one here, `total` how many samples there are in all."""
     return _gradient_of_leaves(theta, x, t, total, first, losses, gradients)
 
 
@@ -287,7 +287,7 @@ def jacobian_into(theta, x, d_y_d_x):
 # All above is compiled when it is called, and `init`, `pack` and `unpack` are added.
 build(
     globals(),
-    emitted="9602090ac1e8b10a",
+    emitted="7ab8daa0ddc2c868",
     inlined=['square', 'tanh', '_gradient_at_the_end', '_jacobian_at_the_end'],
     compiled=['_prediction_of_chunk', '_gradient_of_leaf', '_jacobian_of_leaf'],
     derivatives={'jacobian': {'kernels': {'_gradient_of_leaf': '_jacobian_of_leaf',

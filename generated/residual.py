@@ -418,9 +418,9 @@ def step(theta, x, t, w, rate):
 
 
 def gradient_of_leaves(theta, x, t, w, total, first, losses, gradients):
-    """Of a range of leaves, for many workers: loss and gradient of each of its largest subtrees, into `losses`
-    (float64) and rows of `gradients`. Returns how many. x, t, w have whole leaves, but for the last
-    of all; `first` is the number of the first one here, `total` the sum of w over all samples."""
+    """Of a range of leaves, for many workers: loss and gradient of each of its largest subtrees, into
+    `losses` (float64) and rows of `gradients`. Returns how many. x, t, w have whole leaves,
+    but for the last of all; `first` is the number of the first one here, `total` the sum of w over all samples."""
     return _gradient_of_leaves(theta, x, t, w, total, first, losses, gradients)
 
 
@@ -432,7 +432,7 @@ def complete_gradient(theta, total, loss, gradient):
 # All above is compiled when it is called, and `init`, `pack` and `unpack` are added.
 build(
     globals(),
-    emitted="8436326d463f4065",
+    emitted="187afb7a3f66dc20",
     inlined=['clip', 'huber', 'exp_times', 'exp', 'sigmoid', 'sign', 'silu'],
     compiled=['_prediction_of_chunk', '_totals', '_samples_of_leaf', '_sums_of_leaf', '_gradient_at_the_end'],
 )

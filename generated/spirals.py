@@ -426,9 +426,9 @@ def step(theta, x, t, rate):
 
 
 def gradient_of_leaves(theta, x, t, total, first, losses, gradients):
-    """Of a range of leaves, for many workers: loss and gradient of each of its largest subtrees, into `losses`
-    (float64) and rows of `gradients`. Returns how many. x, t have whole leaves, but for the last
-    of all; `first` is the number of the first one here, `total` how many samples there are in all."""
+    """Of a range of leaves, for many workers: loss and gradient of each of its largest subtrees, into
+    `losses` (float64) and rows of `gradients`. Returns how many. x, t have whole leaves,
+    but for the last of all; `first` is the number of the first one here, `total` how many samples there are in all."""
     return _gradient_of_leaves(theta, x, t, total, first, losses, gradients)
 
 
@@ -440,7 +440,7 @@ def complete_gradient(theta, total, loss, gradient):
 # All above is compiled when it is called, and `init`, `pack` and `unpack` are added.
 build(
     globals(),
-    emitted="39e713753f2d0141",
+    emitted="f5787b361280d61b",
     inlined=['quarter_turns', 'cos', 'exp_times', 'exp', 'sigmoid', 'sin', 'log1p_unit', 'softplus',
  '_gradient_at_the_end'],
     compiled=['_prediction_of_chunk', '_samples_of_leaf', '_sums_of_leaf'],

@@ -41,12 +41,12 @@ _STEP = (
     "One step of gradient descent: theta -= rate·gradient, in place. Returns the loss before it."
 )
 _LEAVES = """\
-Of a range of leaves, for many workers: loss and gradient of each of its largest subtrees, into `losses`
-    (float64) and rows of `gradients`. Returns how many. x, t{weights} have whole leaves, but for the last
-    of all; `first` is the number of the first one here, `total` {total}."""
+Of a range of leaves, for many workers: loss and gradient of each of its largest subtrees, into
+    `losses` (float64) and rows of `gradients`. Returns how many. x, t{weights} have whole leaves,
+    but for the last of all; `first` is the number of the first one here, `total` {total}."""
 _COMPLETED = (
-    "The loss E from the sum over all leaves, `loss`; `gradient`, their gradients' sum, becomes that"
-    " of E."
+    "The loss E from the sum over all leaves, `loss`; `gradient`, their gradients' sum, becomes"
+    " that of E."
 )
 _EPOCH = """\
 An epoch: a step for each batch of the samples, in a new random order. Returns the mean of their
