@@ -223,6 +223,8 @@ def _monitor_options(
 ) -> MonitorOptions:
     if not 0 <= seconds < float("inf"):
         raise TrainingError(f"checkpoints are a number of seconds apart, not {seconds}")
+    if plot is not None and not isinstance(plot, str | PathLike):
+        raise TrainingError(f"plot is the path of a picture, .png, .svg or .pdf, not {plot!r}")
     path = None if plot is None else Path(plot)
     if path is not None:
         pictures.check(path)

@@ -1,6 +1,6 @@
 """write: a network becomes an ONNX file, which onnxruntime and others run.
 
-    z1 = Gemm(x, W1, b1)      a layer; MatMul where it has no bias
+    z1 = Gemm(x, W1, b1)      a layer; MatMul where it has no bias, and Add then in float64
     a1 = Tanh(z1)             its activation, one node or the nodes that its formula takes
     …
     y                         the output
@@ -34,7 +34,7 @@ from symgrad.training.trained import Trained
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-# What is written is read from onnxruntime 1.18 on: Gelu came with opset 20.
+# What is written runs in onnxruntime from 1.17.3 on: Gelu came with opset 20.
 OPSET, IR = 20, 9
 
 # Protobuf holds no message of 2 GiB; this much is left for all but the weights.
@@ -124,6 +124,9 @@ def _layers(graph: Graph, network: Network, x: str, y: str) -> None:
             below = graph.op("Concat", *taken, name=f"c{number}", axis=1)
         if bias is None:
             graph.op("MatMul", below, w, name=z)
+        elif graph.double:  # Gemm of float64 is not known, or not rightly, everywhere
+            product = graph.op("MatMul", below, w, name=f"{z}_product")
+            graph.op("Add", product, graph.tensor(f"b{number}", bias), name=z)
         else:
             graph.op("Gemm", below, w, graph.tensor(f"b{number}", bias), name=z)
         if not bare:
