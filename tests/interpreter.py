@@ -231,7 +231,7 @@ class Interpreter:
     def _made(self, buffer: Buffer, names: dict[str, Any]) -> np.ndarray:
         shape = [self.value(extent, names) for extent in buffer.extents]
         dtype = self.dtypes[buffer.kind]
-        nothing = np.nan if np.issubdtype(dtype, np.floating) else -(1 << 40)
+        nothing = {np.int64: -(1 << 40), np.uint64: 1 << 40}.get(dtype, np.nan)
         return np.full(shape, nothing, dtype)
 
     def value(self, written: Any, names: dict[str, Any]) -> Any:

@@ -26,6 +26,9 @@ _KINDS: dict[str, Kind] = {
     "float32": "real", "float64": "double", "int64": "whole", "uint64": "word",
 }  # fmt: skip
 
+# Arrays of doubles whatever the network's own precision is.
+DOUBLES = ("settings", "losses", "l1", "l2")
+
 # To which of Python's functions a call is handed over: for arguments that do not fit, or for which
 # the function fails, and for many samples.
 OTHERWISE, MANY = 0, 1
@@ -124,7 +127,7 @@ class _Entry:
                 builder.store(number, writer.variables[name])
                 continue
             number = _KINDS[kind.number]
-            if number == "double" and not writer.single and name != "settings":
+            if number == "double" and not writer.single and name not in DOUBLES:
                 number = "real"
             of = type_of(number, writer.single)
             data, extents = arguments.address_and_extents(builder, thing, of, kind.axes)

@@ -24,12 +24,13 @@ from symgrad.runtime.calling import (
 )
 from symgrad.runtime.going_on import GoingOn
 from symgrad.runtime.kinds import NATIVE
+from symgrad.runtime.members import OfMembers
 from symgrad.runtime.named import terms_of
 from symgrad.runtime.weights import Weights
 from symgrad.targets.llvm.objects import Objects
 from symgrad.targets.llvm.program import Description, entries
 from symgrad.targets.llvm.work import EpochWork, Work
-from symgrad.targets.public import INTO, Public, names_of, public
+from symgrad.targets.public import INTO, MEMBERS, Public, names_of, public
 
 _CALLED = {"predict": Predict, "loss": Converting, "loss_and_gradient": LossAndGradient}
 
@@ -132,6 +133,10 @@ def _functions(
                 each.name, of_loss if each.name != "predict" else "_check"
             )
         ]
+        if each.name in MEMBERS:
+            check, members = checks[f"_check_{each.name}"], description.facts_of_members()
+            functions[each.name] = OfMembers(_body(each), made[each.name], check, members)
+            continue
         name = each.name.removesuffix(INTO)
         if name in facts.results:
             kind = Into if each.name in known else Derivative

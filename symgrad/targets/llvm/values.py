@@ -55,6 +55,7 @@ from symgrad.targets.llvm.arrays import (
     size_of,
     type_of,
 )
+from symgrad.targets.llvm.operations import known as known_number
 from symgrad.targets.llvm.operations import (
     FALSE,
     TRUE,
@@ -297,7 +298,7 @@ class Values:
                 known = constant(value)
                 if known is not None:
                     return TRUE if known else FALSE
-                return comparison(builder, "!=", value, value.type(0))
+                return comparison(builder, "!=", value, known_number(0, value.type))
             case Finite(number):
                 return finite(builder, self.value(number))
             case Overlap(one, other):
