@@ -135,7 +135,8 @@ class Interpreter:
                 self._store(target, after[operator], names)
             case Loop(index, end, inner, start, step, parallel, lanes):
                 turns = range(value(start), value(end), step)
-                return self._loop(index, reversed(turns) if parallel or lanes else turns, inner, names)
+                backwards = parallel or lanes
+                return self._loop(index, reversed(turns) if backwards else turns, inner, names)
             case Each(name, vector, _, inner):
                 return self._loop(name, names[vector], inner, names)
             case Branch(condition, yes, no):

@@ -30,6 +30,7 @@ from symgrad.lowering.program import (
     Function,
     Given,
     Invoke,
+    Kind,
     Last,
     Local,
     Loop,
@@ -150,6 +151,10 @@ def _name(node: Any) -> str | None:
     return None
 
 
+def _kind(value: Any) -> Kind:
+    return value.kind
+
+
 # What differs
 
 
@@ -243,12 +248,8 @@ class _Lanes:
         parameters = [self._parameter(each) for each in alone.parameters]
         body = tuple(self._body(alone.body))
         if self.flow.result:
-            kind = next(
-                value.kind
-                for statement in every(alone.body)
-                if isinstance(statement, Return)
-                for value in statement.values
-            )
+            returns = (each for each in every(alone.body) if isinstance(each, Return))
+            kind = next(_kind(value) for each in returns for value in each.values)
             parameters.append(Parameter(RESULT, kind, (self.lanes,)))
         given = {parameter.name for parameter in alone.parameters}
         memory = tuple(
@@ -375,8 +376,8 @@ class _Lanes:
             new = replace(call, function=function.name, arguments=tuple(taken))
             yield Run(new) if target is None else Assign(target, new)
             return
-        into = Row(target.array, target.indices[0]) if isinstance(target, Element) else None
-        into = into or self._row(target)
+        row = isinstance(target, Element)
+        into = Row(target.array, target.indices[0]) if row else self._row(target)
         yield Run(replace(call, function=function.name, arguments=(*taken, into)))
 
     def _row(self, number: Variable) -> Array:
@@ -426,7 +427,8 @@ class _Lanes:
                 return Allocate((self._buffer(yes),))
             case Pick(name, condition, yes, no):
                 self._same(condition)
-                one, other = (self._buffer(p) if isinstance(p, Buffer) else p for p in (yes, no))
+                one = self._buffer(yes) if isinstance(yes, Buffer) else yes
+                other = self._buffer(no) if isinstance(no, Buffer) else no
                 return replace(statement, yes=one, no=other)
         return statement
 

@@ -8,9 +8,9 @@ nothing comes of it. Samples are those of all members, or each has its own.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from symgrad.lowering.across import RESULT, across, called
+from symgrad.lowering.across import across, called
 from symgrad.lowering.interface import K
 from symgrad.lowering.members_checks import Shape, checks
 from symgrad.lowering.program import (
@@ -44,7 +44,6 @@ from symgrad.lowering.program import (
     Row,
     Run,
     Statement,
-    Together,
     Value,
     Variable,
     View,
@@ -78,9 +77,7 @@ def lanes(single: bool) -> int:
     return _VECTOR // (4 if single else 8)
 
 
-def of_members(
-    functions: Iterable[Function], shape: Shape, lanes: int
-) -> tuple[Function, ...]:
+def of_members(functions: Iterable[Function], shape: Shape, lanes: int) -> tuple[Function, ...]:
     """The functions of an ensemble by those of a network, for so many members in a block."""
     return tuple(_Members({f.name: f for f in functions}, shape, lanes).functions())
 
@@ -109,7 +106,9 @@ class _Members:
         yield self._predicted()
         yield from self._over_blocks("predict_members", "_predict_block", self.predicted)
         yield self._differentiated()
-        yield from self._over_blocks("losses_and_gradients", "_gradients_block", self.differentiated)
+        yield from self._over_blocks(
+            "losses_and_gradients", "_gradients_block", self.differentiated
+        )
         if trained:
             yield from (self._order(), self._copied(), self._gathered(), self._weights_of_batch())
             yield from (self._step_but(), self._trained_batch(), self._trained())
@@ -571,11 +570,7 @@ class _Members:
                 *self._shared("x", "t"),
                 Assign(longest, Quotient(SAMPLES, BATCHES, up=True)),
                 self._room(longest),
-                *(
-                    (Allocate((self.buffer("ws", longest),)),)
-                    if self.weighted
-                    else ()
-                ),
+                *((Allocate((self.buffer("ws", longest),)),) if self.weighted else ()),
                 Allocate((Buffer("orders", "whole", (whole(self.lanes), SAMPLES)),)),
                 Allocate((Buffer("drawn", "word", (whole(2),)),)),
                 Branch(
@@ -627,9 +622,7 @@ class _Members:
         yield Run(Invoke("_weigh_batch", (*ws, ROWS, Array("weights"))))
         yield self._gradient(own=True, **parts)
         judged = ("E", "weights", "E_sums", "W_sums", "loss", "rest", "ended")
-        yield Assign(
-            index("resting"), Invoke("_after_batch", tuple(map(Array, judged)), "whole")
-        )
+        yield Assign(index("resting"), Invoke("_after_batch", tuple(map(Array, judged)), "whole"))
         yield step
 
     def _take_out(self) -> Iterator[Statement]:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from symgrad.lowering.program import (
     WHOLE_ZERO,
-    Array,
     Branch,
     Compare,
     Condition,
@@ -14,14 +13,12 @@ from symgrad.lowering.program import (
     Extent,
     Function,
     Given,
-    Invoke,
     Loop,
     Not,
     Number,
     Overlap,
     Parameter,
     Refuse,
-    Run,
     Statement,
     Value,
     index,
@@ -109,9 +106,7 @@ def _check(
     more: Iterable[Statement] = (),
 ) -> Function:
     made = {*made, "y"}
-    given = tuple(
-        Parameter(p.name, p.kind, p.extents, left_out=p.name in made) for p in parameters
-    )
+    given = tuple(Parameter(p.name, p.kind, p.extents, left_out=p.name in made) for p in parameters)
     body: list[Statement] = []
     for each in parameters:
         found = [*_shape(each, shape)]

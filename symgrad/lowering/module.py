@@ -142,9 +142,7 @@ def lower_module(
     )
     summed = _summed(spec, of_terms, step is not None)
     ensemble = None if spec.members is None else _ensemble(spec, step)
-    return LoweredModule(
-        prediction, alone, step, network, more, of_terms, summed, ensemble, single
-    )
+    return LoweredModule(prediction, alone, step, network, more, of_terms, summed, ensemble, single)
 
 
 def _ensemble(spec: Spec, step: Update | None) -> Shape:

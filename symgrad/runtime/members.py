@@ -1,5 +1,5 @@
-"""members: the functions of an ensemble as Python calls them. Samples, settings and penalties may be
-the same for all members, or each has its own."""
+"""members: the functions of an ensemble as Python calls them. Samples, settings and penalties may
+be the same for all members, or each has its own."""
 
 import numpy as np
 
@@ -17,7 +17,7 @@ class FactsOfMembers(Facts):
     """What is known of the arguments of an ensemble's functions: of a network's, with the members
     as their first axis."""
 
-    numbers = ()
+    numbers: tuple = ()
 
     def __init__(self, name, spec, size, state, settings):
         super().__init__(name, spec, size, state, settings)

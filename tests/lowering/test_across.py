@@ -7,19 +7,7 @@ import numpy as np
 import pytest
 
 from symgrad.lowering.across import Diverges, across, called
-from symgrad.lowering.program import (
-    Assign,
-    Branch,
-    Element,
-    Finite,
-    Function,
-    Loop,
-    Number,
-    Parameter,
-    Variable,
-    every,
-    whole,
-)
+from symgrad.lowering.program import Assign, Branch, Finite, Function, Parameter, Variable
 from symgrad.lowering.verify import verify
 from symgrad.pipeline import passes
 from symgrad.spec.spec import Spec
@@ -76,7 +64,11 @@ def machines(spec, root, differing):
     of_lanes = across(functions, [(root, frozenset(differing))], LANES)
     verify((*functions, *of_lanes))
     known = {function.name: function for function in functions}
-    return known, Interpreter(list(functions), elementary), Interpreter([*functions, *of_lanes], elementary)
+    return (
+        known,
+        Interpreter(list(functions), elementary),
+        Interpreter([*functions, *of_lanes], elementary),
+    )
 
 
 SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in LARGE]
@@ -124,3 +116,22 @@ def test_every_lane_of_a_prediction_is_the_prediction_alone(which, own):
         found = np.full(shape, np.nan)
         alone.call(root, arguments["theta"], arguments["x"], found)
         assert found.tobytes() == np.ascontiguousarray(y[..., k]).tobytes()
+
+
+def test_what_decides_where_a_function_goes_on_must_not_differ():
+    x, y = Variable("x", "real"), Variable("y", "real")
+    body = Branch(Finite(x), (Assign(y, x),))
+    parameters = (Parameter("x", "real"),)
+    with pytest.raises(Diverges, match=r"skipped: .* differs between members"):
+        across([Function("skipped", parameters, (body,))], [("skipped", frozenset({"x"}))], LANES)
+
+
+def test_what_does_not_differ_is_computed_once():
+    xor = of_leaves(NETS["xor"])
+    (kernel,) = (
+        function
+        for function in across(xor, [("_gradient_at_once", frozenset({"theta"}))], LANES)
+        if function.name == "_gradient_of_leaf_across"
+    )
+    shapes = {parameter.name: parameter.extents for parameter in kernel.parameters}
+    assert shapes["theta"] == (9, LANES) and shapes["x"] == ("samples", 2) and shapes["N"] == ()

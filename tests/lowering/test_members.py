@@ -108,7 +108,9 @@ def test_every_member_is_trained_as_alone(which, own, batch):
     run.call("_train_members_in_turn", *arrays.values(), state, progress, settings, losses)
     for k in range(MEMBERS):
         alone = of_member(before, k)
-        own_state, own_progress, own_settings, _ = (a[k] for a in training(module, which, batch=batch))
+        own_state, own_progress, own_settings, _ = (
+            a[k] for a in training(module, which, batch=batch)
+        )
         found = [
             run.call("train_epoch", *alone.values(), own_state, own_progress, own_settings)
             for _ in range(3)
@@ -155,5 +157,8 @@ def test_wrong_shapes_are_refused():
         losses, gradients = np.zeros(MEMBERS), np.zeros_like(arrays["theta"])
         with pytest.raises(Refused, match=f"{name} must be of shape"):
             run.call(
-                "_losses_and_gradients_in_turn", *(arrays | {name: array}).values(), losses, gradients
+                "_losses_and_gradients_in_turn",
+                *(arrays | {name: array}).values(),
+                losses,
+                gradients,
             )

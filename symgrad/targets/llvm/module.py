@@ -120,7 +120,7 @@ def _functions(
     for name in facts.results:
         if name not in made:  # pullback has but the form in place
             made[name] = made[f"{name}{INTO}"]
-    functions = {}
+    functions: dict[str, Any] = {}
     of_loss = "_check_terms" if terms_of(description.spec) else "_check"
     for each in public(description.spec, description.size, description.settings is not None):
         kind = (

@@ -114,7 +114,7 @@ def opaque(builder: ir.IRBuilder, number: ir.Value) -> ir.Value:
 def constant(value: Any) -> int | None:
     """A whole number that is known when code is made."""
     if isinstance(value, ir.Constant) and not isinstance(value.type, ir.VectorType):
-        return value.constant  # type: ignore[no-any-return]
+        return value.constant
     return None
 
 

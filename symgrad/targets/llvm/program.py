@@ -141,6 +141,8 @@ def entries(description: Description) -> dict[str, Entry]:
 
 def _of_members(description: Description) -> dict[str, Entry]:
     """The functions of an ensemble: threads pay where there are two blocks."""
+    from symgrad.lowering.members import lanes
+
     facts, spec = description.facts_of_members(), description.spec
     functions = public(spec, description.size, description.settings is not None)
     found = {}
@@ -152,7 +154,7 @@ def _of_members(description: Description) -> dict[str, Entry]:
                 facts.kinds((*function.arguments, *made), written),
                 f"_{function.name}_in_turn",
                 f"_{function.name}_on_threads",
-                1,
+                lanes(spec["dtype"] == "float32") + 1,
                 x=("theta",),
             )
     return found

@@ -55,7 +55,6 @@ from symgrad.targets.llvm.arrays import (
     size_of,
     type_of,
 )
-from symgrad.targets.llvm.operations import known as known_number
 from symgrad.targets.llvm.operations import (
     FALSE,
     TRUE,
@@ -71,6 +70,7 @@ from symgrad.targets.llvm.operations import (
     threads,
     unary,
 )
+from symgrad.targets.llvm.operations import known as known_number
 
 if TYPE_CHECKING:
     from symgrad.targets.llvm.functions import Functions
