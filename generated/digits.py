@@ -45,13 +45,13 @@ import numpy as np
 
 try:
     if __package__:
-        from ._symgrad_2f73475ab4d6cc6e import build, fma, local, matmul, matmul_piece, noinline, opaque, sum_rows, view
+        from ._symgrad_ae6f580c205570da import build, fma, local, matmul, matmul_piece, noinline, opaque, sum_rows, view
     else:
-        from _symgrad_2f73475ab4d6cc6e import build, fma, local, matmul, matmul_piece, noinline, opaque, sum_rows, view
+        from _symgrad_ae6f580c205570da import build, fma, local, matmul, matmul_piece, noinline, opaque, sum_rows, view
 except ModuleNotFoundError as error:
-    if error.name not in ("_symgrad_2f73475ab4d6cc6e", f"{__package__}._symgrad_2f73475ab4d6cc6e"):
+    if error.name not in ("_symgrad_ae6f580c205570da", f"{__package__}._symgrad_ae6f580c205570da"):
         raise
-    raise ImportError("_symgrad_2f73475ab4d6cc6e.py is missing: copy it along with this file, beside it") from None
+    raise ImportError("_symgrad_ae6f580c205570da.py is missing: copy it along with this file, beside it") from None
 
 __all__ = [
     "PARAMETERS", "SETTINGS", "SIZE", "SPEC", "STATE", "init", "loss", "loss_and_gradient",
@@ -456,7 +456,7 @@ def train_steps(theta, x, t, order, starts, state, progress, settings):
 # All above is compiled when it is called, and `init`, `pack` and `unpack`, `train_settings` and `train_state` are added.
 build(
     globals(),
-    emitted="6596531b7a5337b6",
+    emitted="016357e885791f45",
     inlined=['exp_times', 'exp', 'heaviside', 'log', 'relu'],
     compiled=['_prediction_of_chunk', '_samples_of_leaf', '_sums_of_leaf', '_gradient_at_the_end', '_update'],
 )

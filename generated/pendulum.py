@@ -42,13 +42,13 @@ import numpy as np
 
 try:
     if __package__:
-        from ._symgrad_2f73475ab4d6cc6e import build, flat, fma, matmul, matmul_onto, matmul_piece, matmul_piece_onto, noinline, opaque, sum_rows, view
+        from ._symgrad_ae6f580c205570da import build, flat, fma, matmul, matmul_onto, matmul_piece, matmul_piece_onto, noinline, opaque, sum_rows, view
     else:
-        from _symgrad_2f73475ab4d6cc6e import build, flat, fma, matmul, matmul_onto, matmul_piece, matmul_piece_onto, noinline, opaque, sum_rows, view
+        from _symgrad_ae6f580c205570da import build, flat, fma, matmul, matmul_onto, matmul_piece, matmul_piece_onto, noinline, opaque, sum_rows, view
 except ModuleNotFoundError as error:
-    if error.name not in ("_symgrad_2f73475ab4d6cc6e", f"{__package__}._symgrad_2f73475ab4d6cc6e"):
+    if error.name not in ("_symgrad_ae6f580c205570da", f"{__package__}._symgrad_ae6f580c205570da"):
         raise
-    raise ImportError("_symgrad_2f73475ab4d6cc6e.py is missing: copy it along with this file, beside it") from None
+    raise ImportError("_symgrad_ae6f580c205570da.py is missing: copy it along with this file, beside it") from None
 
 __all__ = [
     "PARAMETERS", "SIZE", "SPEC", "init", "jacobian", "jacobian_into", "loss", "loss_and_gradient",
@@ -448,7 +448,7 @@ def jacobian_into(theta, x, d_y_d_x):
 # All above is compiled when it is called, and `init`, `pack` and `unpack` are added.
 build(
     globals(),
-    emitted="03e895bf8a301c3c",
+    emitted="935330a215d3dd72",
     inlined=['square', 'tanh', '_jacobian_at_the_end'],
     compiled=['_prediction_of_chunk', '_samples_of_leaf', '_sums_of_leaf', '_gradient_at_the_end',
  '_jacobian_of_leaf'],

@@ -30,13 +30,13 @@ import numpy as np
 
 try:
     if __package__:
-        from ._symgrad_2f73475ab4d6cc6e import build, flat, fma, local, matmul, noinline, opaque, view
+        from ._symgrad_ae6f580c205570da import build, flat, fma, local, matmul, noinline, opaque, view
     else:
-        from _symgrad_2f73475ab4d6cc6e import build, flat, fma, local, matmul, noinline, opaque, view
+        from _symgrad_ae6f580c205570da import build, flat, fma, local, matmul, noinline, opaque, view
 except ModuleNotFoundError as error:
-    if error.name not in ("_symgrad_2f73475ab4d6cc6e", f"{__package__}._symgrad_2f73475ab4d6cc6e"):
+    if error.name not in ("_symgrad_ae6f580c205570da", f"{__package__}._symgrad_ae6f580c205570da"):
         raise
-    raise ImportError("_symgrad_2f73475ab4d6cc6e.py is missing: copy it along with this file, beside it") from None
+    raise ImportError("_symgrad_ae6f580c205570da.py is missing: copy it along with this file, beside it") from None
 
 __all__ = [
     "PARAMETERS", "SIZE", "SPEC", "init", "jacobian", "jacobian_into", "loss", "loss_and_gradient",
@@ -274,7 +274,7 @@ def jacobian_into(theta, x, d_y_d_x):
 # All above is compiled when it is called, and `init`, `pack` and `unpack` are added.
 build(
     globals(),
-    emitted="73ffbe3a5c152f6a",
+    emitted="3395ce679d5954d7",
     inlined=['square', 'tanh', '_gradient_at_the_end', '_jacobian_at_the_end'],
     compiled=['_prediction_of_chunk', '_gradient_of_leaf', '_jacobian_of_leaf'],
     derivatives={'jacobian': {'kernels': {'_gradient_of_leaf': '_jacobian_of_leaf',

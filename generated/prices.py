@@ -38,13 +38,13 @@ import numpy as np
 
 try:
     if __package__:
-        from ._symgrad_2f73475ab4d6cc6e import build, flat, fma, matmul, matmul_onto, matmul_piece, matmul_piece_onto, noinline, opaque, sum_rows, view
+        from ._symgrad_ae6f580c205570da import build, flat, fma, matmul, matmul_onto, matmul_piece, matmul_piece_onto, noinline, opaque, sum_rows, view
     else:
-        from _symgrad_2f73475ab4d6cc6e import build, flat, fma, matmul, matmul_onto, matmul_piece, matmul_piece_onto, noinline, opaque, sum_rows, view
+        from _symgrad_ae6f580c205570da import build, flat, fma, matmul, matmul_onto, matmul_piece, matmul_piece_onto, noinline, opaque, sum_rows, view
 except ModuleNotFoundError as error:
-    if error.name not in ("_symgrad_2f73475ab4d6cc6e", f"{__package__}._symgrad_2f73475ab4d6cc6e"):
+    if error.name not in ("_symgrad_ae6f580c205570da", f"{__package__}._symgrad_ae6f580c205570da"):
         raise
-    raise ImportError("_symgrad_2f73475ab4d6cc6e.py is missing: copy it along with this file, beside it") from None
+    raise ImportError("_symgrad_ae6f580c205570da.py is missing: copy it along with this file, beside it") from None
 
 __all__ = [
     "PARAMETERS", "SIZE", "SPEC", "init", "loss", "loss_and_gradient", "loss_and_gradient_into",
@@ -383,7 +383,7 @@ def step(theta, x, t, rate):
 # All above is compiled when it is called, and `init`, `pack` and `unpack` are added.
 build(
     globals(),
-    emitted="dcb0fb27d5ec5ab8",
+    emitted="bcfc12e64647b70e",
     inlined=['exp_times', 'exp', 'sigmoid', 'log1p_unit', 'softplus', '_gradient_at_the_end'],
     compiled=['_prediction_of_chunk', '_samples_of_leaf', '_sums_of_leaf'],
 )

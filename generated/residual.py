@@ -41,13 +41,13 @@ import numpy as np
 
 try:
     if __package__:
-        from ._symgrad_2f73475ab4d6cc6e import build, fma, local, matmul, matmul_piece, noinline, opaque, sum_rows, view
+        from ._symgrad_ae6f580c205570da import build, fma, local, matmul, matmul_piece, noinline, opaque, sum_rows, view
     else:
-        from _symgrad_2f73475ab4d6cc6e import build, fma, local, matmul, matmul_piece, noinline, opaque, sum_rows, view
+        from _symgrad_ae6f580c205570da import build, fma, local, matmul, matmul_piece, noinline, opaque, sum_rows, view
 except ModuleNotFoundError as error:
-    if error.name not in ("_symgrad_2f73475ab4d6cc6e", f"{__package__}._symgrad_2f73475ab4d6cc6e"):
+    if error.name not in ("_symgrad_ae6f580c205570da", f"{__package__}._symgrad_ae6f580c205570da"):
         raise
-    raise ImportError("_symgrad_2f73475ab4d6cc6e.py is missing: copy it along with this file, beside it") from None
+    raise ImportError("_symgrad_ae6f580c205570da.py is missing: copy it along with this file, beside it") from None
 
 __all__ = [
     "PARAMETERS", "SIZE", "SPEC", "init", "loss", "loss_and_gradient", "loss_and_gradient_into",
@@ -420,7 +420,7 @@ def step(theta, x, t, w, rate):
 # All above is compiled when it is called, and `init`, `pack` and `unpack` are added.
 build(
     globals(),
-    emitted="d4b31a2b2b66d4f8",
+    emitted="a9fc6263eaa7267a",
     inlined=['clip', 'huber', 'exp_times', 'exp', 'sigmoid', 'sign', 'silu'],
     compiled=['_prediction_of_chunk', '_totals', '_samples_of_leaf', '_sums_of_leaf', '_gradient_at_the_end'],
 )

@@ -27,13 +27,13 @@ import numpy as np
 
 try:
     if __package__:
-        from ._symgrad_2f73475ab4d6cc6e import build, fma, local, noinline
+        from ._symgrad_ae6f580c205570da import build, fma, local, noinline
     else:
-        from _symgrad_2f73475ab4d6cc6e import build, fma, local, noinline
+        from _symgrad_ae6f580c205570da import build, fma, local, noinline
 except ModuleNotFoundError as error:
-    if error.name not in ("_symgrad_2f73475ab4d6cc6e", f"{__package__}._symgrad_2f73475ab4d6cc6e"):
+    if error.name not in ("_symgrad_ae6f580c205570da", f"{__package__}._symgrad_ae6f580c205570da"):
         raise
-    raise ImportError("_symgrad_2f73475ab4d6cc6e.py is missing: copy it along with this file, beside it") from None
+    raise ImportError("_symgrad_ae6f580c205570da.py is missing: copy it along with this file, beside it") from None
 
 __all__ = [
     "PARAMETERS", "SIZE", "SPEC", "init", "loss", "loss_and_gradient", "loss_and_gradient_into",
@@ -207,7 +207,7 @@ def step(theta, x, t, rate):
 # All above is compiled when it is called, and `init`, `pack` and `unpack` are added.
 build(
     globals(),
-    emitted="356e90505d9994ad",
+    emitted="33dd241ead088664",
     inlined=['tanh', '_gradient_at_the_end'],
     compiled=['_prediction_of_chunk', '_gradient_of_leaf'],
 )

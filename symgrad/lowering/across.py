@@ -67,8 +67,9 @@ from symgrad.lowering.program import (
 
 LANE = index("lane")
 
-# How many rows and columns of a product are computed at once.
-TILE = (4, 4)
+# How many rows and columns of a product are computed at once: of vectors, as many as stay in
+# registers; and one, where code is to be read.
+TILE, PLAIN = (4, 4), (1, 1)
 
 # What the names of such functions end in, and of those whose members have samples of their own.
 ACROSS, OWN = "_across", "_own"
@@ -83,12 +84,15 @@ class Diverges(Exception):
 
 
 def across(
-    functions: Iterable[Function], roots: Iterable[tuple[str, frozenset[str]]], lanes: int
+    functions: Iterable[Function],
+    roots: Iterable[tuple[str, frozenset[str]]],
+    lanes: int,
+    tile: tuple[int, int] = TILE,
 ) -> tuple[Function, ...]:
     """Functions for so many lanes: each root, given what of its parameters differs, and all that it
     calls, those that are called first. A parameter that differs is given, if others may be left
     out."""
-    program = _Program({function.name: function for function in functions}, lanes)
+    program = _Program({function.name: function for function in functions}, lanes, tile)
     for name, differing in roots:
         program.of(name, differing)
     return tuple(program.made.values())
@@ -108,8 +112,8 @@ class _Flow:
 
 
 class _Program:
-    def __init__(self, known: Mapping[str, Function], lanes: int) -> None:
-        self.known, self.lanes = known, lanes
+    def __init__(self, known: Mapping[str, Function], lanes: int, tile: tuple[int, int]) -> None:
+        self.known, self.lanes, self.tile = known, lanes, tile
         self.flows: dict[tuple[str, frozenset[str]], _Flow] = {}
         self.made: dict[str, Function] = {}
 
@@ -545,7 +549,7 @@ class _Tiles:
         return found[0] if len(found) == 1 else times(*found)
 
     def statements(self) -> Iterator[Statement]:
-        tall, wide = TILE
+        tall, wide = self.of.program.tile
         if isinstance(self.rows, Number):
             tall = min(tall, int(self.rows.value))
         if isinstance(self.columns, Number):
@@ -563,10 +567,12 @@ class _Tiles:
             if size > even:
                 yield whole(even), whole(size), size - even
             return
+        if step == 1:
+            yield WHOLE_ZERO, extent, 1
+            return
         even_part = times(Quotient(extent, whole(step)), whole(step))
         yield WHOLE_ZERO, even_part, step
-        if step > 1:
-            yield even_part, extent, 1
+        yield even_part, extent, 1
 
     def _loops(
         self, rows: tuple[Value, Value, int], columns: tuple[Value, Value, int]

@@ -10,7 +10,7 @@ nothing comes of it. Samples are those of all members, or each has its own.
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from symgrad.lowering.across import across, called
+from symgrad.lowering.across import TILE, across, called
 from symgrad.lowering.interface import K
 from symgrad.lowering.members_checks import Shape, checks
 from symgrad.lowering.program import (
@@ -77,9 +77,13 @@ def lanes(single: bool) -> int:
     return _VECTOR // (4 if single else 8)
 
 
-def of_members(functions: Iterable[Function], shape: Shape, lanes: int) -> tuple[Function, ...]:
-    """The functions of an ensemble by those of a network, for so many members in a block."""
-    return tuple(_Members({f.name: f for f in functions}, shape, lanes).functions())
+def of_members(
+    functions: Iterable[Function], shape: Shape, lanes: int, tile: tuple[int, int] = TILE
+) -> tuple[Function, ...]:
+    """The functions of an ensemble by those of a network, for so many members in a block; `tile` as
+    in `across`."""
+    known = {function.name: function for function in functions}
+    return tuple(_Members(known, shape, lanes, tile).functions())
 
 
 @dataclass(frozen=True)
@@ -87,6 +91,7 @@ class _Members:
     known: Mapping[str, Function]
     shape: Shape
     lanes: int
+    tile: tuple[int, int]
 
     def functions(self) -> Iterator[Function]:
         roots = [
@@ -95,7 +100,7 @@ class _Members:
         ]  # fmt: skip
         trained = _STEP in self.known
         roots += [(_STEP, _STEPPED)] if trained else []
-        yield from across(self.known.values(), roots, self.lanes)
+        yield from across(self.known.values(), roots, self.lanes, self.tile)
         yield from checks(self.shape, trained)
         kinds: tuple[Kind, ...] = ("real", "double", "word") if trained else ("real",)
         for kind in kinds:

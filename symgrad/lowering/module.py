@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from symgrad.language.program import Program
 from symgrad.lowering import terms
+from symgrad.lowering.across import PLAIN, TILE
 from symgrad.lowering.derivatives import LoweredDerivative, lower_derivative
 from symgrad.lowering.drivers import drivers
 from symgrad.lowering.interface import KERNELS, MORE, PENALTIES
@@ -75,9 +76,17 @@ class LoweredModule:
     @cached_property
     def members(self) -> tuple[Function, ...]:
         """The functions of all members, where there are some."""
+        return self._members(TILE)
+
+    @cached_property
+    def plain_members(self) -> tuple[Function, ...]:
+        """The same, where they are to be read."""
+        return self._members(PLAIN)
+
+    def _members(self, tile: tuple[int, int]) -> tuple[Function, ...]:
         if self.ensemble is None:
             return ()
-        return of_members(self.alone, self.ensemble, lanes(self.single))
+        return of_members(self.alone, self.ensemble, lanes(self.single), tile)
 
     @property
     def alone(self) -> Iterator[Function]:

@@ -94,7 +94,7 @@ def emit(
             "settings": plain(spec.training.settings()),
             "remembered": lowered.step.remembered,
         }
-    ensemble = [each for each in lowered.members if each.role != "threaded"]
+    ensemble = [each for each in lowered.plain_members if each.role != "threaded"]
     own = (*lowered.own, *map(_underlined, lowered.sums(named=True)), *ensemble)
     called = callable_functions(spec.normalised(), spec.weights, trained is not None)
     public = sorted({*_PUBLIC, *(_TRAINING if trained else ()), *(each.name for each in called)})
