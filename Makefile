@@ -13,7 +13,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint sweep fuzz torch generated architecture lines coefficients explained bench bits clean
+.PHONY: help demo test lint sweep fuzz torch interop generated architecture lines coefficients explained bench bits clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -88,6 +88,9 @@ bench: $(BENCH)/.installed  ## measure against the peers; a part of it: make ben
 torch: $(BENCH)/.installed  ## the tests that need PyTorch
 	"$(BENCH)/bin/python" -m pip install --quiet --disable-pip-version-check --editable '.[test]'
 	"$(BENCH)/bin/python" -m pytest tests/interop/test_torch.py tests/interop/test_docs.py
+
+interop: $(STAMP)  ## networks of real exporters, read and compared: gigabytes, half an hour; make interop TOOLS=sklearn
+	"$(BIN)/python" -m exporters $(TOOLS) $(OPTIONS)
 
 bits: $(STAMP)  ## the bits of three modules here and on processors that QEMU emulates: minutes
 	"$(BIN)/python" -m benchmarks.bits $(OPTIONS)

@@ -15,6 +15,7 @@ from time import perf_counter
 from benchmarks import (
     calls,
     compiling,
+    control,
     derivatives,
     epochs,
     estimators,
@@ -38,6 +39,7 @@ SECTIONS = {
     "inside": inside,
     "products": products,
     "derivatives": derivatives,
+    "control": control,
     "epochs": epochs,
     "estimators": estimators,
     "calls": calls,

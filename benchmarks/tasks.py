@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks import asked, nets, reference, training
+from benchmarks import asked, nets, planning, reference, training
 from benchmarks.nets import Net, Row
 
 Numbers = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -27,6 +27,7 @@ GRADIENT = Task(
     lambda net, dtype: reference.TOLERANCE[dtype],
 )
 TRAINING = Task(training.numbers, training.run, training.off, training.allowed)
+CONTROL = Task(planning.numbers, planning.wanted, planning.off, planning.allowed)
 DERIVATIVES = Task(asked.numbers, asked.wanted, asked.off, asked.allowed)
 
 # By the name of the peer's function.
@@ -35,4 +36,5 @@ TASKS: Mapping[str, Task] = {
     "inside": GRADIENT,
     "train": TRAINING,
     "derive": DERIVATIVES,
+    "control": CONTROL,
 }

@@ -31,6 +31,7 @@ UNABLE = {
     "inside": "cannot be called from a compiled loop",
     "train": "is not asked to train",
     "derive": "is not asked for derivatives by inputs",
+    "control": "is not asked to plan",
 }
 
 

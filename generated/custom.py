@@ -32,17 +32,17 @@ import numpy as np
 
 try:
     if __package__:
-        from ._symgrad_ae6f580c205570da import build, fma, local, matmul, matmul_piece, noinline, opaque, sum_rows, view
+        from ._symgrad_2dc1b0c9ffed347d import build, fma, local, matmul, matmul_piece, noinline, opaque, sum_rows, view
     else:
-        from _symgrad_ae6f580c205570da import build, fma, local, matmul, matmul_piece, noinline, opaque, sum_rows, view
+        from _symgrad_2dc1b0c9ffed347d import build, fma, local, matmul, matmul_piece, noinline, opaque, sum_rows, view
 except ModuleNotFoundError as error:
-    if error.name not in ("_symgrad_ae6f580c205570da", f"{__package__}._symgrad_ae6f580c205570da"):
+    if error.name not in ("_symgrad_2dc1b0c9ffed347d", f"{__package__}._symgrad_2dc1b0c9ffed347d"):
         raise
-    raise ImportError("_symgrad_ae6f580c205570da.py is missing: copy it along with this file, beside it") from None
+    raise ImportError("_symgrad_2dc1b0c9ffed347d.py is missing: copy it along with this file, beside it") from None
 
 __all__ = [
-    "PARAMETERS", "SIZE", "SPEC", "init", "loss", "loss_and_gradient", "loss_and_gradient_into",
-    "pack", "predict", "step", "unpack",
+    "PARAMETERS", "SIZE", "SPEC", "complete_gradient", "gradient_of_leaves", "init", "loss",
+    "loss_and_gradient", "loss_and_gradient_into", "pack", "predict", "step", "unpack",
 ]
 
 SPEC = {'name': 'custom',
@@ -284,10 +284,27 @@ def step(theta, x, t, rate):
     return _step(theta, x, t, rate)
 
 
+def gradient_of_leaves(theta, x, t, total, first, losses, gradients):
+    """The sums of a range of leaves, where others are computed elsewhere: of each of the largest subtrees
+    in it its loss, into `losses` (float64), and its gradient, into a row of `gradients`.
+
+    x, t have the range's samples: whole leaves, but for the last of all. `first` is the
+    number of its first leaf, `total` how many samples there are in all. Returns how many
+    subtrees there are.
+    """
+    return _gradient_of_leaves(theta, x, t, total, first, losses, gradients)
+
+
+def complete_gradient(theta, total, loss, gradient):
+    """The loss E from the sum of all leaves, `loss`, and of their gradients, `gradient`, to which is added
+    what is not of samples; `total` as in `gradient_of_leaves`."""
+    return _complete_gradient(theta, total, loss, gradient)
+
+
 # All above is compiled when it is called, and `init`, `pack` and `unpack` are added.
 build(
     globals(),
-    emitted="514f521df7c30d54",
+    emitted="2dd66affccd7c77f",
     inlined=['exp_times', 'exp', 'sigmoid', '_gradient_at_the_end'],
     compiled=['_prediction_of_chunk', '_samples_of_leaf', '_sums_of_leaf'],
 )

@@ -21,5 +21,9 @@ class TooLarge(SymgradError, ValueError):
     """A view of an expression that would be larger than the stated limit."""
 
 
+class Lost(SymgradError):
+    """Those who computed are gone, and cannot be replaced."""
+
+
 class DataError(SymgradError, ValueError):
     """A data file that cannot be read, or that does not fit the network."""

@@ -31,12 +31,13 @@ MAY = WAY | {
     "checking": set(),
     "ensembles": {"compiler", "spec"},
     "showing": {"language"},
-    "training": COMPILER,
+    "training": COMPILER | {"showing"},
+    "distributed": COMPILER | {"training"},
     "explain": COMPILER | {"checking", "showing"},
     "report": COMPILER | {"training", "showing"},
     "interop": COMPILER | {"training"},
     "sklearn": COMPILER | {"interop"},
-    "cli": {*WAY, "checking", "explain", "interop", "report", "showing", "training"},
+    "cli": {*WAY, "checking", "explain", "interop", "report", "showing", "training", "distributed"},
 }
 
 

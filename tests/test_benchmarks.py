@@ -7,11 +7,13 @@ import pytest
 
 from benchmarks import (
     asked,
+    control,
     derivatives,
     estimators,
     gradients,
     growth,
     inside,
+    planning,
     products,
     reference,
     training,
@@ -88,6 +90,7 @@ def test_all_peers_are_given_the_same_numbers():
         assert a.dtype == np.float32 and b.dtype == np.float64 and np.array_equal(a, b)
 
 
+@pytest.mark.slow
 def test_symgrad_and_numpy_agree_with_the_reference(monkeypatch):
     """And so does what the last commit's compiler emits, where there is one."""
     keys = ["symgrad", "numpy"]
@@ -285,6 +288,48 @@ def test_symgrad_and_numpy_agree_on_a_jacobian():
         found = crew.measure(asked.ROWS[0].row, "float32", 0, 0, how="derive")
     for timing in found.values():
         assert timing.reason == "" and timing.disagreement < reference.TOLERANCE["float32"]
+
+
+def test_the_planned_powers_bring_the_tank_nearer_to_what_is_wanted():
+    theta, x, t = planning.numbers(planning.ROW, "float64")
+    predict, jacobian = planning.by_hand(planning.NET, theta)
+    points, h = np.column_stack([x[:, :2], x[:, 2]]), 1e-4
+    ends = [[predict(points + s * h * e)[:, 0] for e in np.eye(3)] for s in (-1, 1)]
+    slopes = (np.array(ends[1]) - ends[0]).T / (2 * h)
+    np.testing.assert_allclose(jacobian(points)[:, 0], slopes, rtol=1e-6)
+    known = planning.tank(*points.T)
+    assert np.abs(predict(points)[:, 0] - known).max() < 1  # °C: the network knows the tank
+
+    def cost(n, powers):
+        celsius, found = x[n, 0], 0.0
+        for power in powers:
+            celsius = predict(np.array([[celsius, x[n, 1], power]]))[0, 0]
+            found += (celsius - t[n]) ** 2
+        return found
+
+    plans = planning.wanted(planning.NET, theta, x, t)[1].reshape(len(x), planning.HORIZON)
+    assert ((plans >= 0) & (plans <= planning.MOST)).all()
+    before, after = (sum(map(cost, range(len(x)), each)) for each in (x[:, 2:], plans))
+    assert after < before / 2
+
+
+@pytest.mark.slow
+def test_symgrad_and_numpy_plan_the_same():
+    with Crew(["symgrad", "numpy"]) as crew:
+        for dtype in ("float32", "float64"):
+            found = crew.measure(planning.ROW, dtype, 0, 0, how="control")
+            for timing in found.values():
+                assert timing.reason == ""
+                assert timing.disagreement < planning.allowed(planning.NET, dtype)
+
+
+def test_the_table_of_a_controller_on_made_up_results():
+    row = made_up({"symgrad": 1e-5, "numpy": 1e-3, "casadi": 2e-5}, None)
+    row["timings"]["jax"] = timing(reason="too slow")
+    row["dtype"] = "float32"
+    text = control.render({"rows": [row], "missing": {"casadi": "no module"}})
+    assert "| float32 | 10.0 µs | 1.00 ms | – | 20.0 µs | 100× | – | 2.00× |" in text
+    assert "- JAX jit, float32: too slow" in text and "- CasADi is missing: no module" in text
 
 
 def test_a_peer_may_have_an_environment_of_its_own(monkeypatch):

@@ -34,4 +34,4 @@ def test_it_prints_what_it_says(tmp_path, monkeypatch, capfd):
 
 
 def test_the_script_runs_all_of_the_page():
-    assert PAGE.count("```python\n") == 3 and PAGE.count("```sh\n") == 1
+    assert PAGE.count("```python\n") == 4 and PAGE.count("```sh\n") == 1

@@ -32,8 +32,14 @@ def holds(said: str, printed: str) -> bool:
     return said == printed
 
 
+# which take longest
+LONG = ("A controller in compiled code", "Burgers' equation")
+
+
 @pytest.mark.usefixtures("one_thread")
-@pytest.mark.parametrize("section", SECTIONS)
+@pytest.mark.parametrize(
+    "section", [pytest.param(s, marks=pytest.mark.slow) if s in LONG else s for s in SECTIONS]
+)
 def test_the_code_prints_what_it_says(section: str, capsys: pytest.CaptureFixture[str]) -> None:
     names: dict[str, object] = {}
     checked = 0

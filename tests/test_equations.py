@@ -38,6 +38,7 @@ def grid(low, high):
     return np.stack(np.meshgrid(*axes), axis=-1).reshape(-1, 2)
 
 
+@pytest.mark.slow
 def test_burgers_equation_and_a_wave_that_travels():
     """u_t + u·u_x = ν·u_xx has the solution c - a·tanh(a·(x - c·t)/2ν)."""
     a, c, nu = 1.0, 0.5, 0.15

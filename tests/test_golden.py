@@ -93,6 +93,7 @@ def checkout(tmp_path):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_update_rewrites_what_differs(checkout):
     def run(*options):
         command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *options]

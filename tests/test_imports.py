@@ -87,6 +87,7 @@ def test_nor_is_the_compiler_needed_to_train_it_and_to_predict(tmp_path):
     assert imported(PREDICT, tmp_path) == []
 
 
+@pytest.mark.slow
 def test_nor_by_an_estimator(tmp_path):
     pytest.importorskip("sklearn")
     ours = [name for name in HEAVY if name != "scipy.optimize"]  # scikit-learn's own

@@ -101,6 +101,21 @@ def test_every_code_cell_shows_something_without_an_error(executed):
         assert all(output.get("name") != "stderr" for output in cell.outputs)
 
 
+@pytest.mark.slow
+def test_a_training_shows_one_picture_which_stays(tmp_path):
+    data = f"{str(ROOT / 'specs' / 'iris.toml')!r}, {str(ROOT / 'data' / 'iris.csv')!r}"
+    source = f"import symgrad\nrun = symgrad.train({data}, epochs=20_000)"
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
+    own = ("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR")
+    manager = AsyncKernelManager(kernel_spec_manager=ThisInterpreter())
+    client = nbclient.NotebookClient(notebook, km=manager, timeout=120)
+    client.execute(env=os.environ | {name: str(tmp_path / name) for name in own})
+    (output,) = notebook.cells[0].outputs
+    assert output.output_type == "display_data"
+    assert output.data["text/plain"].startswith("iris: epoch 20,000 of 20,000, loss ")
+    assert 'class="symgrad-chart"' in output.data["image/svg+xml"]
+
+
 def test_it_is_small_and_names_no_machine():
     text = PATH.read_text(encoding="utf-8")
     assert len(text.encode()) < LARGEST

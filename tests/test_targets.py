@@ -79,7 +79,7 @@ def test_predictions_have_the_outputs(compiled):
     assert y.shape == (6, spec.outputs)
 
 
-@pytest.mark.parametrize("name", ["more", "terms"])
+@pytest.mark.parametrize("name", ["more", pytest.param("terms", marks=pytest.mark.slow)])
 def test_the_emitted_module_has_the_same_bits(name, tmp_path):
     compiled = symgrad.compile(SPECS[name])
     emitted, native = load(compiled.write(tmp_path)), compiled.module

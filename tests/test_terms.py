@@ -142,6 +142,7 @@ def test_a_step_goes_down_the_gradient(case):
     np.testing.assert_allclose(theta, case.theta - 0.5 * gradient, rtol=1e-15, atol=1e-15)
 
 
+@pytest.mark.slow
 def test_the_emitted_module_has_the_same_bits(tmp_path):
     case = Case(LOSSES["two"])
     emitted = load(case.compiled.write(tmp_path))

@@ -6,6 +6,7 @@ A peer is a module with
     inside(net, theta, x, t)    if it can, the same: CALLS of them, from a compiled loop
     train(net, theta, x, t)     if it is asked to, epochs of training: see `training.py`
     derive(net, theta, x, t)    if it can, derivatives by inputs: see `asked.py`
+    control(net, theta, x, t)   if it is asked to, plans of a controller: see `planning.py`
 
 where arrays are NumPy's, of the dtype that is wanted. Several variants are ways to use a peer that
 a user would have to choose from, the usual one first; the fastest on a row is measured there.

@@ -10,6 +10,7 @@ from pathlib import Path
 import casadi as ca
 
 from benchmarks.peers import NotPractical, shared_library
+from benchmarks.peers.casadi_control import control as control
 from benchmarks.peers.shared_library import REAL
 
 UNROLLED = 20_000  # weights; beyond, gcc takes minutes

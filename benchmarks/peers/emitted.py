@@ -10,9 +10,12 @@ import numba as nb
 import numpy as np
 
 import symgrad
-from benchmarks import asked, training
+from benchmarks import asked, planning, training
 from benchmarks.peers import Variant
 from benchmarks.peers.numba_by_hand import looped
+from symgrad.spec.spec import Spec
+from symgrad.training import freeze
+from symgrad.training.trained import Columns, Scaling, Trained
 
 
 def emitted(net, dtype):
@@ -57,6 +60,30 @@ def inside(net, theta, x, t):
         return total
 
     yield looped("loss_and_gradient_into", loop, theta, x, t, 1)
+
+
+def control(net, theta, x, t):
+    """All of it compiled, with what `symgrad freeze --jacobian` writes."""
+    spec = Spec.parse({**net.spec, "dtype": theta.dtype.name})
+    scaling = Scaling(
+        planning.MEAN, planning.SCALE,
+        np.array([planning.TARGET_MEAN]), np.array([planning.TARGET_SCALE]),
+    )  # fmt: skip
+    columns = Columns(("celsius", "room", "power"), ("next",))
+    weights = Trained(spec.normalised(), theta, columns, scaling)
+    folder = Path(tempfile.mkdtemp(prefix="symgrad-benchmark-"))
+    text = freeze.source(weights, "tank_frozen", jacobian=True)
+    module = symgrad.load(freeze.write_frozen(text, "tank_frozen", folder))
+    plan = nb.njit(planning.planner(module.predict, module.jacobian))
+    into = np.empty((len(x), planning.HORIZON))
+    call = partial(nb.njit(planning.all_plans(plan)), x, t, into)
+
+    def value():
+        call()
+        return planning.value(into)
+
+    value()
+    yield Variant("a frozen module", call, value)
 
 
 def train(net, theta, x, t):

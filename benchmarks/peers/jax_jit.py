@@ -8,6 +8,7 @@ import numpy as np
 
 from benchmarks import training
 from benchmarks.peers import Variant
+from benchmarks.peers.jax_control import control as control
 from benchmarks.peers.jax_derivatives import derive as derive
 
 

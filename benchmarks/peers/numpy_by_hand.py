@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from benchmarks.peers.numpy_control import control as control
 from benchmarks.peers.numpy_derivatives import derive as derive
 from benchmarks.peers.threads import blas_threads
 

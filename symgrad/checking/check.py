@@ -38,6 +38,7 @@ from symgrad.checking.reference import (
     takes,
     targets,
     terms,
+    trained,
 )
 
 TOLERANCES = {"float64": 1e-9, "float32": 1e-4}
@@ -159,7 +160,7 @@ def check(spec: Spec, module: Any, samples: int = 3, seed: int = 0) -> Report:
         for name, place in layout.items()
     ]
     typical = float(np.sqrt(np.mean(point.exact**2))) or point.scale
-    along = _loss_at(spec, point.data, np.longdouble)
+    along = _loss_at(spec, point.data, np.longdouble, theta)
     shrinking = shrinking_error(along, theta, gradient, tolerance * typical, seed)
     found = judged(spec, module, theta, point.data, tuple(given.values()), tolerance, seed)
     return replace(
@@ -177,7 +178,8 @@ def _ask(spec: Spec, point: Point) -> list[Answer]:
     if scalars.affordable(spec):
         value, derivatives = scalars.gradient(spec, point.theta, *point.data)
         literal = scalars.as_array([value, *derivatives])
-        answers.append(Answer("scalars", literal[0], literal[1:], len(derivatives)))
+        slopes = np.where(trained(spec), literal[1:], 0)
+        answers.append(Answer("scalars", literal[0], slopes, len(derivatives)))
     for oracle, entries in ("complex step", point.exact), ("differences", point.near):
         spread = np.full(point.theta.shape, np.nan, np.longdouble)
         spread[point.chosen] = entries
@@ -300,15 +302,17 @@ def _targets(
     return generator.standard_normal(shape)
 
 
-def _loss_at(spec: Spec, data: tuple[Array, ...], dtype: Any) -> Loss:
-    return lambda theta: loss(spec, theta, *data, dtype=dtype)
+def _loss_at(spec: Spec, data: tuple[Array, ...], dtype: Any, constant: Array) -> Loss:
+    """The loss by those weights that are trained; the others are `constant`."""
+    moving = trained(spec)
+    return lambda theta: loss(spec, np.where(moving, theta, constant), *data, dtype=dtype)
 
 
 def _examine(
     spec: Spec, theta: Array, data: tuple[Array, ...], generator: np.random.Generator
 ) -> Point | None:
     """The point, if the loss is finite, steady under rounding, and mostly free of kinks there."""
-    along = _loss_at(spec, data, np.longdouble)
+    along = _loss_at(spec, data, np.longdouble, theta)
     value = along(theta)
     if not np.isfinite(value):
         return None
@@ -316,7 +320,7 @@ def _examine(
 
     def exact_gradient(theta: Array, data: tuple[Array, ...]) -> Array:
         directions = unit_vectors(theta.size, chosen)
-        return complex_step(_loss_at(spec, data, np.clongdouble), theta, directions)
+        return complex_step(_loss_at(spec, data, np.clongdouble, theta), theta, directions)
 
     def moved(array: Array) -> Array:
         """Every number off by some roundings, as the module's are on its way."""

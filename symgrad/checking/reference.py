@@ -53,6 +53,23 @@ def taken(spec: Spec, number: int) -> list[tuple[str, int]]:
     return list(zip(names, layers, strict=True))
 
 
+def trained(spec: Spec) -> Array:
+    """Of each weight whether its layer is trainable: by all others derivatives are 0."""
+    found = [
+        np.full(math.prod(shape), _layer_of(spec, name).get("trainable", True))
+        for name, shape in shapes(spec).items()
+    ]
+    return np.concatenate(found)
+
+
+def _layer_of(spec: Spec, array: str) -> Mapping[str, Any]:
+    """The layer whose array of weights W2, W3a1 or b1 is."""
+    number = re.match(r"[Wb](\d+)", array)
+    assert number is not None
+    layer: Mapping[str, Any] = spec["layers"][int(number[1]) - 1]
+    return layer
+
+
 def unpack(spec: Spec, theta: Array) -> dict[str, Array]:
     """The flat vector as named arrays, which are views of it."""
     arrays, offset = {}, 0
@@ -80,13 +97,23 @@ def loss(spec: Spec, theta: Any, *data: Any, dtype: Any = np.float64) -> Any:
     for term in terms(spec):
         given = {name: next(taken) for name in takes(spec, term)}
         total = total + _term({**spec, "loss": term}, theta, **given, dtype=dtype)
-    described = spec["loss"]
     with np.errstate(all="ignore"):
         for name, array in unpack(spec, theta).items():
             if name.startswith("W"):
-                total = total + described["l2"] / 2 * (array * array).sum()
-                total = total + described["l1"] * absolute(array).sum()
+                total = total + penalty(spec, name, "l2") / 2 * (array * array).sum()
+                total = total + penalty(spec, name, "l1") * absolute(array).sum()
     return total
+
+
+def penalty(spec: Spec, matrix: str, name: str) -> Any:
+    """The λ of a matrix of weights, W2 or W3a1: its layer's own, or the loss's."""
+    return _layer_of(spec, matrix).get(name, spec["loss"][name])
+
+
+def without(spec: Spec, *names: str) -> Spec:
+    """The same spec without these penalties."""
+    layers = [{k: v for k, v in layer.items() if k not in names} for layer in spec["layers"]]
+    return {**spec, "layers": layers, "loss": {**spec["loss"], **dict.fromkeys(names, 0)}}
 
 
 def terms(spec: Spec) -> list[dict[str, Any]]:
@@ -319,7 +346,8 @@ def _tabled_loss(spec: Spec, z: Array, y: Array, t: Array) -> Array:
     if kind == "absolute":
         return absolute(r)
     if kind == "huber":
-        return np.where(np.abs(r.real) <= 1, r * r / 2, absolute(r) - 0.5)
+        d = delta(spec)
+        return np.where(np.abs(r.real) <= d, r * r / 2, d * (absolute(r) - d / 2))
     if kind == "log_cosh":
         return r + softplus(-2 * r) - math.log(2)
     if activation == "softmax":
@@ -336,6 +364,13 @@ def _tabled_loss(spec: Spec, z: Array, y: Array, t: Array) -> Array:
         log_rest = -softplus(z) if activation == "sigmoid" else np.log1p(-y)
         return -t * log_y - (1 - t) * log_rest
     raise ValueError(f"no loss is called {kind!r}")
+
+
+def delta(spec: Spec) -> float:
+    """Where Huber's loss goes from a square to a line; 1 for losses that have no such place."""
+    described = spec["loss"]
+    is_huber = described.get("kind") == "huber"
+    return float(described.get("constants", {}).get("delta", 1)) if is_huber else 1.0
 
 
 # --- formulas -------------------------------------------------------------------------------

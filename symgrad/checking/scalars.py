@@ -27,6 +27,7 @@ from symgrad.checking.reference import (
     lookup,
     operands,
     parse,
+    penalty,
     scaling,
     shapes,
     taken,
@@ -167,8 +168,9 @@ def expand(spec: Spec) -> tuple[list[sp.Symbol], list[sp.Symbol], list[sp.Symbol
     expression = _exact(spec["loss"].get("weight", 1)) * sp.Add(*_losses(spec, x, a, t))
     for name, symbols in named.items():
         if name.startswith("W"):
-            expression += _exact(spec["loss"]["l2"]) / 2 * sp.Add(*(s**2 for s in symbols))
-            expression += _exact(spec["loss"]["l1"]) * sp.Add(*map(_absolute, symbols))
+            l1, l2 = (_exact(penalty(spec, name, which)) for which in ("l1", "l2"))
+            expression += l2 / 2 * sp.Add(*(s**2 for s in symbols))
+            expression += l1 * sp.Add(*map(_absolute, symbols))
     return list(itertools.chain(*named.values())), x, t, expression
 
 
@@ -207,7 +209,8 @@ def _activate(spec: Spec, name: str, z: Sequence[sp.Expr]) -> list[sp.Expr]:
 def _losses(spec: Spec, x: list[sp.Expr], y: list[sp.Expr], t: list[sp.Expr]) -> list[sp.Expr]:
     described = spec["loss"]
     if described.get("formula") is None:
-        return [LOSSES[described["kind"]](*pair) for pair in zip(y, t, strict=True)]
+        kind, constants = LOSSES[described["kind"]], described.get("constants", {})
+        return [kind(*pair, **constants) for pair in zip(y, t, strict=True)]
     known = {"x": x, "y": y, "t": t}
 
     def leaf(node: ast.expr) -> list[sp.Expr] | None:
@@ -263,9 +266,10 @@ def _softplus(u: sp.Expr) -> sp.Expr:
     return sp.log(1 + sp.exp(u))
 
 
-def _huber(r: sp.Expr) -> sp.Expr:
-    outside = Step(r - 1) + Step(-r - 1)
-    return r**2 / 2 * (1 - outside) + (_absolute(r) - sp.Rational(1, 2)) * outside
+def _huber(r: sp.Expr, delta: float = 1) -> sp.Expr:
+    d = _exact(delta)
+    outside = Step(r - d) + Step(-r - d)
+    return r**2 / 2 * (1 - outside) + d * (_absolute(r) - d / 2) * outside
 
 
 def _t_log_t(t: sp.Expr) -> sp.Expr:
@@ -293,10 +297,10 @@ ACTIVATIONS: dict[str, Callable[[sp.Expr], sp.Expr]] = {
     "gaussian": lambda z: sp.exp(-(z**2)),
 }
 
-LOSSES: dict[str, Callable[[sp.Expr, sp.Expr], sp.Expr]] = {
+LOSSES: dict[str, Callable[..., sp.Expr]] = {
     "squared": lambda y, t: (y - t) ** 2 / 2,
     "absolute": lambda y, t: _absolute(y - t),
-    "huber": lambda y, t: _huber(y - t),
+    "huber": lambda y, t, **constants: _huber(y - t, **constants),
     "log_cosh": lambda y, t: sp.log(sp.cosh(y - t)),
     "cross_entropy": lambda y, t: -t * sp.log(y),
     "binary_cross_entropy": lambda y, t: -t * sp.log(y) - (1 - t) * sp.log(1 - y),

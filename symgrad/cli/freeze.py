@@ -34,6 +34,14 @@ def freeze_command(
             " with inputs, both in raw units.",
         ),
     ] = False,
+    gradient: Annotated[
+        bool,
+        typer.Option(
+            "--gradient",
+            help="Have functions loss_and_gradient(theta, x, t), the loss of training and its"
+            " derivative by the weights, and outputs_by(theta, x), too, both of raw units.",
+        ),
+    ] = False,
 ) -> None:
     """Freeze trained weights into a module, NAME.py, whose predict(x) needs nothing else.
 
@@ -46,7 +54,8 @@ def freeze_command(
     folder, name = _place(output, name)
     trained = load_trained(run)
     name = module_name(trained, name)
-    path = write_frozen(source(trained, name, weights_file(run).name, jacobian), name, folder)
+    text = source(trained, name, weights_file(run).name, jacobian, gradient)
+    path = write_frozen(text, name, folder)
     where = "" if folder == Path(".") else f" in {folder}"
     typer.echo(f"wrote {path}; to use it{where}:")
     columns = trained.columns

@@ -1,4 +1,4 @@
-"""`symgrad import`: a network in an ONNX file into a spec and its weights."""
+"""`symgrad import`: a network in a file of others into a spec and its weights."""
 
 from pathlib import Path
 from typing import Annotated
@@ -9,7 +9,9 @@ from symgrad.shell import word
 
 
 def import_command(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="An ONNX file.", show_default=False)],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="An ONNX file, or another's.", show_default=False)
+    ],
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="FOLDER", help="Where the two files go.")
     ] = Path("."),
@@ -31,12 +33,21 @@ def import_command(
             show_default=False,
         ),
     ] = None,
+    spec: Annotated[
+        Path | None,
+        typer.Option(
+            "--spec",
+            metavar="SPEC",
+            help="The spec that a file of weights alone is for (.safetensors, .pt).",
+            show_default=False,
+        ),
+    ] = None,
     graph_output: Annotated[
         str | None,
         typer.Option(
             "--graph-output",
             metavar="NAME",
-            help="Which output of the graph is the network's, where it has several.",
+            help="Which tensor of the graph is the network's output, where it has several.",
             show_default=False,
         ),
     ] = None,
@@ -44,18 +55,22 @@ def import_command(
         bool, typer.Option("--force", help="Replace files that are there already.")
     ] = False,
 ) -> None:
-    """Import a network from an ONNX file: its spec as NAME.json, its weights as NAME.npz.
+    """Import a network from a file: its spec as NAME.json, its weights as NAME.npz.
 
-    What is no multilayer perceptron is refused, with the node that is not understood.
+    Read are ONNX files, Keras's .keras, and, for a spec that is given, weights alone in
+    .safetensors and PyTorch's .pt. What is no multilayer perceptron is refused, with the node that
+    is not understood. No code in a file is run.
     """
     from symgrad.interop.files import save
-    from symgrad.interop.onnx import read
+    from symgrad.interop.reading import read_file
 
-    network = read(file, name=name, loss=loss, output=graph_output)
+    network = read_file(file, spec=spec, name=name, loss=loss, output=graph_output)
     for path in save(network, output, force):
         typer.echo(f"wrote {path}")
     shape = "-".join(map(str, network.spec.widths))
+    if network.labels is not None:
+        typer.echo(f"the classes of its outputs: {', '.join(map(str, network.labels))}")
     typer.echo(f"a {shape} network of {network.spec.weights:,} weights; to use it:")
-    spec = word(output / f"{network.spec.name}.json")
-    typer.echo(f"    symgrad compile {spec}")
+    written = word(output / f"{network.spec.name}.json")
+    typer.echo(f"    symgrad compile {written}")
     typer.echo(f"    theta = numpy.load('{output / network.spec.name}.npz')['theta']")

@@ -25,6 +25,7 @@ units = 16
 activation = "tanh"          # relu, leaky_relu, elu, selu, gelu, silu, mish, softplus, softsign,
                              # sigmoid, tanh, sin, gaussian, identity, or one of your own, below
 # bias = false               # leaves the bias out
+# trainable = false          # training leaves the layer's weights as they are
 # residual = true            # a = act(z) + a_previous; needs as many units as the layer before
 
 [[layers]]                   # the last layer is the output

@@ -26,10 +26,12 @@ _NAMES = {
     "accuracy": ("accuracy", "{:.2%}"),
     "log_loss": ("log loss", "{:.6g}"),
     "rmse": ("RMSE", "{:.6g}"),
+    "mae": ("MAE", "{:.6g}"),
     "r2": ("R²", "{:.4f}"),
     "largest": ("largest error", "{:.6g}"),
 }
-_BY_OUTPUT = ("rmse", "r2", "largest")
+_BY_OUTPUT = ("rmse", "mae", "r2", "largest")
+_OF_FOLDS = ("rmse", "r2", "largest")  # each with its deviation: of more, lines are too long
 _NONE = "–"
 
 
@@ -79,12 +81,12 @@ def _show_outputs_of_folds(held_out: "Sequence[Figures]", outputs: "Sequence[str
     """Mean and deviation over the folds for each output."""
     from symgrad.training.run import over_folds
 
-    header = [each for name in _BY_OUTPUT for each in (_NAMES[name][0], "deviation")]
+    header = [each for name in _OF_FOLDS for each in (_NAMES[name][0], "deviation")]
     table = _table(["held out", *header])
     each_fold = [_of_outputs(figures) for figures in held_out]
     for name, *rows in list(zip(outputs, *each_fold, strict=False))[:_OUTPUTS_SHOWN]:
         found = over_folds(rows)
-        cells = [_written(k, v) for k in _BY_OUTPUT for v in found.get(k, (None, None))]
+        cells = [_written(k, v) for k in _OF_FOLDS for v in found.get(k, (None, None))]
         table.add_row(short(name, _OUTPUT_SHOWN), *cells)
     _more(table, len(each_fold[0]))
     _print(table)
@@ -130,8 +132,8 @@ def _numbers(figures: "Figures") -> dict[str, float]:
 def _of_outputs(figures: "Figures") -> "list[dict[str, float]]":
     """The figures of each output, without what is not there: records of older versions have no
     largest error."""
-    by_output = (figures.rmse_by_output, figures.r2_by_output, figures.largest_by_output)
-    known = {name: each for name, each in zip(_BY_OUTPUT, by_output, strict=True) if each}
+    found = {name: getattr(figures, f"{name}_by_output") for name in _BY_OUTPUT}
+    known = {name: each for name, each in found.items() if each}
     return [
         {name: value for name, each in known.items() if (value := each[place]) is not None}
         for place in range(len(figures.rmse_by_output or ()))

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from symgrad.cli.options import with_options
-from symgrad.cli.progress import ProgressBar
 from symgrad.cli.train_options import TrainOptions
 from symgrad.errors import SymgradError
 
 if TYPE_CHECKING:
+    from symgrad.cli.progress import ProgressBar
     from symgrad.training.run import Folds, Run
+    from symgrad.training.runner import Engine
 
 RUNS = Path("runs")
 _SPECS = (".toml", ".json")
@@ -30,6 +31,13 @@ def train_command(options: TrainOptions) -> None:
     A method of SciPy's then takes its steps again from the first. Ctrl-C takes effect at the end of
     an epoch.
     """
+    _refuse_engines(options)
+    with _led(options) as leads:
+        if leads:
+            _train_command(options)
+
+
+def _train_command(options: TrainOptions) -> None:
     training = options.training_options()
     if options.resume is not None:
         _refuse_with_resume(options, training)
@@ -38,7 +46,9 @@ def train_command(options: TrainOptions) -> None:
         raise SymgradError(
             "a spec and data are needed: symgrad train SPEC DATA, or symgrad train --resume RUN"
         )
-    with ProgressBar() as bar, _exit_codes(bar):
+    from symgrad.cli.progress import ProgressBar
+
+    with ProgressBar(options.plain) as bar, _exit_codes(bar):
         result = _train(options, training, bar)
     _show(result, options, bar)
 
@@ -67,8 +77,42 @@ def _spec_or_data(options: TrainOptions) -> TrainOptions:
     return options
 
 
+def _refuse_engines(options: TrainOptions) -> None:
+    if options.workers is not None and options.dask != "local":
+        raise SymgradError("--workers is for --dask local")
+    if options.dask is not None and options.mpi:
+        raise SymgradError("--dask or --mpi, not both")
+    if options.folds is not None and (options.dask is not None or options.mpi):
+        raise SymgradError("--folds cannot be given with --dask or --mpi")
+
+
 @contextmanager
-def _exit_codes(bar: ProgressBar) -> Iterator[None]:
+def _led(options: TrainOptions) -> Iterator[bool]:
+    """Whether this process trains: of several ranks of MPI's one does, and the others compute."""
+    if not options.mpi:
+        yield True
+        return
+    from symgrad.distributed.mpi import led
+
+    with led() as leads:
+        yield leads
+
+
+def _engine(options: TrainOptions) -> "Engine | None":
+    """What computes, if that is not this process alone."""
+    if options.mpi:
+        from symgrad.distributed import mpi
+
+        return mpi.Engine()
+    if options.dask is None:
+        return None
+    from symgrad.distributed import dask
+
+    return dask.Engine(options.dask, options.workers)
+
+
+@contextmanager
+def _exit_codes(bar: "ProgressBar") -> Iterator[None]:
     """What has ended a training before its time, said in a line, and as the exit code."""
     from symgrad.training.runner import BrokenOff, Interrupted
 
@@ -82,32 +126,35 @@ def _exit_codes(bar: ProgressBar) -> Iterator[None]:
         message, code = f"error: {broken}", 1
     else:
         return
-    bar.hide()
+    bar.leave()
     typer.echo(message, err=True)
     raise typer.Exit(code)
 
 
-def _train(options: TrainOptions, training: dict[str, Any], bar: ProgressBar) -> "Run | Folds":
+def _train(options: TrainOptions, training: dict[str, Any], bar: "ProgressBar") -> "Run | Folds":
     from symgrad.training.train import cross_validate, resume, train
 
     arguments: dict[str, Any] = {
         "checkpoint": options.checkpoint, "plot": options.plot, "callback": bar
     }  # fmt: skip
     if options.resume is not None:
-        spec, epochs = options.spec, options.epochs
-        return resume(options.resume, options.files, spec=spec, epochs=epochs, **arguments)
+        arguments |= {"spec": options.spec, "epochs": options.epochs, "initial": options.initial}
+        arguments["engine"] = _engine(options)
+        return resume(options.resume, options.files, **arguments)
     assert options.spec is not None
     arguments |= {
         **options.selection(),
+        "initial": options.initial,
         **({"runs": RUNS} if options.output is None else {"into": options.output}),
         **training,
     }
+    engine = _engine(options)
     if options.folds is not None:
         return cross_validate(options.spec, options.files, options.folds, **arguments)
-    return train(options.spec, options.files, **arguments)
+    return train(options.spec, options.files, engine=engine, **arguments)
 
 
-def _show(result: "Run | Folds", options: TrainOptions, bar: ProgressBar) -> None:
+def _show(result: "Run | Folds", options: TrainOptions, bar: "ProgressBar") -> None:
     """What has come out; exit code 1 if the training diverged."""
     from symgrad.cli.results import show_folds, show_run
     from symgrad.training.fit import Ending

@@ -109,6 +109,15 @@ class TrainOptions:
             "inputs with the column's mean."
         ),
     ] = "refuse"
+    initial: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="RUN|FILE",
+            help="Begin with the weights of a run, or of an .npz file, which may have but some: W1,"
+            " b1, …",
+            show_default="weights drawn by the seed",
+        ),
+    ] = None
     optimizer: Annotated[
         str | None,
         typer.Option(
@@ -200,6 +209,24 @@ class TrainOptions:
             show_default="the spec's, or --standardize",
         ),
     ] = None
+    dask: Annotated[
+        str | None,
+        typer.Option(
+            metavar="local|ADDRESS",
+            help="Share the samples among workers of Dask's, here or at a scheduler's address, for "
+            "a method of SciPy's: with the same weights.",
+        ),
+    ] = None
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="Workers with --dask local.", show_default="one a processor"),
+    ] = None
+    mpi: Annotated[
+        bool,
+        typer.Option(
+            "--mpi", help="The same among ranks of MPI's: mpiexec -n 4 symgrad train … --mpi."
+        ),
+    ] = False
     plot: Annotated[
         Path | None,
         typer.Option(
@@ -208,6 +235,10 @@ class TrainOptions:
             ".svg or .pdf; drawn anew while it trains.",
         ),
     ] = None
+    plain: Annotated[
+        bool,
+        typer.Option("--plain", help="A line of progress on the terminal, without the curve."),
+    ] = False
     checkpoint: Annotated[
         float,
         typer.Option(

@@ -66,14 +66,20 @@ def explain(
     """
     keys = chosen(only)
     if compiled.terms:
+        first = next(iter(compiled.terms))
         raise SymgradError(
             f"{compiled.spec.name}: the loss has terms, {listed(compiled.terms)}: say which is to"
-            f" be explained, as by --term {next(iter(compiled.terms))}"
+            f" be explained, as by --term {first}, in Python compiled.terms[{first!r}]"
         )
     if compiled.spec.loss.arguments:
         raise SymgradError(
             f"{compiled.spec.name}: loss.{compiled.spec.loss.arguments[0]} is left to be given at"
             " run time; write a number there to have it explained"
+        )
+    if not all(layer.trainable for layer in compiled.spec.layers):
+        raise SymgradError(
+            f"{compiled.spec.name}: not all layers are trainable, and what is explained is the"
+            " derivative by all the weights; leave trainable out to have it explained"
         )
     check_peers(against)
     done: list[Section] = []

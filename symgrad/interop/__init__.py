@@ -12,9 +12,12 @@
 Everything meets in `Network`, a spec and its flat weights. Below each file stand those that it
 imports from.
 
-    files.py        a network as two files, NAME.json and NAME.npz
+    reading.py      a network from a file of any form; files.py: as NAME.json and NAME.npz
     onnx/           files of ONNX; torch.py, keras.py, sklearn.py: a library each
+    keras_files.py  files of Keras's; tensors.py: of weights alone
+    keras_maps.py   Keras's affine maps; sklearn_steps.py: scikit-learn's, and what is around
     state_dict.py   PyTorch's state dicts: which layer is which
+    folding.py      a spec's scaling, put into weights
     chain.py        layers one after the other, as PyTorch and Keras have them
     network.py      spec and theta; between theta and the arrays of layers
     activations.py  activations as formulas, and which of these have a name here

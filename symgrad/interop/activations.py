@@ -4,7 +4,7 @@ Every framework's activations are read as formulas in z. One that is, up to roun
 activation is called by that name; another is declared in the spec under `[activations]`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any
@@ -57,6 +57,11 @@ def number(value: float) -> str:
     return f"({float(value)!r})"
 
 
+def shortest(value: np.floating) -> float:
+    """The shortest decimal that is this number in its precision: 0.1 for the float32 next to it."""
+    return float(np.format_float_scientific(value, unique=True))
+
+
 def leaky_relu(slope: float) -> str:
     """slope·z below 0, z above."""
     return f"relu(z) + {number(slope)}*min(z, 0)"
@@ -68,6 +73,17 @@ def elu(alpha: float, scale: float = 1.0, rate: float = 1.0) -> str:
     times = "" if alpha == 1 else f"{number(alpha)}*"
     body = f"relu(z) + {times}expm1({exponent})"
     return body if scale == 1 else f"{number(scale)}*({body})"
+
+
+def soft_shrink(by: float) -> str:
+    """z nearer to 0 by a number, and 0 within that."""
+    return f"relu(z - {number(by)}) - relu(-z - {number(by)})"
+
+
+def gelu_tanh(rounded: Callable[[float], Any] = float) -> str:
+    """gelu by a tanh, with its constants as they are, or rounded."""
+    inner = f"sqrt({number(rounded(2 / np.pi))})*(z + {number(rounded(0.044715))}*z**3)"
+    return f"z*(1 + tanh({inner}))/2"
 
 
 def softplus(beta: float) -> str:
@@ -89,6 +105,8 @@ def hard_sigmoid(slope: float, offset: float) -> str:
     return clipped(0.0, 1.0, f"{number(slope)}*z + {number(offset)}")
 
 
+SQUAREPLUS = "(z + sqrt(z**2 + 4))/2"
+SPARSE_PLUS = "(min(max(z, -1), 1) + 1)**2/4 + relu(z - 1)"
 GELU_TANH = "z*(1 + tanh(sqrt(2/3.141592653589793)*(z + 0.044715*z**3)))/2"
 HARD_SWISH = "z*min(relu(z/6 + 0.5), 1)"
 HARD_SIGMOID = "min(relu(z/6 + 0.5), 1)"

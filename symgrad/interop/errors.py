@@ -1,5 +1,6 @@
 """What interop raises, and the one place where optional packages are imported."""
 
+import re
 from importlib import import_module
 from typing import Any
 
@@ -18,7 +19,17 @@ class MissingPackage(SymgradError, ImportError):
 def not_understood(kind: str, otherwise: str) -> str:
     """What to say of a kind of node or layer that cannot be read, and what to try."""
     folded = kind.startswith("BatchNorm")  # what it has learnt is an affine map
-    return f"not understood; {(not folded and answer(kind)) or otherwise}"
+    reasons = (reason for pattern, reason in _REASONS.items() if re.search(pattern, kind))
+    reason = next(reasons, None) or (not folded and answer(kind))
+    return f"not understood; {reason or otherwise}"
+
+
+_REASONS = {
+    r"[Qq]uantize|Integer|QLinear|QGemm|NBits|Float8": "its numbers are quantised: read the model"
+    " as it was before that",
+    r"(Layer|Group|Instance|RMS|Unit|Lp|Simplified)_?Norm|ml\.Normalizer": "it normalises each"
+    " sample by itself, and read is what is the same map for all samples",
+}
 
 
 def needed(module: str, purpose: str, extra: str) -> Any:

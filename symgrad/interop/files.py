@@ -1,19 +1,22 @@
 """A network as two files: NAME.json, its spec, and NAME.npz, its weights.
 
 The spec is what every command takes, as `symgrad compile NAME.json`; the weights file holds theta,
-flat, and W1, b1, … by name.
+flat, W1, b1, … by name, and the labels of classes if they are known.
 """
 
 import json
 import os
 from pathlib import Path
 
+import numpy as np
+
 from symgrad.errors import DataError
 from symgrad.interop.errors import InteropError
-from symgrad.interop.network import Network
+from symgrad.interop.network import Array, Network
 from symgrad.npz import read_npz
 from symgrad.spec.spec import Spec
 from symgrad.training.atomic import Unwritable, write, write_npz
+from symgrad.training.labels import dtype_name, portable
 
 
 def save(network: Network, folder: str | os.PathLike[str], force: bool = False) -> list[Path]:
@@ -35,7 +38,7 @@ def save(network: Network, folder: str | os.PathLike[str], force: bool = False) 
     before = spec.read_bytes() if spec.exists() else None
     write(spec, f"{text}\n".encode())
     try:
-        write_npz(weights, {"theta": network.theta, **network.arrays()})
+        write_npz(weights, {"theta": network.theta, **network.arrays(), **_labels(network)})
     except Unwritable:
         if before is None:
             spec.unlink()
@@ -50,7 +53,8 @@ def load(spec: str | os.PathLike[str]) -> Network:
     path = Path(spec)
     weights = path.with_suffix(".npz")
     try:
-        theta = read_npz(weights)["theta"]
+        arrays = read_npz(weights)
+        theta, labels = arrays["theta"], arrays.get("labels")
     except OSError as error:
         raise InteropError(f"{weights}: {error.strerror or error}") from error
     except (KeyError, DataError) as error:
@@ -58,9 +62,14 @@ def load(spec: str | os.PathLike[str]) -> Network:
         raise InteropError(f"{weights}: no weights file, or damaged ({reason})") from error
     network = Spec.load(path)
     try:
-        return Network(network, theta)
+        return Network(network, theta, None if labels is None else tuple(labels.tolist()))
     except InteropError as error:
         raise InteropError(f"{weights}: {error}") from error
+
+
+def _labels(network: Network) -> dict[str, Array]:
+    labels = network.labels
+    return {} if labels is None else {"labels": np.array(portable(labels), dtype_name(labels))}
 
 
 def _plain(spec: Spec) -> dict[str, object]:

@@ -48,7 +48,7 @@ def folded(network: Network) -> Network:
         bias = (0.0 if bias is None else np.asarray(bias, float)) * scale + shift
         layers[-1] = weight * scale, np.broadcast_to(bias, spec.outputs)
     plain = _without(spec)
-    return Network(plain, join(plain, layers))
+    return Network(plain, join(plain, layers), network.labels)
 
 
 def _of(scaling: Scaling, key: str, otherwise: float) -> Array:

@@ -7,6 +7,7 @@ A Dense layer keeps its kernel as (inputs, outputs), as a spec does.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ import numpy as np
 from symgrad.interop import activations
 from symgrad.interop.chain import Chain, widened
 from symgrad.interop.errors import InteropError, needed, not_understood
+from symgrad.interop.keras_maps import affine_maps
 from symgrad.interop.network import Array, LossLike, Network, Weights, assemble, join, split
 from symgrad.spec.spec import Spec
 
@@ -23,14 +25,15 @@ _PURPOSE = "reading Keras models"
 def read(model: Any, *, name: str = "network", loss: LossLike | None = None) -> Network:
     """The network that a built Keras model is, in inference: a Sequential, or a chain of layers.
 
-    Understood are Dense layers with their activations, layers of activations, and what changes
-    nothing (Dropout, Flatten of two axes). `loss` None stands for the usual one with the last
+    Understood are Dense layers with their activations, layers of activations, affine maps of each
+    feature (BatchNormalization, Normalization, Rescaling), which go into the weights, and what
+    changes nothing (Dropout, Flatten of rows). `loss` None stands for the usual one with the last
     activation. Raises InteropError, naming the layer, for anything else.
     """
     keras = needed("keras", _PURPOSE, "keras")
     if not isinstance(model, keras.Model):
         raise InteropError(f"read are Keras models, not {type(model).__name__}")
-    table = _layer_readers(keras)
+    table, maps = _layer_readers(keras), affine_maps(keras)
     chain = Chain()
     for layer in _flat(model, keras):
         called = _called(layer)
@@ -42,6 +45,9 @@ def read(model: Any, *, name: str = "network", loss: LossLike | None = None) -> 
             formula, hint = table[type(layer)](layer, called), type(layer).__name__.lower()
         elif type(layer) is keras.layers.Activation:
             formula, hint = _function(layer.activation, called, keras, table)
+        elif type(layer) in maps:
+            chain.affine(called, *maps[type(layer)](layer, called))
+            continue
         else:
             raise InteropError(f"{called}: {not_understood(type(layer).__name__, _AS_ONNX)}")
         if formula is not None:
@@ -154,7 +160,7 @@ def _chain(model: Any, keras: Any) -> Sequence[Any]:
         if len(inputs) != 1 or inputs[0] is not flowing:
             raise InteropError(
                 f"{_called(operation)} does not take just what the layer before it gives;"
-                " understood is a plain chain"
+                f" understood is a plain chain; {_AS_ONNX}"
             )
         flowing = nodes[0].output_tensors[0]
         layers.append(operation)
@@ -215,7 +221,12 @@ _FUNCTIONS: Mapping[str, str | None] = {
     "hard_sigmoid": activations.HARD_SIGMOID,
     "hard_silu": activations.HARD_SWISH,
     "tanh": "tanh",
+    "hard_tanh": "max(min(z, 1), -1)",
     "tanh_shrink": "z - tanh(z)",
+    "soft_shrink": activations.soft_shrink(0.5),
+    "squareplus": activations.SQUAREPLUS,
+    "sparse_plus": activations.SPARSE_PLUS,
+    "sparse_sigmoid": "min(max((z + 1)/2, 0), 1)",
     "exponential": "exp(z)",
     "softmax": "softmax",
     "log_softmax": activations.LOG_SOFTMAX,
@@ -230,13 +241,16 @@ def _function(
         return None, ""
     if type(function) in table:
         return table[type(function)](function, called), type(function).__name__.lower()
+    if isinstance(function, partial) and function.func is keras.activations.gelu:
+        if not function.args and function.keywords == {"approximate": True}:
+            return activations.GELU_TANH, "gelu_tanh"
     for name, formula in _FUNCTIONS.items():
         if function is getattr(keras.activations, name, None):
             return formula, name
     shown = getattr(function, "__name__", type(function).__name__)
     raise InteropError(
         f"{called}: the activation {shown} is not understood; understood are"
-        f" {', '.join(_FUNCTIONS)}"
+        f" {', '.join(_FUNCTIONS)}; {_AS_ONNX}"
     )
 
 
@@ -257,6 +271,7 @@ def _layer_readers(keras: Any) -> Mapping[type, _Reader]:
         layers.Flatten:         _flatten,
         layers.ReLU:            _relu,
         layers.LeakyReLU:       lambda layer, called: activations.leaky_relu(layer.negative_slope),
+        layers.PReLU:           _prelu,
         layers.ELU:             lambda layer, called: activations.elu(layer.alpha),
         layers.Softmax:         _softmax,
     }
@@ -266,7 +281,7 @@ def _layer_readers(keras: Any) -> Mapping[type, _Reader]:
 def _flatten(layer: Any, called: str) -> None:
     shape = layer.input.shape
     if len(shape) != 2:
-        raise InteropError(f"{called} takes {len(shape)} axes; understood are two")
+        raise InteropError(f"{called} takes {len(shape)} axes; understood are two; {_AS_ONNX}")
 
 
 def _relu(layer: Any, called: str) -> str:
@@ -275,6 +290,13 @@ def _relu(layer: Any, called: str) -> str:
     slope = float(layer.negative_slope or 0)
     inner = "relu(z)" if slope == 0 else activations.leaky_relu(slope)
     return activations.clipped(None, layer.max_value, inner)
+
+
+def _prelu(layer: Any, called: str) -> str:
+    slopes = np.unique(widened(np.asarray(_built(layer).get_weights()[0])))
+    if len(slopes) > 1:
+        raise InteropError(f"{called}: its slope differs by unit; {_AS_ONNX}, as layers that do it")
+    return activations.leaky_relu(activations.shortest(slopes[0]))
 
 
 def _softmax(layer: Any, called: str) -> str:

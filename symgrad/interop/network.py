@@ -4,6 +4,7 @@ theta  ──split──▶  [(W1, b1), (W2, None), …]  ──join──▶  t
 layers as they were read  ──assemble──▶  Network
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -18,7 +19,10 @@ from symgrad.interop.activations import Declarations
 from symgrad.interop.errors import InteropError
 from symgrad.masks import is_masked
 from symgrad.spec.formula import quoted
+from symgrad.spec.names import module_problem
 from symgrad.spec.spec import Loss, Spec
+from symgrad.training.labels import portable, problem
+from symgrad.training.trained import Label
 
 Array: TypeAlias = NDArray[Any]
 
@@ -35,14 +39,19 @@ class Network:
 
     `theta` has the shape (spec.weights,) and the spec's dtype, laid out as emitted modules have it:
     W1, b1, W2, b2, …, each W of shape (inputs, outputs) in C order. It may hold NaN and infinities:
-    what came in goes out. Raises InteropError for weights that do not fit the spec.
+    what came in goes out. `labels` are the classes in the order of the outputs, or the two that a
+    single output tells apart, if they have names. Raises InteropError for weights, or labels, that
+    do not fit the spec.
     """
 
     spec: Spec
     theta: Array
+    labels: tuple[Label, ...] | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "theta", checked(self.spec, self.theta))
+        if self.labels is not None:
+            object.__setattr__(self, "labels", _checked_labels(self.spec, tuple(self.labels)))
 
     @property
     def layers(self) -> list[Weights]:
@@ -57,6 +66,36 @@ class Network:
             for letter, array in zip("Wb", weights, strict=True)
             if array is not None
         }
+
+    def classes(self, y: Any) -> Array:
+        """The labels that outputs y of shape (samples, outputs) stand for, of shape (samples,).
+
+        That of the largest output, or of a single one the second label from ½ on. Raises
+        InteropError where there are no labels, or y has another shape.
+        """
+        if self.labels is None:
+            raise InteropError(f"{self.spec.name} has no labels; its outputs are numbers")
+        array = np.asarray(y)
+        if array.ndim != 2 or array.shape[1] != self.spec.outputs:
+            raise InteropError(
+                f"y must have the shape (samples, {self.spec.outputs}), but has {array.shape}"
+            )
+        number = array[:, 0] >= 0.5 if self.spec.outputs == 1 else array.argmax(axis=1)
+        return np.array(portable(self.labels))[number.astype(np.int64)]
+
+
+def _checked_labels(spec: Spec, labels: tuple[Label, ...]) -> tuple[Label, ...]:
+    expected = max(spec.outputs, 2)
+    if len(labels) != expected or len(set(labels)) != expected:
+        raise InteropError(
+            f"{expected} labels are needed, all different, not {list(map(str, labels))}"
+        )
+    for label in labels:
+        if not isinstance(label, str | int | float) or (wrong := problem(label)):
+            raise InteropError(
+                wrong if isinstance(label, str | int | float) else f"{label!r} is no label"
+            )
+    return labels
 
 
 def checked(spec: Spec, theta: Any) -> Array:
@@ -142,6 +181,7 @@ class Layer:
     residual: bool = False
     name: str = "layer"
     hint: str = "activation"  # what a declared activation might be called
+    sources: tuple[int, ...] | None = None  # numbers of the layers it takes, 0 the inputs
 
 
 def assemble(
@@ -160,7 +200,9 @@ def assemble(
     """
     if not layers:
         raise InteropError("there is no layer with weights: a network has at least one")
-    for before, after in pairwise(layers):
+    for number, (before, after) in enumerate(pairwise(layers), start=1):
+        if after.sources not in (None, (number,)):
+            continue
         if before.weight.shape[1] != after.weight.shape[0]:
             raise InteropError(
                 f"{after.name} takes {after.weight.shape[0]} inputs,"
@@ -173,8 +215,9 @@ def assemble(
             "activation": declared.name(layer.activation, layer.hint, layer.name),
             "bias": layer.bias is not None,
             "residual": layer.residual,
+            **_from(layer, number),
         }
-        for layer in layers
+        for number, layer in enumerate(layers)
     ]
     for layer, data in zip(layers[:-1], plain, strict=False):
         if declared.mixes_units(data["activation"]):
@@ -193,6 +236,19 @@ def assemble(
     }
     spec = Spec.parse(data)
     return Network(spec, join(spec, [(layer.weight, layer.bias) for layer in layers]))
+
+
+def _from(layer: Layer, before: int) -> dict[str, Any]:
+    """What a layer takes, if that is not just what the layer before it gives."""
+    if layer.sources in (None, (before,)):
+        return {}
+    return {"from": [f"a{number}" if number else "x" for number in layer.sources or ()]}
+
+
+def module_name(given: str) -> str:
+    """A spec's name from that of a file or a graph, as far as it may have it."""
+    name = re.sub(r"[^A-Za-z0-9_]+", "_", given.split(".")[0]).strip("_")
+    return name if name and module_problem(name) is None else "network"
 
 
 def with_loss(spec: Spec, loss: LossLike) -> Spec:

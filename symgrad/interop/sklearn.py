@@ -1,12 +1,14 @@
 """Networks from scikit-learn's multilayer perceptrons, and for them.
 
     fitted MLPClassifier or MLPRegressor ──read──▶ Network ──estimator──▶ fitted one
+    Pipeline of scalers and one of them  ──read──▶ Network
 
 Their activations are identity, logistic (here sigmoid), tanh and relu, one for all hidden layers.
 The output's is softmax or logistic for classes, identity for numbers, and exp for Poisson's loss.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,7 @@ from symgrad.interop.errors import InteropError, needed
 from symgrad.interop.folding import folded
 from symgrad.interop.network import Layer, LossLike, Network, Weights, assemble
 from symgrad.interop.sklearn_names import HIDDEN
+from symgrad.interop.sklearn_steps import Affine, unwrapped
 
 # scikit-learn's names, and the ones here.
 _OUTPUT: Mapping[str, str] = {**HIDDEN, "softmax": "softmax", "exp": "exp(z)"}
@@ -33,38 +36,78 @@ def read(estimator: Any, *, name: str = "network", loss: LossLike | None = None)
     """The network of a fitted `MLPClassifier` or `MLPRegressor`.
 
     Its outputs are the estimator's predictions, or its probabilities of classes: of the second one
-    where there are two. `loss` None stands for the estimator's, without its penalty, which
-    scikit-learn divides by the number of samples. Raises InteropError for one that is not fitted.
+    where there are two. Around it may stand a `Pipeline` whose other steps scale each input, a
+    `TransformedTargetRegressor` with such a step, and a search as `GridSearchCV`, whose best
+    estimator it is: scales and shifts go into the first and the last layer.
+
+    `loss` None stands for the estimator's, without its penalty, which scikit-learn divides by the
+    number of samples. Raises InteropError for one that is not fitted, and names the step that is
+    not understood.
     """
     networks = needed("sklearn.neural_network", "reading scikit-learn's networks", "sklearn")
     kinds = (networks.MLPClassifier, networks.MLPRegressor)
-    if not isinstance(estimator, kinds):
+    found, inputs, outputs = unwrapped(estimator)
+    if not isinstance(found, kinds):
+        inside = "" if found is estimator else f" inside {_kind(estimator)}"
         raise InteropError(
-            f"read are a fitted MLPClassifier and MLPRegressor, not {type(estimator).__name__}"
+            f"read are a fitted MLPClassifier and MLPRegressor, not {_kind(found)}{inside}"
         )
-    if not hasattr(estimator, "coefs_"):
-        raise InteropError(f"this {type(estimator).__name__} is not fitted: it has no weights")
-    if estimator.activation not in HIDDEN or estimator.out_activation_ not in _OUTPUT:
+    if not hasattr(found, "coefs_"):
+        raise InteropError(f"this {_kind(found)} is not fitted: it has no weights")
+    if found.activation not in HIDDEN or found.out_activation_ not in _OUTPUT:
         raise InteropError(
-            f"the activations {estimator.activation!r} and {estimator.out_activation_!r} are not"
+            f"the activations {found.activation!r} and {found.out_activation_!r} are not"
             f" understood; understood are {', '.join(_OUTPUT)}"
         )
-    last = len(estimator.coefs_) - 1
-    hidden, output = HIDDEN[estimator.activation], _OUTPUT[estimator.out_activation_]
+    hidden, output = HIDDEN[found.activation], _OUTPUT[found.out_activation_]
+    weights: list[Weights] = list(zip(found.coefs_, found.intercepts_, strict=True))
+    weights[0] = _scaled_inputs(inputs, weights[0])
+    if outputs and output != "identity":
+        raise InteropError(
+            f"its targets are scaled, and the last activation is {output}: the scale can't go into"
+            " the last layer"
+        )
+    weights[-1] = _scaled_outputs(outputs, weights[-1])
     layers = [
-        Layer(
-            weight,
-            bias,
-            output if number == last else hidden,
-            name=f"coefs_[{number}]",
-            hint="exponential",
-        )
-        for number, (weight, bias) in enumerate(
-            zip(estimator.coefs_, estimator.intercepts_, strict=True)
-        )
+        Layer(weight, bias, hidden, name=f"coefs_[{number}]", hint="exponential")
+        for number, (weight, bias) in enumerate(weights)
     ]
-    dtype = "float32" if estimator.coefs_[0].dtype == np.float32 else "float64"
-    return assemble(layers, name, dtype, _loss_of(estimator) if loss is None else loss)
+    layers[-1] = replace(layers[-1], activation=output)
+    dtype = "float32" if found.coefs_[0].dtype == np.float32 else "float64"
+    network = assemble(layers, name, dtype, _loss_of(found) if loss is None else loss)
+    return replace(network, labels=_labels(found, network))
+
+
+def _labels(estimator: Any, network: Network) -> tuple[Any, ...] | None:
+    """A classifier's classes; of many labels there are none."""
+    classes = getattr(estimator, "classes_", None)
+    if classes is None or len(classes) != max(network.spec.outputs, 2):
+        return None
+    several = estimator.out_activation_ == "logistic" and network.spec.outputs > 1
+    return None if several else tuple(np.asarray(classes).tolist())
+
+
+def _kind(estimator: Any) -> str:
+    return type(estimator).__name__
+
+
+def _scaled_inputs(maps: Sequence[Affine], weights: Weights) -> Weights:
+    """The first layer, on inputs before they are scaled."""
+    weight, bias = weights
+    dtype = weight.dtype
+    for scale, shift in reversed(maps):
+        bias = (0 if bias is None else bias) + shift @ weight
+        weight = scale[:, None] * weight
+    return weight.astype(dtype), None if bias is None else bias.astype(dtype)
+
+
+def _scaled_outputs(maps: Sequence[Affine], weights: Weights) -> Weights:
+    """The last layer, with outputs as the targets were."""
+    weight, bias = weights
+    dtype = weight.dtype
+    for scale, shift in maps:
+        weight, bias = weight * scale, (0 if bias is None else bias) * scale + shift
+    return weight.astype(dtype), None if bias is None else bias.astype(dtype)
 
 
 def _loss_of(estimator: Any) -> str:
@@ -78,7 +121,8 @@ def estimator(network: Network, classes: Sequence[Any] | None = None) -> Any:
     """A fitted `MLPClassifier` or `MLPRegressor` that predicts what the network does.
 
     Softmax and sigmoid outputs make a classifier, of `classes` in the order of the outputs (two for
-    a single sigmoid, the second being what it is the probability of; by default 0, 1, …); several
+    a single sigmoid, the second being what it is the probability of; by default the network's
+    labels, or 0, 1, …); several
     sigmoids make one of many labels. identity and exp outputs make a regressor. It can go on
     learning by `partial_fit`. Raises InteropError for what scikit-learn's networks cannot be.
     """
@@ -89,6 +133,7 @@ def estimator(network: Network, classes: Sequence[Any] | None = None) -> Any:
     sizes = tuple(layer.units for layer in spec.layers[:-1])
     options = {"hidden_layer_sizes": sizes, "activation": hidden}
     kind = _output_kind(network)
+    classes = network.labels if classes is None else classes
     weights: list[Weights] = [
         (weight.copy(), np.zeros(weight.shape[1], weight.dtype) if bias is None else bias.copy())
         for weight, bias in network.layers

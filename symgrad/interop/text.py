@@ -1,6 +1,6 @@
-"""A formula's tree as text, which parses to the same tree; and trees put into trees."""
+"""A formula's tree as text, which parses to the same tree; trees put into trees, and simplified."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 
 from symgrad.spec.formula import Binary, Call, Negate, Number, Tree, Variable
@@ -61,3 +61,59 @@ def substituted(tree: Tree, meanings: Mapping[str, Tree]) -> Tree:
         case Call(function, arguments):
             return Call(function, tuple(substituted(each, meanings) for each in arguments))
     return tree
+
+
+def mapped(tree: Tree, function: Callable[[Tree], Tree]) -> Tree:
+    """The tree with a function applied to each of its parts, the innermost first."""
+    match tree:
+        case Negate(operand):
+            return function(Negate(mapped(operand, function)))
+        case Binary(operator, left, right):
+            return function(Binary(operator, mapped(left, function), mapped(right, function)))
+        case Call(name, arguments):
+            return function(Call(name, tuple(mapped(each, function) for each in arguments)))
+    return function(tree)
+
+
+def simplified(tree: Tree) -> Tree:
+    """The tree without additions of 0, multiplications by 0 and 1, and arithmetic of numbers."""
+    return mapped(tree, _simpler)
+
+
+def _simpler(tree: Tree) -> Tree:
+    zero, one = Number(Fraction(0)), Number(Fraction(1))
+    match tree:
+        case Negate(Number(value)) if value == 0:
+            return zero
+        case Binary("+" | "-" | "*" as operator, left, right) if _known(left, right):
+            values = [_value(each) for each in (left, right)]
+            result = {"+": values[0] + values[1], "-": values[0] - values[1]}.get(
+                operator, values[0] * values[1]
+            )
+            return Number(result) if result >= 0 else Negate(Number(-result))
+        case Binary("+", left, right) if left == zero:
+            return right
+        case Binary("+" | "-", left, right) if right == zero:
+            return left
+        case Binary("-", left, right) if left == zero:
+            return Negate(right)
+        case Binary("*", left, right) if zero in (left, right):
+            return zero
+        case Binary("*", left, right) if left == one:
+            return right
+        case Binary("*" | "/", left, right) if right == one:
+            return left
+    return tree
+
+
+def _known(*trees: Tree) -> bool:
+    return all(
+        isinstance(each.operand if isinstance(each, Negate) else each, Number) for each in trees
+    )
+
+
+def _value(tree: Tree) -> Fraction:
+    if isinstance(tree, Negate):
+        return -_value(tree.operand)
+    assert isinstance(tree, Number)
+    return tree.value

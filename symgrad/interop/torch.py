@@ -25,10 +25,11 @@ from symgrad.spec.spec import Spec
 def read(model: Any, *, name: str = "network", loss: LossLike | None = None) -> Network:
     """The network that a `torch.nn.Sequential` is, in inference.
 
-    Understood are Linear, activations, and what changes nothing (Identity, Dropout, Flatten of two
-    axes), in Sequentials inside one another. `loss` None stands for the usual one with the last
-    activation. Raises InteropError, naming the module, for anything else: also for modules with
-    forward hooks, parametrizations, or a `forward` of their own, which may compute anything.
+    Understood are Linear, activations, BatchNorm1d, which goes into the weights, and what changes
+    nothing (Identity, Dropout, Flatten of two axes), in Sequentials inside one another. `loss` None
+    stands for the usual one with the last activation. Raises InteropError, naming the module, for
+    anything else: also for modules with forward hooks, parametrizations, or a `forward` of their
+    own, which may compute anything.
     """
     torch = needed("torch", "reading PyTorch modules", "torch")
     _check_global_hooks(torch)
@@ -38,6 +39,8 @@ def read(model: Any, *, name: str = "network", loss: LossLike | None = None) -> 
         if type(module) is torch.nn.Linear:
             bias = None if module.bias is None else _array(module.bias, called)
             chain.linear(called, _array(module.weight, called).T, bias)
+        elif type(module) is torch.nn.BatchNorm1d:
+            chain.affine(called, *_batch_norm(module, called))
         elif type(module) in table:
             formula = table[type(module)](module, called)
             if formula is not None:
@@ -192,6 +195,8 @@ def _modules(nn: Any) -> Mapping[type, _Reader]:
         nn.ReLU6:       fixed("min(relu(z), 6)"),
         nn.Hardsigmoid: fixed(activations.HARD_SIGMOID),
         nn.Hardswish:   fixed(activations.HARD_SWISH),
+        nn.Softshrink:  lambda module, called: activations.soft_shrink(module.lambd),
+        nn.PReLU:       _prelu,
     }
     # fmt: on
 
@@ -200,6 +205,30 @@ def _flatten(module: Any, called: str) -> str | None:
     if module.start_dim not in (1, -1) or module.end_dim not in (1, -1):
         raise InteropError(f"{called}: understood is one of two axes, from the second on")
     return None
+
+
+def _batch_norm(module: Any, called: str) -> tuple[Array, Array]:
+    """The scale and the shift that it is in inference."""
+    if module.running_mean is None:
+        raise InteropError(
+            f"{called}: it has no running statistics, and goes by those of each batch"
+        )
+    mean, variance = (
+        _array(each, called).astype(np.float64)
+        for each in (module.running_mean, module.running_var)
+    )
+    scale = 1 / np.sqrt(variance + module.eps)
+    if module.weight is not None:
+        scale = scale * _array(module.weight, called)
+    shift = -mean * scale
+    return scale, shift if module.bias is None else shift + _array(module.bias, called)
+
+
+def _prelu(module: Any, called: str) -> str:
+    slopes = np.unique(_array(module.weight, called))
+    if len(slopes) > 1:
+        raise InteropError(f"{called}: its slope differs by unit; {_AS_ONNX}, as layers that do it")
+    return activations.leaky_relu(activations.shortest(slopes[0]))
 
 
 def _gelu(module: Any, called: str) -> str:

@@ -58,7 +58,8 @@ class Program:
 
     `extents` says how many values the index of each axis takes: "n" the samples (a symbol), "0" the
     inputs, "1" the units of layer 1 and so on. `outputs` are the names that the program is for;
-    those that are `scattered` lie in one array with others, and are no matrices in memory.
+    those that are `scattered` lie in one array with others, and are no matrices in memory. Weights
+    that are `fixed` are not to be trained: derivatives by them are 0.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Program:
     definitions: tuple[Definition, ...]
     outputs: tuple[str, ...]
     scattered: frozenset[str] = frozenset()
+    fixed: frozenset[str] = frozenset()
     constants: tuple[Constant, ...] = ()
 
     def extent(self, index: Symbol) -> Expr:

@@ -2,7 +2,7 @@
 arrays of other shapes.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from symgrad.lowering.interface import (
@@ -50,31 +50,34 @@ CALLED = {"gradient": "{SUMMED}", "by_sample": "{BY_SAMPLE}"} | {
 }
 
 
+READ = ("theta", "x", "t", "w", "d_y", "v", "v_x")
+
+
 def check() -> Function:
     """What must hold before compiled code runs."""
     given = (T, W, L1, L2, *MORE, GRADIENT)
     left_out = (replace(each, optional=False, left_out=True) for each in given)
     body: list[Statement] = [
-        _length("theta", SIZE),
-        _width("x", INPUTS),
-        _refused(
+        length("theta", SIZE),
+        width("x", INPUTS),
+        refused(
             equal(SAMPLES, WHOLE_ZERO), "x{TERM} must hold at least one sample, came", SAMPLES
         ),
-        _where_given("t", _width("t", TARGETS), _as_many("t")),
+        _where_given("t", width("t", TARGETS), _as_many("t")),
         _where_given("w", _as_many("w")),
-        _where_given("d_y", _width("d_y", OUTPUTS), _as_many("d_y")),
-        _where_given("v", _length("v", SIZE)),
-        _where_given("v_x", _width("v_x", INPUTS), _as_many("v_x")),
+        _where_given("d_y", width("d_y", OUTPUTS), _as_many("d_y")),
+        _where_given("v", length("v", SIZE)),
+        _where_given("v_x", width("v_x", INPUTS), _as_many("v_x")),
         _where_given("by_sample", _row_results()),
     ]
     for name in PENALTIES:
         number = Variable(name, "double")
         negative = Not(Compare((">=",), (number, Number(0.0, "double"))))
-        refused = _refused(negative, f"{name} must be at least 0, came", number)
-        body.append(_where_given(name, refused))
-    body.append(_where_given("by_sample", *_apart("by_sample")))
-    own = _length("gradient", WHOLE_RESULT)
-    body.append(_where_given("gradient", own, *_apart("gradient", "by_sample")))
+        says = f"{name} must be at least 0, came"
+        body.append(_where_given(name, refused(negative, says, number)))
+    body.append(_where_given("by_sample", *apart("by_sample")))
+    own = length("gradient", WHOLE_RESULT)
+    body.append(_where_given("gradient", own, *apart("gradient", "by_sample")))
     return Function(
         "_check",
         (THETA, X, *left_out),
@@ -83,12 +86,12 @@ def check() -> Function:
     )
 
 
-def _apart(result: str, *more: str) -> Iterator[Statement]:
+def apart(result: str, *more: str, read: Iterable[str] = READ) -> Iterator[Statement]:
     """What is written must not be what is read, or written too."""
-    for name in ("theta", "x", "t", "w", "d_y", "v", "v_x", *more):
-        told = CALLED[result], CALLED.get(name, name)
-        apart = _refused(Overlap(result, name), "{} must not overlap {} in memory".format(*told))
-        yield apart if name in ("theta", "x") else _where_given(name, apart)
+    for name in (*read, *more):
+        told = CALLED.get(result, result), CALLED.get(name, name)
+        check = refused(Overlap(result, name), "{} must not overlap {} in memory".format(*told))
+        yield check if name in ("theta", "x") else _where_given(name, check)
 
 
 def fits() -> Function:
@@ -109,33 +112,39 @@ def fits() -> Function:
     )
 
 
-def _length(name: str, length: Variable) -> Branch:
+def length(name: str, length: Variable) -> Branch:
     found = Extent(name, 0)
     told = CALLED.get(name, name)
     says = f"{told} must be of shape ({{{length.name}}},), came one of length"
-    return _refused(_differs(found, length), says, found)
+    return refused(differs(found, length), says, found)
 
 
-def _width(name: str, width: Variable) -> Branch:
+def width(name: str, width: Variable) -> Branch:
     found = Extent(name, 1)
     told = CALLED.get(name, name)
     says = f"{told} must be of shape (samples, {{{width.name}}}), came one of width"
-    return _refused(_differs(found, width), says, found)
+    return refused(differs(found, width), says, found)
 
 
 def _as_many(name: str) -> Branch:
     found = Extent(name, 0)
     told = CALLED.get(name, name), CALLED["x"]
     says = "{} must have as many samples as {}, came".format(*told)
-    return _refused(_differs(found, SAMPLES), says, found, "and", SAMPLES)
+    return refused(differs(found, SAMPLES), says, found, "and", SAMPLES)
 
 
 def _row_results() -> Branch:
     says = "{BY_SAMPLE} must have rows of shape {ROW_SHAPE}, came others"
-    return _refused(Not(RowShape("by_sample", "ROW_SHAPE")), says)
+    return refused(Not(RowShape("by_sample", "ROW_SHAPE")), says)
 
 
-def _refused(condition: Condition, *parts: str | Value) -> Branch:
+def positive(name: str) -> Branch:
+    number = Variable(name, "double")
+    above = Compare((">",), (number, Number(0.0, "double")))
+    return refused(Not(above), f"{name} must be above 0, came", number)
+
+
+def refused(condition: Condition, *parts: str | Value) -> Branch:
     return Branch(condition, (Refuse(parts),))
 
 
@@ -143,5 +152,5 @@ def _where_given(name: str, *checks: Statement) -> Branch:
     return Branch(Given(name), checks)
 
 
-def _differs(one: Value, other: Value) -> Compare:
+def differs(one: Value, other: Value) -> Compare:
     return Compare(("!=",), (one, other))

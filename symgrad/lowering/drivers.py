@@ -22,7 +22,6 @@ from symgrad.lowering.interface import (
     NO_SUM,
     ONE,
     OUTPUTS,
-    PENALTIES,
     PREDICTION_SCRATCH,
     RATE,
     RESULT,
@@ -37,6 +36,7 @@ from symgrad.lowering.interface import (
     X,
     Y,
     argument,
+    as_reals,
     called,
     kernel,
     memory,
@@ -88,6 +88,7 @@ from symgrad.lowering.program import (
     plus,
     times,
 )
+from symgrad.lowering.subtrees import subtrees
 
 
 def drivers() -> tuple[Function, ...]:
@@ -144,6 +145,7 @@ def drivers() -> tuple[Function, ...]:
             role="public",
         ),
         *of_loss(DATA, NO_MORE),
+        *subtrees(),
         descend(),
         Function("step", with_rate, stepping("loss_and_gradient_into", fresh, DATA), role="public"),
         Function(
@@ -236,11 +238,6 @@ def _gradient(name: str, body: Iterator[Statement], says: str, role: Role = "inn
     return Function(name, parameters, (*body, Return((E,))), says, role)
 
 
-def _given() -> dict[str, Argument]:
-    """Penalties come as Python has them, and go on in the module's precision."""
-    return {name: Convert(Variable(name, "double"), "real") for name in PENALTIES}
-
-
 def _begun() -> Iterator[Statement]:
     """The number of samples, and what they weigh together."""
     yield Assign(N, Convert(SAMPLES, "real"))
@@ -258,7 +255,7 @@ def _summed() -> Iterator[Statement]:
 
 def _ended() -> Iterator[Statement]:
     made = {"gradient": Array("moments"), "matrix": Array("gradient")}
-    yield Assign(E, kernel("_gradient_at_the_end", **made, **_given()))
+    yield Assign(E, kernel("_gradient_at_the_end", **made, **as_reals()))
     yield Branch(Nonzero(MIRRORED), (Run(Invoke("_mirror", (Array("gradient"),))),))
 
 
@@ -279,7 +276,7 @@ def _mirror() -> Function:
 
 def _over_leaves(name: str, *more: Argument) -> Assign:
     """The sum of losses by one of the functions above."""
-    known = {p.name: argument(p) for p in OF_LEAVES} | _given() | {"gradient": Array("moments")}
+    known = {p.name: argument(p) for p in OF_LEAVES} | as_reals() | {"gradient": Array("moments")}
     return Assign(E_SUM, Invoke(name, (*(known[p.name] for p in OF_LEAVES), *more)))
 
 
@@ -287,7 +284,7 @@ def _of_one_leaf() -> Iterator[Statement]:
     yield from _begun()
     yield memory(GRADIENT_SCRATCH)
     yield from _summed()
-    yield from one_leaf(E_SUM, gradient=Array("moments"), **_given())
+    yield from one_leaf(E_SUM, gradient=Array("moments"), **as_reals())
     yield from _ended()
 
 
@@ -298,7 +295,7 @@ def _at_once() -> Iterator[Statement]:
     yield leaf_count(SAMPLES)
     yield Branch(
         equal(LEAVES, ONE),
-        one_leaf(E_SUM, gradient=Array("moments"), **_given()),
+        one_leaf(E_SUM, gradient=Array("moments"), **as_reals()),
         (_over_leaves("_sum_of_leaves", Array("scratch"), WHOLE_ZERO, LEAVES),),
     )
     yield from _ended()

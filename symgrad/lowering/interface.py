@@ -12,6 +12,7 @@ from symgrad.lowering.program import (
     Assign,
     Buffer,
     Call,
+    Convert,
     Invoke,
     Nonzero,
     Nothing,
@@ -108,6 +109,11 @@ def kernel(name: str, **given: Argument) -> Invoke:
     known |= {name: index(name) for name in ("first", "last", "piece", "pieces")}
     known["E_sum"] = E_SUM
     return Invoke(name, tuple((known | given)[each] for each in KERNELS[name]))
+
+
+def as_reals() -> dict[str, Argument]:
+    """Penalties come as Python has them, and go on in the module's precision."""
+    return {name: Convert(Variable(name, "double"), "real") for name in PENALTIES}
 
 
 def memory(size: Value, *more: Value) -> Pick:

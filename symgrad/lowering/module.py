@@ -132,7 +132,7 @@ def lower_module(
     alone = None if spec.of_terms else kernels(GRADIENT, schedules["gradient"], layout, single)
     step = None
     if update is not None and spec.training is not None:
-        step = lower_update(update, spec.training, spec.weights)
+        step = lower_update(update, spec, spec.training)
     own = [(PREDICTION, prediction), *([] if alone is None else [(GRADIENT, alone)])]
     network = Network(
         numbers=_numbers(spec, prediction, alone, step),

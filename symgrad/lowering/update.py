@@ -35,6 +35,7 @@ from symgrad.lowering.program import (
 from symgrad.lowering.schedule import loops
 from symgrad.lowering.values import Lowering
 from symgrad.passes.update import NEXT
+from symgrad.spec.spec import Spec
 from symgrad.spec.training import Training
 
 _IN_MEMORY = {"theta", "gradient", "m", "v"}
@@ -52,8 +53,9 @@ class Update:
 
 
 @undistributed
-def lower_update(program: Program, training: Training, size: int) -> Update:
-    """The function that takes a step with so many weights."""
+def lower_update(program: Program, spec: Spec, training: Training) -> Update:
+    """The function that takes a step with all weights that are trained."""
+    size = spec.weights
     program = prune(program, program.outputs)
     remembered = tuple(name for name in ("m", "v") if name in program.given)
     says = f"One step of {training.optimizer}, down the gradient; theta and state change in place."
@@ -64,8 +66,8 @@ def lower_update(program: Program, training: Training, size: int) -> Update:
         *PROGRESS_AND_SETTINGS,
         Parameter("batches", "whole"),
     )
-    begun = _begun(program, training, remembered, size)
-    body = (*begun, *_once(program), *_each(program))
+    counted = (*_once(program), *_each(program, spec.trained_ranges, size))
+    body = (*_begun(program, spec, training, remembered), *counted)
     function = Function("_update", parameters, body, says, apart=True)
     return Update(program, function, remembered)
 
@@ -77,13 +79,15 @@ PROGRESS_AND_SETTINGS = (
 
 
 def _begun(
-    program: Program, training: Training, remembered: tuple[str, ...], size: int
+    program: Program, spec: Spec, training: Training, remembered: tuple[str, ...]
 ) -> Iterator[Statement]:
     """Names for what is given, and the step is counted."""
     needed = {name_of(read) for d in program.definitions for read in reads(d.value)}
+    size, (*_, (_, last)) = spec.weights, spec.trained_ranges
     large = size >= cost_model.OPAQUE_FROM
     known = whole(size, "SIZE")
-    yield Opaque(_WEIGHTS.name, size, "SIZE") if large else Assign(_WEIGHTS, known)
+    if last == size or any(d.value.has(Sum) for d in program.definitions):
+        yield Opaque(_WEIGHTS.name, size, "SIZE") if large else Assign(_WEIGHTS, known)
     for place, name in enumerate(remembered):
         yield View(name, "state", place * size, (known,))
     for place, name in enumerate(training.settings()):
@@ -132,7 +136,7 @@ def _number(definition: Definition, lowering: Lowering) -> Iterator[Statement]:
     yield Assign(_double(definition.name), lowering.value(value))
 
 
-def _each(program: Program) -> Iterator[Statement]:
+def _each(program: Program, ranges: tuple[tuple[int, int], ...], size: int) -> Iterator[Statement]:
     """What is computed for each weight; numbers have been computed in double precision."""
     lowering = Lowering(
         "real", element=_element, scalar=lambda read: Convert(_double(name_of(read)), "real")
@@ -146,4 +150,6 @@ def _each(program: Program) -> Iterator[Statement]:
         if definition.name.endswith(NEXT):
             kept = Element(definition.name.removesuffix(NEXT), (_K,), "real")
             body.append(Assign(kept, computed))
-    yield Loop(WEIGHT.name, _WEIGHTS, tuple(body))
+    for start, end in ranges:
+        last = _WEIGHTS if end == size else whole(end)
+        yield Loop(WEIGHT.name, last, tuple(body), start=whole(start))

@@ -104,15 +104,17 @@ def differentiate(
     along: Iterable[Direction] = (),
 ) -> DerivativeGraph:
     """The local partials of `program` along every path from a source to one of the arrays `of`:
-    from those arrays that are named in `by`, the weights if None, and from directions."""
+    from those arrays that are named in `by`, the weights if None, and from directions; from no
+    weights that are fixed."""
     weights = tuple(name_of(weight) for weight in program.weights)
     sources, targets, along = tuple(weights if by is None else by), tuple(of), tuple(along)
     edges = [
         Edge(direction.name, name, indices_of(program.given[name]), (), value)
         for direction in along
         for name, value in direction.moves.items()
+        if name not in program.fixed
     ]
-    active = {*sources, *(edge.target for edge in edges)}
+    active = {*sources, *(edge.target for edge in edges)} - program.fixed
     for definition in program.definitions:
         for read in reads(definition.value):
             if name_of(read) in active:

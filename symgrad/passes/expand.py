@@ -54,11 +54,11 @@ from symgrad.spec.formula import (
 from symgrad.spec.scaling import Numbers, Scaling
 from symgrad.spec.spec import Spec
 
-LOSSES: dict[str, Callable[[Expr, Expr], Expr]] = {
-    # one output's part in the loss of a sample, y the output and t the target
+LOSSES: dict[str, Callable[..., Expr]] = {
+    # one output's part in the loss of a sample, y the output and t the target; constants by name
     "squared": lambda y, t: (y - t) ** 2 / 2,
     "absolute": lambda y, t: as_it_stands(Abs)(y - t),
-    "huber": lambda y, t: huber(y - t),
+    "huber": lambda y, t, delta: delta**2 * huber((y - t) / delta),
     "log_cosh": lambda y, t: log(as_it_stands(cosh)(y - t)),
     "cross_entropy": lambda y, t: -xlogy(t, y),
     "binary_cross_entropy": lambda y, t: -xlogy(t, y) - xlogy(1 - t, 1 - y),
@@ -75,6 +75,7 @@ def expand(spec: Spec) -> Program:
     extents = {"n": SAMPLES, **{str(layer): Integer(width) for layer, width in enumerate(widths)}}
     definitions: list[Definition] = []
     weights: list[Expr] = []
+    matrices: list[tuple[int, Expr]] = []  # the weights but for biases, and whose they are
     constants: list[Constant] = []
 
     def define(name: str, indices: tuple[Expr, ...], value: Expr) -> Expr:
@@ -96,7 +97,8 @@ def expand(spec: Spec) -> Program:
         here, z = unit(number), Integer(0)
         for name, source in spec.sources(number):
             below = unit(source)
-            weights.append(array(name, below, here))
+            matrices.append((number, array(name, below, here)))
+            weights.append(matrices[-1][1])
             z = z + Sum(made[source] * weights[-1], (below, 0, widths[source] - 1))
         if layer.bias:
             weights.append(array(f"b{number}", here))
@@ -117,10 +119,10 @@ def expand(spec: Spec) -> Program:
     extents |= _extent_of_targets(spec)
     inputs = [array("x", SAMPLE, unit(0)), *given, *(array(name) for name in spec.loss.arguments)]
     inputs += [target(each, spec) for each in inner_derivatives(spec)]
-    for weight in weights:
-        if str(weight.base.label).startswith("W") and (spec.loss.l1 or spec.loss.l2):
-            name = str(weight.base.label).removeprefix("W")
-            loss = loss + define(f"R{name}", (), _penalty(spec, weight, widths))
+    for number, matrix in matrices:
+        if spec.penalty(number, "l1") or spec.penalty(number, "l2"):
+            name = str(matrix.base.label).removeprefix("W")
+            loss = loss + define(f"R{name}", (), _penalty(spec, number, matrix, widths))
     define("E", (), loss)
     return Program(
         name=spec.name,
@@ -129,6 +131,12 @@ def expand(spec: Spec) -> Program:
         extents=extents,
         definitions=tuple(definitions),
         outputs=("y", "E"),
+        fixed=frozenset(
+            name
+            for number, layer in enumerate(spec.layers, start=1)
+            if not layer.trainable
+            for name in (*(name for name, _ in spec.sources(number)), f"b{number}")
+        ),
         constants=tuple(constants),
     )
 
@@ -240,7 +248,8 @@ def _loss(spec: Spec, x: Expr, y: Expr, t: Expr) -> Expr:
     """The loss of a sample: summed over the outputs, unless the formula has done so itself."""
     here, width = y.indices[-1], spec.outputs
     if spec.loss.kind is not None:
-        return sum_over(LOSSES[spec.loss.kind](y, t), here, Integer(width))
+        numbers = {name: exact(value) for name, value in spec.loss.kind_constants.items()}
+        return sum_over(LOSSES[spec.loss.kind](y, t, **numbers), here, Integer(width))
     tree = spec.loss_tree
     assert tree is not None
     at = {"outputs": here, "inputs": unit(0)}
@@ -335,21 +344,22 @@ def _is_real(number: Expr) -> bool:
     return bool(number.is_Rational or number.evalf(20).is_real)
 
 
-def _penalty(spec: Spec, weight: Expr, widths: tuple[int, ...]) -> Expr:
-    """λ₂/2 Σ W² + λ₁ Σ |W| of one array."""
+def _penalty(spec: Spec, number: int, weight: Expr, widths: tuple[int, ...]) -> Expr:
+    """λ₂/2 Σ W² + λ₁ Σ |W| of one array of a layer's."""
     rows, columns = weight.indices
     many = {index: widths[int(axis_of(index))] for index in weight.indices}
     penalty = Integer(0)
-    for rate, each in ((_rate(spec, "l2") / 2, weight**2),
-                       (_rate(spec, "l1"), IN_FORMULAS["abs"](weight))):  # fmt: skip
+    for rate, each in ((_rate(spec, number, "l2") / 2, weight**2),
+                       (_rate(spec, number, "l1"), IN_FORMULAS["abs"](weight))):  # fmt: skip
         total = Sum(Sum(each, (columns, 0, many[columns] - 1)), (rows, 0, many[rows] - 1))
         penalty = penalty + rate * total
     return penalty
 
 
-def _rate(spec: Spec, penalty: str) -> Expr:
-    """λ: a number, or what stands for one that is given at run time."""
-    return array(penalty) if penalty in spec.loss.arguments else exact(getattr(spec.loss, penalty))
+def _rate(spec: Spec, number: int, penalty: str) -> Expr:
+    """λ of a layer: a number, or what stands for one that is given at run time."""
+    rate = spec.penalty(number, penalty)
+    return array(penalty) if isinstance(rate, str) else exact(rate)
 
 
 # What is read for a leaf of a formula's tree, where the index of each axis is what it is: that of

@@ -1,15 +1,27 @@
 """Errors of classes: which are taken for which, and how far their probabilities can be trusted."""
 
+import functools
 from collections.abc import Iterator
 
 import numpy as np
 
 from symgrad.report.judged import Judged, Part, thinned
-from symgrad.showing.pages.blocks import Block, Cell, Lines, Section, Series, Table, Words
+from symgrad.showing.pages.blocks import (
+    Block,
+    Cell,
+    Lines,
+    Regions,
+    Section,
+    Series,
+    Table,
+    Words,
+)
 from symgrad.showing.pages.text import name
 from symgrad.training import roc
-from symgrad.training.metrics import Figures, class_probabilities
-from symgrad.training.module import Array
+from symgrad.training.metrics import Figures, class_probabilities, predicted_classes
+from symgrad.training.module import Array, gives_probabilities
+from symgrad.training.regions import have_regions, raw_inputs, regions
+from symgrad.training.run import Run
 from symgrad.training.trained import Label
 
 BINS = 10
@@ -18,10 +30,14 @@ _MATRIX = 30  # classes
 _CURVES = 5  # classes, as there is a colour for each, and one for the diagonal
 _POINTS = 200  # of a curve
 _ROWS = 100
+_CELLS = 100  # of the plane of two inputs, each way
+_SAMPLES = 250  # drawn there
 
 
-def classes(judged: Judged, labels: tuple[Label, ...], probabilities: bool) -> Section:
-    """How many of each class are found, and with which probabilities."""
+def classes(
+    run: Run, judged: Judged, labels: tuple[Label, ...], probabilities: bool
+) -> Section:
+    """How many of each class are found, and with which probabilities; of two inputs, where."""
     names = [name(str(label)) for label in labels]
     part = judged.decisive
     figures = judged.figures[part]
@@ -30,11 +46,33 @@ def classes(judged: Judged, labels: tuple[Label, ...], probabilities: bool) -> S
         matrix = zip(names, figures.confusion.tolist(), strict=False)
         rows = tuple((f"{each}", *counts) for each, counts in matrix)
         blocks.append(Table(("true ↓ predicted →", *names), rows, f"Confusion matrix, {part}"))
+    if have_regions(run.trained.columns) and part in judged.parts:
+        blocks.append(_regions(run, judged.parts[part], part, names))
     if not probabilities:
         blocks.append(Words("The outputs are no probabilities: there is no ROC, nor calibration."))
     elif part in judged.parts:
         blocks += _curves(judged.parts[part], part, names)
     return Section("errors", "Errors by class", tuple(blocks), {}, judged.missing)
+
+
+def _regions(run: Run, part: Part, called: str, names: list[str]) -> Regions:
+    """The plane of both inputs, and some of the samples."""
+    scaling, columns = run.trained.scaling, run.trained.columns
+    raw = raw_inputs(scaling, part.x)
+    probabilities = gives_probabilities(run.trained.spec)
+    network = functools.partial(run.module.predict, run.theta)
+    found = regions(network, scaling, columns, probabilities, raw, _CELLS)
+    cells = zip(found.classes.tolist(), found.shade.tolist(), strict=True)
+    rows = thinned(len(raw), _SAMPLES)
+    true = predicted_classes(part.t[rows]).tolist()
+    shades = ", the more colour the likelier," if probabilities else ""
+    return Regions(
+        f"Regions of the classes{shades} and {len(rows):,} samples of {called} by their own class",
+        name(found.names[0]), name(found.names[1]), found.ends,
+        tuple(tuple(zip(*each, strict=True)) for each in cells),
+        tuple((x, y, kind) for (x, y), kind in zip(raw[rows].tolist(), true, strict=True)),
+        tuple(names),
+    )  # fmt: skip
 
 
 def _summary(judged: Judged) -> Table:

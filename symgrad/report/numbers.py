@@ -46,12 +46,15 @@ def _table(judged: Judged, outputs: Sequence[str]) -> Table | None:
     rows: list[tuple[Cell, ...]] = []
     for place, output in enumerate(outputs[:_ROWS]):
         for part, figures in judged.figures.items():
-            columns = figures.rmse_by_output, figures.r2_by_output, figures.largest_by_output
+            columns = (
+                figures.rmse_by_output, figures.mae_by_output, figures.r2_by_output,
+                figures.largest_by_output,
+            )  # fmt: skip
             known = [None if each is None else each[place] for each in columns]
             if known[0] is not None:
                 rows.append((name(output), part, *known))
     note = "" if len(outputs) <= _ROWS else f"The first {_ROWS} of {len(outputs):,} outputs."
-    header = ("output", "part", "RMSE", "R²", "largest error")
+    header = ("output", "part", "RMSE", "MAE", "R²", "largest error")
     return Table(header, tuple(rows), "Errors, in each output's own unit", note) if rows else None
 
 

@@ -27,7 +27,7 @@ def report(folder: Path, data: Any = None) -> Report:
     if trained.columns.labels is None:
         errors = numbers(judged, trained.outputs)
     else:
-        errors = classes(judged, trained.columns.labels, gives_probabilities(trained.spec))
+        errors = classes(run, judged, trained.columns.labels, gives_probabilities(trained.spec))
     sections = (
         what(run),
         losses(run),

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from symgrad.axes import by_powers
 from symgrad.language import latex, unicode
 from symgrad.language.program import prune
 from symgrad.passes.expand import expand
@@ -134,7 +135,7 @@ def losses(run: Run) -> Section:
     )
     blocks: tuple[Block, ...] = (Words(words),)
     if seen:
-        log = min(seen) > 0 and max(seen) > 10 * min(seen)
+        log = by_powers(seen)
         curves = Lines("Loss by epoch", "epoch", "loss", tuple(series), log_x=False, log_y=log)
         blocks += (curves,)
     return Section("losses", "Losses", blocks, {})

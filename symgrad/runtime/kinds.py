@@ -23,7 +23,7 @@ Kind = namedtuple("Kind", "number axes written")
 NATIVE = {name: np.dtype(name) for name in ("float32", "float64", "uint64", "int64")}
 
 # The dtypes of arguments that have not the network's own.
-_OTHERS = {"progress": "uint64", "settings": "float64"}
+_OTHERS = {"progress": "uint64", "settings": "float64", "losses": "float64"}
 _WHOLE = ("order", "starts")  # those of each term begin so
 
 
@@ -35,7 +35,7 @@ Results = namedtuple("Results", "extents value")
 class Facts:
     """What is known of a network, and of its arguments by name."""
 
-    numbers: tuple = ("l1", "l2", "rate")
+    numbers: tuple = ("l1", "l2", "rate", "total", "first", "loss")
 
     def __init__(self, name, spec, size, state, settings, results=None):
         inputs, outputs, dtype = inputs_of(spec), outputs_of(spec), spec["dtype"]
@@ -56,6 +56,8 @@ class Facts:
             "v_theta": (size,),
             "v_x": of_inputs,
             "gradient": (size,),
+            "losses": ("subtrees",),
+            "gradients": ("subtrees", size),
             "state": (state,),
             "progress": (2,),
             "order": ("samples to see",),

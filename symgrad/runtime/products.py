@@ -13,6 +13,10 @@ from symgrad.runtime.fma import DOUBLE, FLOAT, INT64, external, fused
 # there.
 Form = namedtuple("Form", "number a b start")
 
+# A vector of a tile: from which column of the tile on, how many numbers, and which of them are
+# there, None if all.
+Vector = namedtuple("Vector", "offset lanes mask")
+
 
 PREFIX = "symgrad_product_"
 
@@ -175,17 +179,21 @@ class _Product:
 
               n, `vectors` vectors of `lanes` numbers
             ┌───────────────┐
-            │ B             │ k      A tile of C, rows × vectors, lies in registers. For each k a
-            row of └───────────────┘        B is loaded, a number of A spread for each row of the
-            tile, and all
-      k     ┌───────────────┐        of it multiplied and added: rows × vectors instructions for
-    ┌───┐   │ tile of C     │ rows   rows + vectors loads. Vectors run across results, never along
-    a sum. │ A │   └───────────────┘
+            │ B             │ k
+            └───────────────┘
+      k     ┌───────────────┐
+    ┌───┐   │ tile of C     │ rows
+    │ A │   └───────────────┘
     └───┘
 
-    At the right edge tiles have one vector, which is masked, at the lower edge two rows. Where B
-    is large, or lies column by column, a piece of it, `depth` × tile's width, is copied into a
-    panel in L1 that all tiles below it read. What tiles and vectors are depends on the processor;
+    A tile of C, rows × vectors, lies in registers. For each k a row of B is loaded, a number of A
+    spread for each row of the tile, and all of it multiplied and added: rows × vectors instructions
+    for rows + vectors loads. Vectors run across results, never along a sum.
+
+    At the right edge tiles have one vector, which is masked, and half as wide as others where that
+    will do and may take half the time; at the lower edge they have two rows. Where B is large, or
+    lies column by column, a piece of it, `depth` × tile's width, is copied into a panel in L1 that
+    all tiles below it read. What tiles and vectors are depends on the processor;
     the results do not.
     """
 
@@ -198,24 +206,10 @@ class _Product:
         self.a_by_columns, self.b_by_columns = form.a == "c", form.b == "c"
         self.start = form.start
         self.of_ones = form.a == "1"
-        self.vector = ir.VectorType(self.number, self.lanes)
         self.width = self.vectors * self.lanes
         self.function = declared(module, form)
         self.function.attributes.add("noinline")
         self.builder = ir.IRBuilder(self.function.append_basic_block())
-        suffix = f"v{self.lanes}f{8 * self.bytes}"
-        self.mask = ir.VectorType(ir.IntType(1), self.lanes)
-        place, short = self.vector.as_pointer(), ir.IntType(32)
-        kinds = {
-            f"llvm.masked.load.{suffix}.p0": (self.vector, [place, short, self.mask, self.vector]),
-            f"llvm.masked.store.{suffix}.p0": (
-                ir.VoidType(),
-                [self.vector, place, short, self.mask],
-            ),
-        }
-        self.masked_load, self.masked_store = (
-            external(module, name, ir.FunctionType(*kind)) for name, kind in kinds.items()
-        )
         self._write()
 
     def _write(self):
@@ -239,8 +233,8 @@ class _Product:
                     self._in_panels()
                 with otherwise:
                     self._columns(
-                        lambda n, masks: self._all_rows(
-                            n, masks, INT64(0), self.k, self._row_of_b(n)
+                        lambda n, vectors: self._all_rows(
+                            n, vectors, INT64(0), self.k, self._row_of_b(n)
                         )
                     )
         builder.ret_void()
@@ -248,18 +242,27 @@ class _Product:
     # Edges
 
     def _columns(self, body):
-        """body(n, masks) for tiles from left to right; those of the last columns have one vector,
+        """body(n, vectors) for tiles from left to right; those of the last columns have one vector,
         and a mask."""
-        builder = self.builder
+        builder, lanes = self.builder, self.lanes
         whole = builder.sub(self.n, INT64(self.width - 1))
         n, _ = self._loop(
-            self.left, whole, self.width, [], lambda n, _: body(n, [None] * self.vectors)
-        )
-        self._loop(
-            n, self.n, self.lanes, [], lambda n, _: body(n, [self._first(builder.sub(self.n, n))])
-        )
+            self.left, whole, self.width, [],
+            lambda n, _: body(n, [Vector(v * lanes, lanes, None) for v in range(self.vectors)]),
+        )  # fmt: skip
 
-    def _all_rows(self, n, masks, first, depth, row_of_b):
+        def edge(n, end, lanes):
+            def one(n, _):
+                return body(n, [Vector(0, lanes, self._first(builder.sub(self.n, n), lanes))])
+
+            return self._loop(n, end, lanes, [], one)[0]
+
+        if lanes * self.bytes == _WIDEST:  # few columns are done in half a vector
+            n = edge(n, builder.sub(self.n, INT64(lanes // 2)), lanes)
+            lanes //= 2
+        edge(n, self.n, lanes)
+
+    def _all_rows(self, n, vectors, first, depth, row_of_b):
         """Tiles from top to bottom, each with `depth` terms of its sums from `first` on."""
 
         def tiles(m, end, rows):
@@ -268,7 +271,7 @@ class _Product:
                 end,
                 rows,
                 [],
-                lambda m, _: self._tile_of(m, n, rows, masks, first, depth, row_of_b),
+                lambda m, _: self._tile_of(m, n, rows, vectors, first, depth, row_of_b),
             )
             return m
 
@@ -277,7 +280,7 @@ class _Product:
 
     # A tile
 
-    def _tile_of(self, m, n, rows, masks, first, depth, row_of_b):
+    def _tile_of(self, m, n, rows, vectors, first, depth, row_of_b):
         builder = self.builder
         below = [builder.add(m, INT64(row)) for row in range(rows)]
         if rows < self.rows:
@@ -288,11 +291,8 @@ class _Product:
         places = []
         for row in below:
             begin = builder.add(builder.mul(row, self.n), n)
-            places += [
-                (self._at(self.c, begin, vector * self.lanes), mask)
-                for vector, mask in enumerate(masks)
-            ]
-        sums = self._started(places, n, rows, masks, first)
+            places += [(self._at(self.c, begin, each.offset), each) for each in vectors]
+        sums = self._started(places, n, rows, vectors, first)
         stride = self.m if self.a_by_columns else self.k
         rows_of_a = [
             self._at(self.a, row if self.a_by_columns else builder.mul(row, stride))
@@ -300,10 +300,7 @@ class _Product:
         ]
 
         def step(k, sums):
-            b = [
-                self._load(self._at(row_of_b(k), None, vector * self.lanes), mask)
-                for vector, mask in enumerate(masks)
-            ]
+            b = [self._load(self._at(row_of_b(k), None, each.offset), each) for each in vectors]
             along = builder.add(first, k)
             along = builder.mul(along, stride) if self.a_by_columns else along
             result = []
@@ -313,47 +310,39 @@ class _Product:
                     if self.of_ones
                     else builder.load(self._at(rows_of_a[row], along))
                 )
-                spread = self._spread(number)
-                for vector, each in enumerate(b):
-                    result.append(
-                        fused(
-                            builder, self.processor, spread, each, sums[row * len(masks) + vector]
-                        )
-                    )
+                for place, (each, of_b) in enumerate(zip(vectors, b, strict=True)):
+                    spread, total = self._spread(number, each.lanes), sums[row * len(b) + place]
+                    result.append(fused(builder, self.processor, spread, of_b, total))
             return result
 
         _, sums = self._loop(INT64(0), depth, 1, sums, step)
-        for (place, mask), value in zip(places, sums, strict=True):
-            self._store(value, place, mask)
+        for (place, each), value in zip(places, sums, strict=True):
+            self._store(value, place, each.mask)
         return []
 
-    def _started(self, places, n, rows, masks, first):
+    def _started(self, places, n, rows, vectors, first):
         """What the sums of a tile start from: what C holds but at the beginning, and there 0 or
         the row, if not that too."""
         builder = self.builder
         if self.start == "what_is":
-            return [self._load(place, mask) for place, mask in places]
+            return [self._load(*place) for place in places]
         begins = builder.icmp_signed("==", first, INT64(0))
         fresh, from_c, after = (self.function.append_basic_block() for _ in range(3))
         builder.cbranch(begins, fresh, from_c)
         builder.position_at_end(fresh)
-        new = [ir.Constant(self.vector, [0.0] * self.lanes)] * len(places)
+        new = [ir.Constant(self._type(each), [0.0] * each.lanes) for _, each in places]
         if self.start == "row":
-            row = [
-                self._load(self._at(self.row, n, v * self.lanes), mask)
-                for v, mask in enumerate(masks)
-            ]
-            new = row * rows
+            new = [self._load(self._at(self.row, n, each.offset), each) for each in vectors] * rows
         fresh = builder.block
         builder.branch(after)
         builder.position_at_end(from_c)
-        old = [self._load(place, mask) for place, mask in places]
+        old = [self._load(*place) for place in places]
         from_c = builder.block
         builder.branch(after)
         builder.position_at_end(after)
         sums = []
         for one, other in zip(new, old, strict=True):
-            value = builder.phi(self.vector)
+            value = builder.phi(one.type)
             value.add_incoming(one, fresh)
             value.add_incoming(other, from_c)
             sums.append(value)
@@ -367,75 +356,77 @@ class _Product:
     def _in_panels(self):
         builder = self.builder
 
-        def piece(n, masks, first):
+        def piece(n, vectors, first):
             left = builder.sub(self.k, first)
             depth = builder.select(
                 builder.icmp_signed("<", left, INT64(self.depth)), left, INT64(self.depth)
             )
             copy = self._transpose if self.b_by_columns else self._copy
-            copy(n, masks, first, depth)
+            copy(n, vectors, first, depth)
 
             def row(k):
                 return self._at(self.panel, builder.mul(k, INT64(self.width)))
 
-            self._all_rows(n, masks, first, depth, row)
+            self._all_rows(n, vectors, first, depth, row)
             return []
 
         none = builder.icmp_signed("==", self.k, INT64(0))
         end = builder.select(none, INT64(1), self.k)  # a sum of no terms is what it starts from
 
-        def column(n, masks):
-            self._loop(INT64(0), end, self.depth, [], lambda first, _: piece(n, masks, first))
+        def column(n, vectors):
+            self._loop(INT64(0), end, self.depth, [], lambda first, _: piece(n, vectors, first))
             return []
 
         self._columns(column)
 
-    def _copy(self, n, masks, first, depth):
+    def _copy(self, n, vectors, first, depth):
         builder = self.builder
 
         def row(k, _):
             source = self._row_of_b(n)(builder.add(first, k))
             target = self._at(self.panel, builder.mul(k, INT64(self.width)))
-            for vector, mask in enumerate(masks):
-                value = self._load(self._at(source, None, vector * self.lanes), mask)
-                self._store(value, self._at(target, None, vector * self.lanes))
+            for each in vectors:
+                value = self._load(self._at(source, None, each.offset), each)
+                self._store(value, self._at(target, None, each.offset))
             return []
 
         self._loop(INT64(0), depth, 1, [], row)
 
-    def _transpose(self, n, masks, first, depth):
-        """`lanes` × `lanes` numbers at a time: rows loaded, interleaved until they are columns,
-        and stored."""
+    def _transpose(self, n, vectors, first, depth):
+        """Squares of numbers, as many as a vector has along each side: rows loaded, interleaved
+        until they are columns, and stored."""
         builder = self.builder
 
-        def square(k, _, vector):
-            inside = self._first(builder.sub(depth, k))
+        def square(k, _, offset, lanes):
+            inside = self._first(builder.sub(depth, k), lanes)
+            none = ir.Constant(inside.type, [0] * lanes)
             rows = []
-            for lane in range(self.lanes):
-                unit = builder.add(n, INT64(vector * self.lanes + lane))
+            for lane in range(lanes):
+                unit = builder.add(n, INT64(offset + lane))
                 place = self._at(
                     self.b, builder.add(builder.mul(unit, self.k), builder.add(first, k))
                 )
                 there = builder.icmp_signed("<", unit, self.n)
-                none = ir.Constant(self.mask, [0] * self.lanes)
-                rows.append(self._load(place, builder.select(there, inside, none)))
-            half = self.lanes // 2
-            low = [place // 2 + (self.lanes if place % 2 else 0) for place in range(self.lanes)]
+                mask = builder.select(there, inside, none)
+                rows.append(self._load(place, Vector(0, lanes, mask)))
+            half = lanes // 2
+            low = [place // 2 + (lanes if place % 2 else 0) for place in range(lanes)]
             high = [place + half for place in low]
-            for _ in range(self.lanes.bit_length() - 1):
+            for _ in range(lanes.bit_length() - 1):
                 pairs = zip(rows[:half], rows[half:], strict=True)
                 rows = [
                     self._shuffled(one, other, order)
                     for one, other in pairs
                     for order in (low, high)
                 ]
-            for lane, row in enumerate(rows):  # the panel holds a multiple of `lanes` rows
-                offset = builder.mul(builder.add(k, INT64(lane)), INT64(self.width))
-                self._store(row, self._at(self.panel, offset, vector * self.lanes))
+            for lane, row in enumerate(rows):  # the panel has room for whole squares
+                along = builder.mul(builder.add(k, INT64(lane)), INT64(self.width))
+                self._store(row, self._at(self.panel, along, offset))
             return []
 
-        for vector in range(len(masks)):
-            self._loop(INT64(0), depth, self.lanes, [], functools.partial(square, vector=vector))
+        for each in vectors:
+            body = functools.partial(square, offset=each.offset, lanes=each.lanes)
+            self._loop(INT64(0), depth, each.lanes, [], body)
 
     # Instructions
 
@@ -470,35 +461,51 @@ class _Product:
         )
         return self.builder.gep(pointer, [index])
 
-    def _load(self, place, mask=None):
-        place = self.builder.bitcast(place, self.vector.as_pointer())
-        if mask is None:
-            return self.builder.load(place, align=self.bytes)
-        zero = ir.Constant(self.vector, [0.0] * self.lanes)
-        return self.builder.call(self.masked_load, [place, ir.IntType(32)(self.bytes), mask, zero])
+    def _type(self, vector):
+        return ir.VectorType(self.number, vector.lanes)
+
+    def _load(self, place, vector):
+        kind, builder = self._type(vector), self.builder
+        place = builder.bitcast(place, kind.as_pointer())
+        if vector.mask is None:
+            return builder.load(place, align=self.bytes)
+        zero = ir.Constant(kind, [0.0] * vector.lanes)
+        arguments = [place, ir.IntType(32)(self.bytes), vector.mask, zero]
+        return builder.call(self._masked("load", kind, kind, arguments), arguments)
 
     def _store(self, value, place, mask=None):
-        place = self.builder.bitcast(place, self.vector.as_pointer())
+        kind, builder = value.type, self.builder
+        place = builder.bitcast(place, kind.as_pointer())
         if mask is None:
-            self.builder.store(value, place, align=self.bytes)
-        else:
-            self.builder.call(self.masked_store, [value, place, ir.IntType(32)(self.bytes), mask])
+            builder.store(value, place, align=self.bytes)
+            return
+        arguments = [value, place, ir.IntType(32)(self.bytes), mask]
+        builder.call(self._masked("store", kind, ir.VoidType(), arguments), arguments)
 
-    def _spread(self, scalar):
+    def _masked(self, name, kind, result, arguments):
+        """One of LLVM's functions that read or write the lanes that are there."""
+        suffix = f"v{kind.count}f{8 * self.bytes}"
+        function = ir.FunctionType(result, [each.type for each in arguments])
+        return external(self.builder.module, f"llvm.masked.{name}.{suffix}.p0", function)
+
+    def _spread(self, scalar, lanes):
         """A vector with one number in all its places."""
-        empty = ir.Constant(ir.VectorType(scalar.type, self.lanes), ir.Undefined)
+        empty = ir.Constant(ir.VectorType(scalar.type, lanes), ir.Undefined)
         one = self.builder.insert_element(empty, scalar, ir.IntType(32)(0))
-        return self._shuffled(one, empty, [0] * self.lanes)
+        return self._shuffled(one, empty, [0] * lanes)
 
     def _shuffled(self, one, other, order):
-        order = ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), order)
+        order = ir.Constant(ir.VectorType(ir.IntType(32), len(order)), order)
         return self.builder.shuffle_vector(one, other, order)
 
-    def _first(self, count):
+    def _first(self, count, lanes):
         """A mask for so many lanes, the first."""
-        lanes = ir.Constant(ir.VectorType(INT64, self.lanes), [*range(self.lanes)])
-        return self.builder.icmp_signed("<", lanes, self._spread(count))
+        numbers = ir.Constant(ir.VectorType(INT64, lanes), [*range(lanes)])
+        return self.builder.icmp_signed("<", numbers, self._spread(count, lanes))
 
+
+# The bytes of the widest vectors.
+_WIDEST = 64
 
 # B is copied into panels from so many bytes on.
 _LARGE = 64 * 1024

@@ -1,6 +1,6 @@
 """The parts of a spec, `Layer`, `Activation` and `Loss`, and what each can check by itself."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeAlias, cast, get_args
 
@@ -20,7 +20,16 @@ from pydantic import (
 from symgrad.errors import FormulaError, SpecError
 from symgrad.language.dtypes import Dtype
 from symgrad.spec import limits
-from symgrad.spec.formula import MAX_LENGTH, Quantities, Tree, parse, quoted, variables_of
+from symgrad.spec.formula import (
+    MAX_LENGTH,
+    Quantities,
+    Tree,
+    listed,
+    parse,
+    quoted,
+    suggestion,
+    variables_of,
+)
 from symgrad.spec.messages import Problem, pointer, refusal, refuse, report, shown
 from symgrad.spec.names import IDENTIFIER, constant_problem, quantity_problem, term_problem
 from symgrad.spec.words import SAME_LOSSES
@@ -35,6 +44,9 @@ LossKind: TypeAlias = Literal[
     "poisson", "kl",
 ]  # fmt: skip
 LOSSES: tuple[str, ...] = get_args(LossKind)
+
+# The numbers that a kind has, all greater than 0, and what they are where a spec says nothing.
+KIND_CONSTANTS: Mapping[str, Mapping[str, float]] = {"huber": {"delta": 1.0}}
 
 # What stands for a penalty's λ where the spec leaves it to be given at run time.
 ARGUMENT: Literal["argument"] = "argument"
@@ -86,10 +98,22 @@ _Penalty = Annotated[
     Field(ge=0, allow_inf_nan=False, json_schema_extra=_or_argument),
     WrapValidator(_number_or_argument),
 ]
+
+
+def _no_argument(value: object) -> object:
+    if value == ARGUMENT:
+        raise refusal('a layer\'s penalty is a number; "argument" stands in [loss], for all layers')
+    return value
+
+
+# A penalty that a layer has for itself.
+_OwnPenalty = Annotated[
+    Annotated[float, Field(ge=0, allow_inf_nan=False)] | None, BeforeValidator(_no_argument)
+]
 Constants = Annotated[
     dict[str, _Finite],
     Field(
-        description="Named numbers that the formula uses",
+        description="Named numbers that the formula uses, or the kind of loss has",
         examples=[{"beta": 1.5}],
         json_schema_extra={"propertyNames": {"pattern": IDENTIFIER}},
     ),
@@ -191,6 +215,21 @@ class Layer(Model):
         " earlier layers, side by side, a1 that of the first, and x the inputs",
         examples=[["x", "a1"]],
         json_schema_extra=without_null,
+    )
+    l1: _OwnPenalty = Field(
+        default=None,
+        description="The λ of λ·Σ|W| for this layer's W, in place of that in [loss]",
+        json_schema_extra=without_null,
+    )
+    l2: _OwnPenalty = Field(
+        default=None,
+        description="The λ of λ/2·ΣW² for this layer's W, in place of that in [loss]",
+        json_schema_extra=without_null,
+    )
+    trainable: bool = Field(
+        default=True,
+        description="Whether training changes the layer's weights; else they are constants, by"
+        " which derivatives are 0",
     )
     names: Names | None = Field(
         default=None,
@@ -316,6 +355,12 @@ class Objective(Model):
         """The formula, parsed; None for a built-in loss."""
         return self.in_terms_of(_UNKNOWN)
 
+    @property
+    def kind_constants(self) -> dict[str, float]:
+        """The numbers that the kind has; empty for a formula."""
+        usual = KIND_CONSTANTS.get(self.kind or "", {})
+        return {**usual, **self.constants} if usual else {}
+
     def in_terms_of(self, quantities: Quantities) -> Tree | None:
         """The formula, parsed, in what a network has."""
         if self.formula is None:
@@ -324,7 +369,7 @@ class Objective(Model):
 
     def _wrong(self) -> list[Problem]:
         """Its names are the spec's, which alone knows them."""
-        problems = [*_check_constants(self), *_check_choice(self)]
+        problems = [*_check_constants(self), *_check_choice(self), *_check_kind(self)]
         return problems or [(("formula",), p) for p in formula_problem(self, "float64", _UNKNOWN)]
 
 
@@ -379,21 +424,16 @@ class Loss(Objective):
         return tuple(name for name in ("l1", "l2") if getattr(self, name) == ARGUMENT)
 
     def of_term(self, place: int) -> "Loss":
-        """One of the terms as a loss by itself. The penalties, which stand in the sum once, are
-        with the first."""
+        """One of the terms as a loss by itself, with the penalties."""
         term = self.terms[place]
         loss = self.model_copy(
             update={
                 "terms": (),
                 **{name: getattr(term, name) for name in Objective.model_fields},
-                **({} if place == 0 else {"l1": 0.0, "l2": 0.0}),
             }
         )
         loss.__dict__.pop("tree", None)  # of none of them
         return loss
-
-    def without_penalties(self) -> "Loss":
-        return self.model_copy(update={"l1": 0.0, "l2": 0.0})
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -446,10 +486,25 @@ def _check_choice(loss: Objective) -> Iterator[Problem]:
         which, or_terms = ("loss", ", or terms") if isinstance(loss, Loss) else ("term", "")
         given = "both are given" if loss.kind else f"n{'one' if or_terms else 'either'} is given"
         yield (), f"a {which} has either a kind or a formula{or_terms}, but {given}"
-    elif loss.kind and loss.constants:
-        yield ("constants",), "constants belong to a formula, not to a kind"
     elif loss.kind and loss.given_targets is not None:
         yield ("targets",), "targets belong to a formula; a kind has one for each output"
+
+
+def _check_kind(loss: Objective) -> Iterator[Problem]:
+    """Its constants are numbers that the kind has."""
+    if loss.kind is None or loss.formula is not None:
+        return
+    known = KIND_CONSTANTS.get(loss.kind, {})
+    for name, value in loss.constants.items():
+        if name not in known:
+            having = f"it has {listed(known)}" if known else "it has none"
+            yield (
+                ("constants", name),
+                f"no constant of {loss.kind} is called {quoted(name)}{suggestion(name, known)};"
+                f" {having}",
+            )
+        elif value <= 0:
+            yield ("constants", name), f"must be greater than 0, not {shown(value)}"
 
 
 def _check_formula(part: Activation, needed: str, role: str) -> Iterator[Problem]:

@@ -23,6 +23,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping
+from fractions import Fraction
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
@@ -62,6 +63,7 @@ from symgrad.spec.messages import Problem, cleaned, refusal, refuse, report, sho
 from symgrad.spec.names import IDENTIFIER, identifier_problem, module_problem
 from symgrad.spec.parts import (
     ACTIVATIONS,
+    KIND_CONSTANTS,
     LOSSES,
     Activation,
     Layer,
@@ -315,6 +317,20 @@ class Spec(Model):
         )
 
     @property
+    def trained_ranges(self) -> tuple[tuple[int, int], ...]:
+        """Where the weights of trainable layers lie in theta: from one place on, before another;
+        layers in a row as one range."""
+        found: list[tuple[int, int]] = []
+        start = 0
+        for taken, layer in zip(self.taken, self.layers, strict=True):
+            end = start + (taken + layer.bias) * layer.units
+            if layer.trainable:
+                begun = found.pop()[0] if found and found[-1][1] == start else start
+                found.append((begun, end))
+            start = end
+        return tuple(found)
+
+    @property
     def data_of_term(self) -> tuple[str, ...]:
         """What functions are given of the samples of a term, which is the loss here: x, t where it
         is of targets, and w where samples have weights."""
@@ -354,8 +370,9 @@ class Spec(Model):
     @cached_property
     def of_terms(self) -> Mapping[str, Self]:
         """The terms of the loss by name, each as a spec whose loss is that term, the
-        first with the penalties; empty for a loss of one formula or kind."""
-        return {
+        first with the penalties, which stand in the sum once; empty for a loss of one formula or
+        kind."""
+        alone = {
             term.name: self.model_copy(
                 update={
                     "loss": self.loss.of_term(place),
@@ -365,6 +382,23 @@ class Spec(Model):
             )
             for place, term in enumerate(self.loss.terms)
         }
+        return {
+            name: term if place == 0 else term.without_penalties()
+            for place, (name, term) in enumerate(alone.items())
+        }
+
+    def penalty(self, number: int, name: str) -> float | str:
+        """The λ, "l1" or "l2", of the W of layer `number`, counted from 1: its own, or that of the
+        loss, which may be "argument"."""
+        own = getattr(self.layers[number - 1], name)
+        given: float | str = getattr(self.loss, name) if own is None else own
+        return given
+
+    def without_penalties(self) -> Self:
+        """The same with the loss alone."""
+        layers = (layer.model_copy(update={"l1": None, "l2": None}) for layer in self.layers)
+        loss = self.loss.model_copy(update={"l1": 0.0, "l2": 0.0})
+        return self.model_copy(update={"layers": tuple(layers), "loss": loss})
 
     @property
     def reads_target(self) -> bool:
@@ -392,6 +426,9 @@ class Spec(Model):
                     "bias": layer.bias,
                     "residual": layer.residual,
                     **({} if layer.sources is None else {"from": list(layer.sources)}),
+                    **({} if layer.trainable else {"trainable": False}),
+                    **({} if layer.l1 is None else {"l1": layer.l1}),
+                    **({} if layer.l2 is None else {"l2": layer.l2}),
                     **({} if layer.names is None else {"names": list(layer.names)}),
                 }
                 for layer in self.layers
@@ -455,6 +492,7 @@ class Spec(Model):
                 _check_loss(self),
                 _check_derivatives(self),
                 _check_members(self),
+                _check_trained(self),
             )
         )
         if info.context != _RECORDED:
@@ -500,6 +538,9 @@ def _objective_data(loss: Loss) -> dict[str, Any]:
 
 def _kind_or_formula(part: Objective) -> dict[str, Any]:
     data: dict[str, Any] = {"kind": part.kind}
+    usual = KIND_CONSTANTS.get(part.kind or "", {})
+    if own := {name: value for name, value in part.constants.items() if value != usual.get(name)}:
+        data["constants"] = dict(sorted(own.items()))
     if part.formula is not None:
         data = _formula_data(part)
     if part.targets is not None:
@@ -571,6 +612,11 @@ def _check_members(spec: Spec) -> Iterator[Problem]:
         yield ("members",), "members have no derivatives beside the gradient: leave one of them out"
 
 
+def _check_trained(spec: Spec) -> Iterator[Problem]:
+    if spec.training is not None and not any(layer.trainable for layer in spec.layers):
+        yield ("layers",), "no layer is trainable: there is nothing to train"
+
+
 def _check_columns(spec: Spec) -> Iterator[Problem]:
     """The names of inputs and outputs, beside each other and what formulas call by them."""
     last = len(spec.layers) - 1
@@ -595,7 +641,7 @@ def _check_columns(spec: Spec) -> Iterator[Problem]:
                     (*path, "targets", place),
                     f"{name!r} is the name of {called[name]}, too; choose another name",
                 )
-        for name in objective.constants:
+        for name in objective.constants if objective.formula is not None else ():
             if name in (objective.target_names or ()):
                 yield (
                     (*path, "constants", name),
@@ -776,15 +822,24 @@ def _check_numbers(spec: Spec) -> Iterator[Problem]:
     for path, objective in _objectives(spec):
         for problem in formula_problem(objective, spec.dtype, spec.quantities_of(objective)):
             yield (*path, "formula"), problem
+    squared: dict[tuple[str | int, ...], float] = {}  # and what is computed with the square of
     numbers: dict[tuple[str | int, ...], float] = {
         ("loss", name): getattr(spec.loss, name)
         for name in ("l1", "l2")
         if name not in spec.loss.arguments
     }
+    for number, layer in enumerate(spec.layers):
+        own = {"l1": layer.l1, "l2": layer.l2}
+        numbers |= {("layers", number, k): value for k, value in own.items() if value is not None}
     for path, objective in _objectives(spec):
         numbers[(*path, "weight")] = objective.weight
+        for name, value in objective.kind_constants.items():
+            numbers[(*path, "constants", name)] = value
+            squared[(*path, "constants", name)] = value
     if spec.training is not None:
         numbers |= {("training", *path): value for path, value in spec.training.numbers().items()}
     for where, value in numbers.items():
         if wrong := misfit(value, spec.dtype):
             yield where, f"{shown(value)} is {wrong}{remedy(spec.dtype)}"
+        elif where in squared and (wrong := misfit(Fraction(repr(value)) ** 2, spec.dtype, True)):
+            yield where, f"the square of {shown(value)} is {wrong}{remedy(spec.dtype)}"

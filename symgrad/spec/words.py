@@ -26,6 +26,7 @@ MEANT: Mapping[str, str] = {
     **dict.fromkeys(("batch_size", "minibatch"), "batch"),
     **dict.fromkeys(("max_iter", "iterations"), "epochs"),
     **dict.fromkeys(("scheduler", "lr_schedule"), "schedule"),
+    **dict.fromkeys(("trained", "frozen", "freeze", "requires_grad"), "trainable"),
     "use_bias": "bias", "skip": "residual", "random_state": "seed",
     **dict.fromkeys(("learning_rate_init", "step_size"), "rate"),
     **dict.fromkeys(("clipnorm", "max_norm"), "clip"),
@@ -155,5 +156,6 @@ _ANSWERS: Mapping[str, str] = {
     "type": "layers are dense, all of them, and have no type; a loss has a kind",
     "name": "layers and losses have no name; outputs have, by names in the last layer",
     "hidden": 'each layer has a table: [[layers]] with units = 16 and activation = "relu"',
+    "delta": "where Huber's loss becomes a line stands in constants = { delta = 2.0 } in [loss]",
     "constant": "numbers of an optimizer or a schedule stand in constants = { … } in [training]",
 }

@@ -40,6 +40,18 @@ _INTO = (
 _STEP = (
     "One step of gradient descent: theta -= rate·gradient, in place. Returns the loss before it."
 )
+_LEAVES = """\
+The sums of a range of leaves, where others are computed elsewhere: of each of the largest subtrees
+    in it its loss, into `losses` (float64), and its gradient, into a row of `gradients`.
+
+    x, t{weights} have the range's samples: whole leaves, but for the last of all. `first` is the
+    number of its first leaf, `total` {total}. Returns how many
+    subtrees there are.
+    """
+_COMPLETED = (
+    "The loss E from the sum of all leaves, `loss`, and of their gradients, `gradient`, to which"
+    " is added\n    what is not of samples; `total` as in `gradient_of_leaves`."
+)
 _EPOCH = """\
 An epoch: a step for each batch of the samples, in a new random order. Returns the mean of their
 losses.
@@ -89,6 +101,9 @@ PENALTIES = ("l1", "l2")
 # Characters in a line of a docstring.
 _WIDTH = 96
 
+# What is given of a range of leaves, beside its samples, and is written.
+RANGE = ("total", "first", "losses", "gradients")
+
 # What the optimizer goes on with.
 GOING_ON = ("state", "progress", "settings")
 
@@ -100,6 +115,12 @@ def data(spec: Mapping[str, Any]) -> tuple[str, ...]:
     of_terms = tuple(chain(*data_of_terms(spec).values()))
     samples = of_terms or ("x", "t", *["w"] * loss["sample_weights"])
     return ("theta", *samples, *penalties)
+
+
+def completing(spec: Mapping[str, Any]) -> tuple[str, ...]:
+    """What `complete_gradient` is given beside the gradient."""
+    penalties = (name for name in data(spec) if name in PENALTIES)
+    return ("theta", *penalties, "total", "loss")
 
 
 def data_of_terms(spec: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
@@ -206,6 +227,12 @@ def _with_columns(says: str, lines: list[str]) -> str:
     return "\n    ".join([f"{says}\n", *lines, ""]) if lines else says
 
 
+def _of_leaves(spec: Mapping[str, Any]) -> str:
+    weighted = bool(spec["loss"]["sample_weights"])
+    total = "the sum of w over all samples" if weighted else "how many samples there are in all"
+    return _LEAVES.format(weights=", w" * weighted, total=total)
+
+
 def public(spec: Mapping[str, Any], size: int, trained: bool) -> tuple[Public, ...]:
     """The functions of a network of so many weights, in the order that they stand in a module."""
     given = data(spec)
@@ -224,6 +251,11 @@ def public(spec: Mapping[str, Any], size: int, trained: bool) -> tuple[Public, .
         Public("loss_and_gradient_into", (*given, "gradient"), _INTO),
         Public("step", (*given, "rate"), _STEP),
     ]
+    if not terms_of(spec):
+        functions += [
+            Public("gradient_of_leaves", (*given, *RANGE), _of_leaves(spec)),
+            Public("complete_gradient", (*completing(spec), "gradient"), _COMPLETED),
+        ]
     if trained:
         functions += [
             Public("train_epoch", (*given, *GOING_ON), _EPOCH),

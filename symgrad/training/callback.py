@@ -1,4 +1,4 @@
-"""callback: told how a training goes, as the command's bar is, and what a notebook may show."""
+"""callback: told how a training goes, as the command's curve is, and that of a notebook."""
 
 from symgrad.spec.training import Training
 from symgrad.training.checkpoint import Epoch
@@ -18,6 +18,9 @@ class Callback:
 
     def on_epoch_end(self, number: int, epoch: Epoch) -> None:
         """An epoch is over, the first of all being number 1."""
+
+    def on_fit_end(self) -> None:
+        """The fit has ended, or was broken off."""
 
     def on_interrupt(self) -> None:
         """Ctrl-C was pressed; the epoch that runs is finished first. Called by a signal's handler:

@@ -78,8 +78,10 @@ def build_datasets(
     spec: Mapping[str, Any],
     standardize: bool,
     fill: bool,
+    given: Scaling | None = None,
 ) -> Datasets:
-    """Takes the rows of each set and scales them by what the training set shows.
+    """Takes the rows of each set and scales them by what the training set shows, or as it is given
+    with the weights that training begins with.
 
     `rows` and `held_out` are row numbers; `spec` a normalised spec; `fill` puts means in for
     missing inputs. Raises DataError for samples that the network's numbers cannot hold.
@@ -105,7 +107,19 @@ def build_datasets(
     scaling, notes = fit_scaling(fitted, scale, scale_targets, fill)
     if not scale_targets:
         scaling = replace(scaling, **_unscaled(outputs(spec)))
-    if standardize and in_own_units:
+    if given is not None:
+        scaling = replace(given, fill=scaling.fill)
+        notes = (*notes, "numbers are scaled as in the run that training begins with")
+        inputs_as_they_are = in_own_units or scaled_in
+        targets_as_they_are = in_own_units or bool(known.scaling_of_outputs)
+        if (inputs_as_they_are and _moves(given.mean, given.scale)) or (
+            targets_as_they_are and _moves(given.target_mean, given.target_scale)
+        ):
+            raise DataError(
+                "the run that training begins with has numbers standardized that this spec does"
+                " not: give its weights by name"
+            )
+    elif standardize and in_own_units:
         notes = (*notes, "inputs are not standardized: the loss is a formula in them")
     elif standardize and scaled_in:
         notes = (*notes, "inputs are not standardized: the spec has a scaling of its own for them")
@@ -132,6 +146,10 @@ def build_dataset(
                 of = f"{term}: " if term else ""
                 raise DataError(f"{of}the {name} hold numbers that are too large for {dtype}")
     return Dataset(samples, tuple(converted), known)
+
+
+def _moves(shift: Array, scale: Array) -> bool:
+    return bool(shift.any() or (scale != 1).any())
 
 
 def _unscaled(outputs: int) -> dict[str, Array]:

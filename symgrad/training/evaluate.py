@@ -60,7 +60,7 @@ def losses_of_terms(module: Module, theta: Array, dataset: Dataset) -> dict[str,
     """What each term adds to the loss, without penalties; None where the loss has no terms."""
     spec, found = Spec.recorded(module.SPEC), {}
     for name, term in spec.of_terms.items():
-        alone = term.model_copy(update={"loss": term.loss.without_penalties()})
+        alone = term.without_penalties()
         given = [*dataset.by_term[name]]
         if not alone.reads_target:  # a loss by itself is given targets
             given.insert(1, np.zeros((len(given[0]), alone.targets), given[0].dtype))

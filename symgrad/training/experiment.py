@@ -23,6 +23,7 @@ from symgrad.spec.training import WHOLE_BATCH, Training
 from symgrad.spec.words import SAME_KEYS
 from symgrad.training.caller import told
 from symgrad.training.data import Samples, Selection, files_of, read
+from symgrad.training.initial import Initial, read_initial
 from symgrad.training.module import to_compile
 from symgrad.training.record import Record
 from symgrad.training.terms import TermSamples, parts_of, read_terms
@@ -51,12 +52,14 @@ class Experiment:
     spec_file: str | None  # the name of the spec's file, if it is one
     source: Any  # the absolute path of the data, if it is a file, or of each; of each term by name
     sha256: str  # of that file's bytes, or of these of each; otherwise of the samples
+    initial: Initial | None = None  # the weights to begin with, where they are not drawn
 
 
 def new_experiment(
-    spec: SpecSource, data: Any, options: Options, changes: Mapping[str, Any]
+    spec: SpecSource, data: Any, options: Options, changes: Mapping[str, Any], initial: Any = None
 ) -> Experiment:
-    """Reads spec and data; `changes` go over what the spec's [training] says.
+    """Reads spec and data, and weights to begin with if there are any; `changes` go over what the
+    spec's [training] says.
 
     Raises SpecError and DataError for what is wrong with either.
     """
@@ -81,6 +84,7 @@ def new_experiment(
         given.file_name,
         source,
         sha256 or _digest(samples),
+        read_initial(initial),
     )
 
 
@@ -98,9 +102,14 @@ def _origin(spec: Spec, data: Any) -> tuple[Any, str | None]:
 
 
 def recorded_experiment(
-    record: Record, data: Any = None, spec: SpecSource | None = None, epochs: int | None = None
+    record: Record,
+    data: Any = None,
+    spec: SpecSource | None = None,
+    epochs: int | None = None,
+    initial: Any = None,
 ) -> Experiment:
-    """The experiment of a run's record, the data read from where it lay, or from `data` if given.
+    """The experiment of a run's record, the data read from where it lay, or from `data` if given,
+    and likewise the weights that it began with.
 
     `spec` must be that of the record, if given; `epochs` may be more than there. Raises DataError
     where the data is not what it was.
@@ -130,9 +139,18 @@ def recorded_experiment(
             )
     options = _options(record)
     changes = {} if epochs is None else {"epochs": epochs}
+    begun = record.get("initial")
+    if begun is not None and initial is None:
+        initial = _where_it_was(begun["path"])
     experiment = replace(
-        new_experiment(recorded, given, options, changes), spec_file=record["spec_file"]
+        new_experiment(recorded, given, options, changes, None if begun is None else initial),
+        spec_file=record["spec_file"],
     )
+    if begun is not None and experiment.initial and experiment.initial.sha256 != begun["sha256"]:
+        raise DataError(
+            "the weights to begin with are not those that the run began with; bring them back, or"
+            " train anew in another folder"
+        )
     if experiment.sha256 != record["data"]["sha256"]:
         what = ", ".join(map(str, files)) if files else "the data"
         raise DataError(
@@ -141,6 +159,19 @@ def recorded_experiment(
             "bring the old data back, or train anew in another folder"
         )
     return experiment
+
+
+def _where_it_was(path: str | None) -> Path:
+    """The file of the weights that a run began with."""
+    again = told("initial", "--initial")
+    if path is None:
+        raise DataError(f"the weights that the run began with were no file: give them as {again}")
+    if not Path(path).exists():
+        raise DataError(
+            f"{path}: the weights that the run began with are not there; if they have moved, give"
+            f" their new place as {again}"
+        )
+    return Path(path)
 
 
 def with_training(spec: Spec, changes: Mapping[str, Any]) -> Spec:
@@ -175,7 +206,7 @@ def compile_module(experiment: Experiment) -> ModuleType:
 
 def describe(experiment: Experiment) -> Record:
     """The part of a run's record that says what is trained on what."""
-    samples = experiment.samples
+    samples, begun = experiment.samples, experiment.initial
     return {
         "symgrad": symgrad.__version__,
         "python": platform.python_version(),
@@ -191,6 +222,7 @@ def describe(experiment: Experiment) -> Record:
             "samples": len(samples),
             "columns": samples.columns.as_data(),
         },
+        **({} if begun is None else {"initial": {"path": begun.source, "sha256": begun.sha256}}),
     }
 
 
@@ -208,6 +240,7 @@ def run_id(experiment: Experiment, fold: int | None = None) -> str:
         "options": experiment.options.as_data(),
         "data": experiment.sha256,
         "fold": fold,
+        **({} if experiment.initial is None else {"initial": experiment.initial.sha256}),
     }
     content = json.dumps(decides, sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()[:16]

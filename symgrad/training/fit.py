@@ -80,9 +80,14 @@ def ending_of(checkpoint: Checkpoint, training: Training) -> Ending | None:
 
 
 def select_weights(
-    module: Module, training: Training, arrays: tuple[Array, ...], checkpoint: Checkpoint
+    module: Module,
+    training: Training,
+    arrays: tuple[Array, ...],
+    checkpoint: Checkpoint,
+    first: Array,
 ) -> tuple[Array, int]:
-    """The weights that a fit leaves, of shape (weights,), and the number of their epoch.
+    """The weights that a fit leaves, of shape (weights,), and the number of their epoch; `first`
+    are those that it began with.
 
     With patience those of the lowest validation loss, otherwise the last; in any case such that
     the loss of the training part is finite. (A step may ruin weights although the loss before it
@@ -97,4 +102,4 @@ def select_weights(
     for theta, epoch in candidates:
         if math.isfinite(module.loss(theta, *arrays)):
             return theta.copy(), epoch
-    return module.init(training.seed), 0
+    return first, 0

@@ -35,14 +35,30 @@ class FitTask:
         """Lines for the user, on the data."""
         return (*self.experiment.samples.notes, *self.datasets.notes)
 
+    @property
+    def trained(self) -> Array | None:
+        """The places in theta of the weights that are trained; None where all are."""
+        ranges = self.experiment.spec.trained_ranges
+        if ranges == ((0, self.module.SIZE),):
+            return None
+        return np.concatenate([np.arange(start, end) for start, end in ranges])
+
+    def first(self) -> Array:
+        """The weights that the fit begins with."""
+        return _first(self.experiment, self.module)
+
     def start(self) -> Checkpoint:
         """Where the fit stands before its first epoch."""
-        module, training = self.module, self.experiment.training
-        theta = module.init(training.seed)
+        module, training, theta = self.module, self.experiment.training, self.first()
         if training.whole_batch:
             nothing = np.empty(0, theta.dtype), np.empty(0, np.uint64)
             return Checkpoint.start(theta, *nothing)
         return Checkpoint.start(theta, *module.train_state(training.seed))
+
+
+def _first(experiment: Experiment, module: Module) -> Array:
+    seed, initial = experiment.training.seed, experiment.initial
+    return module.init(seed) if initial is None else initial.weights(module, seed)
 
 
 def prepare_fit(experiment: Experiment, module: Any, fold: int | None = None) -> FitTask:
@@ -60,9 +76,15 @@ def prepare_fit(experiment: Experiment, module: Any, fold: int | None = None) ->
             f"none of {len(samples)}"
         )
     fill = experiment.options.missing == "mean"
-    datasets = build_datasets(samples, rows, held_out, module.SPEC, training.standardize, fill)
+    scaling = None
+    if experiment.initial is not None and experiment.initial.trained is not None:
+        experiment.initial.check_columns(samples.columns)
+        scaling = experiment.initial.trained.scaling
+    datasets = build_datasets(
+        samples, rows, held_out, module.SPEC, training.standardize, fill, scaling
+    )
     datasets = replace(datasets, notes=(*notes, *datasets.notes))
-    loss = module.loss(module.init(training.seed), *datasets.training.arrays)
+    loss = module.loss(_first(experiment, module), *datasets.training.arrays)
     if not math.isfinite(loss):
         raise DataError(
             f"the loss is {loss} before the first step: do the targets suit the loss (positive for "

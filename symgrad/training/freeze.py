@@ -24,7 +24,7 @@ from symgrad.language.program import Program, prune
 from symgrad.language.unicode import listing
 from symgrad.lowering import cost_model
 from symgrad.lowering.derivatives import LoweredDerivative, lower_derivative
-from symgrad.lowering.kernels import kernels
+from symgrad.lowering.kernels import Kernels, kernels
 from symgrad.lowering.layout import parameters
 from symgrad.lowering.lower import Layout
 from symgrad.lowering.results import PREDICTION
@@ -33,6 +33,7 @@ from symgrad.passes.derivatives import Network, derivative
 from symgrad.passes.expand import expand
 from symgrad.passes.share import share
 from symgrad.passes.stabilize import stabilize
+from symgrad.pipeline import passes
 from symgrad.spec.formula import quoted
 from symgrad.spec.names import module_problem
 from symgrad.spec.spec import Spec
@@ -69,6 +70,16 @@ _CONSTANTS = (("INPUTS", "OUTPUTS", "SPEC"), ("INPUTS", "LABELS", "SPEC"))
 # And what one has besides whose inputs may be words.
 _OF_CATEGORIES = ("CATEGORIES", "COLUMNS", "encode")
 
+# What one has besides that gives the loss: those that compiled code can call with what it calls in
+# their place, what all of it is, and what it takes.
+_TRAINABLE = [
+    ("loss_and_gradient", "_fit_anew"),
+    ("loss_and_gradient_into", "_fit"),
+    ("outputs_by", "_outputs_by"),
+]
+_OF_GRADIENT = ("PARAMETERS", "SIZE", "THETA", *(name for name, _ in _TRAINABLE))
+_TO_TRAIN = ["_check_targets", "_scale_targets", "_fit", "_fit_anew", "_outputs_by"]
+
 # How every frozen module begins.
 _HEAD = re.compile(r'"""[^\n]*\n\nFrozen by symgrad ')
 
@@ -78,14 +89,17 @@ def source(
     name: str | None = None,
     file_name: str = WEIGHTS,
     jacobian: bool = False,
+    gradient: bool = False,
 ) -> str:
     """The text of a frozen module: the same for the same arguments, on any machine.
 
     `name` is the module's, SPECNAME_frozen if none is given; `file_name` is that of the weights
     file, for the header. With `jacobian`, or where the spec asks for it, there is a function that
-    gives the derivatives of outputs by inputs, both in raw units. Raises SymgradError for a name
-    that no module can have, and for a Jacobian of labels, SpecError for a spec that is none, and
-    DataError for numbers, names or labels that do not fit it.
+    gives the derivatives of outputs by inputs, both in raw units; with `gradient` there are the
+    loss of training and its gradient, of data in raw units. Raises SymgradError for a name that no
+    module can have, for a Jacobian of labels, and for a gradient of a loss of several terms,
+    SpecError for a spec that is none, and DataError for numbers, names or labels that do not fit
+    it.
     """
     spec = Spec.recorded(trained.spec)
     name = module_name(trained, name)
@@ -101,17 +115,19 @@ def source(
         raise SymgradError(f"{name}: labels have no derivatives; freeze it without a Jacobian")
     wanted = labels is None and (jacobian or "jacobian" in spec.derivatives)
     slopes = _jacobian(spec, layout) if wanted else None
-    own = [*network.functions, *(slopes.kernels.functions if slopes else ())]
-    functions = with_callees(
-        network.elementary | (slopes.kernels.elementary if slopes else frozenset())
-    )
+    loss = _gradient(spec, name) if gradient else None
+    parts = [network, *([slopes.kernels] if slopes else []), *([loss] if loss else [])]
+    own = [function for part in parts for function in part.functions]
+    functions = with_callees(frozenset().union(*(part.elementary for part in parts)))
     entries = _entries(classifies=labels is not None, probabilities=probabilities)
     entries += [("jacobian", "_slopes")] if slopes else []
+    around = _around(labels is not None, slopes, loss)
+    weighted, targets_scaled = spec.loss.sample_weights, _scales_targets(trained, spec)
     keys = {
         "title": _title(name, spec),
         "version": __version__,
         "file_name": in_docstring(file_name),
-        "command": in_docstring(_command(spec, name, file_name)),
+        "command": in_docstring(_command(spec, name, file_name, jacobian, gradient)),
         "digest": spec.digest(),
         "weights_digest": digest(trained.theta),
         "dtype": spec.dtype,
@@ -138,11 +154,22 @@ def source(
                 *_CONSTANTS[labels is not None],
                 *(_OF_CATEGORIES if categories else ()),
                 *(name for name, _ in entries),
+                *(_OF_GRADIENT if loss else ()),
             ]
         ),
         "functions": functions,
-        "inlined": plain(functions),
-        "compiled": plain([*(f.name for f in own), *_around(labels is not None, slopes)]),
+        "inlined": plain([*functions, *(f.name for f in own if f.role == "inlined")]),
+        "compiled": plain([*(f.name for f in own if f.role != "inlined"), *around]),
+        "gradient": loss and with_constants(loss, "GRADIENT", single, layout),
+        "trainable": plain(_TRAINABLE),
+        "size": spec.weights,
+        "targets": spec.targets,
+        "targets_scaled": targets_scaled,
+        "weighted": weighted,
+        "data": "x, t, w" if weighted else "x, t",
+        "raw_data": "raw_t, raw_w" if weighted else "raw_t",
+        "of_targets": _of_targets(trained, spec),
+        "outputs_function": entries[-1 if not slopes else -2][0],
         "slopes": slopes and with_constants(slopes.kernels, "JACOBIAN", single, layout),
         "differentiated": slopes and plain({"jacobian": table(slopes)}),
         "rounded": any(function in ULP for function in functions),
@@ -163,16 +190,29 @@ def source(
     return render(keys | elementary_keys(single), "frozen.py.jinja")
 
 
-def _around(classifies: bool, slopes: LoweredDerivative | None) -> list[str]:
+def _around(
+    classifies: bool, slopes: LoweredDerivative | None, loss: Kernels | None
+) -> list[str]:
     """The functions of the template that are compiled."""
     more = ["_classes", "_labels"] if classifies else []
     more += ["_slopes"] if slopes else []
+    more += _TO_TRAIN if loss else []
     return ["_check", "_scale", "_network", "_output", *more, "_outputs"]
 
 
 def _jacobian(spec: Spec, layout: Layout) -> LoweredDerivative:
     network = Network(spec, share(stabilize(expand(next(iter(spec.of_terms.values()), spec)))))
     return lower_derivative("jacobian", spec, derivative("jacobian", network).program, layout)
+
+
+def _gradient(spec: Spec, name: str) -> Kernels:
+    """The loss and its gradient as the network's own module has them."""
+    if spec.of_terms or spec.loss.arguments:
+        what = "is a sum of terms, each of samples of its own" if spec.of_terms else "has arguments"
+        raise SymgradError(f"{name}: the loss {what}; freeze it without a gradient")
+    alone = passes(spec.model_copy(update={"training": None, "derivatives": ()}))
+    assert alone.lowered.gradient is not None
+    return alone.lowered.gradient
 
 
 def module_name(trained: Trained, name: str | None = None) -> str:
@@ -214,9 +254,10 @@ def _title(name: str, spec: Spec) -> str:
     return f"{name}: predictions by {spec.name}, a {shape} network, with its trained weights."
 
 
-def _command(spec: Spec, name: str, file_name: str) -> str:
+def _command(spec: Spec, name: str, file_name: str, jacobian: bool, gradient: bool) -> str:
     operand = f"./{file_name}" if file_name.startswith("-") else file_name
     option = "" if name == f"{spec.name}_frozen" else f" --name {name}"
+    option += " --jacobian" * jacobian + " --gradient" * gradient
     return f"symgrad freeze {shlex.quote(operand)}{option}"
 
 
@@ -298,6 +339,22 @@ def _scales_outputs(trained: Trained) -> bool:
     scaling = trained.scaling
     plainly = not np.any(scaling.target_mean) and bool(np.all(scaling.target_scale == 1))
     return trained.columns.labels is None or not plainly
+
+
+def _scales_targets(trained: Trained, spec: Spec) -> bool:
+    """Whether targets have units of their own: as outputs do, if they are those."""
+    return _scales_outputs(trained) and spec.loss.targets is None
+
+
+def _of_targets(trained: Trained, spec: Spec) -> str:
+    """What targets are."""
+    if spec.loss.targets is not None:
+        return "t is as in training"
+    if trained.columns.labels is None:
+        return "t has the outputs that there should be"
+    if spec.outputs == 1:
+        return "t is 1 for the second class, 0 for the first"
+    return "t is 1 in the column of a sample's class, the columns as in LABELS, else 0"
 
 
 def _output_index(spec: Spec) -> str:

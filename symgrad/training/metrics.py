@@ -37,8 +37,8 @@ class Figures:
     For numbers, in the units of the data: `rmse`, the root of the mean squared error over samples
     and outputs, and `r2`, the mean over outputs of 1 − Σ(y − t)²/Σ(t − mean of t)²; it does not
     exist where a target is constant. `rmse_by_output` and `r2_by_output` are the same for each, as
-    `largest_by_output` is the largest |y − t|. Where outputs have units of their own, only these
-    mean anything, and `rmse` does not.
+    `mae_by_output` is the mean of |y − t| and `largest_by_output` the largest. Where outputs have
+    units of their own, only these mean anything, and `rmse` does not.
 
     `terms` has what each term of the loss adds to it, where it has several; other figures are then
     over all samples that have targets.
@@ -56,6 +56,7 @@ class Figures:
     terms: Mapping[str, float] | None = None
     largest_by_output: tuple[float, ...] | None = None
     roc_area_by_class: tuple[float | None, ...] | None = None
+    mae_by_output: tuple[float, ...] | None = None
 
     @property
     def several(self) -> bool:
@@ -157,4 +158,5 @@ def _of_numbers(loss: float | None, y: Array, t: Array) -> Figures:
         rmse_by_output=tuple(np.sqrt(squares.mean(axis=0)).tolist()),
         r2_by_output=by_output,
         largest_by_output=tuple(np.abs(y - t).max(axis=0).tolist()),
+        mae_by_output=tuple(np.abs(y - t).mean(axis=0).tolist()),
     )

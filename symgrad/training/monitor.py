@@ -4,9 +4,13 @@ Checkpoints and pictures are written when it is time for one, and the callback i
 """
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from threading import Event
+
+import numpy as np
 
 from symgrad.training.callback import Callback
 from symgrad.training.caller import resuming
@@ -15,13 +19,17 @@ from symgrad.training.dataset import Dataset
 from symgrad.training.evaluate import metric_name
 from symgrad.training.fit_task import FitTask
 from symgrad.training.folder import Folder
-from symgrad.training.module import Array, Module
+from symgrad.training.module import Array, Module, gives_probabilities
 from symgrad.training.plot import Compared, plot
+from symgrad.training.regions import Regions, have_regions, raw_inputs, regions
 from symgrad.training.trained import Scaling
 
 # Of the time, what checkpoints may take, and seconds between two pictures.
 _SHARE_FOR_CHECKPOINTS = 0.05
 _BETWEEN_PICTURES = 10.0
+
+# Of the plane of two inputs, each way.
+_CELLS = 150
 
 
 @dataclass(frozen=True)
@@ -84,7 +92,24 @@ class Monitor:
                 compared,
                 columns.labels,
                 self.task.experiment.spec.output_names or columns.targets,
+                self._regions(theta, compared),
             )
+
+    def _regions(self, theta: Array, compared: Mapping[str, Compared]) -> Regions | None:
+        """Those of the classes, where there are two inputs."""
+        experiment, module = self.task.experiment, self.task.module
+        columns = experiment.samples.columns
+        known = [each.x for each in compared.values() if each.x is not None]
+        if not (known and have_regions(columns)):
+            return None
+        return regions(
+            partial(module.predict, theta),
+            self.task.datasets.scaling,
+            columns,
+            gives_probabilities(experiment.spec.normalised()),
+            np.concatenate(known),
+            _CELLS,
+        )
 
     def how_to_resume(self) -> str:
         """What there is to go on from, and how."""
@@ -97,7 +122,7 @@ class Monitor:
 
 
 def compare(module: Module, theta: Array, dataset: Dataset, scaling: Scaling) -> Compared:
-    """Targets and outputs of a data set."""
+    """Targets, outputs and inputs of a data set."""
     assert dataset.judged is not None
     x, _, t = dataset.judged
-    return Compared(t, scaling.outputs(module.predict(theta, x)))
+    return Compared(t, scaling.outputs(module.predict(theta, x)), raw_inputs(scaling, x))

@@ -13,17 +13,21 @@ from typing import Any
 
 import numpy as np
 
+from symgrad.axes import by_powers
 from symgrad.errors import SymgradError
 from symgrad.training import atomic
 from symgrad.training.checkpoint import Epoch
 from symgrad.training.metrics import confusion, predicted_classes
 from symgrad.training.module import Array
+from symgrad.training.regions import Regions
 from symgrad.training.trained import Label
 
 FORMATS = ("png", "svg", "pdf")
 
 # Colours that are told apart by all eyes: Okabe and Ito 2008.
 _COLOURS = {"training": "#0072B2", "validation": "#D55E00"}
+# Of up to six classes.
+_OF_CLASSES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 _POINTS = 2000  # of each part: more would only cover one another
 _CELLS_WITH_NUMBERS = 12
 _CLASSES_NAMED = 30
@@ -40,10 +44,12 @@ class PlotError(SymgradError):
 
 @dataclass(frozen=True)
 class Compared:
-    """Targets and outputs of a part, in raw units, both of shape (samples, outputs)."""
+    """Targets and outputs of a part, in raw units, both of shape (samples, outputs), and inputs
+    where they are drawn."""
 
     t: Array
     y: Array
+    x: Array | None = None
 
 
 def check(path: Path) -> None:
@@ -67,11 +73,13 @@ def plot(
     compared: Mapping[str, Compared],
     labels: tuple[Label, ...] | None,
     targets: tuple[str, ...],
+    regions: Regions | None = None,
 ) -> None:
     """Draws and writes a picture, whole or not at all.
 
     `histories` are those of one run, or of each fold; `compared` is by part, "training" or
-    "validation". With `labels` a confusion matrix is drawn, of what was held out if anything was.
+    "validation". With `labels` a confusion matrix is drawn, of what was held out if anything was,
+    and the `regions` of the classes if they are given.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -81,9 +89,12 @@ def plot(
     figure.suptitle(title, **_AS_IT_IS)
     if labels is not None:
         part = "validation" if "validation" in compared else "training"
-        figure.set_size_inches(11, 4.6)
-        left, right = figure.subplots(1, 2, width_ratios=(1.15, 1))
-        _draw_confusion(figure, right, compared[part], labels, part)
+        widths = (1.15, 1) if regions is None else (1.15, 1, 1.15)
+        figure.set_size_inches(5.1 * sum(widths), 4.6)
+        left, middle, *more = figure.subplots(1, len(widths), width_ratios=widths)
+        _draw_confusion(figure, middle, compared[part], labels, part)
+        if regions is not None:
+            _draw_regions(more[0], regions, compared, labels)
     else:
         left = _draw_outputs(figure, compared, targets)
     _draw_losses(left, histories)
@@ -118,9 +129,7 @@ def _draw_losses(axes: Any, histories: Sequence[Sequence[Epoch]]) -> None:
     axes.grid(alpha=0.25)
     axes.xaxis.get_major_locator().set_params(integer=True)
     if drawn:
-        every = np.concatenate(drawn)
-        # Many sizes of loss in one picture are seen on a scale of powers alone.
-        if every.min() > 0 and every.max() > 10 * every.min():
+        if by_powers(np.concatenate(drawn)):
             axes.set_yscale("log")
         axes.legend(frameon=False)
     else:
@@ -150,6 +159,38 @@ def _draw_confusion(
     axes.set_ylabel("true class")
     accuracy = float(np.mean(true == predicted))
     axes.set_title(f"{part}: {accuracy:.1%} of {len(true):,} right")
+
+
+def _draw_regions(
+    axes: Any, regions: Regions, compared: Mapping[str, Compared], labels: tuple[Label, ...]
+) -> None:
+    """The class that is given where, the more colour the likelier, and the samples' own classes."""
+    from matplotlib.colors import to_rgb
+
+    colours = np.array([to_rgb(colour) for colour in _OF_CLASSES[: len(labels)]])
+    depth = (0.12 + 0.5 * regions.shade)[..., None]
+    (left, right), (low, high) = regions.ends
+    axes.imshow(
+        1 - depth + depth * colours[regions.classes], origin="lower", aspect="auto",
+        extent=(left, right, low, high), interpolation="nearest",
+    )  # fmt: skip
+    for part, each in compared.items():
+        assert each.x is not None
+        rows = np.unique(np.linspace(0, len(each.t) - 1, _POINTS).astype(np.int64))
+        true = predicted_classes(each.t[rows])
+        for number, label in enumerate(labels):
+            x, y = each.x[rows][true == number].T
+            axes.scatter(
+                x, y, s=18, color=colours[number], edgecolors="white", linewidths=0.5,
+                marker="o" if part == "training" else "^",
+                label=_short(str(label)) if part == next(iter(compared)) else None,
+            )  # fmt: skip
+    axes.set_xlabel(_short(regions.names[0], 40), **_AS_IT_IS)
+    axes.set_ylabel(_short(regions.names[1], 40), **_AS_IT_IS)
+    parts = ": ○ training, △ validation" if len(compared) > 1 else ""
+    axes.set_title(f"regions of the classes{parts}")
+    for text in axes.legend(fontsize=9).get_texts():
+        text.set(**_AS_IT_IS)
 
 
 def _draw_outputs(figure: Any, compared: Mapping[str, Compared], targets: tuple[str, ...]) -> Any:

@@ -10,6 +10,7 @@ import numpy as np
 
 from symgrad.compiler import compile
 from symgrad.errors import DataError
+from symgrad.runtime.named import terms_of
 from symgrad.spec.spec import Spec
 from symgrad.training.consistency import check_consistency
 from symgrad.training.data import read_to_predict
@@ -83,6 +84,24 @@ def jacobian(trained: Trained, x: Any) -> Array:
     if scaling.fill is not None:  # what is filled in is the same whatever was there
         slopes[np.isnan(samples.x)[:, None, :].repeat(slopes.shape[1], axis=1)] = 0
     return np.asarray(slopes)
+
+
+def loss_and_gradient(
+    trained: Trained, x: Any, t: Any, w: Any = None, theta: Any = None
+) -> tuple[float, Array]:
+    """The loss of training, of arrays in raw units, and its derivative by the weights, those of
+    `trained` if no theta is given; DataError where the loss has terms, or data does not fit."""
+    if terms_of(trained.spec):
+        raise DataError(
+            "the loss is a sum of terms, each of samples of its own: use run.module's"
+            " loss_and_gradient, with run.trained.scaling"
+        )
+    module = trained_module(trained)
+    samples = read_to_predict((x, t, w), trained)
+    if samples.t is None:
+        raise DataError("the loss needs a target for each sample")
+    arrays = build_dataset(samples, trained.scaling, trained.spec).arrays
+    return module.loss_and_gradient(trained.theta if theta is None else theta, *arrays)
 
 
 def predict(trained: Trained, data: Any) -> Predictions:

@@ -53,12 +53,15 @@ class _Figures(_Part):
     rmse_by_output: list[float | None] | None = None
     r2_by_output: list[float | None] | None = None
     terms: dict[str, float | None] | None = None
-    largest_by_output: list[float | None] | None = None  # absent from older records, as the next
+    largest_by_output: list[float | None] | None = None  # absent from older records, as the rest
     roc_area_by_class: list[float | None] | None = None
+    mae_by_output: list[float | None] | None = None
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        outputs = (self.rmse_by_output, self.r2_by_output, self.largest_by_output)
+        outputs = (
+            self.rmse_by_output, self.r2_by_output, self.largest_by_output, self.mae_by_output
+        )  # fmt: skip
         if len({len(each) for each in outputs if each is not None}) > 1:
             raise ValueError("figures by output are of different numbers of outputs")
         if any(len(row) != len(self.confusion or ()) for row in self.confusion or ()):
@@ -86,6 +89,11 @@ class _Data(_Part):
     sha256: _Text
 
 
+class _Initial(_Part):
+    path: _Text | None
+    sha256: _Text
+
+
 class _Begun(_Part):
     id: _Text | None = None
     status: Literal["running", "interrupted", "finished", "stopped early", "diverged"]
@@ -95,6 +103,7 @@ class _Begun(_Part):
     options: _Options
     data: _Data
     fold: Annotated[int, Field(ge=1)] | None = None
+    initial: _Initial | None = None
 
     @model_validator(mode="after")
     def _check(self) -> Self:

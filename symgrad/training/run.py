@@ -29,7 +29,13 @@ from symgrad.training.folder import (
 )
 from symgrad.training.metrics import Figures
 from symgrad.training.module import Array
-from symgrad.training.predict import Predictions, jacobian, predict, trained_module
+from symgrad.training.predict import (
+    Predictions,
+    jacobian,
+    loss_and_gradient,
+    predict,
+    trained_module,
+)
 from symgrad.training.record import Record
 from symgrad.training.trained import Trained
 
@@ -74,6 +80,19 @@ class Run:
         Raises DataError for data that does not fit, and where outputs are labels.
         """
         return jacobian(self.trained, x)
+
+    def loss_and_gradient(
+        self, x: Any, t: Any, w: Any = None, theta: Any = None
+    ) -> tuple[float, Array]:
+        """The loss of training, penalties included, and its derivative by the weights, an array
+        like theta: for an array x of shape (samples, inputs) and targets t, of shape (samples,
+        targets) or labels, in raw units; w are weights of samples, where the spec takes them.
+
+        What is compared are scaled outputs and targets, as in training: the loss has no unit of the
+        data's. `theta` are other weights than the run's. Raises DataError for data that does not
+        fit, and for a loss of several terms.
+        """
+        return loss_and_gradient(self.trained, x, t, w, theta)
 
     def predict(self, data: Any) -> Predictions:
         """Predictions for new data: a path, a pandas frame, or an array of shape (samples, inputs).

@@ -3,17 +3,22 @@
 Experiment ──prepare_fit──▶ FitTask ──run_fit──▶ Run
 """
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
+from typing import Any
 
-from symgrad.errors import DataError, SymgradError
+from symgrad.errors import DataError, Lost, SpecError, SymgradError
 from symgrad.spec.training import Training
 from symgrad.training import atomic
+from symgrad.training.caller import argument
 from symgrad.training.checkpoint import ANEW, Checkpoint
 from symgrad.training.evaluate import ValidationScorer, evaluate
-from symgrad.training.experiment import describe, run_id
+from symgrad.training.experiment import Experiment, describe, run_id
 from symgrad.training.fit import Ending, fit, select_weights
 from symgrad.training.fit_task import FitTask
 from symgrad.training.folder import CHECKPOINT, Folder, refuse_foreign
+from symgrad.training.module import Array, Module
 from symgrad.training.monitor import Monitor, MonitorOptions
 from symgrad.training.record import Record
 from symgrad.training.run import Run, result_of
@@ -26,6 +31,11 @@ class BrokenOff(SymgradError):
     """A training that could not go on; what there is of it can be resumed."""
 
 
+# A module and its data become a module that has been given its data, whoever computes with it:
+# `loss` and `loss_and_gradient` of theta alone.
+Engine = Callable[[Module, tuple[Array, ...]], AbstractContextManager[Any]]
+
+
 class Interrupted(KeyboardInterrupt):
     """Ctrl-C, or SIGTERM, after all has been stored that can be; `run` is what there is so far."""
 
@@ -34,9 +44,25 @@ class Interrupted(KeyboardInterrupt):
         self.run = run
 
 
-def run_fit(task: FitTask, folder: Folder | None, options: MonitorOptions) -> Run:
+def refuse_engine(experiment: Experiment) -> None:
+    """SpecError for a training that no engine can share among others."""
+    training = experiment.training
+    if not training.whole_batch:
+        raise SpecError(
+            f"{training.optimizer} takes a step for each batch of some samples, which are too few"
+            " to share: workers are for methods that see all samples at once, as"
+            f" {argument('optimizer', 'lbfgs')}"
+        )
+    if experiment.spec.of_terms:
+        raise SpecError("a loss that is a sum of terms cannot be shared among workers")
+
+
+def run_fit(
+    task: FitTask, folder: Folder | None, options: MonitorOptions, engine: Engine | None = None
+) -> Run:
     """Trains, from the folder's checkpoint on if it has one, and stores what comes of it.
 
+    Where there is an `engine`, it computes the losses and gradients of the training samples.
     Raises Interrupted, and BrokenOff where a file cannot be written; both can be resumed.
     """
     stored = None if folder is None else _stored(task, folder)
@@ -51,10 +77,15 @@ def run_fit(task: FitTask, folder: Folder | None, options: MonitorOptions) -> Ru
     options.callback.on_fit_begin(training, monitor.title, notes, samples, checkpoint.epoch)
     with catch_interrupts(options.callback.on_interrupt) as monitor.stop:
         try:
-            run = _fit(task, checkpoint, monitor, folder, notes)
+            run = _fit(task, checkpoint, monitor, folder, notes, engine)
             _finish(run, record, folder, task, monitor, checkpoint)
         except atomic.Unwritable as error:
             raise BrokenOff(f"{error}.{monitor.how_to_resume()}") from error
+        except Lost as error:
+            monitor.save(checkpoint)
+            raise BrokenOff(f"{error}.{monitor.how_to_resume()}") from error
+        finally:
+            options.callback.on_fit_end()
     if run.ending is Ending.INTERRUPTED:
         message = f"interrupted after epoch {checkpoint.epoch:,}.{monitor.how_to_resume()}"
         raise Interrupted(message, run)
@@ -85,14 +116,21 @@ def _fit(
     monitor: Monitor,
     folder: Folder | None,
     notes: tuple[str, ...],
+    engine: Engine | None,
 ) -> Run:
     experiment, module, datasets = task.experiment, task.module, task.datasets
     training, scaling = experiment.training, datasets.scaling
     scorer = ValidationScorer(module, datasets.validation, scaling)
-    method = fit_whole if training.whole_batch else fit
-    result = method(module, training, task.arrays, scorer, checkpoint, monitor)
+    how = scorer, checkpoint, monitor
+    if engine is not None:
+        with engine(module, task.arrays) as whole:
+            result = fit_whole(whole, training, (), *how, task.trained)
+    elif training.whole_batch:
+        result = fit_whole(module, training, task.arrays, *how, task.trained)
+    else:
+        result = fit(module, training, task.arrays, *how)
     ending = result.ending
-    theta, epoch = select_weights(module, training, task.arrays, checkpoint)
+    theta, epoch = select_weights(module, training, task.arrays, checkpoint, task.first())
     if epoch < checkpoint.epoch and training.patience is None:
         ending = Ending.DIVERGED  # the very last step may have ruined the weights
     columns = experiment.samples.columns

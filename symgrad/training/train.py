@@ -29,9 +29,10 @@ from symgrad.training.experiment import (
 from symgrad.training.fit_task import prepare_fit
 from symgrad.training.folder import Folder, refuse_taken
 from symgrad.training.monitor import MonitorOptions
+from symgrad.training.notebook import NotebookCurve, in_notebook
 from symgrad.training.record import Record
 from symgrad.training.run import Folds, Run, is_continued, is_over
-from symgrad.training.runner import run_fit
+from symgrad.training.runner import Engine, refuse_engine, run_fit
 
 Place = str | PathLike[str]
 Names = str | Sequence[str]
@@ -56,9 +57,11 @@ def train(
     missing: Missing = "refuse",
     separator: str | None = None,
     decimal: str | None = None,
+    initial: Any = None,
     checkpoint: float = 2.0,
     plot: Place | None = None,
     callback: Callback | None = None,
+    engine: Engine | None = None,
     **training: Any,
 ) -> Run:
     """Trains a network.
@@ -70,10 +73,16 @@ def train(
     is "refuse", "drop" or "mean"; `separator` and `decimal` are those of CSV files, else guessed.
     What else is given goes over the spec's [training]: epochs=200, optimizer="lbfgs", rate=0.01, …
 
+    `initial` has the weights to begin with, where they are not to be drawn: a run or its folder,
+    whose scaling is kept; a file of weights, .npz; arrays by name, {"W1": …}, the others being
+    drawn; or theta.
+
     `into` names a new folder for the run; `runs` one in which a folder named after the spec is
     made. In it are checkpoints, at least `checkpoint` seconds apart, from which `resume` goes on.
     Without a folder nothing is stored. `plot` names a picture to draw, .png, .svg or .pdf;
-    `callback`, a `symgrad.training.callback.Callback`, is told how it goes.
+    `callback`, a `symgrad.training.callback.Callback`, is told how it goes; where none is given,
+    a notebook shows the losses as a curve while it runs. `engine`, as
+    `symgrad.distributed.dask.Engine`, shares the samples among workers: with the same weights.
 
     Raises SymgradError for what is wrong with any of these, and Interrupted, a KeyboardInterrupt,
     at the end of the epoch that Ctrl-C fell into.
@@ -86,10 +95,12 @@ def train(
         names(targets), weight, missing, names(inputs), names(ignore),
         names(categories), separator, decimal, class_weight,
     )  # fmt: skip
-    experiment = new_experiment(spec, data, selection, training)
+    experiment = new_experiment(spec, data, selection, training, initial)
+    if engine is not None:
+        refuse_engine(experiment)
     task = prepare_fit(experiment, compile_module(experiment))
     with _made(into, runs, experiment) as folder:
-        return run_fit(task, folder, options)
+        return run_fit(task, folder, options, engine)
 
 
 def cross_validate(
@@ -108,6 +119,7 @@ def cross_validate(
     missing: Missing = "refuse",
     separator: str | None = None,
     decimal: str | None = None,
+    initial: Any = None,
     checkpoint: float = 2.0,
     plot: Place | None = None,
     callback: Callback | None = None,
@@ -128,7 +140,7 @@ def cross_validate(
         names(targets), weight, missing, names(inputs), names(ignore),
         names(categories), separator, decimal, class_weight, folds,
     )  # fmt: skip
-    experiment = new_experiment(spec, data, selection, training)
+    experiment = new_experiment(spec, data, selection, training, initial)
     module = compile_module(experiment)
     # Refuses what can be refused before there is a folder.
     first = prepare_fit(experiment, module, 1)
@@ -142,15 +154,18 @@ def resume(
     *,
     spec: SpecSource | None = None,
     epochs: int | None = None,
+    initial: Any = None,
     checkpoint: float = 2.0,
     plot: Place | None = None,
     callback: Callback | None = None,
+    engine: Engine | None = None,
 ) -> Run | Folds:
     """Goes on with the run in a folder, and ends with the very weights that it would have had.
 
-    Spec and data are those of its record; `data` is needed if it has moved, or was no file. With
-    more `epochs` than before a finished run is continued; without, it is read and returned. (A
-    schedule that depends on the number of epochs is then another one.)
+    Spec and data are those of its record; `data` is needed if it has moved, or was no file, and so
+    are the weights that the run began with, `initial`, if some were given. With more `epochs` than
+    before a finished run is continued; without, it is read and returned. (A schedule that depends
+    on the number of epochs is then another one.)
     """
     options = _monitor_options(checkpoint, plot, callback)
     with Folder.open(Path(run)) as folder:
@@ -158,11 +173,13 @@ def resume(
         assert record is not None
         if is_over(record) and not is_continued(record, epochs):
             return _ended(folder, record)
-        experiment = recorded_experiment(record, data, spec, epochs)
+        experiment = recorded_experiment(record, data, spec, epochs, initial)
         module, fold = compile_module(experiment), record.get("fold")
+        if engine is not None:
+            refuse_engine(experiment)
         if fold is None and experiment.options.folds is not None:
             return run_folds(prepare_fit(experiment, module, 1), folder, options)
-        return run_fit(prepare_fit(experiment, module, fold), folder, options)
+        return run_fit(prepare_fit(experiment, module, fold), folder, options, engine)
 
 
 def _refuse_unknown(function: Callable[..., object], training: Mapping[str, Any]) -> None:
@@ -209,4 +226,6 @@ def _monitor_options(
     path = None if plot is None else Path(plot)
     if path is not None:
         pictures.check(path)
-    return MonitorOptions(seconds, path, callback or Callback())
+    if callback is None:
+        callback = NotebookCurve() if in_notebook() else Callback()
+    return MonitorOptions(seconds, path, callback)

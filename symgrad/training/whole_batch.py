@@ -36,26 +36,35 @@ def fit_whole(
     score: Scorer,
     checkpoint: Checkpoint,
     after_epoch: AfterEpoch,
+    trained: Array | None = None,
 ) -> FitResult:
     """Trains by a method of SciPy's, changing `checkpoint`, which must be at its start.
 
-    The arguments are those of `fit`; the loss that is recorded is the one after the step.
+    The arguments are those of `fit`, and the places in theta of the weights that are trained, if
+    not all are: SciPy sees no others. The loss that is recorded is the one after the step.
     """
     from scipy.optimize import minimize  # stochastic training does without
 
     dtype = checkpoint.theta.dtype
+    moving = slice(None) if trained is None else trained
+    begun = checkpoint.theta.astype(np.float64)
     in_a_row = 0
 
-    def objective(theta: Array) -> tuple[float, Array]:
+    def whole(moved: Array) -> Array:
+        theta = begun.copy()
+        theta[moving] = moved
+        return theta
+
+    def objective(moved: Array) -> tuple[float, Array]:
         nonlocal in_a_row
-        loss, gradient = module.loss_and_gradient(theta, *arrays)
+        loss, gradient = module.loss_and_gradient(whole(moved), *arrays)
         in_a_row = 0 if math.isfinite(loss) else in_a_row + 1
         if in_a_row > _PATIENCE_WITH_NAN:
             raise _Stop(Ending.DIVERGED)
-        return float(loss), gradient
+        return float(loss), gradient[moving]
 
-    def after_step(theta: Array) -> None:
-        stepped = theta.astype(dtype)
+    def after_step(moved: Array) -> None:
+        stepped = whole(moved).astype(dtype)
         loss = float(module.loss(stepped, *arrays))
         if not math.isfinite(loss):
             raise _Stop(Ending.DIVERGED)
@@ -70,7 +79,7 @@ def fit_whole(
             warnings.simplefilter("ignore")  # its message says the same
             result = minimize(
                 objective,
-                checkpoint.theta.astype(np.float64),
+                begun[moving],
                 jac=True,
                 method=WHOLE_BATCH[training.optimizer],
                 callback=after_step,

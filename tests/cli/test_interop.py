@@ -1,6 +1,7 @@
 """`symgrad export` and `symgrad import`: files in and out, and one message for what is wrong."""
 
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from typer.testing import CliRunner
 
 import symgrad
 from symgrad.cli.main import app
-from symgrad.interop import errors, files
+from symgrad.interop import Network, errors, files
 from symgrad.interop.onnx import read, write
 from symgrad.targets.numba.emit import parameters
 from tests import nets
@@ -114,10 +115,75 @@ def test_files_are_replaced_only_by_force(tmp_path):
 def test_the_output_of_a_graph_may_be_named(weights, tmp_path):
     file = tmp_path / "run.onnx"
     assert command("export", weights, "-o", file)[0] == 0
-    code, said = command("import", file, "-o", tmp_path)
-    assert code == 2 and "2 outputs, 'y', 'label'; say which is the network's" in said
-    assert command("import", file, "-o", tmp_path, "--graph-output", "y")[0] == 0
+    code, said = command("import", file, "-o", tmp_path)  # of a label no network is made
+    assert code == 0 and "the classes of its outputs: no, yes" in said
+    assert files.load(tmp_path / "run.json").labels == ("no", "yes")
+    named = ("--graph-output", "y", "--name", "named")
+    assert command("import", file, "-o", tmp_path, *named)[0] == 0
     assert read(file, output="y").spec.layers[-1].activation == "softmax"
+
+
+def test_weights_alone_are_for_a_spec(tmp_path):
+    net = network([3, 4, 2], ["tanh", "softmax"], "float32")
+    (tmp_path / "net.json").write_text(json.dumps(net.spec.normalised()))
+    file = tmp_path / "theirs.safetensors"
+    file.write_bytes(safetensors(net))
+    code, said = command("import", file, "-o", tmp_path / "out")
+    assert code == 2 and "holds weights alone" in said and "--spec NET.toml" in said
+    code, _ = command("import", file, "--spec", tmp_path / "net.json", "-o", tmp_path / "out")
+    assert code == 0
+    assert files.load(tmp_path / "out" / "net.json").theta.tobytes() == net.theta.tobytes()
+    code, said = command("import", tmp_path / "net.onnx", "--spec", tmp_path / "net.json")
+    assert code == 2 and "a spec is for files of weights alone" in said
+
+
+def safetensors(net: Network) -> bytes:
+    """A file of the weights, by PyTorch's names."""
+    arrays = {f"{2 * k}.weight": weight.T for k, (weight, _) in enumerate(net.layers)}
+    arrays |= {f"{2 * k}.bias": bias for k, (_, bias) in enumerate(net.layers)}
+    header, data = {"__metadata__": {"format": "pt"}}, b""
+    for name, array in arrays.items():
+        offsets = [len(data), len(data) + array.nbytes]
+        header[name] = {"dtype": "F32", "shape": array.shape, "data_offsets": offsets}
+        data += np.ascontiguousarray(array).tobytes()
+    text = json.dumps(header).encode()
+    return len(text).to_bytes(8, "little") + text + data
+
+
+@pytest.mark.parametrize("kept", [0, 4, 30, 300])
+def test_damaged_files_of_weights_are_refused(tmp_path, kept):
+    net = network([3, 4, 2], ["tanh", "softmax"], "float32")
+    (tmp_path / "net.json").write_text(json.dumps(net.spec.normalised()))
+    file = tmp_path / "cut.safetensors"
+    file.write_bytes(safetensors(net)[:kept])
+    code, said = command("import", file, "--spec", tmp_path / "net.json", "-o", tmp_path)
+    assert code == 2 and said == f"error: {file}: no safetensors file, or damaged"
+
+
+def keras_file(path: Path, part: dict[str, Any]) -> Path:
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("config.json", json.dumps({"class_name": "Sequential", "layers": [part]}))
+    return path
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"module": "builtins", "class_name": "function", "config": "eval"},
+        {"module": "keras.layers", "class_name": "Lambda", "config": {}},
+        {"module": "keras.layers", "class_name": "Dense", "registered_name": "mine>Dense"},
+    ],
+)
+def test_files_of_keras_that_hold_code_are_refused(tmp_path, part):
+    """Before Keras is so much as imported."""
+    file = keras_file(tmp_path / "theirs.keras", part)
+    code, said = command("import", file, "-o", tmp_path)
+    assert code == 2 and "which may do anything; read are Keras's own layers" in said
+    file.write_bytes(b"no archive")
+    code, said = command("import", file, "-o", tmp_path)
+    assert code == 2 and "no file that Keras has saved, or damaged" in said
+    code, said = command("import", tmp_path / "theirs.h5", "-o", tmp_path)
+    assert code == 2 and "is in Keras's old form; save the model as .keras" in said
 
 
 def test_what_is_no_network_is_refused_in_one_line(tmp_path):

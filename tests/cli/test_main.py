@@ -380,6 +380,7 @@ def test_schema_is_json_and_knows_the_spec():
 # ------------------------------------------------------------------------ all of it, on one network
 
 
+@pytest.mark.slow
 def test_the_smallest_network_from_spec_to_weights(tmp_path):
     """The whole command line with the real compiler, the way that README shows it."""
     spec = SPECS / "xor.toml"

@@ -33,7 +33,7 @@ def test_numbers_from_the_data_to_the_folder(here):
     assert result.exit_code == 0, result.output
     first, header, train, validation, place, what_next = result.stdout.splitlines()
     assert first.startswith("finished: 40 epochs, ")
-    assert header.split() == ["samples", "loss", "RMSE", "R²", "largest", "error"]
+    assert header.split() == ["samples", "loss", "RMSE", "MAE", "R²", "largest", "error"]
     assert train.split()[:2] == ["training", "48"]
     assert validation.split()[:2] == ["validation", "12"]
     assert place == "run: runs/plane"
@@ -53,7 +53,7 @@ def test_each_of_several_outputs_has_a_line_in_its_own_unit(here):
     assert result.exit_code == 0, result.output
     lines = result.stdout.splitlines()
     header = lines[1].split()
-    assert header == ["samples", "loss", "RMSE", "R²", "largest", "error"]
+    assert header == ["samples", "loss", "RMSE", "MAE", "R²", "largest", "error"]
     figures = read_record(here / "plant")["figures"]
     places = {"training": 2, "validation": 5}
     for part, place in places.items():
@@ -63,6 +63,7 @@ def test_each_of_several_outputs_has_a_line_in_its_own_unit(here):
             assert lines[place + 1 + output].split() == [
                 name,
                 f"{own['rmse_by_output'][output]:.6g}",
+                f"{own['mae_by_output'][output]:.6g}",
                 f"{own['r2_by_output'][output]:.4f}",
                 f"{own['largest_by_output'][output]:.6g}",
             ]
@@ -88,7 +89,7 @@ def test_a_run_of_a_version_without_the_largest_errors_is_shown(here):
     assert run(*options).exit_code == 0
     record = read_record(here / "run")
     for figures in record["figures"].values():
-        del figures["largest_by_output"]
+        del figures["largest_by_output"], figures["mae_by_output"]
     text(here / "run" / "run.json", json.dumps(record))
     result = run("train", "--resume", "run")
     assert result.exit_code == 0, result.output

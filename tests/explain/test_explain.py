@@ -270,6 +270,7 @@ def test_a_small_budget_leaves_out_what_it_must_and_says_so(tmp_path):
     assert "Not whole: out of time" in result.output
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="terminals as POSIX has them")
 def test_a_bar_is_drawn_on_a_terminal_and_gone_in_the_end():
     import pty

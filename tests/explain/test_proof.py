@@ -42,6 +42,7 @@ HAND = [
     *(nets.net([2, 3, 2], [a if a != "softmax" else "tanh", a]) for a in ACTIVATIONS),
     *(nets.net([2, 3, 2], ["tanh", last], kind=kind, l1=0.1, l2=0.1, sample_weights=True)
       for kind in LOSSES for last in ("sigmoid", "softmax")),
+    nets.net([2, 3, 2], ["tanh", "identity"], kind="huber", constants={"delta": 0.3}),
     nets.net([2, 3, 3, 3], ["silu", "tanh", "softmax"], residual=[2, 3]),
     nets.net([2, 2, 2], ["gelu", "identity"], residual=[1, 2], bias=False),
     nets.with_formula("exp(-z**2) + z*tanh(z)"),

@@ -148,6 +148,35 @@ def test_the_dtype_is_that_of_the_weights():
     assert interop.read(built(layers.Dense(2, dtype="float16"))).spec.dtype == "float32"
 
 
+def test_affine_maps_go_into_the_weights():
+    random = np.random.default_rng(0)
+    norms = [layers.BatchNormalization(), layers.BatchNormalization(scale=False)]
+    given = layers.Normalization(mean=[1.0, 2.0], variance=[4.0, 0.25])
+    model = keras.Sequential(
+        [
+            keras.Input((2,)), layers.Rescaling(0.5, 1.0), given, layers.Dense(3), norms[0],
+            layers.Activation("tanh"), norms[1], layers.Dense(2, "sigmoid"),
+            layers.Rescaling(3.0, -1.0),
+        ]
+    )  # fmt: skip
+    for norm in norms:
+        norm.set_weights([random.uniform(0.5, 2, np.shape(each)) for each in norm.get_weights()])
+    net = interop.read(model)
+    assert net.spec.widths == (2, 3, 2, 2) and net.spec.dtype == "float32"
+    x = random.normal(size=(5, 2)).astype(np.float32)
+    np.testing.assert_allclose(forward(net, x), np.asarray(model(x)), rtol=1e-5, atol=1e-6)
+
+
+def test_one_slope_is_a_leaky_relu():
+    layer = layers.PReLU()
+    model = keras.Sequential([keras.Input((2,)), layers.Dense(3), layer, layers.Dense(1)])
+    layer.set_weights([np.full(3, 0.01)])
+    assert interop.read(model).spec.layers[0].activation == "leaky_relu"
+    layer.set_weights([np.float32([0.1, 0.2, 0.3])])
+    with pytest.raises(InteropError, match=r"its slope differs by unit; model\.export"):
+        interop.read(model)
+
+
 def test_other_models_are_refused_by_their_layer():
     class Own(layers.Dense):
         pass

@@ -60,12 +60,14 @@ def network(widths: list[int], names: list[str], dtype: str = "float64", **optio
 
 def forward(net: Network, x: np.ndarray, own: dict[str, Any] | None = None) -> np.ndarray:
     """The network in float64, as a textbook has it."""
-    a = np.asarray(x, np.float64)
-    for layer, (weight, bias) in zip(net.spec.layers, net.layers, strict=True):
+    made = [np.asarray(x, np.float64)]
+    layers = zip(net.spec.layers, net.layers, strict=True)
+    for number, (layer, (weight, bias)) in enumerate(layers, start=1):
+        a = np.concatenate([made[place] for _, place in net.spec.sources(number)], axis=1)
         z = a @ weight.astype(np.float64) + (0 if bias is None else bias.astype(np.float64))
         y = {**NUMPY, **(own or {})}[layer.activation](z)
-        a = y + a if layer.residual else y
-    return a
+        made.append(y + a if layer.residual else y)
+    return made[-1]
 
 
 def test_the_weights_lie_as_a_module_has_them():

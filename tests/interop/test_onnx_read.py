@@ -82,7 +82,9 @@ def value(net: Network, x: np.ndarray = X) -> np.ndarray:
 
 def agrees(model: Any) -> Network:
     net = read(model)
-    np.testing.assert_allclose(value(net), expected(model), rtol=2e-5, atol=1e-5)
+    found, theirs = value(net), expected(model)
+    assert found.shape == theirs.shape
+    np.testing.assert_allclose(found, theirs, rtol=2e-5, atol=1e-5)
     return net
 
 
@@ -230,11 +232,13 @@ def test_what_the_output_does_not_need_is_passed_over():
 
 def test_one_of_several_outputs_may_be_named():
     steps = [*LINEAR, ("Softmax", ["z"], "p"), ("ArgMax", ["z"], "label", ("axis", 1))]
+    with pytest.raises(InteropError, match="2 outputs, 'z', 'p'; say which is the network's"):
+        read(graph(steps, outputs=("z", "p")))
     model = graph(steps, outputs=("label", "p"))
     model.graph.output[0].type.tensor_type.elem_type = TensorProto.INT64
-    with pytest.raises(InteropError, match="2 outputs, 'label', 'p'; say which is the network's"):
-        read(model)
+    assert read(model).spec.layers[0].activation == "softmax"  # a label is no number
     assert read(model, output="p").spec.layers[0].activation == "softmax"
+    assert read(model, output="z").spec.layers[0].activation == "identity"  # within the graph
     with pytest.raises(InteropError, match="it has no output 'q'; it has 'label', 'p'"):
         read(model, output="q")
 
@@ -293,12 +297,11 @@ Z = [("z", "y")]
         ("HardSigmoid", {}, 17, "min(relu(0.2*z + 0.5), 1)"),
         ("HardSwish", {}, 17, "z*min(relu(z/6 + 0.5), 1)"),
         ("LogSoftmax", {}, 17, "z - log(sum(exp(z)))"),
-        ("ReduceSumSquare", {"axes": [1]}, 17, "sum(z**2)"),
         ("Cos", {}, 17, "cos(z)"),
         ("Sinh", {}, 17, "sinh(z)"),
         ("Cosh", {}, 17, "cosh(z)"),
         ("Atan", {}, 17, "atan(z)"),
-        ("Asinh", {}, 17, "log(z + sqrt(z**2 + 1))"),
+        ("Asinh", {}, 17, None),
         ("Exp", {}, 17, "exp(z)"),
         ("Abs", {}, 17, "abs(z)"),
         ("Erf", {}, 17, "erf(z)"),
@@ -314,9 +317,8 @@ def test_single_operations(kind, attributes, opset, name):
         assert "expm1(0.5*min(z, 0))" in found
     elif name is not None:
         assert found == name
-    if kind not in ("ReduceSumSquare",):
-        model = after((kind, ["z"], "y", *attributes.items()), opset=opset)
-        np.testing.assert_allclose(value(net), expected(model), rtol=2e-5, atol=1e-5)
+    model = after((kind, ["z"], "y", *attributes.items()), opset=opset)
+    np.testing.assert_allclose(value(net), expected(model), rtol=2e-5, atol=1e-5)
 
 
 def scalars(**numbers: float) -> dict[str, Any]:
@@ -506,16 +508,12 @@ def test_notes_that_are_none_are_passed_over(note):
 
 REFUSED: dict[str, tuple[Any, str]] = {
     "unknown": (
-        after(("Sign", ["z"], "y")),
-        r"node 'n_y' \(Sign\): not understood; read are linear layers and functions of each unit",
+        after(("NonZero", ["z"], "y")),
+        r"node 'n_y' \(NonZero\): not understood; read are linear layers and functions of each u",
     ),
     "convolution": (
         after(("Conv", ["z", "B"], "y")),
         r"node 'n_y' \(Conv\): not understood; there are no convolutions \(see Limits in the",
-    ),
-    "other domain": (
-        after(("Gelu", ["z"], "y", ("domain", "com.microsoft"))),
-        r"node 'n_y' \(com.microsoft.Gelu\): not understood; it is com.microsoft's: export",
     ),
     "transA": (
         graph([("Gemm", ["x", "W"], "y", ("transA", 1))], shape=(2, 2)),
@@ -545,45 +543,9 @@ REFUSED: dict[str, tuple[Any, str]] = {
         graph([("MatMul", ["x", "V"], "y")]),
         "its weights take 3 features, but 2 come in",
     ),
-    "activation first": (
-        graph([("Relu", ["x"], "a"), ("MatMul", ["a", "W"], "y")]),
-        r"node 'n_a' \(Relu\): what comes in is not the output of a linear layer",
-    ),
-    "after a residual": (
-        graph(
-            [("MatMul", ["x", "S"], "z"), ("Add", ["x", "z"], "a"), ("Relu", ["a"], "y")],
-            {"S": W[:, :2].copy()},
-        ),
-        r"node 'n_y' \(Relu\): what comes in is not the output of a linear layer",
-    ),
-    "branches": (
-        graph([*LINEAR, ("MatMul", ["x", "W"], "u"), ("Add", ["u", "z"], "y")]),
-        r"node 'n_y' \(Add\): it joins tensors of different layers",
-    ),
-    "skips two layers": (
-        graph(
-            [
-                ("MatMul", ["x", "S"], "a"),
-                ("MatMul", ["a", "S"], "b"),
-                ("Add", ["b", "x"], "y"),
-            ],
-            {"S": W[:, :2].copy()},
-        ),
-        "it joins tensors of different layers",
-    ),
     "residual of other widths": (
         graph([("MatMul", ["x", "W"], "z"), ("Add", ["z", "x"], "y")], shape=("n", 2)),
         "it adds 2 features to 3",
-    ),
-    "difference": (
-        graph(
-            [("MatMul", ["x", "S"], "z"), ("Sub", ["z", "x"], "y")], {"S": W[:, :2].copy()}
-        ),
-        "it joins tensors of different layers",
-    ),
-    "vector after the end": (
-        after(("Tanh", ["z"], "t"), ("Mul", ["t", "B"], "y")),
-        "the output 'y' is scaled or shifted by a number for each feature",
     ),
     "softmax inside": (
         after(("Softmax", ["z"], "p"), ("MatMul", ["p", "V"], "y")),
@@ -600,13 +562,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
             ("ReduceSum", ["t", "axis"], "y"),
             constants={"axis": np.int64([1])},
         ),
-        "a sum may not stand inside another sum",
-    ),
-    "sum without its axis": (
-        after(
-            ("ReduceSum", ["z", "axis"], "y", ("keepdims", 0)), constants={"axis": np.int64([1])}
-        ),
-        "keepdims = 0 drops an axis",
+        "a sum over the units comes before it",
     ),
     "power of two tensors": (
         after(("Pow", ["z", "z"], "y")),
@@ -648,7 +604,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
     ),
     "three axes": (
         graph([("MatMul", ["x", "W"], "y")], shape=("n", 5, 2)),
-        "the input 'x' has 3 axes; understood are two",
+        r"node 'n_y' \(MatMul\): what comes in has other axes than samples by features",
     ),
     "integers in": (
         graph([("Cast", ["x"], "h", ("to", 1)), ("MatMul", ["h", "W"], "y")],
@@ -672,19 +628,6 @@ REFUSED: dict[str, tuple[Any, str]] = {
         graph([("Identity", ["x"], "y")]),
         "there is no layer with weights",
     ),
-    "constants alone": (
-        graph([("Max", ["W", "W"], "r"), ("MatMul", ["x", "r"], "y")]),
-        r"node 'n_r' \(Max\): it works on constants alone, in a way that is not understood",
-    ),
-    "comparisons as numbers": (
-        after(
-            ("Greater", ["z", "c"], "g"),
-            ("Cast", ["g"], "f", ("to", TensorProto.FLOAT)),
-            ("Mul", ["z", "f"], "y"),
-            constants=scalars(c=1),
-        ),
-        r"node 'n_f' \(Cast\): it takes a comparison, which is understood in a Where only",
-    ),
     "infinite constant": (
         after(("Mul", ["z", "c"], "y"), constants=scalars(c=np.inf)),
         "the constant inf is not finite",
@@ -701,10 +644,6 @@ REFUSED: dict[str, tuple[Any, str]] = {
         graph([("Div", ["B", "z"], "y")][:0] + [*LINEAR, ("Div", ["B", "z"], "y")]),
         "it divides a number for each feature by a layer's output",
     ),
-    "slopes": (
-        after(("PRelu", ["z", "B"], "y")),
-        "its slope is not one constant number",
-    ),
 }  # fmt: skip
 
 
@@ -717,9 +656,9 @@ def test_what_is_no_perceptron_is_refused_where_it_stands(case):
 
 
 def test_nodes_without_names_are_called_by_what_they_give():
-    model = after(("Sign", ["z"], "y"))
+    model = after(("NonZero", ["z"], "y"))
     model.graph.node[1].name = ""
-    with pytest.raises(InteropError, match="the Sign node that gives 'y': not understood"):
+    with pytest.raises(InteropError, match="the NonZero node that gives 'y': not understood"):
         read(model)
 
 

@@ -9,7 +9,6 @@ import pytest
 
 import symgrad
 from symgrad.errors import DataError
-from symgrad.interop import InteropError
 from symgrad.interop.onnx import model_of, read, write
 from symgrad.training.fit import Ending
 from symgrad.training.predict import predict
@@ -119,11 +118,15 @@ def test_weights_that_do_not_fit_are_refused():
         model_of(trained(THREE, labels=("a", "b")))
 
 
-def test_classes_are_read_back_by_their_outputs_name():
-    model = model_of(trained(THREE, labels=(0, 1, 2)))
-    with pytest.raises(InteropError, match="2 outputs, 'y', 'label'; say which"):
-        read(model)
-    assert read(model, output="y").spec.widths == (4, 8, 3)
+@pytest.mark.parametrize("labels", [(0, 1, 2), ("a", "b", "c")])
+def test_classes_are_read_back(labels):
+    model = model_of(trained(THREE, labels=labels))
+    net = read(model)
+    assert net.spec.widths == (4, 8, 3) and net.labels == labels
+    del model.metadata_props[:]
+    assert read(model, output="y").labels == labels  # from the tensor that holds them
+    y = np.eye(3)[[2, 0, 1]]
+    assert net.classes(y).tolist() == [labels[2], labels[0], labels[1]]
 
 
 def test_the_same_run_gives_the_same_bytes(tmp_path):

@@ -271,17 +271,37 @@ def test_half_precision_modules_are_read(pytorch):
     assert np.array_equal(net.layers[0][0].T, module[0].weight.detach().float().numpy())
 
 
+def test_batch_normalisation_goes_into_the_weights(pytorch):
+    nn = pytorch.nn
+    parts = [nn.BatchNorm1d(4), nn.Linear(4, 3), nn.BatchNorm1d(3, affine=False), nn.PReLU()]
+    module = nn.Sequential(*parts, nn.BatchNorm1d(3), nn.Linear(3, 2), nn.Tanh(), nn.BatchNorm1d(2))
+    for _ in range(3):
+        module(pytorch.randn(64, 4) * 3 + 1)
+    net = torch.read(module.eval())
+    assert net.spec.widths == (4, 3, 2, 2) and net.spec.dtype == "float32"
+    x = pytorch.randn(7, 4)
+    own = {name: each.tree for name, each in net.spec.activations.items()}
+    functions = {name: lambda z, tree=tree: evaluate(tree, {"z": z}) for name, tree in own.items()}
+    found = forward(net, x.numpy(), functions)
+    np.testing.assert_allclose(found, module(x).detach().numpy(), rtol=1e-5, atol=1e-6)
+
+
 def test_other_models_are_refused_by_their_place(pytorch):
     nn = pytorch.nn
 
     class Own(nn.Linear):
         pass
 
+    slopes = nn.PReLU(3)
+    slopes.weight.data[1] = 0.5
     refused = [
         (nn.Sequential(nn.Linear(2, 3), nn.Sequential(nn.Conv1d(1, 1, 1))), r"1\.0 \(Conv1d\): .*"
          r"there are no convolutions"),
         (Own(2, 3), r"module itself \(Own\): not understood; torch\.onnx\.export writes it"),
-        (nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3)), r"\(BatchNorm1d\): not .* torch\.onnx"),
+        (nn.Sequential(nn.Linear(2, 3), nn.Threshold(1, 0)), r"\(Threshold\): not .* torch\.onnx"),
+        (nn.Sequential(nn.Linear(2, 3), nn.LayerNorm(3)), "it normalises each sample by itself"),
+        (nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3, track_running_stats=False)), "of each b"),
+        (nn.Sequential(nn.Linear(2, 3), slopes), "its slope differs by unit; torch.onnx.export"),
         (nn.Sequential(nn.ReLU(), nn.Linear(2, 3)), r"module 0 \(ReLU\): an activation before"),
         (nn.Sequential(nn.Linear(2, 3), nn.Softmax(dim=0)), r"dim = 0; understood is 1 or -1"),
         (nn.Sequential(nn.Linear(2, 3), nn.Softplus(threshold=2)), "it is cut at 2"),

@@ -189,6 +189,7 @@ def ratio(widths, order="loss-first"):
     return operations(program) / operations(prune(program, ("E",)))
 
 
+@pytest.mark.slow
 def test_the_ratio_of_gradient_to_loss_stays_bounded():
     """A gradient by any number of weights costs less than three losses (Baur and Strassen 1983)."""
     for depth in (1, 2, 4, 8, 16):

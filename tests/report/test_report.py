@@ -93,9 +93,12 @@ def test_outputs_have_their_own_errors(here):
     assert [*sections] == ["trained", "losses", "errors", "importance", "equations"]
     figures = Run.load(here / "plant").figures["validation"]
     for output, name in enumerate(("temp <i>&", "pressure x")):
-        row = rf"{re.escape(name)}\s+validation\s+([\d.]+)\s+([\d.-]+)\s+([\d.]+)"
+        row = rf"{re.escape(name)}\s+validation\s+([\d.]+)\s+([\d.]+)\s+([\d.-]+)\s+([\d.]+)"
         found = [float(each) for each in re.search(row, sections["errors"].text).groups()]
-        expected = figures.rmse_by_output, figures.r2_by_output, figures.largest_by_output
+        expected = (
+            figures.rmse_by_output, figures.mae_by_output, figures.r2_by_output,
+            figures.largest_by_output,
+        )  # fmt: skip
         assert found == pytest.approx([each[output] for each in expected], rel=0.006)
         assert f"Fall of R² of {name}" in sections["importance"].text
     markers = [each for each in sections["errors"].all("path") if each.get("class") == "marker"]
@@ -126,6 +129,19 @@ def test_classes_have_their_curves(here):
     found = Run.load(here / "kinds").figures["validation"]
     counts = re.search(r"<b>low</b>\s+(\d+)\s+(\d+)\s+(\d+)\s", errors[errors.index("true ↓") :])
     assert [int(each) for each in counts.groups()] == found.confusion[0].tolist()
+
+
+def test_two_inputs_have_regions_of_the_classes(here):
+    spec = spec_of("plane", 3, "softmax", "cross_entropy") | {"inputs": 2}
+    symgrad.train(spec, "kinds.csv", "plane", epochs=20, ignore=[NAMES[2]])
+    errors = texts(here / "plane")["errors"]
+    assert "Regions of the classes, the more colour the likelier, and 18 samples" in errors.text
+    assert HOSTILE[:20] in errors.text and "a\\nb\\x1b[1m" in errors.text  # the axes
+    kinds = {attributes["class"] for attributes in errors.all("path")}
+    assert {"region", "marker point"} <= kinds
+    drawn = [each for each in errors.all("path") if each["class"] == "marker point"]
+    assert len(drawn) == 18
+    assert "Regions" not in texts(here / "kinds")["errors"].text  # of three inputs
 
 
 def test_what_are_no_probabilities_has_no_curves(here):

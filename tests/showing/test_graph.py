@@ -169,7 +169,8 @@ def test_a_penalty_that_is_given_at_each_call_stands_with_the_weights():
 def test_pictures_know_the_language_and_the_compiler_knows_no_pictures():
     for file, name in imported("showing"):
         if name.startswith("symgrad"):
-            assert name.startswith(("symgrad.language", "symgrad.showing")), (file, name)
+            known = ("symgrad.axes", "symgrad.language", "symgrad.showing")
+            assert name.startswith(known), (file, name)
     for file, name in imported(*COMPILER):
         assert not name.startswith("symgrad.showing"), (file, name)
     # A notebook asks a compiled spec for its picture, and it knows whom to ask: then, not before.

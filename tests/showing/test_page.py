@@ -8,19 +8,20 @@ from xml.etree import ElementTree
 import pytest
 
 import symgrad
+from symgrad.axes import linear_scale, log_scale
 from symgrad.language import latex, unicode
 from symgrad.showing.pages import charts
 from symgrad.showing.pages.blocks import (
     Bars,
     Equations,
     Lines,
+    Regions,
     Report,
     Section,
     Series,
     Table,
     Words,
 )
-from symgrad.showing.pages.charts import linear_scale, log_scale
 from symgrad.showing.pages.page import mathml, page
 from symgrad.showing.pages.text import figure
 from tests.pages import HOSTILE, Reader, opened, trees
@@ -515,3 +516,34 @@ def test_hostile_names_run_nothing(browser, tmp_path):
     assert seen.evaluate("document.scripts.length") == 0
     assert seen.inner_text("h1") == HOSTILE
     seen.context.close()
+
+
+# Regions
+
+
+def test_regions_fill_the_plane_and_points_lie_where_they_are():
+    rows = (((0, 0.0), (0, 0.1), (1, 1.0)), ((1, 0.5), (0, 0.9), (0, 0.9)))
+    block = Regions(
+        "plane", "u", "v", ((0.0, 3.0), (-1.0, 1.0)), rows, ((0.0, -1.0, 0), (3.0, 1.0, 1)),
+        ("one", "<two>"),
+    )  # fmt: skip
+    chart = charts.regions(block, "r")
+    assert [name for _, name in chart.legend] == ["one", "<two>"]
+    root = ElementTree.fromstring(chart.svg)
+    area = 0.0
+    for path in (each for each in root.iter("path") if each.get("class") == "region"):
+        for width, height in re.findall(r"h([\d.]+)v([\d.]+)", path.get("d")):
+            area += float(width) * float(height)
+    grid = [each.get("d") for each in root.iter("path") if each.get("class") in ("axis", "grid")]
+    left, right = map(float, re.search(r"M([\d.]+),[\d.]+H([\d.]+)", grid[0]).groups())
+    depths = [float(each) for each in re.findall(r"v(\d+)$", "\n".join(grid), re.M)]
+    assert area == pytest.approx((right - left) * depths[0], rel=1e-3)
+    first, second = [each.get("transform") for each in root.iter("path") if each.get("transform")]
+    low, high = [
+        [float(n) for n in re.search(r"translate\(([\d.]+),([\d.]+)\)", each).groups()]
+        for each in (first, second)
+    ]
+    assert (low[0], high[0]) == (left, right) and low[1] - high[1] == depths[0]
+    told = next(root.iter("desc")).text
+    assert told == "one: 67% of the plane; <two>: 33% of the plane"
+    assert [each.text for each in root.iter("title")][1:] == ["one: 0, -1", "<two>: 3, 1"]

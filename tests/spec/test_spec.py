@@ -293,9 +293,16 @@ def test_the_json_schema() -> None:
         ({"layers": {"units": 3}},
          "layers: must be a list (in TOML: [[layers]] with two brackets), not a table"),
         ({"layers": [3]}, "layers[0]: must be a table with the keys units, activation, bias,"
-         " residual, from, names, not 3; write { units = 3 }"),
+         " residual, from, l1, l2, trainable, names, not 3; write { units = 3 }"),
         ({"layers": [{}]}, "layers[0]: 'units' is missing (how many outputs the layer has)"),
         ({"layers": [{"units": 1, "bias": 1}]}, "layers[0].bias: must be true or false, not 1"),
+        ({"layers": [{"units": 1, "l2": "argument"}]}, "layers[0].l2: a layer's penalty is a"
+         ' number; "argument" stands in [loss], for all layers'),
+        ({"layers": [{"units": 1, "l1": -1}]}, "layers[0].l1: must be at least 0, not -1"),
+        ({"layers": [{"units": 1, "l1": "a"}]},
+         "layers[0].l1: must be a number that a float64 can hold, not 'a'"),
+        ({"layers": [{"units": 1, "l1": 1e-60}]}, "layers[0].l1: 1e-60 is too small for a float32;"
+         ' dtype = "float64" has room for more'),
         ({"layers": [{"units": 1, "activation": 1}]},
          "layers[0].activation: must be text in quotes, not 1"),
         ({"name": 3}, "name: must be text in quotes, not 3"),
@@ -325,7 +332,7 @@ def test_the_json_schema() -> None:
         ({"a\x1b[0m b": 1}, f"'a\\x1b[0m b': unknown key; the keys here are {KEYS}"),
         ({"layers": [{"units": 1, "biass": True}]}, "layers[0].biass: unknown key"
          " (did you mean 'bias'?); the keys here are units, activation, bias, residual, from,"
-         " names"),
+         " l1, l2, trainable, names"),
         ({"activations": {"q": {"formula": "z", "z": 1}}},
          "activations.q.z: unknown key; the keys here are formula, constants"),
         # names
@@ -411,7 +418,17 @@ def test_the_json_schema() -> None:
         ({"loss": {"kind": "kl", "formula": "y"}},
          "loss: a loss has either a kind or a formula, or terms, but both are given"),
         ({"loss": {"kind": "kl", "constants": {"k": 1}}},
-         "loss.constants: constants belong to a formula, not to a kind"),
+         "loss.constants.k: no constant of kl is called 'k'; it has none"),
+        ({"loss": {"kind": "huber", "constants": {"deltas": 1}}}, "loss.constants.deltas: no"
+         " constant of huber is called 'deltas' (did you mean 'delta'?); it has delta"),
+        ({"loss": {"kind": "huber", "constants": {"delta": 0}}},
+         "loss.constants.delta: must be greater than 0, not 0.0"),
+        ({"loss": {"kind": "huber", "constants": {"delta": 1e20}}}, "loss.constants.delta: the"
+         ' square of 1e+20 is too large for a float32; dtype = "float64" has room for more'),
+        ({"loss": {"terms": [{"name": "a", "kind": "squared", "constants": {"delta": 1}}]}},
+         "loss.terms[0].constants.delta: no constant of squared is called 'delta'; it has none"),
+        ({"loss": {"kind": "huber", "delta": 2}}, "loss.delta: unknown key; where"
+         " Huber's loss becomes a line stands in constants = { delta = 2.0 } in [loss]"),
         ({"loss": {"formula": "t**2"}},
          "loss.formula: the formula must use y, the output: 't**2'"),
         ({"loss": {"formula": "y - z", "constants": {"t": 1}}},
@@ -440,7 +457,7 @@ def test_refusals(changes: dict[str, Any], message: str) -> None:
     [
         (lambda: Layer(units=0), "units: must be at least 1, not 0"),
         (lambda: Layer(unit=1, units=1), "unit: unknown key (did you mean 'units'?);"
-         " the keys here are units, activation, bias, residual, from, names"),
+         " the keys here are units, activation, bias, residual, from, l1, l2, trainable, names"),
         (lambda: Loss(), "a loss has either a kind or a formula, or terms, but none is given"),
         (lambda: Activation(formula="z +"),
          "formula: the formula ends: a number, a name or '(' should follow\n    z +\n       ^"),

@@ -198,7 +198,7 @@ def test_a_near_word_may_be_one_of_others() -> None:
 
 # ---- Keys ----------------------------------------------------------------------------------------
 
-LAYERS = "the keys here are units, activation, bias, residual, from, names"
+LAYERS = "the keys here are units, activation, bias, residual, from, l1, l2, trainable, names"
 
 
 @pytest.mark.parametrize(
@@ -221,7 +221,8 @@ LAYERS = "the keys here are units, activation, bias, residual, from, names"
         ({"layers": [{"units": 1, "name": "hidden_1"}]},
          "layers[0].name: unknown key; layers and losses have no name; outputs have, by names"),
         ({"layers": [16, {"units": 1}]}, "layers[0]: must be a table with the keys units,"
-         " activation, bias, residual, from, names, not 16; write { units = 16 }"),
+         " activation, bias, residual, from, l1, l2, trainable, names, not 16;"
+         " write { units = 16 }"),
         ({"loss": "absolute"}, "sample_weights, terms, l1, l2, not 'absolute'; write"
          " { kind = 'absolute' }"),
         ({"training": "sgd"}, "not 'sgd'; write { optimizer = 'sgd' }"),
@@ -232,7 +233,8 @@ LAYERS = "the keys here are units, activation, bias, residual, from, names"
         ({"activation": "relu"}, "activation: unknown key; activation belongs in [[layers]]"),
         ({"outputs": 2}, "outputs: is a table with the keys shift, scale, clip; how many outputs"
          " there are is said by units, in the last of [[layers]]"),
-        ({"training": {"l2": 0.1}}, "training.l2: unknown key; l2 belongs in [loss]"),
+        ({"training": {"l2": 0.1}}, "training.l2: unknown key; l2 belongs in [[layers]] or in"
+         " [loss]"),
         ({"formula": "y"}, "formula: unknown key; formula belongs in [loss] or in"
          " [activations.NAME]"),
         ({"activations": "relu"}, "activations: must be a table of formulas by name (a layer's"

@@ -100,7 +100,7 @@ def here():
 
 
 EVERY = [(path.stem, processor) for path in SPECS for processor in PROCESSORS]
-QUICK = {("xor", "nehalem"), ("xor", "haswell")}
+QUICK = {("xor", "nehalem")}
 PAIRS = [pair if pair in QUICK else pytest.param(*pair, marks=pytest.mark.slow) for pair in EVERY]
 
 

@@ -103,6 +103,7 @@ def test_a_module_can_be_imported_without_its_package_and_from_its_file(compiled
     assert run(folder, "pack/xor.py") == [[predicted, "1"]]
 
 
+@pytest.mark.slow
 def test_folders_may_be_called_anything(compiled):
     folder, predicted = compiled
     strange = folder / os.fsdecode("ein Ordner äß 零 ".encode() + b"\xff")
@@ -119,6 +120,7 @@ def test_a_module_under_two_names_in_one_process(compiled):
     assert run(folder, "pack.xor", "copied.xor", "pack/xor.py") == [[predicted, "1"]] * 3
 
 
+@pytest.mark.slow
 def test_a_module_run_as_a_script(compiled):
     folder, predicted = compiled
     script = folder / "script.py"
@@ -131,6 +133,7 @@ def test_a_module_run_as_a_script(compiled):
     assert run(folder, "script")[1:] == [[predicted, "1"]]
 
 
+@pytest.mark.slow
 def test_a_module_in_a_zip_file_is_cached_in_the_user_s_folder(compiled, tmp_path):
     folder, predicted = compiled
     with zipfile.ZipFile(folder / "all.zip", "w") as file:

@@ -164,6 +164,7 @@ def test_the_command_names_the_order(tmp_path):
         assert re.search(options, source, re.MULTILINE)
 
 
+@pytest.mark.slow
 def test_names_of_ones_own_are_only_data():
     """Names that the emitted code uses itself, and Python's, mean nothing there."""
     names = ["np", "F", "theta", "samples", "loss", "E", "print", "_cached", "Compiled", "z1", "y"]
@@ -336,7 +337,7 @@ def test_single_precision_constants_are_typed(spec):
     # penalties and settings come as Python has them, and so does what is handed to it for no loss;
     # a step of an optimizer computes what it needs once in double, and in single in its loop
     in_double = {"quarter_turns", "normal_tail", "_update", "_check", "_fits"}
-    in_double |= {"_prediction_at_once"}
+    in_double |= {"_prediction_at_once", "_check_leaves", "_check_sums"}
     in_double |= {"_check_training", "_batches", "_steps"}
     steps = [node for node in functions if node.name == "_update"]
     functions = [node for node in functions if node.name not in in_double]
@@ -390,6 +391,7 @@ def test_a_module_has_the_functions_that_it_calls_and_no_others(interpret, spec)
     module, beside = two_files(spec)
     public = {"predict", "loss", "loss_and_gradient", "loss_and_gradient_into", "step"}
     public |= {"train_epoch", "train_steps"} if spec.training else set()
+    public |= set() if spec.of_terms else {"gradient_of_leaves", "complete_gradient"}
     added = {"parameters", *(f"_{name}" for name in public)}  # by `build`
     added |= {"cos64", "power64", "power64_whole"} if spec.training else set()
     added |= {f"_{name}" for name in spec.derivatives}

@@ -65,7 +65,8 @@ if "SETTINGS" in vars(net):
 """
 
 
-@pytest.mark.parametrize("name", ["xor", pytest.param("digits", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["xor", "digits"])
 def test_both_forms_have_the_same_bits(tmp_path, name):
     """Each in a process of its own, as users have them."""
     compiled, printed = example(name), []

@@ -1056,6 +1056,7 @@ def test_works_where_nothing_can_be_cached(tmp_path):
     assert (tmp_path / "__pycache__").read_text() == "in the way"
 
 
+@pytest.mark.slow
 def test_python_can_run_it_all(tmp_path):
     """As in a debugger, which does not step into compiled code."""
     copy_generated("xor", tmp_path)

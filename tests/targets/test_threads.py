@@ -97,9 +97,10 @@ def test_any_number_of_threads_gives_the_same_bits(leaves, network, threads):
 @pytest.mark.filterwarnings("error::numba.core.errors.NumbaPerformanceWarning")
 @pytest.mark.parametrize(
     "network",
-    ["loops", pytest.param("products", marks=pytest.mark.slow)],
+    ["loops", "products"],
     indirect=True,
 )
+@pytest.mark.slow
 def test_any_number_of_threads_steps_to_the_same_bits(network, threads):
     spec, module = network
     data = data_of(spec, max(least(spec), 11 * LEAF + 5))

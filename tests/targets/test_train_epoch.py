@@ -153,9 +153,10 @@ def test_a_user_s_compiled_loop_trains_to_the_same_bits(module):
 @pytest.mark.filterwarnings("error::numba.core.errors.NumbaPerformanceWarning")
 @pytest.mark.parametrize(
     "widths",
-    [[4, 3, 4], pytest.param([4, 32, 16, 4], marks=pytest.mark.slow)],
+    [[4, 3, 4], [4, 32, 16, 4]],
     ids=["loops", "products"],
 )
+@pytest.mark.slow
 def test_large_batches_on_several_threads_have_the_same_bits(build, widths):
     """Three batches of 1,500 samples, each worth several threads."""
     activations = ["tanh"] * (len(widths) - 2) + ["identity"]

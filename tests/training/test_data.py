@@ -18,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from symgrad.errors import DataError
+from symgrad.training.caller import command_line
 from symgrad.training.data import Samples, read, read_to_predict
 from symgrad.training.data.from_csv import ROWS_OF_A_BLOCK
 from symgrad.training.data.quotes import without_blanks
@@ -435,8 +436,15 @@ def test_refusals_of_weights(tmp_path):
 
 def test_text_that_is_no_utf_8_is_refused(tmp_path):
     path = tmp_path / "data.csv"
-    path.write_bytes("a,t\n1,größe\n".encode("latin-1"))
-    assert "not UTF-8 near line 1" in refusal(path, spec_of(1, 1))
+    path.write_bytes("a,t\n1,gross\n2,größe\n".encode("latin-1"))
+    message = refusal(path, spec_of(1, 1))
+    assert f"{path}, line 3: not UTF-8 (the byte 0xf6); save it as UTF-8" in message
+    assert f"pandas.read_csv({str(path)!r}, encoding='cp1252')" in message
+    with command_line():
+        message = refusal(path, spec_of(1, 1))
+    assert "iconv -f cp1252 -t utf-8" in message and "pandas" not in message
+    path.write_bytes("a,t\n1,2\n".encode("utf-16"))
+    assert "line 1: not UTF-8 (it is UTF-16)" in refusal(path, spec_of(1, 1))
 
 
 def test_files_of_other_kinds_and_absent_ones_are_refused(tmp_path):

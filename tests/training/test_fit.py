@@ -98,7 +98,7 @@ def test_patience_ends_the_fit_and_keeps_the_best():
 
     ended, checkpoint = run(module, training, judge=judge)
     assert ended.ending is Ending.STOPPED_EARLY and checkpoint.epoch == 5
-    theta, epoch = select_weights(module, training, ARRAYS, checkpoint)
+    theta, epoch = select_weights(module, training, ARRAYS, checkpoint, module.init(0))
     assert epoch == 2 and theta.tobytes() == thetas[1].tobytes()
     # gone on with, it has still ended
     ended, again = run(module, Training(epochs=90, patience=3), checkpoint)
@@ -118,7 +118,7 @@ def test_a_loss_that_is_not_finite_keeps_the_weights_before_the_epoch(loss):
     ended, checkpoint = run(module, training)
     _, good = run(stub(), Training(epochs=2))
     assert ended.ending is Ending.DIVERGED and checkpoint.epoch == 2
-    theta, epoch = select_weights(module, training, ARRAYS, checkpoint)
+    theta, epoch = select_weights(module, training, ARRAYS, checkpoint, module.init(0))
     assert epoch == 2 and theta.tobytes() == good.theta.tobytes()
 
 
@@ -126,7 +126,8 @@ def test_weights_that_are_not_finite_are_noticed_in_their_epoch():
     module, training = stub(ruins=3), Training(epochs=9)
     ended, checkpoint = run(module, training)
     assert ended.ending is Ending.DIVERGED and checkpoint.epoch == 2
-    assert np.isfinite(select_weights(module, training, ARRAYS, checkpoint)[0]).all()
+    theta, _ = select_weights(module, training, ARRAYS, checkpoint, module.init(0))
+    assert np.isfinite(theta).all()
 
 
 def test_kept_weights_have_a_finite_loss_on_the_training_part():
@@ -135,10 +136,10 @@ def test_kept_weights_have_a_finite_loss_on_the_training_part():
     _, checkpoint = run(module, training)
     bad = [checkpoint.theta.tobytes()]
     module.loss = lambda theta, x, t: math.nan if theta.tobytes() in bad else 0.0
-    theta, epoch = select_weights(module, training, ARRAYS, checkpoint)
+    theta, epoch = select_weights(module, training, ARRAYS, checkpoint, module.init(0))
     assert epoch == 2 and theta.tobytes() == checkpoint.previous.tobytes()
     bad.append(checkpoint.previous.tobytes())
-    theta, epoch = select_weights(module, training, ARRAYS, checkpoint)
+    theta, epoch = select_weights(module, training, ARRAYS, checkpoint, module.init(0))
     assert epoch == 0 and theta.tolist() == [4.0, -2.0]
 
 

@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 
 from symgrad.cli.main import app
 from symgrad.errors import DataError, SymgradError
+from symgrad.pipeline import passes
 from symgrad.spec.spec import Spec
 from symgrad.targets.numba.load import load
 from symgrad.training import freeze
@@ -306,6 +307,164 @@ def test_slopes_are_there_for_who_asks():
         freeze.source(classes, jacobian=True)
 
 
+# ---- The loss ------------------------------------------------------------------------------------
+
+WEIGHTED = nets.net([3, 4, 2], ["tanh", "identity"], dtype="float32").normalised()
+WEIGHTED["loss"] |= {"sample_weights": True, "l2": 0.01}
+OWN_TARGETS = nets.net([2, 3, 2], ["tanh", "identity"], dtype="float64").normalised()
+OWN_TARGETS["loss"] = {"formula": "(y[0] + y[1] - t[0])**2", "targets": 1}
+LOSSES = {
+    "filled": (nets.net([3, 4, 2], ["tanh", "identity"], dtype="float32"), {"fill": True}),
+    "weighted": (Spec.parse(WEIGHTED), {}),
+    "own targets": (Spec.parse(OWN_TARGETS), {}),
+    "classes": (
+        nets.net([4, 8, 3], ["tanh", "softmax"], kind="cross_entropy", dtype="float64"),
+        {"labels": ("a", "b", "c")},
+    ),
+    "two": (
+        nets.net([3, 4, 1], ["mish", "sigmoid"], kind="binary_cross_entropy", dtype="float64"),
+        {"labels": (False, True)},
+    ),
+    "products": (NETWORKS["products"][0], NETWORKS["products"][1]),
+}
+
+
+def data_of(spec: Spec, weights: Trained, samples: int) -> tuple[np.ndarray, ...]:
+    """x, t and perhaps w in raw units, some of x missing where that is filled."""
+    random, x = np.random.default_rng(5), inputs(spec, samples)
+    t = random.normal(size=(samples, spec.targets))
+    if weights.columns.labels is not None:
+        t = np.eye(max(spec.outputs, 2))[np.arange(samples) % max(spec.outputs, 2)]
+        t = t[:, 1:] if spec.outputs == 1 else t
+    if weights.scaling.fill is not None:
+        x[::3, 1] = np.nan
+    w = random.uniform(0.5, 2, samples) if spec.loss.sample_weights else None
+    return (x, t) if w is None else (x, t, w)
+
+
+def as_trained(spec: Spec, weights: Trained, x, t, *w):
+    """The same as the network's own module takes it."""
+    t = t if spec.loss.targets is not None else weights.scaling.targets(t)
+    return tuple(each.astype(spec.dtype) for each in (weights.scaling.inputs(x), t, *w))
+
+
+@pytest.mark.parametrize("name", [*LOSSES][:-1])
+def test_the_loss_has_the_bits_of_the_module_of_the_spec(interpret, name):
+    spec, options = LOSSES[name]
+    own = interpret(passes(spec).source)
+    weights = started(own, spec, **options)
+    numbers = weights.columns.labels is None
+    module = interpret(freeze.source(weights, gradient=True, jacobian=numbers))
+    for samples in (1, 9):
+        data = data_of(spec, weights, samples)
+        E, gradient = module.loss_and_gradient(module.THETA, *data)
+        wanted = own.loss_and_gradient(weights.theta, *as_trained(spec, weights, *data))
+        assert (E, gradient.tobytes()) == (wanted[0], wanted[1].tobytes())
+        into = np.empty_like(gradient)
+        assert module.loss_and_gradient_into(module.THETA, *data, into) == E
+        assert into.tobytes() == gradient.tobytes()
+    if numbers:
+        slopes = interpret(freeze.source(weights, jacobian=True)).jacobian(data[0])
+        np.testing.assert_array_equal(module.jacobian(data[0]), slopes)
+    outputs = module.outputs_by(module.THETA, data[0])
+    np.testing.assert_array_equal(outputs, outputs_by(module)(data[0]))
+    np.testing.assert_array_equal(module.outputs_by(module.THETA, data[0][2]), outputs[2])
+    moved = module.outputs_by(module.THETA + 1, data[0])
+    assert moved.shape == outputs.shape and (moved != outputs).any()
+
+
+@pytest.mark.parametrize("name", ["own targets", "classes", "two"])
+def test_the_gradient_is_that_of_the_loss_by_differences(interpret, name):
+    spec, options = LOSSES[name]
+    module = interpret(freeze.source(trained(spec, **options), gradient=True))
+    data = data_of(spec, trained(spec, **options), 6)
+    theta, h = module.THETA.copy(), 1e-3
+
+    def loss(k, step):
+        moved = theta.copy()
+        moved[k] += step
+        return module.loss_and_gradient(moved, *data)[0]
+
+    slopes = [
+        (8 * (loss(k, h) - loss(k, -h)) - (loss(k, 2 * h) - loss(k, -2 * h))) / (12 * h)
+        for k in range(module.SIZE)
+    ]
+    found = module.loss_and_gradient(theta, *data)[1]
+    np.testing.assert_allclose(found, slopes, rtol=1e-8, atol=1e-9)
+    assert (theta == module.THETA).all()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [*LOSSES])
+def test_compiled_code_has_the_loss_too(native, place, name):
+    spec, options = LOSSES[name]
+    spec = Spec.parse(spec.normalised() | {"name": f"loss_of_{name.replace(' ', '_')}"})
+    own = native(spec)
+    weights = started(own, spec, **options)
+    frozen_name = freeze.module_name(weights, None)
+    module = load(place(frozen_name, freeze.source(weights, gradient=True)))
+    both, into, outputs, begin = (
+        module.loss_and_gradient, module.loss_and_gradient_into, module.outputs_by, module.THETA
+    )  # fmt: skip
+
+    @numba.njit
+    def steps(theta, gradient, *data):
+        theta[:] = begin
+        first, slope = both(theta, *data)
+        theta -= 0.01 * slope
+        return first, slope, into(theta, *data, gradient), outputs(theta, data[0])
+
+    for samples in (1, 700):
+        data = data_of(spec, weights, samples)
+        given = as_trained(spec, weights, *data)
+        theta, gradient = np.empty_like(weights.theta), np.empty_like(weights.theta)
+        first, slope, second, y = steps(theta, gradient, *data)
+        wanted = own.loss_and_gradient(weights.theta, *given)
+        assert (first, slope.tobytes()) == (wanted[0], wanted[1].tobytes())
+        E, found = module.loss_and_gradient(begin, *data)
+        assert (E, found.tobytes()) == (wanted[0], wanted[1].tobytes())
+        E, found = own.loss_and_gradient(theta, *given)
+        assert (second, gradient.tobytes()) == (E, found.tobytes())
+        np.testing.assert_array_equal(y, module.outputs_by(theta, data[0]))
+    with pytest.raises(TypingError, match="theta must be a C-contiguous float"):
+        numba.njit(lambda x, t: both(begin[::2], x, t))(*data[:2])
+
+
+def test_what_does_not_fit_the_loss_is_refused(interpret):
+    spec, _ = LOSSES["weighted"]
+    module = interpret(freeze.source(trained(spec), gradient=True))
+    x, t, w = data_of(spec, trained(spec), 4)
+    theta, into = module.THETA.copy(), np.empty(module.SIZE, np.float32)
+    for given, error, message in (
+        ((theta[1:], x, t, w), ValueError, r"theta must be of shape \(26,\), came \(25,\)"),
+        ((theta, x[:, 1:], t, w), ValueError, r"x must be of shape \(samples, 3\)"),
+        ((theta, x, t[:, 1:], w), ValueError, r"t must be of shape \(samples, 2\), came \(4, 1\)"),
+        ((theta, x, t[1:], w), ValueError, "t must have as many samples as x, came 3 and 4"),
+        ((theta, x, t, w[1:]), ValueError, "w must"),
+        ((theta, x, t, t), ValueError, r"w must be of shape \(samples,\), came \(4, 2\)"),
+        ((theta, x, [["a"] * 2] * 4, w), TypeError, "t must hold real numbers"),
+        ((["a"], x, t, w), TypeError, "theta must hold real numbers"),
+    ):
+        with pytest.raises(error, match=message):
+            module.loss_and_gradient(*given)
+    for gradient in (into[1:], into.astype(np.float64), into[::-1], [0.0] * 26):
+        with pytest.raises(TypeError, match="gradient must be a writable C-contiguous float32"):
+            module.loss_and_gradient_into(theta, x, t, w, gradient)
+    with pytest.raises(ValueError, match="gradient must not overlap theta"):
+        module.loss_and_gradient_into(into, x, t, w, into)
+
+
+def test_a_loss_is_there_for_who_asks():
+    spec = nets.net([3, 2], ["tanh"])
+    assert "THETA =" not in freeze.source(trained(spec)).replace("_THETA =", "")
+    text = freeze.source(trained(spec), gradient=True, jacobian=True)
+    assert "def loss_and_gradient(theta, x, t):" in text and "--jacobian --gradient" in text
+    terms = spec.normalised()
+    terms["loss"] = {"terms": [{"name": "one", "kind": "squared"}]}
+    with pytest.raises(SymgradError, match="the loss is a sum of terms"):
+        freeze.source(trained(Spec.parse(terms)), gradient=True)
+
+
 @pytest.mark.parametrize(
     ("x", "error", "message"),
     [
@@ -454,6 +613,7 @@ def test_many_inputs_and_classes_are_not_all_listed():
     assert "    class 63  63\n    … and 6 more: see LABELS\n" in docstring
 
 
+@pytest.mark.slow
 def test_text_of_the_users_is_data_and_nothing_else(frozen):
     """Names and labels come back as they were, and the source shows them escaped."""
     spec = nets.net([8, 8], ["softmax"], kind="cross_entropy")

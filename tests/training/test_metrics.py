@@ -100,7 +100,7 @@ def test_refusals():
         figures(0, np.ones((0, 1)), np.ones((0, 1)), None, False)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=30)
 @given(st.integers(0, 2**32), st.integers(2, 6), st.integers(1, 40))
 def test_classes_against_loops(seed, count, samples):
     random = np.random.default_rng(seed)
@@ -135,6 +135,7 @@ def test_the_largest_errors_are_in_each_outputs_own_unit():
     t = np.array([[20.0, 1], [30, 2], [25, 3]])
     result = figures(0, t + [[-0.5, 0], [0.25, 0.125], [0, -0.0625]], t, None, False)
     assert result.largest_by_output == (0.5, 0.125) and result.several
+    assert result.mae_by_output == (0.75 / 3, 0.1875 / 3)
     assert not figures(0, t[:, :1], t[:, :1], None, False).several
     assert math.isnan(figures(0, t * [np.nan, 1], t, None, False).largest_by_output[0])
 

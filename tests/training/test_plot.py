@@ -10,6 +10,7 @@ import pytest
 from symgrad.training import plot as module
 from symgrad.training.checkpoint import Epoch
 from symgrad.training.plot import Compared, PlotError, check, plot
+from symgrad.training.regions import Regions
 
 HISTORY = [Epoch(1 / n, 1.2 / n, 0.5) for n in range(1, 40)]
 CLASSES = Compared(np.eye(3)[[0, 1, 2, 2, 1]], np.eye(3)[[0, 1, 2, 1, 1]])
@@ -68,6 +69,21 @@ def test_classes_are_drawn_as_a_matrix_of_what_was_held_out(tmp_path):
     words = drawn(tmp_path / "picture.svg", **changes)
     for word in ("validation: 80.0% of 5 right", "true class", "predicted class", "a", "b", "c"):
         assert f">{word}<" in words, word
+
+
+def test_regions_have_the_names_of_the_inputs_and_the_classes(tmp_path):
+    x = np.array([[1.0, 20.0], [2.0, 30.0], [3.0, 25.0], [1.5, 22.0], [2.5, 28.0]])
+    part = Compared(CLASSES.t, CLASSES.y, x)
+    found = Regions(
+        ("width $w$", "mass/kg"), ((0.0, 4.0), (15.0, 35.0)),
+        np.arange(12).reshape(3, 4) % 3, np.linspace(0, 1, 12).reshape(3, 4),
+    )  # fmt: skip
+    changes = {"labels": ("a", "b", "$c$"), "compared": {"training": part, "validation": part}}
+    words = drawn(tmp_path / "picture.svg", regions=found, **changes)
+    for word in ("width $w$", "mass/kg", "regions of the classes: ○ training, △ validation"):
+        assert f">{word}<" in words, word
+    assert words.count(">$c$<") == 3  # a row, a column, and the legend
+    assert "<image" in words
 
 
 def test_folds_have_a_curve_each(tmp_path):

@@ -73,6 +73,37 @@ def test_the_same_seed_is_the_same_run_and_another_is_another(run, tmp_path):
     assert other.folder is None and other.history[0] != run.history[0]
 
 
+def test_the_loss_and_its_gradient_are_those_of_training_in_raw_units(run):
+    x, t = plane()
+    scaling = run.trained.scaling
+    E, gradient = run.loss_and_gradient(x, t)
+    wanted = run.module.loss_and_gradient(run.theta, scaling.inputs(x), scaling.targets(t))
+    assert (E, gradient.tobytes()) == (wanted[0], wanted[1].tobytes())
+    E, gradient = run.loss_and_gradient(x, t, theta=run.theta + 1)
+    k, h = 3, 1e-5 * np.eye(run.theta.size)[3]
+    ends = [run.loss_and_gradient(x, t, theta=run.theta + 1 + s * h)[0] for s in (-1, 1)]
+    assert gradient[k] == pytest.approx((ends[1] - ends[0]) / 2e-5, rel=1e-6)
+    for given, message in (
+        ((x, None), "a target for each sample"),
+        ((x[:, :1], t), r"expected \(samples, 2\)"),
+        ((x, t[1:]), "expected 60 rows in both"),
+    ):
+        with pytest.raises(DataError, match=message):
+            run.loss_and_gradient(*given)
+
+
+def test_the_loss_takes_labels():
+    x = np.random.default_rng(1).normal(size=(50, 2))
+    labels = np.where(x[:, 0] > 0, "right", "left")
+    run = symgrad.train(RINGS, (x, labels), epochs=2)
+    E, gradient = run.loss_and_gradient(x, labels)
+    t = (labels == "right")[:, None]
+    wanted = run.module.loss_and_gradient(run.theta, run.trained.scaling.inputs(x), t)
+    assert wanted[0] == E and (gradient == wanted[1]).all() and gradient.dtype == np.float32
+    with pytest.raises(DataError, match="middle"):
+        run.loss_and_gradient(x, np.full(50, "middle"))
+
+
 def test_classes_are_counted():
     x = np.random.default_rng(1).normal(size=(80, 2))
     t = np.where(x[:, 0] > 0, "right", "left")

@@ -242,9 +242,12 @@ class _Writing:
         plain = not self.layers[-1]["residual"]
         if kind in OF_ERROR:
             term, factor, slope = OF_ERROR[kind]
-            r = self._define("r", (SAMPLE, unit(last)), y - t)
-            self._define("e", (SAMPLE,), factor * self._sum(term(r), last))
-            return slope(r)
+            here = (SAMPLE, unit(last))
+            r, delta = self._define("r", here, y - t), self._delta_of_huber()
+            if delta != 1:  # δ²·huber(r/δ)
+                r = self._define("r_by_delta", here, r / delta)
+            self._define("e", (SAMPLE,), delta**2 * factor * self._sum(term(r), last))
+            return delta * slope(r)
         if kind == "binary_cross_entropy" and activation == "sigmoid" and plain:
             z = self.z[last]
             self.direct = True
@@ -261,6 +264,9 @@ class _Writing:
         value, slope = self._formula("loss", self.loss, {"y": y, "t": t}, "y")
         self._define("e", (SAMPLE,), self._sum(value, last))
         return slope
+
+    def _delta_of_huber(self) -> Expr:
+        return sympy.Rational(repr(float(self.loss.get("constants", {}).get("delta", 1))))
 
     def _softmax_loss(self, kind: str, y: Expr, t: Expr) -> Expr:
         """-Σ t·log y, log y being c - log s; its slope by z is y·Σt - t."""
@@ -294,7 +300,8 @@ class _Writing:
         for number in range(1, len(self.layers) + 1):
             W = array(f"W{number}", unit(number - 1), unit(number))
             value: Expr = Integer(0)
-            for rate, each in ((self._rate("l2") / 2, W**2), (self._rate("l1"), Abs(W))):
+            l1, l2 = (self._rate(number, name) for name in ("l1", "l2"))
+            for rate, each in ((l2 / 2, W**2), (l1, Abs(W))):
                 if rate != 0:
                     over = [(unit(k), 0, self.widths[k] - 1) for k in (number, number - 1)]
                     value = value + rate * Sum(each, *over)
@@ -303,8 +310,8 @@ class _Writing:
         self._define("E", (), total)
         return share
 
-    def _rate(self, name: str) -> Expr:
-        return sympy.Rational(repr(float(self.loss[name])))
+    def _rate(self, number: int, name: str) -> Expr:
+        return sympy.Rational(repr(float(self.layers[number - 1].get(name, self.loss[name]))))
 
     # backward: δ = g ⊙ f′(z), the gradients, and g for the layer below
 
@@ -346,9 +353,9 @@ class _Writing:
     def _gradients(self, number: int, delta: Expr) -> None:
         W = array(f"W{number}", unit(number - 1), unit(number))
         value = Sum(self.h[number - 1] * delta, EVERY_SAMPLE)
-        if (rate := self._rate("l2")) != 0:
+        if (rate := self._rate(number, "l2")) != 0:
             value = value + rate * W
-        if (rate := self._rate("l1")) != 0:
+        if (rate := self._rate(number, "l1")) != 0:
             value = value + rate * as_it_stands(sign)(W)
         self._define(f"{GRADIENT}W{number}", indices_of(W), value)
         if self.layers[number - 1]["bias"]:

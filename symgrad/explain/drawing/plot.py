@@ -3,8 +3,8 @@
 import string
 from itertools import pairwise
 
+from symgrad.axes import Scale, drawable, scale_of
 from symgrad.showing.pages.blocks import Lines
-from symgrad.showing.pages.charts import Scale, drawable, scale_of
 
 _HEIGHT = 15  # rows between the axes' ends
 _WIDEST = 72  # columns

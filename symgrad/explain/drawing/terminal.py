@@ -13,9 +13,10 @@ from rich.console import Console, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
+from symgrad.axes import Scale, drawable
 from symgrad.explain.drawing.plot import plot
 from symgrad.showing.pages.blocks import Bars, Cell, Equations, Lines, Section, Table, Words
-from symgrad.showing.pages.charts import Scale, bar_scale, drawable, extent
+from symgrad.showing.pages.charts import bar_scale, extent
 from symgrad.showing.pages.text import figure, numeric, pieces
 
 _PIPED_WIDTH = 100

@@ -9,14 +9,15 @@ Which built-in activation the whole formula is, if any, shows when the layer is 
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 
 from symgrad.interop import activations
-from symgrad.interop.onnx.constants import scalar
-from symgrad.interop.onnx.linear import ONE, ZERO, mapped, together
+from symgrad.interop.onnx.arithmetic import ONE, ZERO, mapped, operated, together
+from symgrad.interop.onnx.constants import one_number, scalar
+from symgrad.interop.onnx.linear import expression, gemm
 from symgrad.interop.onnx.nodes import Call
 from symgrad.interop.onnx.values import (
     Constant,
@@ -28,7 +29,8 @@ from symgrad.interop.onnx.values import (
     exact,
     shifted,
 )
-from symgrad.spec.formula import MAX_EXPONENT, parse
+from symgrad.spec.formula import MAX_EXPONENT, Negate, Number, Variable, parse
+from symgrad.spec.formula import Call as Branch
 
 
 def _float(call: Call, name: str, default: float) -> float:
@@ -40,9 +42,13 @@ def _float(call: Call, name: str, default: float) -> float:
 
 
 def _gelu(call: Call) -> str:
+    from onnx import TensorProto
+
     approximate = call.node.attributes.get("approximate", b"none")
     if approximate == b"tanh":
-        return activations.GELU_TANH
+        # What the standard puts the node together from has its constants in float32, whatever z is.
+        double = call.kind == TensorProto.DOUBLE
+        return activations.gelu_tanh(np.float32) if double else activations.GELU_TANH
     if approximate != b"none":
         raise call.node.refusal(f"approximate = {approximate!r}; understood are none and tanh")
     return activations.BUILT_IN["gelu"]
@@ -62,9 +68,24 @@ def _celu(call: Call) -> str:
     return activations.elu(alpha, rate=1 / alpha)
 
 
-def _swish(call: Call) -> str:
-    alpha = _float(call, "alpha", 1.0)
+def _swish(call: Call, alpha: float = 1.0) -> str:
+    alpha = _float(call, "alpha", alpha)
     return f"z*sigmoid({activations.number(alpha)}*z)"
+
+
+# log(z + √(z² + 1)) cancels below 0.
+_ASINH = (
+    "log1p(relu(z) + relu(z)**2/(1 + sqrt(z**2 + 1)))"
+    " - log1p(relu(-z) + relu(-z)**2/(1 + sqrt(z**2 + 1)))"
+)
+
+
+def _shrink(call: Call) -> str:
+    """Within ±λ 0, and beyond nearer to 0 by the bias: a jump, unless this is λ."""
+    by, bias = _float(call, "lambd", 0.5), _float(call, "bias", 0.0)
+    if by != bias or by < 0:
+        raise call.node.refusal("it jumps at its lambd, which no formula does")
+    return activations.soft_shrink(by)
 
 
 # Operations on one tensor, as formulas in it.
@@ -82,6 +103,7 @@ _UNARY: Mapping[str, Callable[[Call], str]] = {
     "HardSigmoid": lambda call: activations.hard_sigmoid(
         _float(call, "alpha", 0.2), _float(call, "beta", 0.5)
     ),
+    "Shrink": _shrink,
     "HardSwish": lambda _: activations.HARD_SWISH,
     "Sigmoid": lambda _: "sigmoid(z)",
     "Tanh": lambda _: "tanh(z)",
@@ -91,30 +113,75 @@ _UNARY: Mapping[str, Callable[[Call], str]] = {
     "Sinh": lambda _: "sinh(z)",
     "Cosh": lambda _: "cosh(z)",
     "Atan": lambda _: "atan(z)",
-    "Asinh": lambda _: "log(z + sqrt(z**2 + 1))",
+    "Asin": lambda _: "atan(z/sqrt((1 - z)*(1 + z)))",
+    "Acos": lambda _: "2*atan(sqrt((1 - z)/(1 + z)))",
+    "Asinh": lambda _: _ASINH,
+    "Acosh": lambda _: "log1p(z - 1 + sqrt((z - 1)*(z + 1)))",
+    "Atanh": lambda _: "(log1p(z) - log1p(-z))/2",
     "Exp": lambda _: "exp(z)",
     "Log": lambda _: "log(z)",
     "Sqrt": lambda _: "sqrt(z)",
     "Abs": lambda _: "abs(z)",
     "Erf": lambda _: "erf(z)",
     "Reciprocal": lambda _: "1/z",
+    "com.microsoft.Gelu": lambda _: activations.BUILT_IN["gelu"],
+    "com.microsoft.QuickGelu": lambda call: _swish(call, 1.702),
 }
 
 
 def unary(call: Call, settled: Settled) -> Value:
     """A function of one tensor."""
-    return formula(call, _UNARY[call.node.kind](call))
+    return formula(call, _UNARY[call.node.kind](call), settled)
 
 
-def formula(call: Call, text: str) -> Expression:
-    """A formula in the node's input; without a linear layer before it there is none."""
-    value = call.operand(0)
-    if not isinstance(value, Expression):
-        raise call.node.refusal(
-            "what comes in is not the output of a linear layer;"
-            " understood are activations right after one"
-        )
-    return applied(call.node.where, parse(text, ("z",)), {"z": value})
+def formula(call: Call, text: str, settled: Settled) -> Expression:
+    """A formula in the node's first input."""
+    return of(call, text, call.operand(0), settled)
+
+
+def of(call: Call, text: str, value: Value, settled: Settled) -> Expression:
+    given = expression(call, value, settled)
+    return applied(call.node.where, parse(text, ("z",)), {"z": given})
+
+
+def sign(call: Call, settled: Settled) -> Value:
+    """−1, 0 or 1: a Where within a Where, until they are put together with others."""
+    zero, one = Number(ZERO), Number(ONE)
+    z = Variable("z")
+    negative = Branch("where", (zero, z, Negate(one), zero))
+    tree = Branch("where", (z, zero, one, negative))
+    given = expression(call, call.operand(0), settled)
+    return applied(call.node.where, tree, {"z": given})
+
+
+# ---- What onnxruntime's optimiser puts together --------------------------------------------------
+
+
+def biased(call: Call, settled: Settled) -> Value:
+    """BiasGelu and FastGelu: a bias first, if there is one."""
+    value, bias = call.operand(0), call.optional(1)
+    if bias is not None:
+        value = operated(call, "Add", value, bias, settled)
+    fast = call.node.kind.endswith("FastGelu")
+    text = activations.GELU_TANH if fast else activations.BUILT_IN["gelu"]
+    return of(call, text, value, settled)
+
+
+def fused_gemm(call: Call, settled: Settled) -> Value:
+    """A Gemm and the activation that its attribute names."""
+    attributes = {
+        name.removeprefix("activation_"): value
+        for name, value in call.node.attributes.items()
+        if name.startswith("activation_")
+    }
+    kind = call.node.attributes.get("activation", b"").decode()
+    product = gemm(call, settled)
+    if not kind:
+        return product
+    if kind not in _UNARY:
+        raise call.node.refusal(f"its activation {kind} is not understood")
+    within = replace(call.node, kind=kind, attributes=attributes)
+    return of(call, _UNARY[kind](replace(call, node=within)), product, settled)
 
 
 def negative(call: Call, settled: Settled) -> Value:
@@ -123,24 +190,24 @@ def negative(call: Call, settled: Settled) -> Value:
     if isinstance(value, Features):
         return mapped(call, value, np.asarray(-1.0), None, settled)
     moved = shifted(value, (-ONE, ZERO)) if isinstance(value, Expression) else None
-    return formula(call, "-z") if moved is None else moved
+    return formula(call, "-z", settled) if moved is None else moved
 
 
 def power(call: Call, settled: Settled) -> Value:
     """z**c."""
     value, exponent = call.operand(0), call.operand(1)
     number = scalar(call, exponent) if isinstance(exponent, Constant) else None
-    if number is None or not isinstance(value, Expression):
+    if number is None or isinstance(value, Constant):
         raise call.node.refusal("understood are powers of a layer's output by a constant number")
     if abs(number) > MAX_EXPONENT:
         raise call.node.refusal(f"the exponent is {float(number)}, over {MAX_EXPONENT} in size")
-    return together(call, "**", value, number)
+    return together(call, "**", expression(call, value, settled), number)
 
 
 def extreme(call: Call, settled: Settled) -> Value:
     """Min and Max, of as many as there are."""
     kind = call.node.kind.lower()
-    values = [_number_or_value(call, place) for place in range(len(call.operands))]
+    values = [_number_or_value(call, place, settled) for place in range(len(call.operands))]
     result = values[0]
     if isinstance(result, Fraction):
         values = [*values[1:], result]
@@ -152,11 +219,11 @@ def extreme(call: Call, settled: Settled) -> Value:
     raise call.node.refusal("it works on no layer's output")
 
 
-def _number_or_value(call: Call, place: int) -> Value | Fraction:
+def _number_or_value(call: Call, place: int, settled: Settled) -> Expression | Fraction:
     value = call.operand(place)
     if not isinstance(value, Constant):
-        return value
-    number = scalar(call, value)
+        return expression(call, value, settled)
+    number = one_number(call, value)
     if number is None:
         raise call.node.refusal(
             f"a constant of shape {value.array.shape}; understood is one number for all units"
@@ -167,7 +234,7 @@ def _number_or_value(call: Call, place: int) -> Value | Fraction:
 def clip(call: Call, settled: Settled) -> Value:
     """Between two constants, each of which may be left out."""
     low, high = _bound(call, 1, "min", -1), _bound(call, 2, "max", 1)
-    return formula(call, activations.clipped(low, high))
+    return formula(call, activations.clipped(low, high), settled)
 
 
 def _bound(call: Call, place: int, name: str, sign: int) -> float | None:
@@ -192,67 +259,31 @@ def _bound(call: Call, place: int, name: str, sign: int) -> float | None:
 
 
 def prelu(call: Call, settled: Settled) -> Value:
-    """A LeakyRelu whose slope is a tensor: understood where it is one number."""
-    slope = call.operand(1)
-    number = scalar(call, slope) if isinstance(slope, Constant) else None
-    if number is None and isinstance(slope, Constant):
-        flat = slope.wide.ravel()
-        alike = flat.size > 0 and flat.dtype.kind == "f" and bool(np.all(flat == flat[0]))
-        if alike and np.isfinite(flat[0]):
-            number = exact(flat[0].item(), flat.dtype)
-    if number is None:
-        raise call.node.refusal("its slope is not one constant number")
-    return formula(call, activations.leaky_relu(float(number)))
-
-
-# ---- Over the units of a layer -------------------------------------------------------------------
-
-
-def softmax(call: Call, settled: Settled) -> Value:
-    """Softmax and LogSoftmax over the units."""
-    _check_axis(call, [call.node.attributes.get("axis", -1 if call.opset >= 13 else 1)])
-    log = call.node.kind == "LogSoftmax"
-    return formula(call, activations.LOG_SOFTMAX if log else activations.BUILT_IN["softmax"])
-
-
-_REDUCTIONS: Mapping[str, str] = {
-    "ReduceSum": "sum(z)",
-    "ReduceMean": "sum(z)/sum(1)",
-    "ReduceLogSumExp": "log(sum(exp(z)))",
-    "ReduceSumSquare": "sum(z**2)",
-    "ReduceL2": "sqrt(sum(z**2))",
-    "ReduceL1": "sum(abs(z))",
-}
-
-
-def reduction(call: Call, settled: Settled) -> Value:
-    """A sum over the units, kept as an axis of length 1."""
-    if not call.node.attributes.get("keepdims", 1):
-        raise call.node.refusal("keepdims = 0 drops an axis; understood is keepdims = 1")
-    axes: Any = call.node.attributes.get("axes")
-    given = call.optional(1)
-    if isinstance(given, Constant):
-        axes = given.array.ravel().tolist()
-    _check_axis(call, axes)
-    return formula(call, _REDUCTIONS[call.node.kind])
-
-
-def _check_axis(call: Call, axes: Any) -> None:
-    if axes is None or list(axes) not in ([1], [-1]):
-        raise call.node.refusal(
-            f"it runs over the axes {axes}; understood is axis 1, over a layer's units"
-        )
+    """A LeakyRelu whose slope is a tensor; where it differs by unit, relu(z) − slope·relu(−z)."""
+    value, slope = call.operand(0), call.operand(1)
+    if not isinstance(slope, Constant):
+        raise call.node.refusal("its slope is not constant")
+    number = one_number(call, slope)
+    if number is not None:
+        return formula(call, activations.leaky_relu(float(number)), settled)
+    given = expression(call, value, settled)
+    below = operated(call, "Mul", of(call, "relu(-z)", given, settled), slope, settled)
+    return operated(call, "Sub", of(call, "relu(z)", given, settled), below, settled)
 
 
 HANDLERS: Mapping[str, Callable[[Call, Settled], Value]] = {
     **dict.fromkeys(_UNARY, unary),
-    **dict.fromkeys(_REDUCTIONS, reduction),
+    "Sign": sign,
+    "com.microsoft.BiasGelu": biased,
+    "com.microsoft.FastGelu": biased,
+    "com.microsoft.FusedGemm": fused_gemm,
     "Neg": negative,
     "Pow": power,
     "Min": extreme,
     "Max": extreme,
     "Clip": clip,
     "PRelu": prelu,
-    "Softmax": softmax,
-    "LogSoftmax": softmax,
 }
+
+# What is done to each number by itself, whatever the axes.
+BY_NUMBER = {*_UNARY, "Sign", "Neg", "Pow", "Min", "Max", "Clip"}

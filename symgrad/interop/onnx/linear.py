@@ -1,11 +1,15 @@
-"""Linear layers and per-feature maps: Gemm, MatMul, and what is folded into their weights."""
+"""Linear layers: Gemm, MatMul, Einsum, and what is folded into their weights.
 
-from fractions import Fraction
+What comes in as it is, without a linear layer, and is to have an activation, gets a layer whose
+matrix is diagonal.
+"""
+
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
 from symgrad.interop.network import Array, rounded
-from symgrad.interop.onnx.constants import scalar, vector
+from symgrad.interop.onnx.constants import vector
 from symgrad.interop.onnx.nodes import Call
 from symgrad.interop.onnx.values import (
     Constant,
@@ -13,15 +17,10 @@ from symgrad.interop.onnx.values import (
     Features,
     Product,
     Settled,
-    Unit,
     Value,
-    combine,
     leaf,
-    scaled,
-    shifted,
+    merged,
 )
-
-ONE, ZERO = Fraction(1), Fraction(0)
 
 
 def gemm(call: Call, settled: Settled) -> Value:
@@ -38,21 +37,48 @@ def gemm(call: Call, settled: Settled) -> Value:
         if not isinstance(c, Constant):
             raise call.node.refusal("its C is not constant; understood is a bias from the file")
         bias = _bias(call, c, weight.shape[1])
-    alpha, beta = float(attributes.get("alpha", 1.0)), float(attributes.get("beta", 1.0))
-    dtype = weight.dtype
-    wide = rounded(weight, "float64")
+    beta = float(attributes.get("beta", 1.0))
     with np.errstate(all="ignore"):
-        if alpha != 1:
-            wide = wide * alpha
-        if bias is not None and beta != 1:
-            bias = bias * beta
-    return _product(call, settled, wide, bias, dtype)
+        bias = bias if bias is None or beta == 1 else bias * beta
+    return _product(call, settled, *_times(call, weight), bias)
 
 
 def matmul(call: Call, settled: Settled) -> Value:
-    """A·B."""
+    """A·B, or of onnxruntime's FusedMatMul alpha·A·Bᵀ."""
+    attributes = call.node.attributes
+    if any(attributes.get(each, 0) for each in ("transA", "transBatchA", "transBatchB")):
+        raise call.node.refusal("it transposes what comes in, which mixes the samples")
     weight = _weight(call)
-    return _product(call, settled, rounded(weight, "float64"), None, weight.dtype)
+    if attributes.get("transB", 0):
+        weight = weight.T
+    return _product(call, settled, *_times(call, weight), None)
+
+
+def einsum(call: Call, settled: Settled) -> Value:
+    """A sum over the features, as bi,ij->bj, with a matrix from the file on either side."""
+    equation = call.node.attributes["equation"].decode().replace(" ", "").replace("...", "*")
+    left, _, given = equation.partition("->")
+    terms = left.split(",")
+    constants = [isinstance(each, Constant) for each in call.operands]
+    if len(terms) == 2 and sorted(constants) == [False, True]:
+        place = constants.index(True)
+        flows, axes = terms[1 - place], terms[place]
+        free = axes.replace(flows[-1:], "")
+        known = len(flows) == len(axes) == 2 and len(free) == 1 and len({*flows, free}) == 3
+        if known and given == flows[0] + free:
+            weight = _matrix(call, call.operand(place))
+            weight = weight if axes[0] == flows[1] else weight.T
+            return _product(call, settled, *_times(call, weight), None, 1 - place)
+    raise call.node.refusal(
+        f"its equation is {equation}; understood is bi,ij->bj, with a matrix from the file"
+    )
+
+
+def _times(call: Call, weight: Array) -> tuple[Array, np.dtype]:
+    """alpha times the weights, in float64, and the dtype that they have in the file."""
+    alpha, wide = float(call.node.attributes.get("alpha", 1.0)), rounded(weight, "float64")
+    with np.errstate(all="ignore"):
+        return wide if alpha == 1 else wide * alpha, weight.dtype
 
 
 def _weight(call: Call) -> Array:
@@ -62,7 +88,12 @@ def _weight(call: Call) -> Array:
             "its weights are not constant; understood is a product with a matrix from the file"
             " on the right"
         )
-    weight = b.wide
+    return _matrix(call, b)
+
+
+def _matrix(call: Call, value: Value) -> Array:
+    assert isinstance(value, Constant)
+    weight = value.wide
     if weight.ndim != 2 or weight.dtype.kind != "f" or 0 in weight.shape:
         raise call.node.refusal(
             f"its weights are {weight.dtype} of shape {weight.shape};"
@@ -79,20 +110,30 @@ def _bias(call: Call, constant: Constant, width: int) -> Array:
 
 
 def _product(
-    call: Call, settled: Settled, weight: Array, bias: Array | None, dtype: np.dtype
+    call: Call,
+    settled: Settled,
+    weight: Array,
+    dtype: np.dtype,
+    bias: Array | None,
+    place: int = 0,
 ) -> Expression:
-    """A linear layer on what comes in, its scale and shift folded into the weights."""
-    given = features(call, call.operand(0), settled)
-    width = given.unit.width
+    """A linear layer on an operand, whose scale and shift are folded into the weights."""
+    given = features(call, call.operand(place), settled)
+    width = given.width
     if width is not None and width != weight.shape[0]:
         raise call.node.refusal(f"its weights take {weight.shape[0]} features, but {width} come in")
+    return leaf(_folded(call, given, weight, bias, dtype))
+
+
+def _folded(
+    call: Call, given: Features, weight: Array, bias: Array | None, dtype: np.dtype
+) -> Product:
     for each in (given.scale, given.shift):
         if each is not None and each.size not in (1, weight.shape[0]):
             raise call.node.refusal(
                 f"its weights take {weight.shape[0]} features, but {each.size} come in"
             )
-    folds = given.scale is not None or given.shift is not None
-    if folds and not bool(np.all(np.isfinite(weight))):
+    if not (given.plain or bool(np.all(np.isfinite(weight)))):
         raise call.node.refusal("its weights are not finite, so that nothing can go into them")
     with np.errstate(all="ignore"):
         if given.shift is not None:
@@ -100,7 +141,8 @@ def _product(
             bias = added if bias is None else bias + added
         if given.scale is not None:
             weight = np.broadcast_to(given.scale, weight.shape[:1])[:, None] * weight
-    return leaf(Product(given.unit, weight, bias, dtype, call.node.where, given.wide))
+    sources, weight = merged(given.units, weight)
+    return Product(sources, weight, bias, dtype, call.node.where, given.wide)
 
 
 def features(call: Call, value: Value, settled: Settled) -> Features:
@@ -108,158 +150,43 @@ def features(call: Call, value: Value, settled: Settled) -> Features:
     if isinstance(value, Features):
         return value
     if isinstance(value, Expression):
-        return Features(settled.unit(value, call.node.where))
+        return Features((settled.unit(value, call.node.where),))
     raise call.node.refusal("it works on constants alone")
 
 
-# ---- + − · / with constants, and residuals -------------------------------------------------------
-
-
-def arithmetic(call: Call, settled: Settled) -> Value:
-    """Add, Sub, Mul or Div of two values, at most one of them constant."""
-    if len(call.operands) != 2:
-        raise call.node.refusal(f"it has {len(call.operands)} inputs; understood are two")
-    first, second = call.operand(0), call.operand(1)
-    if isinstance(first, Constant) or isinstance(second, Constant):
-        return _with_constant(call, first, second, settled)
-    if call.node.kind == "Add":
-        for value, other in ((first, second), (second, first)):
-            if (found := _residual(call, value, other, settled)) is not None:
-                return found
-    return together(call, OPERATORS[call.node.kind], first, second)
-
-
-OPERATORS = {"Add": "+", "Sub": "-", "Mul": "*", "Div": "/"}
-
-
-def together(call: Call, operator: str, *values: Value | Fraction) -> Expression:
-    """A function of expressions of one linear layer, and of numbers."""
-    products = {id(each.product) for each in values if isinstance(each, Expression)}
-    if any(isinstance(each, Features) for each in values) or len(products) > 1:
-        raise call.node.refusal(
-            "it joins tensors of different layers; understood are functions of one linear layer's"
-            " output, and an Add of a layer's input to the layer's own output (a residual)"
-        )
-    operands = [each for each in values if isinstance(each, Expression | Fraction)]
-    return combine(call.node.where, operator, *operands)
-
-
-def _residual(call: Call, value: Value, source: Value, settled: Settled) -> Features | None:
-    """act(z) + a, where a is what the layer of z took in; None where it is something else."""
-    if not isinstance(value, Expression):
-        return None
-    product = value.product
-    if settled.find(source) is not product.source:
-        return None
-    if product.weight.shape[0] != product.weight.shape[1]:
-        raise call.node.refusal(
-            f"it adds {product.weight.shape[0]} features to {product.weight.shape[1]};"
-            " a residual layer has as many outputs as inputs"
-        )
-    before = settled.unit(value, call.node.where)
-    return Features(
-        Unit(before.width, before.previous, before.product, before.tree, True, call.node.where)
-    )
-
-
-def _with_constant(call: Call, first: Value, second: Value, settled: Settled) -> Value:
-    kind = call.node.kind
-    left = isinstance(first, Constant)
-    constant, value = (first, second) if left else (second, first)
-    assert isinstance(constant, Constant)
-    single = scalar(call, constant)
+def expression(call: Call, value: Value, settled: Settled) -> Expression:
+    """A value as what a linear layer gives; where there is none, a diagonal one is made."""
     if isinstance(value, Expression):
-        if single is not None:
-            return _scalar_on(call, value, single, left)
-        scale, shift = _map(call, vector(call, constant, value.product.weight.shape[1]), left)
-        return mapped(call, value, scale, shift, settled)
-    assert isinstance(value, Features)
-    if kind == "Div" and left:
-        raise call.node.refusal("it divides by what no linear layer has made")
-    width = value.unit.width
-    number = vector(call, constant, width) if single is None else np.asarray(float(single))
-    return mapped(call, value, *_map(call, number, left), settled)
-
-
-def _scalar_on(call: Call, value: Expression, number: Fraction, left: bool) -> Expression:
-    kind = call.node.kind
-    affine = {
-        "Add": (ONE, number),
-        "Sub": (-ONE, number) if left else (ONE, -number),
-        "Mul": (number, ZERO),
-        "Div": None if left or number == 0 else (ONE / number, ZERO),
-    }[kind]
-    moved = None if affine is None else shifted(value, affine)
-    if moved is not None:
-        return moved
-    operands = (number, value) if left else (value, number)
-    return together(call, OPERATORS[kind], *operands)
-
-
-def _map(call: Call, number: Array, left: bool) -> tuple[Array | None, Array | None]:
-    """The scale and the shift that an operation with a constant is."""
-    kind = call.node.kind
-    if kind == "Div" and left:
-        raise call.node.refusal("it divides a number for each feature by a layer's output")
-    with np.errstate(all="ignore"):
-        if kind == "Mul":
-            return number, None
-        if kind == "Div":
-            return 1 / number, None
-        if kind == "Add":
-            return None, number
-        return (np.asarray(-1.0), number) if left else (None, -number)
-
-
-def mapped(
-    call: Call, value: Value, scale: Array | None, shift: Array | None, settled: Settled
-) -> Value:
-    """value·scale + shift, for each feature."""
-    if isinstance(value, Expression) and value.affine is not None:
-        c, d = value.affine
-        product = scaled(
-            value.product,
-            None if c == 1 else np.asarray(float(c)),
-            None if d == 0 else np.asarray(float(d)),
-        )
-        return leaf(scaled(product, scale, shift))
+        return value
     given = features(call, value, settled)
-    parts = (given.scale, given.shift, scale, shift)
-    if len({each.size for each in parts if each is not None and each.ndim == 1} - {1}) > 1:
-        raise call.node.refusal("numbers for each feature meet that are not equally many")
-    with np.errstate(all="ignore"):
-        new_scale, new_shift = given.scale, given.shift
-        if scale is not None:
-            new_scale = scale if new_scale is None else new_scale * scale
-            new_shift = None if new_shift is None else new_shift * scale
-        if shift is not None:
-            new_shift = shift if new_shift is None else new_shift + shift
+    if id(given) not in settled.diagonal:
+        settled.diagonal[id(given)] = leaf(diagonal(call, given))
+        settled.kept.append(given)
+    return settled.diagonal[id(given)]
+
+
+def diagonal(call: Call, given: Features) -> Product:
     from onnx import TensorProto
 
-    wide = given.wide or call.kind == TensorProto.DOUBLE
-    return Features(given.unit, new_scale, new_shift, wide)
-
-
-def batch_norm(call: Call, settled: Settled) -> Value:
-    """(x − mean)/√(var + ε)·scale + B, for each feature."""
-    if call.node.attributes.get("training_mode", 0):
-        raise call.node.refusal("it is in training mode; understood is inference")
-    value = call.operand(0)
-    arrays = []
-    for place in range(1, 5):
-        constant = call.operand(place)
-        if not isinstance(constant, Constant):
-            raise call.node.refusal("its statistics are not constant")
-        arrays.append(vector(call, constant, width_of(value)))
-    scale, offset, mean, variance = arrays
-    epsilon = float(np.float32(call.node.attributes.get("epsilon", 1e-5)))
-    with np.errstate(all="ignore"):
-        factor = scale / np.sqrt(variance + epsilon)
-        return mapped(call, value, factor, offset - mean * factor, settled)
+    if given.width is None:
+        raise call.node.refusal(
+            "it comes before the first linear layer, and the file does not say how many features"
+            " come in"
+        )
+    dtype = np.dtype(np.float64 if call.kind == TensorProto.DOUBLE else np.float32)
+    return _folded(call, given, np.eye(given.width), None, dtype)
 
 
 def width_of(value: Value) -> int | None:
     """How many features a value has, as far as it is known."""
     if isinstance(value, Expression):
-        return int(value.product.weight.shape[1])
-    return value.unit.width if isinstance(value, Features) else None
+        return 1 if value.single else int(value.product.weight.shape[1])
+    return value.width if isinstance(value, Features) else None
+
+
+HANDLERS: Mapping[str, Callable[[Call, Settled], Value]] = {
+    "Gemm": gemm,
+    "MatMul": matmul,
+    "com.microsoft.FusedMatMul": matmul,
+    "Einsum": einsum,
+}

@@ -18,6 +18,7 @@ class Node:
     outputs: tuple[str, ...]
     attributes: Mapping[str, Any]
     where: str
+    proto: Any = None
 
     def refusal(self, reason: str) -> InteropError:
         return InteropError(f"{self.where}: {reason}")
@@ -50,7 +51,9 @@ def read_node(proto: Any) -> Node:
 
     attributes = {each.name: helper.get_attribute_value(each) for each in proto.attribute}
     kind = proto.op_type if proto.domain in ("", "ai.onnx") else f"{proto.domain}.{proto.op_type}"
-    return Node(kind, tuple(proto.input), tuple(proto.output), attributes, place(proto, kind))
+    return Node(
+        kind, tuple(proto.input), tuple(proto.output), attributes, place(proto, kind), proto
+    )
 
 
 def type_name(number: int) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 from symgrad.errors import SpecError
 from symgrad.interop.errors import InteropError
 from symgrad.interop.network import Network, join
+from symgrad.interop.onnx.classes import noted
 from symgrad.interop.onnx.constants import tensor
 from symgrad.interop.onnx.names import PRODUCER, SPEC
 from symgrad.spec.limits import FILE_BYTES
@@ -39,6 +40,7 @@ def own(model: Any) -> Network | None:
                     for number, layer in enumerate(spec.layers, start=1)
                 ],
             ),
+            noted(model) or None,
         )
         again = model_of(network)
     except (ValueError, KeyError, RecursionError, SpecError, InteropError):

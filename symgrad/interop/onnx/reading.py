@@ -5,8 +5,9 @@ file ──load──▶ checked model ──own──▶ Network, if symgrad wr
 """
 
 import os
-import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -20,28 +21,41 @@ from symgrad.interop.network import (
     LossLike,
     Network,
     assemble,
+    module_name,
     rounded,
     with_loss,
     with_name,
 )
-from symgrad.interop.onnx import elementwise, linear, shapes
-from symgrad.interop.onnx.branches import compare, where, without_branches
-from symgrad.interop.onnx.constants import fold, tensor
+from symgrad.interop.onnx import (
+    arithmetic,
+    branches,
+    classes,
+    columns,
+    elementwise,
+    linear,
+    over_units,
+    shapes,
+)
+from symgrad.interop.onnx.constant_folding import fold
+from symgrad.interop.onnx.constants import tensor
 from symgrad.interop.onnx.load import load, opset_of
 from symgrad.interop.onnx.nodes import Call, Node, read_node, type_name
 from symgrad.interop.onnx.own import own
+from symgrad.interop.onnx.pieces import plain
 from symgrad.interop.onnx.values import (
+    Column,
     Condition,
     Constant,
     Expression,
     Features,
     Settled,
+    Shaped,
     Unit,
     Value,
 )
 from symgrad.interop.text import text
 from symgrad.spec.formula import has_sum, quoted
-from symgrad.spec.names import module_problem
+from symgrad.training.caller import told
 
 
 def read(
@@ -62,29 +76,38 @@ def read(
     if output is None and (known := own(model)) is not None:
         spec = known.spec
         spec = spec if name is None else with_name(spec, name)
-        return Network(spec if loss is None else with_loss(spec, loss), known.theta)
+        return Network(spec if loss is None else with_loss(spec, loss), known.theta, known.labels)
     opset = opset_of(model, shown)
+    wanted = _output(model.graph, shown, output)
     settled = Settled()
-    unit = _walk(model.graph, opset, shown, output, settled)
+    unit = _walk(model.graph, opset, shown, wanted, settled)
     layers, dtype = _layers(unit, settled)
-    return assemble(layers, name or _name(model, source), dtype, loss)
+    network = assemble(layers, name or _name(model, source), dtype, loss)
+    return replace(network, labels=classes.labels(model, wanted, network.spec.outputs))
 
 
 HANDLERS: Mapping[str, Callable[[Call, Settled], Value]] = {
     **elementwise.HANDLERS,
+    **over_units.HANDLERS,
+    **branches.HANDLERS,
     **shapes.HANDLERS,
-    **dict.fromkeys(linear.OPERATORS, linear.arithmetic),
-    **dict.fromkeys(("Greater", "GreaterOrEqual", "Less", "LessOrEqual"), compare),
-    "Where": where,
-    "Gemm": linear.gemm,
-    "MatMul": linear.matmul,
-    "BatchNormalization": linear.batch_norm,
+    **columns.HANDLERS,
+    **classes.HANDLERS,
+    **arithmetic.HANDLERS,
+    **linear.HANDLERS,
+}
+
+# What is done to each number by itself, however a sample's numbers are laid out.
+BY_NUMBER = {
+    *elementwise.BY_NUMBER,
+    *branches.HANDLERS,
+    *arithmetic.OPERATORS,
+    *("Sum", "Mean"),
 }
 
 
-def _walk(graph: Any, opset: int, shown: str, output: str | None, settled: Settled) -> Unit:
-    """What the graph puts out, as the last of its units."""
-    wanted = _output(graph, shown, output)
+def _walk(graph: Any, opset: int, shown: str, wanted: str, settled: Settled) -> Unit:
+    """A tensor of the graph, as the last of its units."""
     values: dict[str, Value | None] = {
         each.name: Constant(tensor(each, f"the tensor {quoted(each.name)}"))
         for each in graph.initializer
@@ -98,14 +121,15 @@ def _walk(graph: Any, opset: int, shown: str, output: str | None, settled: Settl
         names = ", ".join(quoted(each.name) for each in inputs)
         raise InteropError(f"{shown}: it has {len(inputs)} inputs, {names}; understood is one")
     for each in inputs:
-        width, batch = _input(each, shown)
-        values[each.name] = Features(Unit(width))
+        values[each.name], batch = _input(each, shown)
         kinds[each.name] = each.type.tensor_type.elem_type
     for node in needed_nodes:
         kind = kinds.get(node.inputs[0]) if node.inputs else None
         values |= _outcome(node, values, kind, opset, batch, settled)
         kinds |= dict.fromkeys(node.outputs[:1], _kind(node, kinds))
-    return _end(values.get(wanted), wanted, shown, settled)
+    if wanted not in values:
+        raise InteropError(f"{shown}: no node gives {quoted(wanted)}")
+    return _end(values[wanted], wanted, shown, kinds.get(wanted), settled)
 
 
 def _outcome(
@@ -132,9 +156,19 @@ def _outcome(
     given = [each for each in call.operands if each is not None]
     if all(isinstance(each, Constant) for each in given):
         raise node.refusal("it works on constants alone, in a way that is not understood")
-    if node.kind != "Where" and any(isinstance(each, Condition) for each in given):
-        raise node.refusal("it takes a comparison, which is understood in a Where only")
-    return {node.outputs[0]: handler(call, settled)}
+    if node.kind not in _OF_CONDITIONS and any(isinstance(each, Condition) for each in given):
+        raise node.refusal("it takes a comparison, which is understood in a Where and a Cast")
+    if node.kind not in ("Identity", "Cast") and any(isinstance(each, Column) for each in given):
+        raise node.refusal("what comes in has the samples' numbers below each other")
+    if node.kind in shapes.HANDLERS or not any(isinstance(each, Shaped) for each in given):
+        return {node.outputs[0]: handler(call, settled)}
+    if node.kind not in BY_NUMBER:
+        raise node.refusal("what comes in has other axes than samples by features")
+    inner, shape = shapes.inside(call)
+    return {node.outputs[0]: shapes.laid_out(handler(inner, settled), shape)}
+
+
+_OF_CONDITIONS = {*branches.HANDLERS, "Cast", "Identity"}
 
 
 _READ = (
@@ -183,48 +217,68 @@ def _ancestors(nodes: list[Node], wanted: str) -> tuple[list[Node], set[str]]:
 
 
 def _output(graph: Any, shown: str, output: str | None) -> str:
-    names = [each.name for each in graph.output]
+    """The tensor that is the network's output: the one of numbers, beside the classes."""
+    names = [str(each.name) for each in graph.output]
     listed = ", ".join(map(quoted, names))
     if output is not None:
-        if output not in names:
+        if output not in names and not any(output in node.output for node in graph.node):
             raise InteropError(f"{shown}: it has no output {quoted(output)}; it has {listed}")
         return output
-    if len(names) != 1:
-        raise InteropError(
-            f"{shown}: it has {len(names)} outputs, {listed}; say which is the network's"
-            " (--graph-output, in Python output=)"
-        )
-    return str(names[0])
+    numbers = [str(each.name) for each in graph.output if _holds_numbers(each)]
+    if len(names) == 1 or len(numbers) == 1:
+        return numbers[0] if numbers else names[0]
+    raise InteropError(
+        f"{shown}: it has {len(names)} outputs, {listed}; say which is the network's,"
+        f" by {told('output=', '--graph-output')}"
+    )
 
 
-def _input(proto: Any, shown: str) -> tuple[int | None, int | None]:
-    """The width of the input, and its number of samples, as far as the file says them."""
+def _holds_numbers(proto: Any) -> bool:
+    """Whether an output is of floats, or of a ZipMap's maps of them."""
+    kind = proto.type.WhichOneof("value")
+    return kind != "tensor_type" or proto.type.tensor_type.elem_type in _floats()
+
+
+def _floats() -> tuple[int, ...]:
     from onnx import TensorProto
 
+    return (TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16, TensorProto.BFLOAT16)
+
+
+def _input(proto: Any, shown: str) -> tuple[Value, int | None]:
+    """The input, and its number of samples, as far as the file says them."""
     tensor_type = proto.type.tensor_type
     where = f"{shown}: the input {quoted(proto.name)}"
-    floats = (TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16, TensorProto.BFLOAT16)
-    if tensor_type.elem_type not in floats:
+    if tensor_type.elem_type not in _floats():
         kind = type_name(tensor_type.elem_type)
         raise InteropError(f"{where} holds {kind}; understood are floating-point numbers")
-    dims = [each.dim_value or None for each in tensor_type.shape.dim]
-    if len(dims) != 2:
-        raise InteropError(f"{where} has {len(dims)} axes; understood are two, samples by features")
-    return dims[1], dims[0]
-
-
-def _end(value: Value | None, wanted: str, shown: str, settled: Settled) -> Unit:
-    where = f"{shown}: the output {quoted(wanted)}"
-    if isinstance(value, Expression):
-        return settled.unit(value, where)
-    if not isinstance(value, Features):
-        raise InteropError(f"{where} does not depend on the input")
-    if value.scale is not None or value.shift is not None:
+    samples, *shape = [each.dim_value or None for each in tensor_type.shape.dim] or [None]
+    if len(shape) == 1:
+        return Features((Unit(shape[0]),)), samples
+    if not shape or None in shape:
         raise InteropError(
-            f"{where} is scaled or shifted by a number for each feature after the last activation;"
-            " understood is that next to a linear layer, into which it goes"
+            f"{where} has {len(tensor_type.shape.dim)} axes; understood are two, samples by"
+            " features, or more of known lengths"
         )
-    return value.unit
+    known = tuple(each for each in shape if each is not None)
+    return Shaped(Features((Unit(prod(known)),)), known), samples
+
+
+def _end(value: Value | None, wanted: str, shown: str, kind: int | None, settled: Settled) -> Unit:
+    """The last unit; what joins several, or scales one, is made a layer."""
+    where = f"{shown}: the output {quoted(wanted)}"
+    if isinstance(value, Shaped | Column):
+        value = value.value
+    if isinstance(value, Condition):
+        raise InteropError(f"{where} holds what is true or false; understood are numbers")
+    if not isinstance(value, Features | Expression):
+        raise InteropError(f"{where} does not depend on the input")
+    if isinstance(value, Expression) and value.single:
+        value = over_units.in_one_unit(value, where, settled)
+    if isinstance(value, Features) and value.plain and len(value.units) == 1:
+        return value.units[0]
+    end = Call(Node("", (), (), {}, where), (), kind, 0, None)
+    return settled.unit(linear.expression(end, value, settled), where)
 
 
 # ---- Units into layers ---------------------------------------------------------------------------
@@ -235,7 +289,8 @@ def _layers(last: Unit, settled: Settled) -> tuple[list[Layer], str]:
 
     It is float64 too where inputs are scaled in that, which in float32 might leave nothing of them.
     """
-    units = list(_chain(last))[::-1]
+    units = _ordered(last)
+    numbers = {unit: number for number, unit in enumerate(units)}
     products = [unit.product for unit in units if unit.product]
     wide = any(product.dtype.itemsize == 8 for product in products)
     dtype = "float64" if wide or any(product.wide for product in products) else "float32"
@@ -245,7 +300,7 @@ def _layers(last: Unit, settled: Settled) -> tuple[list[Layer], str]:
             " do; export the model in one precision"
         )
     layers = []
-    for number, unit in enumerate(units, start=1):
+    for number, unit in enumerate(units[1:], start=1):
         product = unit.product
         assert product is not None
         if has_sum(unit.tree) and unit is not last:
@@ -259,19 +314,33 @@ def _layers(last: Unit, settled: Settled) -> tuple[list[Layer], str]:
                     f"{product.where}: its weights, with what goes into them, are too large for"
                     f" {dtype}"
                 )
-        tree = without_branches(unit.tree, unit.where, dtype)
-        formula = "softmax" if is_softmax(tree) else text(tree)
+        tree = plain(unit.tree, unit.where, dtype)
         layers.append(
             Layer(
                 product.weight,
                 product.bias,
-                formula,
+                "softmax" if is_softmax(tree) else text(tree),
                 unit.residual,
                 product.where,
                 f"activation_{number}",
+                tuple(numbers[source] for source in product.sources),
             )
         )
     return layers, dtype
+
+
+def _ordered(last: Unit) -> list[Unit]:
+    """The input, then the units that the last one depends on, each after those that it takes."""
+    order: dict[Unit, None] = {}
+    waiting = [last]
+    while waiting:
+        unit = waiting[-1]
+        before = unit.product.sources if unit.product else ()
+        missing = [each for each in before if each not in order]
+        waiting += reversed(missing)
+        if not missing:
+            order.setdefault(waiting.pop())
+    return list(order)
 
 
 def _overflows(array: Array, dtype: str) -> bool:
@@ -279,16 +348,8 @@ def _overflows(array: Array, dtype: str) -> bool:
     return bool(np.any(np.isfinite(array) & ~np.isfinite(rounded(array, dtype))))
 
 
-def _chain(unit: Unit) -> Iterator[Unit]:
-    while unit.previous is not None:
-        yield unit
-        unit = unit.previous
-
-
 def _name(model: Any, source: Any) -> str:
     """A name from the file's or the graph's, as far as a spec may have it."""
-    given = model.graph.name  # bytes where it is no text
     if isinstance(source, str | os.PathLike):
-        given = Path(source).name.split(".")[0]
-    name = re.sub(r"[^A-Za-z0-9_]+", "_", str(given)).strip("_")
-    return name if name and module_problem(name) is None else "network"
+        return module_name(Path(source).name)
+    return module_name(str(model.graph.name))  # bytes where it is no text

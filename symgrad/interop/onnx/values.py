@@ -1,13 +1,17 @@
 """What a tensor of an ONNX graph is, as the reading goes along.
 
     Value ::= Constant                        an array that the file holds
-            | Features(unit, scale, shift)    what layers pass on: a[n,i]·scale[i] + shift[i]
+            | Sizes(array, other)             extents of a shape, for two numbers of samples
+            | Features(units, scale, shift)   what layers pass on: a[n,i]·scale[i] + shift[i]
             | Expression(product, tree)       a formula in the numbers z[n,j] of a linear layer
-            | Condition(left, right)          left > right, of expressions or numbers
+            | Condition(indicator)            an expression that is 1 or 0
+            | Shaped(value, shape)            Features or an Expression, with other axes than one
+            | Column(value)                   the same, all samples below each other
 
 A `Unit` is where one layer ends and the next begins: the input, or the output of a layer whose
-activation is settled. A `Product` is a linear layer, z[n,j] = Σ_i a[n,i]·W[i,j] + b[j]; what is
-done to each z after it makes an `Expression`, until a linear layer, or the output, settles it.
+activation is settled. A `Product` is a linear layer, z[n,j] = Σ_i a[n,i]·W[i,j] + b[j], of units
+side by side; what is done to each z after it makes an `Expression`, until a linear layer, or the
+output, settles it.
 
 Scalars that multiply or shift z are kept as leaves c·z + d of the tree: if there is just one such
 leaf, it goes into W and b, and the activation is a formula in z itself.
@@ -57,11 +61,34 @@ class Constant:
 
 
 @dataclass(frozen=True, eq=False)
+class Sizes(Constant):
+    """What was worked out of a tensor's shape, as the input's number of samples is not known.
+
+    `array` is what it is for SAMPLES[0] of them, `other` for SAMPLES[1].
+    """
+
+    other: Array
+
+    def extents(self) -> list[int | None]:
+        """Each number that does not depend on the samples; None for their number itself, and OPEN
+        for what else there is made of it."""
+        pairs = zip(self.array.ravel().tolist(), self.other.ravel().tolist(), strict=True)
+        return [
+            None if (one, other) == SAMPLES else one if one == other else OPEN
+            for one, other in pairs
+        ]
+
+
+# Numbers of samples that no width or constant is.
+SAMPLES = (1_000_003, 1_000_033)
+OPEN = -2
+
+
+@dataclass(frozen=True, eq=False)
 class Unit:
-    """The input (without `previous`), or what a layer puts out; `width` None: not known yet."""
+    """The input (without a `product`), or what a layer puts out; `width` None: not known yet."""
 
     width: int | None
-    previous: "Unit | None" = None
     product: "Product | None" = None
     tree: Tree = _Z
     residual: bool = False
@@ -70,25 +97,38 @@ class Unit:
 
 @dataclass(frozen=True, eq=False)
 class Features:
-    """unit·scale + shift, each of shape (width,), () or None for what changes nothing; float64.
+    """units·scale + shift, each of shape (width,), () or None for what changes nothing; float64.
 
-    `wide` says that the file does that in float64, whatever the layers around are.
+    The units stand side by side. `wide` says that the file does that in float64, whatever the
+    layers around are.
     """
 
-    unit: Unit
+    units: tuple[Unit, ...]
     scale: Array | None = None
     shift: Array | None = None
     wide: bool = False
 
+    @property
+    def width(self) -> int | None:
+        """How many there are, as far as it is known."""
+        widths = [unit.width for unit in self.units]
+        return None if None in widths else sum(width for width in widths if width is not None)
+
+    @property
+    def plain(self) -> bool:
+        """Whether nothing is done to the units."""
+        return self.scale is None and self.shift is None
+
 
 @dataclass(frozen=True, eq=False)
 class Product:
-    """source·W + b, in float64; `dtype` is that of the W in the file, `where` its node.
+    """sources·W + b, in float64; `dtype` is that of the W in the file, `where` its node.
 
-    `wide` says that what comes in is scaled or shifted in float64 first.
+    The sources, all different, stand side by side. `wide` says that what comes in is scaled or
+    shifted in float64 first.
     """
 
-    source: Unit
+    sources: tuple[Unit, ...]
     weight: Array
     bias: Array | None
     dtype: np.dtype
@@ -101,7 +141,7 @@ class Expression:
     """A formula over a product. `leaves` are what its variables z0, z1, … stand for.
 
     `length` and `depth` bound what the text will be: a subgraph that uses a tensor twice doubles
-    it.
+    it. `single` says that there is one number a sample, as of a sum over the units.
     """
 
     product: Product
@@ -109,6 +149,7 @@ class Expression:
     leaves: Mapping[str, Affine]
     length: int = 2
     depth: int = 1
+    single: bool = False
 
     @property
     def affine(self) -> Affine | None:
@@ -118,14 +159,30 @@ class Expression:
 
 @dataclass(frozen=True, eq=False)
 class Condition:
-    """left > right, for a Where; `holds` False for its opposite."""
+    """What is true where an expression is 1, and false where it is 0: for a Where, or a Cast."""
 
-    left: Expression | Fraction
-    right: Expression | Fraction
-    holds: bool = True
+    indicator: Expression
 
 
-Value: TypeAlias = Constant | Features | Expression | Condition
+@dataclass(frozen=True, eq=False)
+class Shaped:
+    """A sample's numbers in an array of this shape, of one axis more or less than a row has.
+
+    () is the shape of a single number. In C order they are those of the value.
+    """
+
+    value: Features | Expression
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Column:
+    """The numbers of all samples below each other. At the end of a graph it is read as the rows."""
+
+    value: Features | Expression
+
+
+Value: TypeAlias = Constant | Features | Expression | Condition | Shaped | Column
 
 
 @dataclass
@@ -136,25 +193,25 @@ class Settled:
     """
 
     units: dict[int, Unit] = field(default_factory=dict)
+    diagonal: dict[int, Expression] = field(default_factory=dict)  # of features, by themselves
     narrowed: list[str] = field(default_factory=list)
-    kept: list[Expression] = field(default_factory=list)  # an id is good while its object lives
+    kept: list[Any] = field(default_factory=list)  # an id is good while its object lives
 
     def unit(self, expression: Expression, where: str) -> Unit:
         """The output of the layer that an expression ends."""
         if id(expression) not in self.units:
             product, tree = settle(expression)
-            self.units[id(expression)] = Unit(
-                product.weight.shape[1], product.source, product, tree, False, where
-            )
+            self.units[id(expression)] = Unit(product.weight.shape[1], product, tree, False, where)
             self.kept.append(expression)
         return self.units[id(expression)]
 
-    def find(self, value: Value) -> Unit | None:
-        """The unit that a value is, as it stands; None if it is something more, or none yet."""
+    def find(self, value: Value) -> tuple[Unit, ...] | None:
+        """The units that a value is, as it stands; None if it is something more, or none yet."""
         if isinstance(value, Features):
-            plain = value.scale is None and value.shift is None
-            return value.unit if plain else None
-        return self.units.get(id(value)) if isinstance(value, Expression) else None
+            return value.units if value.plain else None
+        if isinstance(value, Expression) and id(value) in self.units:
+            return (self.units[id(value)],)
+        return None
 
 
 # ---- Making expressions --------------------------------------------------------------------------
@@ -193,7 +250,8 @@ def applied(where: str, tree: Tree, operands: Mapping[str, "Expression | Fractio
     }
     leaves = {name: affine for each in expressions.values() for name, affine in each.leaves.items()}
     product = next(iter(expressions.values())).product
-    return Expression(product, substituted(tree, meanings), leaves, length, depth)
+    single = all(each.single for each in expressions.values())
+    return Expression(product, substituted(tree, meanings), leaves, length, depth, single)
 
 
 def _size(tree: Tree, expressions: Mapping[str, Expression]) -> tuple[int, int]:
@@ -262,6 +320,20 @@ def settle(expression: Expression) -> tuple[Product, Tree]:
         return scaled(product, scale, shift), substituted(expression.tree, {name: _Z})
     meanings = {name: _written(affine) for name, affine in expression.leaves.items()}
     return product, substituted(expression.tree, meanings)
+
+
+def merged(units: tuple[Unit, ...], weight: Array) -> tuple[tuple[Unit, ...], Array]:
+    """Each unit once, with the sum of the rows that it has in the matrix."""
+    if len(set(units)) == len(units):
+        return units, weight
+    rows: dict[Unit, Array] = {}
+    start = 0
+    for unit in units:
+        assert unit.width is not None
+        found = weight[start : start + unit.width]
+        rows[unit] = rows[unit] + found if unit in rows else found
+        start += unit.width
+    return tuple(rows), np.concatenate(list(rows.values()))
 
 
 def scaled(product: Product, scale: Array | None, shift: Array | None) -> Product:

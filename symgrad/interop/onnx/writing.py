@@ -22,7 +22,7 @@ from symgrad.interop.onnx.activations import activation
 from symgrad.interop.onnx.formulas import formula
 from symgrad.interop.onnx.graph import Graph
 from symgrad.interop.onnx.load import quietly, unreadable
-from symgrad.interop.onnx.names import INPUT, INPUTS, OUTPUT, OUTPUTS, PRODUCER, SPEC
+from symgrad.interop.onnx.names import INPUT, INPUTS, LABELS, OUTPUT, OUTPUTS, PRODUCER, SPEC
 from symgrad.interop.onnx.scaling import around, metadata
 from symgrad.spec.formula import has_sum
 from symgrad.spec.scaling import Numbers, Scaling
@@ -92,6 +92,7 @@ def model_of(network: Network | Run | Trained) -> "ModelProto":
         for key, names in (
             (INPUTS, network.spec.input_names),
             (OUTPUTS, network.spec.output_names),
+            (LABELS, network.labels),
         ):
             if names is not None:
                 noted[key] = json.dumps(list(names))

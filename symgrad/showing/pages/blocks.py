@@ -72,12 +72,27 @@ class Lines:
     log_y: bool = True
 
 
+@dataclass(frozen=True)
+class Regions:
+    """What a plane is divided into, and points in it. The plane reaches from (low, high) of `ends`;
+    `rows`, from below, have the (kind, shade) of each cell, shades from 0 to 1; `points` are
+    (x, y, kind). Kinds are the places of `names`."""
+
+    title: str
+    x: str
+    y: str
+    ends: tuple[tuple[float, float], tuple[float, float]]
+    rows: tuple[tuple[tuple[int, float], ...], ...]
+    points: tuple[tuple[float, float, int], ...]
+    names: tuple[str, ...]
+
+
 def several(number: int, word: str) -> str:
     """A number of things, in words: 1 weight, 9 weights."""
     return f"{number:,} {word}" if number == 1 else f"{number:,} {word}s"
 
 
-Block = Words | Equations | Table | Bars | Lines
+Block = Words | Equations | Table | Bars | Lines | Regions
 
 
 @dataclass(frozen=True)

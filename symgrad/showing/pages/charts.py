@@ -1,18 +1,19 @@
-"""How figures are written, on what scales they lie, and the page's charts of them, as SVG.
+"""The page's charts, as SVG.
 
 A chart's colours, and the size of its text, are the page's: CSS names them by class. Series differ
 in their markers and dashes too, for who doesn't see the colours. All is built as a tree of
 elements and written by ElementTree, so that no name can be read as markup.
 """
 
-import math
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
 from dataclasses import dataclass
+from itertools import groupby
 from xml.etree.ElementTree import Element, SubElement, tostring
 
-from symgrad.showing.pages.blocks import Bars, Lines, Series
-from symgrad.showing.pages.text import figure, power
+from symgrad.axes import Scale, Window, drawable, linear_scale, log_scale, scale_of
+from symgrad.showing.pages.blocks import Bars, Lines, Regions, Series
+from symgrad.showing.pages.text import figure
 
 COLOURS = 6
 _DASHES = ("", "7 4", "2 3", "9 3 2 3", "12 4 4 4")  # not as many as markers: pairs repeat late
@@ -32,6 +33,7 @@ _LEFT, _RIGHT = 64, _WIDTH - 30
 _PLOT = 250
 _LINE = 21
 _BAR, _GAP = 13, 12
+_LEVELS = 5  # of shade
 _LABEL_LETTERS, _TITLE_LETTERS, _TICK_LETTERS = 38, 52, 40
 
 
@@ -42,63 +44,6 @@ class Chart:
     svg: str
     legend: tuple[tuple[str, str], ...] = ()
     note: str = ""
-
-
-def drawable(value: float | None, log: bool = True) -> bool:
-    """Whether a scale, logarithmic or not, has a place for it."""
-    return value is not None and math.isfinite(value) and (value > 0 or not log)
-
-
-@dataclass(frozen=True)
-class Scale:
-    """An axis between two ends, which are ticks; a logarithmic one has exponents as its ends."""
-
-    low: float
-    high: float
-    step: float
-    logarithmic: bool
-
-    def place(self, value: float) -> float:
-        """Where a value lies, the low end being 0 and the high one 1."""
-        at = math.log10(value) if self.logarithmic else value
-        return (at - self.low) / (self.high - self.low)
-
-    def ticks(self) -> Iterator[tuple[float, str]]:
-        """Places and labels."""
-        count = round((self.high - self.low) / self.step)
-        for index in range(count + 1):
-            yield index / count, self._label(self.low + index * self.step)
-
-    def _label(self, at: float) -> str:
-        if not self.logarithmic:
-            return f"{round(at / self.step) * self.step:,.6g}"
-        if self.low >= -3 and self.high <= 4:
-            return f"{10**at:,.{max(0, -int(at))}f}"
-        return power(int(at))
-
-
-def log_scale(values: Iterable[float], margin: float = 0, most: int = 6) -> Scale:
-    """From power of ten to power of ten; the lowest value at least the margin above the low end."""
-    exponents = [math.log10(value) for value in values]
-    low, high = math.floor(min(exponents) - margin), math.ceil(max(exponents))
-    high = max(high, low + 1)
-    step = math.ceil((high - low) / most)
-    return Scale(low, low + step * math.ceil((high - low) / step), step, logarithmic=True)
-
-
-def linear_scale(values: Iterable[float], most: int = 6) -> Scale:
-    """Between round numbers, in steps of 1, 2 or 5 times a power of ten."""
-    values = list(values)
-    low, high = min(values), max(values)
-    if low == high:
-        low, high = low - (abs(low) or 1) / 2, high + (abs(high) or 1) / 2
-    unit: float = 10.0 ** math.floor(math.log10((high - low) / most))
-    step = next(step for step in (unit, 2 * unit, 5 * unit, 10 * unit) if high - low <= most * step)
-    return Scale(math.floor(low / step) * step, math.ceil(high / step) * step, step, False)
-
-
-def scale_of(values: Iterable[float], log: bool) -> Scale:
-    return log_scale(values) if log else linear_scale(values)
 
 
 # Bars
@@ -209,7 +154,9 @@ def _summary(series: Series, kept: list[tuple[float, float]]) -> str:
     return f"{series.name}: from {figure(y0)} at {figure(x0)} to {figure(y1)} at {figure(x1)}"
 
 
-def _axes(svg: Element, across: Scale, up: Scale, top: float, title: str) -> None:
+def _axes(
+    svg: Element, across: Scale | Window, up: Scale | Window, top: float, title: str
+) -> None:
     bottom = top + _PLOT
     for place, label in up.ticks():
         y = bottom - place * _PLOT
@@ -254,7 +201,66 @@ def _swatch(index: int, series: Series) -> str:
     return tostring(svg, encoding="unicode")
 
 
-# What both are made of
+# Regions
+
+
+def regions(block: Regions, name: str) -> Chart:
+    """The plane in the colours of kinds, and the points; `name` begins the ids within it."""
+    across, up = (Window(*ends) for ends in block.ends)
+    svg = Element("svg")
+    shares = _shares(block)
+    _describe(svg, name, block.title, "; ".join(
+        f"{kind}: {share:.0%} of the plane" for kind, share in zip(block.names, shares, strict=True)
+    ))  # fmt: skip
+    top = float(_LINE)
+    for line in textwrap.wrap(block.y, _TITLE_LETTERS):
+        _text(svg, 0, top - 5, line, "start", "tick")
+        top += _LINE
+    width, height = (_RIGHT - _LEFT) / len(block.rows[0]), _PLOT / len(block.rows)
+    for (kind, level), runs in _runs(block).items():
+        group = _add(svg, "g", f"s{kind % COLOURS}")
+        way = "".join(
+            f"M{_LEFT + start * width:.2f},{top + _PLOT - (row + 1) * height:.2f}"
+            f"h{count * width:.2f}v{height:.2f}h{-count * width:.2f}z"
+            for row, start, count in runs
+        )
+        _add(group, "path", "region", d=way, fill_opacity=f"{0.1 + 0.12 * level:.2f}")
+    _axes(svg, across, up, top, block.x)
+    for x, y, kind in block.points:
+        group = _add(svg, "g", f"series s{kind % COLOURS}")
+        place = f"{_number(_LEFT + across.place(x) * (_RIGHT - _LEFT))},"
+        place += _number(top + (1 - up.place(y)) * _PLOT)
+        marker = _add(group, "path", "marker point", d=_MARKERS[kind % len(_MARKERS)])
+        marker.set("transform", f"translate({place}) scale(.8)")
+        text = f"{block.names[kind]}: {figure(x)}, {figure(y)}"
+        SubElement(marker, "title").text = text
+    legend = tuple(
+        (_swatch(kind, Series(each, (), joined=False)), each)
+        for kind, each in enumerate(block.names)
+    )
+    return Chart(tostring(svg, encoding="unicode"), legend)
+
+
+def _shares(block: Regions) -> list[float]:
+    cells = [kind for row in block.rows for kind, _ in row]
+    return [cells.count(kind) / len(cells) for kind in range(len(block.names))]
+
+
+def _runs(block: Regions) -> dict[tuple[int, int], list[tuple[int, int, int]]]:
+    """Cells of one kind and about one shade that stand side by side: row, first place, and how
+    many, by kind and level."""
+    found = defaultdict(list)
+    for number, row in enumerate(block.rows):
+        looks = [(kind, min(int(shade * _LEVELS), _LEVELS - 1)) for kind, shade in row]
+        start = 0
+        for look, cells in groupby(looks):
+            count = len(list(cells))
+            found[look].append((number, start, count))
+            start += count
+    return found
+
+
+# What all are made of
 
 
 def _describe(svg: Element, name: str, title: str, description: str) -> None:

@@ -18,6 +18,7 @@ from symgrad.showing.pages.blocks import (
     Block,
     Equations,
     Lines,
+    Regions,
     Report,
     Section,
     Table,
@@ -74,6 +75,8 @@ def _block(block: Block, name: str) -> dict[str, Any]:
             return _chart(block.title, charts.bars(block, name))
         case Lines():
             return _chart(block.title, charts.lines(block, name))
+        case Regions():
+            return _chart(block.title, charts.regions(block, name))
 
 
 def _kinds(table: Table) -> list[str]:

@@ -3,9 +3,8 @@
 import math
 from decimal import Decimal
 
+from symgrad.axes import power
 from symgrad.showing.pages.blocks import Cell, Table
-
-_SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 
 
 def figure(value: Cell) -> str:
@@ -24,11 +23,6 @@ def figure(value: Cell) -> str:
     if -3 <= exponent < 6:
         return f"{Decimal(value):,.{max(2 - exponent, 0)}f}"
     return f"{rounded.scaleb(-exponent):.2f}×{power(exponent)}"
-
-
-def power(exponent: int) -> str:
-    """A power of ten: 10⁻³."""
-    return "10" + str(exponent).translate(_SUPERSCRIPTS)
 
 
 def pieces(text: str) -> list[tuple[str, bool]]:

@@ -26,8 +26,8 @@ _KINDS: dict[str, Kind] = {
     "float32": "real", "float64": "double", "int64": "whole", "uint64": "word",
 }  # fmt: skip
 
-# Arrays of doubles whatever the network's own precision is.
-DOUBLES = ("settings", "losses", "l1", "l2")
+# Arrays of doubles whatever the network's own numbers are.
+_DOUBLES = ("settings", "losses", "l1", "l2")
 
 # To which of Python's functions a call is handed over: for arguments that do not fit, or for which
 # the function fails, and for many samples.
@@ -49,7 +49,7 @@ class _Entry:
         self.python, self.arguments, self.count, self.names = function.args
         self.entry = entry
         self.driver = functions.known[entry.on_threads if threads else entry.in_turn]
-        self.many = None if threads or entry.epoch else entry.many
+        self.many = None if threads or entry.epoch or not entry.x else entry.many
 
     def write(self) -> None:
         builder, writer = self.builder, self.writer
@@ -127,7 +127,7 @@ class _Entry:
                 builder.store(number, writer.variables[name])
                 continue
             number = _KINDS[kind.number]
-            if number == "double" and not writer.single and name not in DOUBLES:
+            if number == "double" and not writer.single and name not in _DOUBLES:
                 number = "real"
             of = type_of(number, writer.single)
             data, extents = arguments.address_and_extents(builder, thing, of, kind.axes)

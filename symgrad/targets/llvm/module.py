@@ -34,6 +34,12 @@ from symgrad.targets.public import INTO, MEMBERS, Public, names_of, public
 
 _CALLED = {"predict": Predict, "loss": Converting, "loss_and_gradient": LossAndGradient}
 
+# What checks the arguments of a function that are not those of the loss.
+_CHECKED = {
+    "predict": "_check", "gradient_of_leaves": "_check_leaves", "complete_gradient": "_check_sums",
+    "train_epoch": "_check_training", "train_steps": "_check_steps",
+}  # fmt: skip
+
 
 class NativeModule(ModuleType):
     """`emit` writes the emitted module and gives its path, or None where there is no place for it,
@@ -128,11 +134,7 @@ def _functions(
             if known.get(each.name) and known[each.name].epoch
             else _CALLED.get(each.name, Compiled)
         )
-        check = checks[
-            {"train_epoch": "_check_training", "train_steps": "_check_steps"}.get(
-                each.name, of_loss if each.name != "predict" else "_check"
-            )
-        ]
+        check = checks[_CHECKED.get(each.name, of_loss)]
         if each.name in MEMBERS:
             check, members = checks[f"_check_{each.name}"], description.facts_of_members()
             functions[each.name] = OfMembers(_body(each), made[each.name], check, members)

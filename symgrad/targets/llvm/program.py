@@ -15,6 +15,8 @@ from symgrad.spec.derivatives import DERIVATIVES
 from symgrad.targets.public import (
     GOING_ON,
     MEMBERS,
+    RANGE,
+    completing,
     data,
     derivative,
     in_order,
@@ -82,8 +84,8 @@ class Description:
 class Entry:
     """A function as Python calls it: the kinds of its arguments by name, the lowered function that
     does it in turn, the one on threads, and from how many samples on these pay, and in which
-    arrays the samples are. An epoch's samples are looked at by Python. `names` are those that the
-    lowered functions have for arguments that they call otherwise."""
+    arrays the samples are, if it is of any. An epoch's samples are looked at by Python. `names` are
+    those that the lowered functions have for arguments that they call otherwise."""
 
     kinds: Mapping[str, Kind]
     in_turn: str
@@ -117,6 +119,17 @@ def entries(description: Description) -> dict[str, Entry]:
         ),
         "step": Entry(kinds((*given, "rate"), "theta"), "step", "_step_on_threads", many, x=x),
     }
+    if not terms_of(description.spec):
+        of_range, of_all = (*given, *RANGE), (*completing(description.spec), "gradient")
+        found["gradient_of_leaves"] = Entry(
+            kinds(of_range, "losses", "gradients"),
+            "gradient_of_leaves",
+            "_leaves_on_threads",
+            many,
+        )
+        found["complete_gradient"] = Entry(
+            kinds(of_all, "gradient"), "complete_gradient", "complete_gradient", 0, x=()
+        )
     if description.settings is not None:
         written = ("theta", "state", "progress")
         for name, names, threads in (

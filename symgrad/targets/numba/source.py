@@ -460,6 +460,8 @@ class _Printer:
                 return self.value(first, SUM) + "".join(compared)
             case Not(Given(name)):
                 return f"{name} is None"
+            case Not(Either() as negated):
+                return f"not ({self.condition(negated)})"
             case Not(negated):
                 return f"not {self.condition(negated)}"
             case Either(conditions):

@@ -22,6 +22,7 @@ import numpy as np
 from symgrad.errors import DataError
 from symgrad.training.caller import argument
 from symgrad.training.data.csv_format import DECIMAL, SWAPPED, Format
+from symgrad.training.data.encoding import not_utf_8
 from symgrad.training.data.files import opened
 from symgrad.training.data.quotes import without_blanks
 from symgrad.training.data.table import (
@@ -116,10 +117,7 @@ def read_lines(path: Path, separator: str) -> Iterator[Any]:
         try:
             yield reader
         except UnicodeDecodeError as error:
-            raise DataError(
-                f"{path}: not UTF-8 near line {reader.line_num + 1} ({error.reason}); "
-                "save it as UTF-8"
-            ) from error
+            raise not_utf_8(path) from error
         except csv.Error as error:
             raise DataError(f"{path}, line {reader.line_num}: {error}") from error
 

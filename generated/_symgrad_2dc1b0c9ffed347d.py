@@ -115,7 +115,7 @@ class Compiler:
 
 def _named(function):
     """The same for a function that is compiled with whatever calls it: of what stands here."""
-    function.__module__, function.__qualname__ = "numba", f"{function.__name__}_7be1cb471dd5cefa"
+    function.__module__, function.__qualname__ = "numba", f"{function.__name__}_e6e99fd1bbcc1936"
     return function
 
 
@@ -278,7 +278,7 @@ Kind = namedtuple("Kind", "number axes written")
 NATIVE = {name: np.dtype(name) for name in ("float32", "float64", "uint64", "int64")}
 
 # The dtypes of arguments that have not the network's own.
-_OTHERS = {"progress": "uint64", "settings": "float64"}
+_OTHERS = {"progress": "uint64", "settings": "float64", "losses": "float64"}
 _WHOLE = ("order", "starts")  # those of each term begin so
 
 
@@ -290,7 +290,7 @@ Results = namedtuple("Results", "extents value")
 class Facts:
     """What is known of a network, and of its arguments by name."""
 
-    numbers: tuple = ("l1", "l2", "rate")
+    numbers: tuple = ("l1", "l2", "rate", "total", "first", "loss")
 
     def __init__(self, name, spec, size, state, settings, results=None):
         inputs, outputs, dtype = inputs_of(spec), outputs_of(spec), spec["dtype"]
@@ -311,6 +311,8 @@ class Facts:
             "v_theta": (size,),
             "v_x": of_inputs,
             "gradient": (size,),
+            "losses": ("subtrees",),
+            "gradients": ("subtrees", size),
             "state": (state,),
             "progress": (2,),
             "order": ("samples to see",),
@@ -660,6 +662,10 @@ def _write_fma(module):
 # there.
 Form = namedtuple("Form", "number a b start")
 
+# A vector of a tile: from which column of the tile on, how many numbers, and which of them are
+# there, None if all.
+Vector = namedtuple("Vector", "offset lanes mask")
+
 
 PREFIX = "symgrad_product_"
 
@@ -822,17 +828,21 @@ class _Product:
 
               n, `vectors` vectors of `lanes` numbers
             ┌───────────────┐
-            │ B             │ k      A tile of C, rows × vectors, lies in registers. For each k a
-            row of └───────────────┘        B is loaded, a number of A spread for each row of the
-            tile, and all
-      k     ┌───────────────┐        of it multiplied and added: rows × vectors instructions for
-    ┌───┐   │ tile of C     │ rows   rows + vectors loads. Vectors run across results, never along
-    a sum. │ A │   └───────────────┘
+            │ B             │ k
+            └───────────────┘
+      k     ┌───────────────┐
+    ┌───┐   │ tile of C     │ rows
+    │ A │   └───────────────┘
     └───┘
 
-    At the right edge tiles have one vector, which is masked, at the lower edge two rows. Where B
-    is large, or lies column by column, a piece of it, `depth` × tile's width, is copied into a
-    panel in L1 that all tiles below it read. What tiles and vectors are depends on the processor;
+    A tile of C, rows × vectors, lies in registers. For each k a row of B is loaded, a number of A
+    spread for each row of the tile, and all of it multiplied and added: rows × vectors instructions
+    for rows + vectors loads. Vectors run across results, never along a sum.
+
+    At the right edge tiles have one vector, which is masked, and half as wide as others where that
+    will do and may take half the time; at the lower edge they have two rows. Where B is large, or
+    lies column by column, a piece of it, `depth` × tile's width, is copied into a panel in L1 that
+    all tiles below it read. What tiles and vectors are depends on the processor;
     the results do not.
     """
 
@@ -845,24 +855,10 @@ class _Product:
         self.a_by_columns, self.b_by_columns = form.a == "c", form.b == "c"
         self.start = form.start
         self.of_ones = form.a == "1"
-        self.vector = ir.VectorType(self.number, self.lanes)
         self.width = self.vectors * self.lanes
         self.function = declared(module, form)
         self.function.attributes.add("noinline")
         self.builder = ir.IRBuilder(self.function.append_basic_block())
-        suffix = f"v{self.lanes}f{8 * self.bytes}"
-        self.mask = ir.VectorType(ir.IntType(1), self.lanes)
-        place, short = self.vector.as_pointer(), ir.IntType(32)
-        kinds = {
-            f"llvm.masked.load.{suffix}.p0": (self.vector, [place, short, self.mask, self.vector]),
-            f"llvm.masked.store.{suffix}.p0": (
-                ir.VoidType(),
-                [self.vector, place, short, self.mask],
-            ),
-        }
-        self.masked_load, self.masked_store = (
-            external(module, name, ir.FunctionType(*kind)) for name, kind in kinds.items()
-        )
         self._write()
 
     def _write(self):
@@ -886,8 +882,8 @@ class _Product:
                     self._in_panels()
                 with otherwise:
                     self._columns(
-                        lambda n, masks: self._all_rows(
-                            n, masks, INT64(0), self.k, self._row_of_b(n)
+                        lambda n, vectors: self._all_rows(
+                            n, vectors, INT64(0), self.k, self._row_of_b(n)
                         )
                     )
         builder.ret_void()
@@ -895,18 +891,27 @@ class _Product:
     # Edges
 
     def _columns(self, body):
-        """body(n, masks) for tiles from left to right; those of the last columns have one vector,
+        """body(n, vectors) for tiles from left to right; those of the last columns have one vector,
         and a mask."""
-        builder = self.builder
+        builder, lanes = self.builder, self.lanes
         whole = builder.sub(self.n, INT64(self.width - 1))
         n, _ = self._loop(
-            self.left, whole, self.width, [], lambda n, _: body(n, [None] * self.vectors)
-        )
-        self._loop(
-            n, self.n, self.lanes, [], lambda n, _: body(n, [self._first(builder.sub(self.n, n))])
-        )
+            self.left, whole, self.width, [],
+            lambda n, _: body(n, [Vector(v * lanes, lanes, None) for v in range(self.vectors)]),
+        )  # fmt: skip
 
-    def _all_rows(self, n, masks, first, depth, row_of_b):
+        def edge(n, end, lanes):
+            def one(n, _):
+                return body(n, [Vector(0, lanes, self._first(builder.sub(self.n, n), lanes))])
+
+            return self._loop(n, end, lanes, [], one)[0]
+
+        if lanes * self.bytes == _WIDEST:  # few columns are done in half a vector
+            n = edge(n, builder.sub(self.n, INT64(lanes // 2)), lanes)
+            lanes //= 2
+        edge(n, self.n, lanes)
+
+    def _all_rows(self, n, vectors, first, depth, row_of_b):
         """Tiles from top to bottom, each with `depth` terms of its sums from `first` on."""
 
         def tiles(m, end, rows):
@@ -915,7 +920,7 @@ class _Product:
                 end,
                 rows,
                 [],
-                lambda m, _: self._tile_of(m, n, rows, masks, first, depth, row_of_b),
+                lambda m, _: self._tile_of(m, n, rows, vectors, first, depth, row_of_b),
             )
             return m
 
@@ -924,7 +929,7 @@ class _Product:
 
     # A tile
 
-    def _tile_of(self, m, n, rows, masks, first, depth, row_of_b):
+    def _tile_of(self, m, n, rows, vectors, first, depth, row_of_b):
         builder = self.builder
         below = [builder.add(m, INT64(row)) for row in range(rows)]
         if rows < self.rows:
@@ -935,11 +940,8 @@ class _Product:
         places = []
         for row in below:
             begin = builder.add(builder.mul(row, self.n), n)
-            places += [
-                (self._at(self.c, begin, vector * self.lanes), mask)
-                for vector, mask in enumerate(masks)
-            ]
-        sums = self._started(places, n, rows, masks, first)
+            places += [(self._at(self.c, begin, each.offset), each) for each in vectors]
+        sums = self._started(places, n, rows, vectors, first)
         stride = self.m if self.a_by_columns else self.k
         rows_of_a = [
             self._at(self.a, row if self.a_by_columns else builder.mul(row, stride))
@@ -947,10 +949,7 @@ class _Product:
         ]
 
         def step(k, sums):
-            b = [
-                self._load(self._at(row_of_b(k), None, vector * self.lanes), mask)
-                for vector, mask in enumerate(masks)
-            ]
+            b = [self._load(self._at(row_of_b(k), None, each.offset), each) for each in vectors]
             along = builder.add(first, k)
             along = builder.mul(along, stride) if self.a_by_columns else along
             result = []
@@ -960,47 +959,39 @@ class _Product:
                     if self.of_ones
                     else builder.load(self._at(rows_of_a[row], along))
                 )
-                spread = self._spread(number)
-                for vector, each in enumerate(b):
-                    result.append(
-                        fused(
-                            builder, self.processor, spread, each, sums[row * len(masks) + vector]
-                        )
-                    )
+                for place, (each, of_b) in enumerate(zip(vectors, b, strict=True)):
+                    spread, total = self._spread(number, each.lanes), sums[row * len(b) + place]
+                    result.append(fused(builder, self.processor, spread, of_b, total))
             return result
 
         _, sums = self._loop(INT64(0), depth, 1, sums, step)
-        for (place, mask), value in zip(places, sums, strict=True):
-            self._store(value, place, mask)
+        for (place, each), value in zip(places, sums, strict=True):
+            self._store(value, place, each.mask)
         return []
 
-    def _started(self, places, n, rows, masks, first):
+    def _started(self, places, n, rows, vectors, first):
         """What the sums of a tile start from: what C holds but at the beginning, and there 0 or
         the row, if not that too."""
         builder = self.builder
         if self.start == "what_is":
-            return [self._load(place, mask) for place, mask in places]
+            return [self._load(*place) for place in places]
         begins = builder.icmp_signed("==", first, INT64(0))
         fresh, from_c, after = (self.function.append_basic_block() for _ in range(3))
         builder.cbranch(begins, fresh, from_c)
         builder.position_at_end(fresh)
-        new = [ir.Constant(self.vector, [0.0] * self.lanes)] * len(places)
+        new = [ir.Constant(self._type(each), [0.0] * each.lanes) for _, each in places]
         if self.start == "row":
-            row = [
-                self._load(self._at(self.row, n, v * self.lanes), mask)
-                for v, mask in enumerate(masks)
-            ]
-            new = row * rows
+            new = [self._load(self._at(self.row, n, each.offset), each) for each in vectors] * rows
         fresh = builder.block
         builder.branch(after)
         builder.position_at_end(from_c)
-        old = [self._load(place, mask) for place, mask in places]
+        old = [self._load(*place) for place in places]
         from_c = builder.block
         builder.branch(after)
         builder.position_at_end(after)
         sums = []
         for one, other in zip(new, old, strict=True):
-            value = builder.phi(self.vector)
+            value = builder.phi(one.type)
             value.add_incoming(one, fresh)
             value.add_incoming(other, from_c)
             sums.append(value)
@@ -1014,75 +1005,77 @@ class _Product:
     def _in_panels(self):
         builder = self.builder
 
-        def piece(n, masks, first):
+        def piece(n, vectors, first):
             left = builder.sub(self.k, first)
             depth = builder.select(
                 builder.icmp_signed("<", left, INT64(self.depth)), left, INT64(self.depth)
             )
             copy = self._transpose if self.b_by_columns else self._copy
-            copy(n, masks, first, depth)
+            copy(n, vectors, first, depth)
 
             def row(k):
                 return self._at(self.panel, builder.mul(k, INT64(self.width)))
 
-            self._all_rows(n, masks, first, depth, row)
+            self._all_rows(n, vectors, first, depth, row)
             return []
 
         none = builder.icmp_signed("==", self.k, INT64(0))
         end = builder.select(none, INT64(1), self.k)  # a sum of no terms is what it starts from
 
-        def column(n, masks):
-            self._loop(INT64(0), end, self.depth, [], lambda first, _: piece(n, masks, first))
+        def column(n, vectors):
+            self._loop(INT64(0), end, self.depth, [], lambda first, _: piece(n, vectors, first))
             return []
 
         self._columns(column)
 
-    def _copy(self, n, masks, first, depth):
+    def _copy(self, n, vectors, first, depth):
         builder = self.builder
 
         def row(k, _):
             source = self._row_of_b(n)(builder.add(first, k))
             target = self._at(self.panel, builder.mul(k, INT64(self.width)))
-            for vector, mask in enumerate(masks):
-                value = self._load(self._at(source, None, vector * self.lanes), mask)
-                self._store(value, self._at(target, None, vector * self.lanes))
+            for each in vectors:
+                value = self._load(self._at(source, None, each.offset), each)
+                self._store(value, self._at(target, None, each.offset))
             return []
 
         self._loop(INT64(0), depth, 1, [], row)
 
-    def _transpose(self, n, masks, first, depth):
-        """`lanes` × `lanes` numbers at a time: rows loaded, interleaved until they are columns,
-        and stored."""
+    def _transpose(self, n, vectors, first, depth):
+        """Squares of numbers, as many as a vector has along each side: rows loaded, interleaved
+        until they are columns, and stored."""
         builder = self.builder
 
-        def square(k, _, vector):
-            inside = self._first(builder.sub(depth, k))
+        def square(k, _, offset, lanes):
+            inside = self._first(builder.sub(depth, k), lanes)
+            none = ir.Constant(inside.type, [0] * lanes)
             rows = []
-            for lane in range(self.lanes):
-                unit = builder.add(n, INT64(vector * self.lanes + lane))
+            for lane in range(lanes):
+                unit = builder.add(n, INT64(offset + lane))
                 place = self._at(
                     self.b, builder.add(builder.mul(unit, self.k), builder.add(first, k))
                 )
                 there = builder.icmp_signed("<", unit, self.n)
-                none = ir.Constant(self.mask, [0] * self.lanes)
-                rows.append(self._load(place, builder.select(there, inside, none)))
-            half = self.lanes // 2
-            low = [place // 2 + (self.lanes if place % 2 else 0) for place in range(self.lanes)]
+                mask = builder.select(there, inside, none)
+                rows.append(self._load(place, Vector(0, lanes, mask)))
+            half = lanes // 2
+            low = [place // 2 + (lanes if place % 2 else 0) for place in range(lanes)]
             high = [place + half for place in low]
-            for _ in range(self.lanes.bit_length() - 1):
+            for _ in range(lanes.bit_length() - 1):
                 pairs = zip(rows[:half], rows[half:], strict=True)
                 rows = [
                     self._shuffled(one, other, order)
                     for one, other in pairs
                     for order in (low, high)
                 ]
-            for lane, row in enumerate(rows):  # the panel holds a multiple of `lanes` rows
-                offset = builder.mul(builder.add(k, INT64(lane)), INT64(self.width))
-                self._store(row, self._at(self.panel, offset, vector * self.lanes))
+            for lane, row in enumerate(rows):  # the panel has room for whole squares
+                along = builder.mul(builder.add(k, INT64(lane)), INT64(self.width))
+                self._store(row, self._at(self.panel, along, offset))
             return []
 
-        for vector in range(len(masks)):
-            self._loop(INT64(0), depth, self.lanes, [], functools.partial(square, vector=vector))
+        for each in vectors:
+            body = functools.partial(square, offset=each.offset, lanes=each.lanes)
+            self._loop(INT64(0), depth, each.lanes, [], body)
 
     # Instructions
 
@@ -1117,35 +1110,51 @@ class _Product:
         )
         return self.builder.gep(pointer, [index])
 
-    def _load(self, place, mask=None):
-        place = self.builder.bitcast(place, self.vector.as_pointer())
-        if mask is None:
-            return self.builder.load(place, align=self.bytes)
-        zero = ir.Constant(self.vector, [0.0] * self.lanes)
-        return self.builder.call(self.masked_load, [place, ir.IntType(32)(self.bytes), mask, zero])
+    def _type(self, vector):
+        return ir.VectorType(self.number, vector.lanes)
+
+    def _load(self, place, vector):
+        kind, builder = self._type(vector), self.builder
+        place = builder.bitcast(place, kind.as_pointer())
+        if vector.mask is None:
+            return builder.load(place, align=self.bytes)
+        zero = ir.Constant(kind, [0.0] * vector.lanes)
+        arguments = [place, ir.IntType(32)(self.bytes), vector.mask, zero]
+        return builder.call(self._masked("load", kind, kind, arguments), arguments)
 
     def _store(self, value, place, mask=None):
-        place = self.builder.bitcast(place, self.vector.as_pointer())
+        kind, builder = value.type, self.builder
+        place = builder.bitcast(place, kind.as_pointer())
         if mask is None:
-            self.builder.store(value, place, align=self.bytes)
-        else:
-            self.builder.call(self.masked_store, [value, place, ir.IntType(32)(self.bytes), mask])
+            builder.store(value, place, align=self.bytes)
+            return
+        arguments = [value, place, ir.IntType(32)(self.bytes), mask]
+        builder.call(self._masked("store", kind, ir.VoidType(), arguments), arguments)
 
-    def _spread(self, scalar):
+    def _masked(self, name, kind, result, arguments):
+        """One of LLVM's functions that read or write the lanes that are there."""
+        suffix = f"v{kind.count}f{8 * self.bytes}"
+        function = ir.FunctionType(result, [each.type for each in arguments])
+        return external(self.builder.module, f"llvm.masked.{name}.{suffix}.p0", function)
+
+    def _spread(self, scalar, lanes):
         """A vector with one number in all its places."""
-        empty = ir.Constant(ir.VectorType(scalar.type, self.lanes), ir.Undefined)
+        empty = ir.Constant(ir.VectorType(scalar.type, lanes), ir.Undefined)
         one = self.builder.insert_element(empty, scalar, ir.IntType(32)(0))
-        return self._shuffled(one, empty, [0] * self.lanes)
+        return self._shuffled(one, empty, [0] * lanes)
 
     def _shuffled(self, one, other, order):
-        order = ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), order)
+        order = ir.Constant(ir.VectorType(ir.IntType(32), len(order)), order)
         return self.builder.shuffle_vector(one, other, order)
 
-    def _first(self, count):
+    def _first(self, count, lanes):
         """A mask for so many lanes, the first."""
-        lanes = ir.Constant(ir.VectorType(INT64, self.lanes), [*range(self.lanes)])
-        return self.builder.icmp_signed("<", lanes, self._spread(count))
+        numbers = ir.Constant(ir.VectorType(INT64, lanes), [*range(lanes)])
+        return self.builder.icmp_signed("<", numbers, self._spread(count, lanes))
 
+
+# The bytes of the widest vectors.
+_WIDEST = 64
 
 # B is copied into panels from so many bytes on.
 _LARGE = 64 * 1024
@@ -2325,7 +2334,8 @@ class Implementation:
 
     def samples(self, arguments):
         """How many samples there are; of several terms of the loss as many as that with most of them has."""
-        return max(len(value) for name, value in zip(self.names, arguments) if name == "x" or name.startswith("x_"))
+        given = zip(self.names, arguments)
+        return max((len(value) for name, value in given if name == "x" or name.startswith("x_")), default=0)
 
     def compile(self):
         """On one thread, however many samples."""
@@ -2950,6 +2960,121 @@ def _drivers(
         gradient = np.empty(SIZE, F)
         return loss_and_gradient_into(theta, x, t, w, l1, l2, gradient), gradient
 
+    gradients_must = f"gradients must be of shape (samples, {SIZE}), came one of width"
+    gradients_must_not_overlap_x_TERM_in_memory = f"gradients must not overlap x{TERM} in memory"
+    gradients_must_not_overlap_t_TERM_in_memory = f"gradients must not overlap t{TERM} in memory"
+    gradients_must_not_overlap_w_TERM_in_memory = f"gradients must not overlap w{TERM} in memory"
+    losses_must = f"losses must not overlap x{TERM} in memory"
+    losses_must_not_overlap_t_TERM_in_memory = f"losses must not overlap t{TERM} in memory"
+    losses_must_not_overlap_w_TERM_in_memory = f"losses must not overlap w{TERM} in memory"
+    @inner
+    def _check_leaves(theta, x, t, w, l1, l2, total, first, losses, gradients):
+        """The shapes of what is given for a range of leaves."""
+        _check(theta, x, t, w, l1, l2)
+        if not total > 0.0:
+            raise ValueError("total must be above 0, came", total)
+        if not 0.0 <= first <= 9007199254740992.0:
+            raise ValueError("first must be a whole number from 0 on, came", first)
+        if not float(int(first)) == first:
+            raise ValueError("first must be a whole number from 0 on, came", first)
+        if gradients.shape[1] != SIZE:
+            raise ValueError(gradients_must, gradients.shape[1])
+        if gradients.shape[0] != losses.shape[0]:
+            raise ValueError("gradients must have as many rows as losses, came", gradients.shape[0], "and", losses.shape[0])
+        if _overlap(gradients, theta):
+            raise ValueError("gradients must not overlap theta in memory")
+        if _overlap(gradients, x):
+            raise ValueError(gradients_must_not_overlap_x_TERM_in_memory)
+        if t is not None:
+            if _overlap(gradients, t):
+                raise ValueError(gradients_must_not_overlap_t_TERM_in_memory)
+        if w is not None:
+            if _overlap(gradients, w):
+                raise ValueError(gradients_must_not_overlap_w_TERM_in_memory)
+        if losses is not None:
+            if _overlap(gradients, losses):
+                raise ValueError("gradients must not overlap losses in memory")
+        if _overlap(losses, theta):
+            raise ValueError("losses must not overlap theta in memory")
+        if _overlap(losses, x):
+            raise ValueError(losses_must)
+        if t is not None:
+            if _overlap(losses, t):
+                raise ValueError(losses_must_not_overlap_t_TERM_in_memory)
+        if w is not None:
+            if _overlap(losses, w):
+                raise ValueError(losses_must_not_overlap_w_TERM_in_memory)
+        leaves = -(-x.shape[0] // LEAF)
+        leaf, begin, place = int(first), 0, 0
+        while begin < leaves:
+            span = 1
+            while not ((leaf + begin) & (2 * span - 1) or begin + 2 * span > leaves):
+                span *= 2
+            begin += span
+            place += 1
+        if place > losses.shape[0]:
+            raise ValueError("losses must have room for", place, "subtrees, came", losses.shape[0])
+
+    theta_must = f"theta must be of shape ({SIZE},), came one of length"
+    SUMMED_must = f"{SUMMED} must be of shape ({SIZE},), came one of length"
+    SUMMED_must_not_overlap_theta_in_memory = f"{SUMMED} must not overlap theta in memory"
+    @inner
+    def _check_sums(theta, l1, l2, total, loss, gradient):
+        """The shapes of what is given for the sum of all leaves."""
+        if theta.shape[0] != SIZE:
+            raise ValueError(theta_must, theta.shape[0])
+        if not total > 0.0:
+            raise ValueError("total must be above 0, came", total)
+        if gradient.shape[0] != SIZE:
+            raise ValueError(SUMMED_must, gradient.shape[0])
+        if _overlap(gradient, theta):
+            raise ValueError(SUMMED_must_not_overlap_theta_in_memory)
+
+    @inner
+    def gradient_of_leaves(theta, x, t, w, l1, l2, total, first, losses, gradients):
+        _check_leaves(theta, x, t, w, l1, l2, total, first, losses, gradients)
+        N = F(total)
+        w_total = N
+        scratch = np.empty(GRADIENT_SCRATCH, F) if GRADIENT_SCRATCH else None
+        leaves = -(-x.shape[0] // LEAF)
+        leaf, begin, place = int(first), 0, 0
+        while begin < leaves:
+            span = 1
+            while not ((leaf + begin) & (2 * span - 1) or begin + 2 * span > leaves):
+                span *= 2
+            losses[place] = _sum_of_leaves(theta, x, t, w, None, None, None, None, F(l1), F(l2), N, w_total, gradients[place], scratch, begin, begin + span)
+            begin += span
+            place += 1
+        return float(place)
+
+    @inner
+    def _leaves_on_threads(theta, x, t, w, l1, l2, total, first, losses, gradients):
+        """The same, each subtree on several threads."""
+        _check_leaves(theta, x, t, w, l1, l2, total, first, losses, gradients)
+        N = F(total)
+        w_total = N
+        scratch = np.empty(GRADIENT_SCRATCH, F) if GRADIENT_SCRATCH else None
+        leaves = -(-x.shape[0] // LEAF)
+        leaf, begin, place = int(first), 0, 0
+        while begin < leaves:
+            span = 1
+            while not ((leaf + begin) & (2 * span - 1) or begin + 2 * span > leaves):
+                span *= 2
+            start, end = begin * LEAF, min((begin + span) * LEAF, x.shape[0])
+            losses[place] = _sum_of_subtrees(theta, x[start:end], t[start:end], _part(w, start, end), None, None, None, None, F(l1), F(l2), N, w_total, gradients[place])
+            begin += span
+            place += 1
+        return float(place)
+
+    @inner
+    def complete_gradient(theta, l1, l2, total, loss, gradient):
+        _check_sums(theta, l1, l2, total, loss, gradient)
+        N = F(total)
+        w_total = N
+        E_sum = loss
+        E = _gradient_at_the_end(theta, None, F(l1), F(l2), N, w_total, gradient, gradient, E_sum)
+        return E
+
     @inner
     def _descend(theta, rate, gradient):
         """The weights go down the gradient, all at once."""
@@ -3461,6 +3586,8 @@ def _make_public(namespace, compiler, facts, known, terms):
             for driver, limit in limits.items()
         }
         made[name] = Implementation(compiler, kinds, threaded, known[in_turn], known[on_threads], entries)
+    if not terms:
+        _make_leaves(namespace, compiler, facts, known, many)
     made["loss_and_gradient"] = made["loss_and_gradient_into"]
     classes = {name: way[0] for name, way in ways.items()} | {"loss_and_gradient": LossAndGradient}
     for name, called in classes.items():
@@ -3471,6 +3598,20 @@ def _make_public(namespace, compiler, facts, known, terms):
             namespace[f"_{name}"] = _adapted(known[name], [*inspect.signature(body).parameters], written)
         check = namespace["_check_terms"] if of_all else known["_check"]
         namespace[name] = called(body, made[name], check, facts)
+
+
+def _make_leaves(namespace, compiler, facts, known, many):
+    """`gradient_of_leaves` and `complete_gradient`, which Python calls by way of Numba."""
+    for name, threaded, limit, check, written in (
+        ("gradient_of_leaves", "_leaves_on_threads", many, "_check_leaves", ["losses", "gradients"]),
+        ("complete_gradient", "complete_gradient", math.inf, "_check_sums", ["gradient"]),
+    ):
+        body = namespace[name]
+        names = [*inspect.signature(body).parameters]
+        kinds = {each: facts.kind(each, written) for each in names}
+        work = DerivativeImplementation(compiler, kinds, limit, known[name], known[threaded], {})
+        namespace[f"_{name}"] = _adapted(known[name], names, written)
+        namespace[name] = Compiled(body, work, known[check], facts)
 
 
 def _threaded(namespace, terms):
@@ -3569,28 +3710,35 @@ def _add(namespace, *functions):
         namespace[function.__name__] = function
 
 
-def build_frozen(namespace, emitted, inlined, compiled, parameters, entries, derivatives={}):
+def build_frozen(namespace, emitted, inlined, compiled, parameters, entries, derivatives={}, trainable=()):
     """Compiles the functions of a frozen module when they are called. `parameters` are
     the arrays in its weights, `entries` those of its functions that take raw inputs, each with what
-    compiled code calls in its place."""
+    compiled code calls in its place; `trainable` are such functions of weights that are given."""
     compiler, theta = Compiler(namespace, emitted), namespace["_THETA"]
     namespace["parameters"] = _views(parameters)
     _compile_own(compiler, namespace, inlined, compiled)
-    inputs, outputs = inputs_of(namespace["SPEC"]), outputs_of(namespace["SPEC"])
+    spec = namespace["SPEC"]
+    inputs, outputs, targets = inputs_of(spec), outputs_of(spec), targets_of(spec)
     for array in (each for each in namespace.values() if isinstance(each, np.ndarray)):
         array.flags.writeable = False  # compiled code has it as it is now
     known = _drivers(
-        compiler, theta.dtype.type, namespace, theta.size, inputs, outputs, outputs,
-        namespace["PREDICTION_SCRATCH"], 0,
+        compiler, theta.dtype.type, namespace, theta.size, inputs, outputs, targets,
+        namespace["PREDICTION_SCRATCH"], namespace.get("GRADIENT_SCRATCH", 0),
     )  # fmt: skip
     namespace["_prediction_in_turn"] = known["_prediction_in_turn"]
     for name, told in derivatives.items():
         shape = theta.dtype.type, theta.size, inputs, outputs, outputs
-        known, arguments = _drivers_of(namespace, compiler, shape, name, told), ["theta", "x", *told["results"]]
-        _use_derivative(namespace, name, told, known, arguments)
-    namespace["_given"] = functools.partial(_raw, inputs, called_columns(columns_of(namespace["SPEC"]).get("x")))
+        its, arguments = _drivers_of(namespace, compiler, shape, name, told), ["theta", "x", *told["results"]]
+        _use_derivative(namespace, name, told, its, arguments)
+    namespace["_given"] = functools.partial(_raw, inputs, called_columns(columns_of(spec).get("x")))
     for name, inner in entries:
         _overload(compiler, namespace[name], namespace[inner], theta, inputs)
+    if trainable:
+        data = ["theta", "x", "t", *(["w"] if "_totals" in namespace else []), "gradient"]
+        namespace["_gradient_in_turn"] = _adapted(known["_gradient_in_turn"], data)
+        namespace["_given_to_train"] = functools.partial(_raw_to_train, namespace["_given"], theta, targets)
+    for name, inner in trainable:
+        _typed(namespace[name], namespace[inner], theta)
     namespace["__dir__"] = lambda: sorted(namespace["__all__"])
 
 
@@ -3607,6 +3755,73 @@ def _raw(inputs, called, x):
     if array.dtype != np.float64 or not array.flags.carray:
         array = np.array(array, np.float64, order="C")
     return array, one
+
+
+def _raw_to_train(raw, theta, targets, weights, x, t=None, w=None, gradient=None):
+    """What the loss is given as compiled code takes it, without what is None."""
+    weights = real_array("theta", weights, f"({theta.size},)")
+    if weights.shape != theta.shape:
+        raise ValueError(f"theta must be of shape ({theta.size},), came {weights.shape}")
+    weights = np.ascontiguousarray(weights, theta.dtype).view()
+    weights.flags.writeable = False  # of one type for compiled code, THETA or not
+    x, one = raw(x)
+    given = [weights, x]
+    if t is not None:
+        t = real_array("t", t, f"(samples, {targets})")
+        if one and t.shape == (targets,):
+            t = t.reshape(1, targets)
+        if t.ndim != 2 or t.shape[1] != targets:
+            raise ValueError(f"t must be of shape (samples, {targets}), came {t.shape}")
+        given.append(np.array(t, np.float64, order="C"))
+    if w is not None:
+        w = real_array("w", w, "(samples,)")
+        if w.ndim != 1:
+            raise ValueError(f"w must be of shape (samples,), came {w.shape}")
+        given.append(np.array(w, np.float64, order="C"))
+    if gradient is not None:
+        fits = isinstance(gradient, np.ndarray) and gradient.dtype == theta.dtype and gradient.shape == theta.shape
+        if not (fits and gradient.flags.carray):
+            raise TypeError(f"gradient must be a writable C-contiguous {theta.dtype} array of shape ({theta.size},)")
+        given.append(gradient)
+    return given
+
+
+def _typed(function, inner, theta):
+    """What compiled code calls for `function`: `inner`, where arguments have the types that it takes. Weights and
+    their gradient are of the network's own, all else of any real type."""
+    names = [*inspect.signature(function).parameters]
+    native, axes = nb.from_dtype(theta.dtype), {"theta": 1, "gradient": 1, "w": 1}
+
+    def refused(name, kind):
+        count, own = axes.get(name, 2), name in ("theta", "gradient")
+        if not (isinstance(kind, nb.types.Array) and kind.ndim == count):
+            return True
+        if own:
+            return kind.dtype != native or kind.layout != "C" or (name == "gradient" and not kind.mutable)
+        return not isinstance(kind.dtype, (nb.types.Float, nb.types.Integer, nb.types.Boolean))
+
+    def resolved(context, kinds):
+        return nb.types.Dispatcher(inner).get_call_type(context, kinds, {})
+
+    @type_callable(function)
+    def _(context):
+        def typer(*kinds):
+            for name, kind in zip(names, kinds, strict=True):
+                if refused(name, kind):
+                    own = f"a C-contiguous {theta.dtype} array" if name in ("theta", "gradient") else "an array of real numbers"
+                    raise nb.errors.TypingError(f"{name} must be {own} with {axes.get(name, 2)} axes, came {kind}")
+            return resolved(context, kinds).return_type
+
+        order = inspect.Parameter.POSITIONAL_OR_KEYWORD
+        typer.__signature__ = inspect.Signature([inspect.Parameter(name, order) for name in names])
+        return typer
+
+    @lower_builtin(function, nb.types.VarArg(nb.types.Any))
+    def _(context, builder, signature, arguments):
+        called = resolved(context.typing_context, signature.args)
+        compiled = context.get_function(nb.types.Dispatcher(inner), called)
+        kinds = zip(arguments, signature.args, called.args, strict=True)
+        return compiled(builder, [context.cast(builder, *each) for each in kinds])
 
 
 def _overload(compiler, function, inner, theta, inputs):
