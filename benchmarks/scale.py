@@ -155,10 +155,8 @@ def table(number: int, ways: list[str], rounds: int) -> None:
             found[name].append(run(name, number))
     base = {None: "one on threads", 1: "one"}
     print(f"\n{number:,} samples, {-(-number // 128):,} leaves\n")
-    print(
-        "| way | ms a step | in the slowest round | times as fast as one process |\n"
-        "|---|--:|--:|--:|"
-    )
+    print("| way | ms a step | in the slowest round | times as fast as one process |")
+    print("|---|--:|--:|--:|")
     for name, times in found.items():
         words, _, threads = WAYS[name]
         ratio = min(found[base[threads]]) / min(times)

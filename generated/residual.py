@@ -418,26 +418,21 @@ def step(theta, x, t, w, rate):
 
 
 def gradient_of_leaves(theta, x, t, w, total, first, losses, gradients):
-    """The sums of a range of leaves, where others are computed elsewhere: of each of the largest subtrees
-    in it its loss, into `losses` (float64), and its gradient, into a row of `gradients`.
-
-    x, t, w have the range's samples: whole leaves, but for the last of all. `first` is the
-    number of its first leaf, `total` the sum of w over all samples. Returns how many
-    subtrees there are.
-    """
+    """Of a range of leaves, for many workers: loss and gradient of each of its largest subtrees, into
+    `losses` (float64) and rows of `gradients`. Returns how many. x, t, w have whole leaves,
+    but for the last of all; `first` is the number of the first one here, `total` the sum of w over all samples."""
     return _gradient_of_leaves(theta, x, t, w, total, first, losses, gradients)
 
 
 def complete_gradient(theta, total, loss, gradient):
-    """The loss E from the sum of all leaves, `loss`, and of their gradients, `gradient`, to which is added
-    what is not of samples; `total` as in `gradient_of_leaves`."""
+    """The loss E from the sum over all leaves, `loss`; `gradient`, their gradients' sum, becomes that of E."""
     return _complete_gradient(theta, total, loss, gradient)
 
 
 # All above is compiled when it is called, and `init`, `pack` and `unpack` are added.
 build(
     globals(),
-    emitted="e22dc81dcf75721c",
+    emitted="4af12a64db0497b4",
     inlined=['clip', 'huber', 'exp_times', 'exp', 'sigmoid', 'sign', 'silu'],
     compiled=['_prediction_of_chunk', '_totals', '_samples_of_leaf', '_sums_of_leaf', '_gradient_at_the_end'],
 )

@@ -8,6 +8,7 @@ import pytest
 import symgrad
 from symgrad.errors import SpecError, SymgradError
 from symgrad.runtime.forks import several_threads
+from symgrad.spec.training import SCHEDULES
 
 MEMBERS, SAMPLES = 11, 40  # a block of 8 or 16, and a rest
 
@@ -177,6 +178,84 @@ def test_specs_that_ensembles_cannot_have_are_refused():
         symgrad.ensemble(spec(derivatives=["jacobian"]), 3)
     with pytest.raises(SpecError, match="members"):
         symgrad.ensemble(spec(), 0)
+
+
+def equal_trainings(ensemble, **given):
+    """Whether every member of a training, from its seed, is what it is alone."""
+    module, trained = ensemble.module, ensemble.train(**given)
+    for k in range(ensemble.members):
+        theta, (state, progress) = module.init(k), module.train_state(k)
+        settings, epochs = module.train_settings(), trained.losses.shape[1]
+        losses = [
+            module.train_epoch(theta, *given.values(), state, progress, settings)
+            for _ in range(epochs)
+        ]
+        if losses != trained.losses[k].tolist() or theta.tobytes() != trained.theta[k].tobytes():
+            return False
+    return True
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "schedule"),
+    [
+        ("adam", "cosine"),
+        *(
+            pytest.param(optimizer, schedule, marks=pytest.mark.slow)
+            for optimizer, schedule in zip(
+                ("sgd", "nesterov", "adamw", "rmsprop", "adagrad", "lion"),
+                SCHEDULES * 2,
+                strict=False,
+            )
+        ),
+    ],
+)
+def test_every_optimizer_is_as_alone(optimizer, schedule):
+    training = {"optimizer": optimizer, "schedule": schedule, "clip": 0.3, "epochs": 2, "batch": 16}
+    ensemble = symgrad.ensemble(spec(loss={"kind": "squared"}, training=training), 3)
+    given = data(ensemble)
+    assert equal_trainings(ensemble, x=given["x"], t=given["t"])
+
+
+def test_layers_that_are_not_trained_and_scaled_columns_are_as_alone():
+    ensemble = symgrad.ensemble(
+        spec(
+            dtype="float32",
+            inputs={"count": 3, "shift": 0.5, "scale": 2.0, "clip": 4.0},
+            outputs={"scale": 3.0},
+            layers=[
+                {"units": 5, "activation": "tanh", "trainable": False},
+                {"units": 5, "activation": "silu", "from": ["x", "a1"], "l2": 0.1},
+                {"units": 5, "residual": True},
+                {"units": 2},
+            ],
+            loss={"kind": "huber", "l2": 0.01},
+        ),
+        3,
+    )
+    given = data(ensemble)
+    assert equal_trainings(ensemble, x=given["x"], t=given["t"])
+
+
+ACTIVATIONS = (
+    "relu", "leaky_relu", "elu", "selu", "sigmoid", "softplus", "softsign", "gelu", "mish", "sin",
+    "tanh",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    "activation", ["silu", *(pytest.param(a, marks=pytest.mark.slow) for a in ACTIVATIONS)]
+)
+def test_vectors_have_the_bits_of_numbers(activation, dtype):
+    """Over all magnitudes, and for what is no number."""
+    layers = [{"units": 3, "activation": activation}, {"units": 2}]
+    ensemble = symgrad.ensemble(spec(dtype=dtype, layers=layers, loss={"kind": "squared"}), 3)
+    random, theta = np.random.default_rng(0), ensemble.init()
+    x = random.normal(size=(60, 3)) * 10 ** random.uniform(-30, 30, (60, 1))
+    x[0], x[1] = np.inf, np.nan
+    y = ensemble.predict(theta, x)
+    for k in range(3):
+        assert np.array_equal(ensemble.module.predict(theta[k], x), y[k], equal_nan=True)
 
 
 @pytest.mark.slow

@@ -61,7 +61,7 @@ def test_equations_have_it():
     assert "4·Σ_i2 huber(" in compiled(2.0).source
 
 
-@pytest.mark.parametrize("delta", [0.2, 3.0])
+@pytest.mark.parametrize("delta", [0.2, pytest.param(3.0, marks=pytest.mark.slow)])
 def test_it_is_judged_by_oracles(delta):
     spec = compiled(delta, sample_weights=True).spec.normalised()
     spec = {**spec, "derivatives": ["hessian_vector", "gauss_newton"]}

@@ -58,7 +58,13 @@ def test_each_layer_has_its_own(own, loss):
     np.testing.assert_allclose(gradient - slopes, module.pack(wanted), rtol=1e-12, atol=1e-14)
 
 
-@pytest.mark.parametrize(("own", "loss"), LAYERS.values(), ids=LAYERS)
+@pytest.mark.parametrize(
+    ("own", "loss"),
+    [
+        pytest.param(*each, id=name, marks=() if name == "one" else pytest.mark.slow)
+        for name, each in LAYERS.items()
+    ],
+)
 def test_oracles_have_them(own, loss):
     compiled = symgrad.compile(spec_of(own, loss, derivatives=["hessian_vector", "gradients"]))
     spec = compiled.spec.normalised()

@@ -61,7 +61,9 @@ KINDS = {
 }
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "kind", [pytest.param(k, marks=pytest.mark.slow) if k == "columns" else k for k in KINDS]
+)
 def test_derivatives_are_right(kind):
     asked = ASKED if kind == "columns" else []
     compiled = symgrad.compile(spec_of(*KINDS[kind], derivatives=asked))
@@ -70,8 +72,10 @@ def test_derivatives_are_right(kind):
     assert all(verdict.compared for verdict in report.verdicts if verdict.oracle == "scalars")
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("widths", [[3, 4, 2], [40, 32, 32, 20]])
+@pytest.mark.parametrize("dtype", [pytest.param("float32", marks=pytest.mark.slow), "float64"])
+@pytest.mark.parametrize(
+    "widths", [[3, 4, 2], pytest.param([40, 32, 32, 20], marks=pytest.mark.slow)]
+)
 def test_both_forms_have_the_same_bits(widths, dtype, tmp_path):
     spec = net(widths, ["tanh"] * (len(widths) - 2) + ["identity"], dtype=dtype, scaled=True)
     compiled = symgrad.compile(spec)

@@ -106,15 +106,27 @@ def expected(case, name):
     return [ours(theta, x, t)], [free(theta, x, t) * np.outer(mask, mask)]
 
 
-@pytest.mark.parametrize("name", DERIVATIVES)
-@pytest.mark.parametrize("frozen", [(1, 3), (2,)])
+QUICK = ("hessian_vector", "jacobian_by_weights", "pullback")
+
+
+@pytest.mark.parametrize(
+    "name", [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in DERIVATIVES]
+)
+@pytest.mark.parametrize("frozen", [(1, 3), pytest.param((2,), marks=pytest.mark.slow)])
 def test_all_derivatives_take_them_for_constants(name, frozen):
     for found, wanted in zip(*expected(Case(frozen, derivatives=[name]), name), strict=True):
         size = np.abs(wanted).max()
         np.testing.assert_allclose(np.asarray(found) / size, wanted / size, atol=1e-13)
 
 
-@pytest.mark.parametrize("frozen", [(1,), (1, 3), (1, 2, 3)])
+@pytest.mark.parametrize(
+    "frozen",
+    [
+        pytest.param((1,), marks=pytest.mark.slow),
+        pytest.param((1, 3), marks=pytest.mark.slow),
+        (1, 2, 3),
+    ],
+)
 def test_oracles_know_it(frozen):
     case = Case(frozen, derivatives=["hessian_vector", "gradients", "pushforward"])
     spec = case.compiled.spec.normalised()

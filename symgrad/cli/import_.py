@@ -10,7 +10,7 @@ from symgrad.shell import word
 
 def import_command(
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="An ONNX file, or another's.", show_default=False)
+        Path, typer.Argument(metavar="FILE", help="A network's file.", show_default=False)
     ],
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="FOLDER", help="Where the two files go.")
@@ -51,6 +51,14 @@ def import_command(
             show_default=False,
         ),
     ] = None,
+    no_scaling: Annotated[
+        bool,
+        typer.Option("--no-scaling", help=".nnet, FANN: leave the stored scaling out."),
+    ] = False,
+    no_clip: Annotated[
+        bool,
+        typer.Option("--no-clip", help=".nnet, FANN: leave the cut of inputs or outputs out."),
+    ] = False,
     force: Annotated[
         bool, typer.Option("--force", help="Replace files that are there already.")
     ] = False,
@@ -58,13 +66,22 @@ def import_command(
     """Import a network from a file: its spec as NAME.json, its weights as NAME.npz.
 
     Read are ONNX files, Keras's .keras, and, for a spec that is given, weights alone in
-    .safetensors and PyTorch's .pt. What is no multilayer perceptron is refused, with the node that
-    is not understood. No code in a file is run.
+    .safetensors and PyTorch's .pt; and older tools' files, told apart by endings and contents:
+    PMML, MATLAB's genFunction, R's nnet (dput or JSON), OpenCV's ANN_MLP, .nnet, FANN, lwtnn. What
+    is no multilayer perceptron is refused, with what is not understood. No code in a file is run.
     """
     from symgrad.interop.files import save
     from symgrad.interop.reading import read_file
 
-    network = read_file(file, spec=spec, name=name, loss=loss, output=graph_output)
+    network = read_file(
+        file,
+        spec=spec,
+        name=name,
+        loss=loss,
+        output=graph_output,
+        scaling=not no_scaling,
+        clip=not no_clip,
+    )
     for path in save(network, output, force):
         typer.echo(f"wrote {path}")
     shape = "-".join(map(str, network.spec.widths))

@@ -9,6 +9,10 @@
     keras.load(spec, model)            theta        keras.store(spec, theta, model)
     sklearn.read(estimator)            Network      sklearn.estimator(network)
 
+    reading.read_file("net.pmml")      Network, of any file; of older tools also one by one:
+    pmml.read, matlab.read, r_nnet.read, opencv.read, nnet.read, fann.read, lwtnn.read
+    pmml.write(network or run, path)   nnet.write(network or run, path)
+
 Everything meets in `Network`, a spec and its flat weights. Below each file stand those that it
 imports from.
 
@@ -16,6 +20,14 @@ imports from.
     onnx/           files of ONNX; torch.py, keras.py, sklearn.py: a library each
     keras_files.py  files of Keras's; tensors.py: of weights alone
     keras_maps.py   Keras's affine maps; sklearn_steps.py: scikit-learn's, and what is around
+    formats.py      files of older tools, told apart
+    pmml/, nnet/    files of PMML, and files .nnet, in and out
+    matlab.py       MATLAB's genFunction; r_nnet.py, opencv.py, fann.py, lwtnn.py: a tool each
+    units.py        networks that are written unit by unit, brought into layers
+    around.py       a network, or a run, with what is done to columns before and after it
+    affine.py       what is done to columns, as a spec's scaling has it
+    r_values.py     values as R writes them; xml.py: trees of XML
+    source.py       the text of files, numbers, and names
     state_dict.py   PyTorch's state dicts: which layer is which
     folding.py      a spec's scaling, put into weights
     chain.py        layers one after the other, as PyTorch and Keras have them

@@ -12,6 +12,10 @@ class InteropError(SymgradError, ValueError):
     """A network that cannot be read or written: the message names the layer, and what will do."""
 
 
+class NotOfItsKind(InteropError):
+    """A file that is none of the form that it was taken for."""
+
+
 class MissingPackage(SymgradError, ImportError):
     """An optional package that is not installed: the message says how to install it."""
 

@@ -41,16 +41,12 @@ _STEP = (
     "One step of gradient descent: theta -= rate·gradient, in place. Returns the loss before it."
 )
 _LEAVES = """\
-The sums of a range of leaves, where others are computed elsewhere: of each of the largest subtrees
-    in it its loss, into `losses` (float64), and its gradient, into a row of `gradients`.
-
-    x, t{weights} have the range's samples: whole leaves, but for the last of all. `first` is the
-    number of its first leaf, `total` {total}. Returns how many
-    subtrees there are.
-    """
+Of a range of leaves, for many workers: loss and gradient of each of its largest subtrees, into
+    `losses` (float64) and rows of `gradients`. Returns how many. x, t{weights} have whole leaves,
+    but for the last of all; `first` is the number of the first one here, `total` {total}."""
 _COMPLETED = (
-    "The loss E from the sum of all leaves, `loss`, and of their gradients, `gradient`, to which"
-    " is added\n    what is not of samples; `total` as in `gradient_of_leaves`."
+    "The loss E from the sum over all leaves, `loss`; `gradient`, their gradients' sum, becomes"
+    " that of E."
 )
 _EPOCH = """\
 An epoch: a step for each batch of the samples, in a new random order. Returns the mean of their

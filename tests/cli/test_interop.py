@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 import symgrad
 from symgrad.cli.main import app
-from symgrad.interop import Network, errors, files
+from symgrad.interop import Network, errors, files, pmml
 from symgrad.interop.onnx import read, write
 from symgrad.targets.numba.emit import parameters
 from tests import nets
@@ -189,7 +189,14 @@ def test_files_of_keras_that_hold_code_are_refused(tmp_path, part):
 def test_what_is_no_network_is_refused_in_one_line(tmp_path):
     text = tmp_path / "text.onnx"
     text.write_text("no network")
-    for file, message in ((text, "no ONNX file, or damaged"), (tmp_path / "none", "No such file")):
+    other = tmp_path / "weights.data"
+    other.write_text("no network")
+    files = {
+        text: "no ONNX file, or damaged",
+        tmp_path / "none": "No such file",
+        other: "nor of another tool that is read: .onnx, .keras",
+    }
+    for file, message in files.items():
         code, said = command("import", file, "-o", tmp_path / "out")
         assert code == 2 and said.startswith(f"error: {file}") and message in said
     assert not (tmp_path / "out").exists()
@@ -203,3 +210,31 @@ def test_without_onnx_the_message_says_what_to_install(tmp_path, monkeypatch):
     code, said = command("import", tmp_path / "a.onnx")
     expected = "error: reading ONNX files needs the package onnx: pip install 'symgrad[onnx]'"
     assert code == 2 and said == expected
+
+
+# ---- Other tools ---------------------------------------------------------------------------------
+
+
+def test_files_of_other_tools_are_imported(tmp_path):
+    far = Path(__file__).parent.parent / "interop" / "far"
+    code, said = command("import", far / "opencv.yml", "-o", tmp_path)
+    assert code == 0 and "a 3-4-2 network of 26 weights" in said
+    assert files.load(tmp_path / "opencv.json").spec.scaling_of_outputs.scale is not None
+    options = ("--no-scaling", "--no-clip", "--name", "plain")
+    assert command("import", far / "own.nnet", "-o", tmp_path, *options)[0] == 0
+    assert not files.load(tmp_path / "plain.json").spec.scaling_of_inputs
+    code, said = command("import", far / "opencv.yml", "-o", tmp_path, "--no-clip")
+    assert code == 2 and "clip is for files of nnet and fann, not of opencv" in said
+
+
+def test_a_run_is_exported_as_pmml(weights, tmp_path):
+    path = tmp_path / "run.pmml"
+    code, said = command("export", weights, "-o", path)
+    assert code == 0 and said == f"wrote {path}"
+    assert pmml.read(path).labels == ("no", "yes")
+    assert command("export", weights, "-o", path)[0] == 0
+    path.write_text("mine")
+    code, said = command("export", weights, "-o", path)
+    assert code == 2 and "is no file that symgrad wrote; it was left as it is" in said
+    code, said = command("export", weights, "-o", tmp_path / "run.nnet")
+    assert code == 2 and "layer 1 has the activation tanh; in a .nnet file hidden layers" in said

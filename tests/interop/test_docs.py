@@ -48,7 +48,7 @@ def test_the_examples_of_keras_run(tmp_path, monkeypatch):
 
 def test_the_map_names_every_file():
     folder = Path(interop.__file__).parent
-    for package in (folder, folder / "onnx"):
+    for package in (folder, folder / "onnx", folder / "pmml", folder / "nnet"):
         text = (package / "__init__.py").read_text(encoding="utf-8")
         for path in package.glob("*.py"):
             assert path.name == "__init__.py" or path.name in text

@@ -295,8 +295,11 @@ def test_other_models_are_refused_by_their_place(pytorch):
     slopes = nn.PReLU(3)
     slopes.weight.data[1] = 0.5
     refused = [
-        (nn.Sequential(nn.Linear(2, 3), nn.Sequential(nn.Conv1d(1, 1, 1))), r"1\.0 \(Conv1d\): .*"
-         r"there are no convolutions"),
+        (
+            nn.Sequential(nn.Linear(2, 3), nn.Sequential(nn.Conv1d(1, 1, 1))),
+            r"1\.0 \(Conv1d\): .*"
+            r"there are no convolutions",
+        ),
         (Own(2, 3), r"module itself \(Own\): not understood; torch\.onnx\.export writes it"),
         (nn.Sequential(nn.Linear(2, 3), nn.Threshold(1, 0)), r"\(Threshold\): not .* torch\.onnx"),
         (nn.Sequential(nn.Linear(2, 3), nn.LayerNorm(3)), "it normalises each sample by itself"),

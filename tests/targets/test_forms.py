@@ -257,7 +257,7 @@ def test_what_another_module_still_imports_stays(tmp_path):
 
 CONTRACT = {
     "SPEC", "SIZE", "PARAMETERS", "init", "pack", "unpack", "predict", "loss", "loss_and_gradient",
-    "loss_and_gradient_into", "step",
+    "loss_and_gradient_into", "gradient_of_leaves", "complete_gradient", "step",
 }  # fmt: skip
 OF_TRAINING = {
     "SETTINGS", "STATE", "train_epoch", "train_steps", "train_state", "train_settings",

@@ -6,7 +6,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from symgrad.interop.errors import InteropError, needed
+from symgrad.interop.errors import InteropError, NotOfItsKind, needed
 
 OLDEST = 7  # the opset in which operations began to broadcast as NumPy does
 
@@ -48,7 +48,7 @@ def _loaded(path: Path, onnx: Any) -> Any:
         missing = "" if error.filename in (None, str(path)) else f" ({error.filename})"
         raise InteropError(f"{path}: {error.strerror or _line(error)}{missing}") from error
     except unreadable(onnx) as error:
-        raise InteropError(f"{path}: no ONNX file, or damaged") from error
+        raise NotOfItsKind(f"{path}: no ONNX file, or damaged") from error
     except (onnx.checker.ValidationError, ValueError, RuntimeError) as error:
         raise InteropError(f"{path}: its data cannot be read: {_line(error)}") from error
 
