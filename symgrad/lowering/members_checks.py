@@ -85,13 +85,9 @@ class Shape:
         )
 
 
-# What is written, and made for it where nobody gives it.
-MADE = ("y", "gradients")
-
-
 def checks(shape: Shape, trained: bool) -> Iterator[Function]:
     """The functions that check."""
-    yield _check("predict_members", shape, shape.predicted, ())
+    yield _check("predict_members", shape, shape.predicted, ("y",))
     yield _check("losses_and_gradients", shape, shape.differentiated, ("losses", "gradients"))
     if trained:
         body = (*_settings(shape), *_apart(shape))
@@ -102,10 +98,10 @@ def _check(
     name: str,
     shape: Shape,
     parameters: tuple[Parameter, ...],
-    made: Iterable[str],
+    made: tuple[str, ...],
     more: Iterable[Statement] = (),
 ) -> Function:
-    made = {*made, "y"}
+    """`made` is written into memory that Python's callers do not give."""
     given = tuple(Parameter(p.name, p.kind, p.extents, left_out=p.name in made) for p in parameters)
     body: list[Statement] = []
     for each in parameters:
