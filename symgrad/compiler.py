@@ -179,7 +179,8 @@ class Compiled:
         layout = parameters(self.program)
         if flat.shape != (self.spec.weights,):
             raise ValueError(f"theta must be of shape ({self.spec.weights},), came {flat.shape}")
-        given = {"x": x, "t": t} | ({"w": w} if self.spec.loss.sample_weights else {})
+        given = {"x": x, **self.spec.targets_by_head(arithmetic.array(t))}
+        given |= {"w": w} if self.spec.loss.sample_weights else {}
         if set(penalties) != set(self.spec.loss.arguments):
             wanted = ", ".join(self.spec.loss.arguments) or "no penalty"
             came = ", ".join(penalties) or "none"

@@ -5,12 +5,13 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from symgrad.language.program import Program
+from symgrad.lowering.heads import in_columns
 from symgrad.lowering.layout import parameters
 from symgrad.lowering.module import LoweredModule, lower_module
 from symgrad.lowering.schedule import Schedule, schedule
 from symgrad.passes.derivatives import Derivative, Network, derivative
 from symgrad.passes.differentiate import DerivativeGraph, differentiate
-from symgrad.passes.expand import expand
+from symgrad.passes.expand import expand, outputs_of
 from symgrad.passes.factor import Order, factor
 from symgrad.passes.guard import guard
 from symgrad.passes.inner import inner
@@ -77,8 +78,8 @@ def passes(spec: Spec, order: Order = "loss-first") -> Stages:
     factored = factor(graph, order)  # the derivative by all weights at once
     gradient = guard(share(factored))  # forward and backward share what they have in common
     schedules = {
-        "predict": schedule(shared, ("y",)),
-        "gradient": schedule(gradient, ("E", *derivatives(gradient))),
+        "predict": schedule(in_columns(shared, spec, "y"), outputs_of(spec)),
+        "gradient": schedule(in_columns(gradient, spec, "t"), ("E", *derivatives(gradient))),
     }  # which definitions are products and which share loops, and where arrays live
     step = _step(spec)
     asked = _asked(spec, shared)

@@ -236,6 +236,14 @@ def test_layers_that_are_not_trained_and_scaled_columns_are_as_alone():
     assert equal_trainings(ensemble, x=given["x"], t=given["t"])
 
 
+def test_heads_are_as_alone():
+    heads = [{"units": 2, "activation": "tanh"}, {"units": 1}]
+    layers = [{"units": 4, "activation": "tanh"}, {"heads": heads}]
+    ensemble = symgrad.ensemble(spec(layers=layers, loss={"kind": "squared"}), 3)
+    x = data(ensemble)["x"]
+    assert equal_trainings(ensemble, x=x, t=np.sin(x))
+
+
 ACTIVATIONS = (
     "relu", "leaky_relu", "elu", "selu", "sigmoid", "softplus", "softsign", "gelu", "mish", "sin",
     "tanh",

@@ -18,7 +18,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from symgrad.checking import scalars
-from symgrad.checking.derivatives import Judged, judged
+from symgrad.checking.derivatives import Judged
+from symgrad.checking.derivatives import judged as judged_derivatives
 from symgrad.checking.differences import (
     Loss,
     Shrinking,
@@ -32,6 +33,7 @@ from symgrad.checking.reference import (
     Array,
     Spec,
     inputs,
+    judged,
     loss,
     scaling,
     shapes,
@@ -153,7 +155,7 @@ def check(spec: Spec, module: Any, samples: int = 3, seed: int = 0) -> Report:
     if not scalars.affordable(spec):
         several = "SymPy on scalars takes a loss of one formula or kind: its terms one by one"
         large = "the network is too large for SymPy on scalars"
-        note = several if "terms" in spec["loss"] else large
+        note = several if len(terms(spec)) > 1 else large
         verdicts.insert(0, Verdict("scalars", note=note))
     rows = [
         _row(name, place, answers, gradient, point.scale, tolerance)
@@ -162,7 +164,8 @@ def check(spec: Spec, module: Any, samples: int = 3, seed: int = 0) -> Report:
     typical = float(np.sqrt(np.mean(point.exact**2))) or point.scale
     along = _loss_at(spec, point.data, np.longdouble, theta)
     shrinking = shrinking_error(along, theta, gradient, tolerance * typical, seed)
-    found = judged(spec, module, theta, point.data, tuple(given.values()), tolerance, seed)
+    more = tuple(given.values())
+    found = judged_derivatives(spec, module, theta, point.data, more, tolerance, seed)
     return replace(
         report,
         loss=float(value),
@@ -270,14 +273,19 @@ def _draw(
             array = shrink * np.abs(array) + (lift if name.startswith("b") else 0)
         arrays[name] = array
     if tame and generator.random() < 0.25:
-        arrays[f"W{len(spec['layers'])}"] *= -1
+        for name in arrays:
+            if name.startswith(f"W{len(spec['layers'])}"):
+                arrays[name] *= -1
     drawn = [np.concatenate([array.ravel() for array in arrays.values()])]
     for number, term in enumerate(terms(spec)):
         many = samples + number  # of each term others
         x = generator.standard_normal((many, inputs(spec)))
         before, _ = scaling(spec)  # drawn in the network's own units
         data = {"x": (np.abs(x) if tame else x) * before.get("scale", 1) + before.get("shift", 0)}
-        data["t"] = _targets(term, (many, targets(spec, term)), generator, tame)
+        by_part = [view for view, _, _ in judged({**spec, "loss": term})]
+        drawn_for = [(view["loss"], (many, targets(view, view["loss"]))) for view in by_part]
+        t = [_targets(part, shape, generator, tame) for part, shape in drawn_for]
+        data["t"] = np.concatenate(t, axis=1)
         if term["sample_weights"]:
             data["w"] = generator.uniform(0.5, 2, many)
         drawn += [data[name] for name in takes(spec, term)]

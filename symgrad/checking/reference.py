@@ -35,21 +35,28 @@ def shapes(spec: Spec) -> dict[str, tuple[int, ...]]:
     result: dict[str, tuple[int, ...]] = {}
     widths = [inputs(spec), *(layer["units"] for layer in spec["layers"])]
     for number, layer in enumerate(spec["layers"], 1):
-        for name, below in taken(spec, number):
-            result[name] = (widths[below], layer["units"])
-        if layer["bias"]:
-            result[f"b{number}"] = (layer["units"],)
+        for head, group in groups(layer):
+            for name, below in taken(spec, number, head):
+                result[name] = (widths[below], group["units"])
+            if layer["bias"]:
+                result[f"b{number}{head}"] = (group["units"],)
     return result
 
 
-def taken(spec: Spec, number: int) -> list[tuple[str, int]]:
-    """What a layer, counted from 1, takes: its weights for each source, and which layer that is, 0
-    for the inputs."""
+def groups(layer: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+    """The heads of a layer, h1 and so on; or the layer itself, under no name."""
+    heads = [(f"h{number}", head) for number, head in enumerate(layer.get("heads", ()), 1)]
+    return heads or [("", layer)]
+
+
+def taken(spec: Spec, number: int, head: str = "") -> list[tuple[str, int]]:
+    """What a layer, counted from 1, or a head of it takes: its weights for each source, and which
+    layer that is, 0 for the inputs."""
     given = spec["layers"][number - 1].get("from")
     if given is None:
-        return [(f"W{number}", number - 1)]
+        return [(f"W{number}{head}", number - 1)]
     layers = [0 if source == "x" else int(source.removeprefix("a")) for source in given]
-    names = [f"W{number}{source if len(given) > 1 else ''}" for source in given]
+    names = [f"W{number}{head}{source if len(given) > 1 else ''}" for source in given]
     return list(zip(names, layers, strict=True))
 
 
@@ -117,8 +124,30 @@ def without(spec: Spec, *names: str) -> Spec:
 
 
 def terms(spec: Spec) -> list[dict[str, Any]]:
-    """The terms of the loss, each described like a loss; one where it has no more."""
-    return list(spec["loss"].get("terms", [spec["loss"]]))
+    """The terms of the loss with samples of their own, each described like a loss; one where it has
+    no more, or all have the same samples."""
+    found = [term for term in spec["loss"].get("terms", []) if "outputs" not in term]
+    return found or [spec["loss"]]
+
+
+def judged(spec: Spec) -> list[tuple[Spec, float, slice]]:
+    """What a loss is the sum of for each sample: specs with those outputs alone that are judged,
+    the weight of each, and which columns these are. One of a kind judges each head by itself."""
+    described, last = spec["loss"], spec["layers"][-1]
+    heads = groups(last)
+    by_head = [(term["outputs"], term) for term in described.get("terms", [])]
+    if not by_head and described.get("formula") is None:
+        by_head = [(head, {**described, "weight": 1}) for head, _ in heads]
+    if "heads" not in last or not by_head:
+        return [(spec, 1, slice(None))]
+    found: list[tuple[Spec, float, slice]] = []
+    for head, term in by_head:
+        start = sum(group["units"] for before, group in heads if int(before[1:]) < int(head[1:]))
+        group = dict(heads)[head]
+        alone = {"residual": False, **group}
+        view = {**spec, "layers": [*spec["layers"][:-1], alone], "loss": term}
+        found.append((view, term["weight"], slice(start, start + group["units"])))
+    return found
 
 
 def targets(spec: Spec, term: Mapping[str, Any]) -> int:
@@ -145,11 +174,18 @@ def _term(spec: Spec, theta: Array, x: Any, t: Any = None, w: Any = None, *, dty
     t = np.asarray(t, dtype)
     with np.errstate(all="ignore"):
         z, y = _forward(spec, theta, x)
-        if described.get("formula") is None:
-            errors = _tabled_loss(spec, z, y, t)
-        else:
-            errors = _formula(spec, theta, {"x": x, "y": y, "t": t})
-        return _mean(spec, errors, w, dtype)
+        errors = [
+            weight * _errors(view, theta, x, z[:, some], y[:, some], t[:, some])
+            for view, weight, some in judged(spec)
+        ]
+        return _mean(spec, np.concatenate(errors, axis=1), w, dtype)
+
+
+def _errors(spec: Spec, theta: Array, x: Array, z: Array, y: Array, t: Array) -> Array:
+    """Of each sample, in one column or several."""
+    if spec["loss"].get("formula") is None:
+        return _tabled_loss(spec, z, y, t)
+    return _formula(spec, theta, {"x": x, "y": y, "t": t})
 
 
 def loss_of_outputs(spec: Spec, y: Any, x: Any, t: Any, w: Any, dtype: Any) -> Any:
@@ -157,11 +193,12 @@ def loss_of_outputs(spec: Spec, y: Any, x: Any, t: Any, w: Any, dtype: Any) -> A
     x, y, t = (np.asarray(array, dtype) for array in (x, y, t))
     plain = {"activation": "identity", "residual": False}
     with np.errstate(all="ignore"):
-        if spec["loss"].get("formula") is None:
-            errors = _tabled_loss({**spec, "layers": [plain]}, y, y, t)
-        else:
-            errors = _formula(spec, np.zeros(0, dtype), {"x": x, "y": y, "t": t})
-        return _mean(spec, errors, w, dtype)
+        errors = []
+        for view, weight, some in judged(spec):
+            of_outputs = {**view, "layers": [{**view["layers"][-1], **plain}]}
+            given = (x, y[:, some], y[:, some], t[:, some])
+            errors.append(weight * _errors(of_outputs, np.zeros(0, dtype), *given))
+        return _mean(spec, np.concatenate(errors, axis=1), w, dtype)
 
 
 def _mean(spec: Spec, errors: Array, w: Any, dtype: Any) -> Any:
@@ -239,12 +276,16 @@ def _forward(spec: Spec, theta: Array, x: Array) -> tuple[Array, Array]:
     made = [(_cut(before, x) - before.get("shift", 0)) / before.get("scale", 1)]
     z = made[0]
     for number, layer in enumerate(spec["layers"], 1):
-        sources = taken(spec, number)
-        z = sum((made[below] @ arrays[name] for name, below in sources), np.zeros((), x.dtype))
-        if layer["bias"]:
-            z = z + arrays[f"b{number}"]
-        activated = _activate(spec, layer["activation"], z)
-        made.append(activated + made[sources[0][1]] if layer["residual"] else activated)
+        parts, activated = [], []
+        for head, group in groups(layer):
+            sources = taken(spec, number, head)
+            products = (made[below] @ arrays[name] for name, below in sources)
+            parts.append(sum(products, np.zeros((), x.dtype)))
+            if layer["bias"]:
+                parts[-1] = parts[-1] + arrays[f"b{number}{head}"]
+            activated.append(_activate(spec, group["activation"], parts[-1]))
+        z, a = np.concatenate(parts, axis=1), np.concatenate(activated, axis=1)
+        made.append(a + made[sources[0][1]] if layer["residual"] else a)
     y = made[-1] * np.asarray(after.get("scale", 1)) + after.get("shift", 0)
     return z, _cut(after, y)
 

@@ -21,9 +21,11 @@ from symgrad.checking.quantities import Derivative, Quantity, derivative, quanti
 from symgrad.checking.reference import (
     Array,
     Spec,
+    groups,
     inputs,
     is_leaf,
     is_sum,
+    judged,
     lookup,
     operands,
     parse,
@@ -32,6 +34,7 @@ from symgrad.checking.reference import (
     shapes,
     taken,
     targets,
+    terms,
     walk,
 )
 
@@ -79,7 +82,7 @@ def gradient(
 
 def affordable(spec: Spec) -> bool:
     """Whether SymPy differentiates this network in seconds; one with one loss, and not several."""
-    if "terms" in spec["loss"]:
+    if "terms" in spec["loss"] and spec["loss"] not in terms(spec):
         return False
     small = len(spec["layers"]) <= DEPTH and _weights(spec) <= WEIGHTS
     return small and cost(spec) <= LIMIT
@@ -92,9 +95,7 @@ def cost(spec: Spec) -> int:
     """
     sizes, widths = [1], [inputs(spec)]
     for number, layer in enumerate(spec["layers"], 1):
-        z = [sp.Symbol(f"z_{j}", real=True) for j in range(layer["units"])]
-        # differentiated, what reads its z twice mentions it four times
-        reads = _reads(_activate(spec, layer["activation"], z)[:1], z) ** 2
+        reads = max(_reads_of(spec, group) for _, group in groups(layer))
         sources = [below for _, below in taken(spec, number)]
         size = reads * sum(widths[below] * (sizes[below] + 1) for below in sources)
         sizes.append(size + (sizes[sources[0]] if layer["residual"] else 0))
@@ -103,6 +104,13 @@ def cost(spec: Spec) -> int:
     y = [sp.Symbol(f"y_{j}", real=True) for j in range(width)]
     t = [sp.Symbol(f"t_{j}", real=True) for j in range(targets(spec, spec["loss"]))]
     return _of_loss(spec, y, t) * size * _weights(spec)
+
+
+def _reads_of(spec: Spec, group: Mapping[str, Any]) -> int:
+    """How often a unit of a layer, or a head, mentions the z: differentiated, what reads its z
+    twice mentions it four times."""
+    z = [sp.Symbol(f"z_{j}", real=True) for j in range(group["units"])]
+    return _reads(_activate(spec, group["activation"], z)[:1], z) ** 2
 
 
 def _of_loss(spec: Spec, y: list[sp.Symbol], t: list[sp.Symbol]) -> int:
@@ -150,16 +158,18 @@ def expand(spec: Spec) -> tuple[list[sp.Symbol], list[sp.Symbol], list[sp.Symbol
         )
     ]]  # fmt: skip
     for number, layer in enumerate(spec["layers"], 1):
-        units, sources = layer["units"], taken(spec, number)
-        biases = named[f"b{number}"] if layer["bias"] else [sp.Integer(0)] * units
-        pairs = [
-            (value, named[name][i * units : (i + 1) * units])
-            for name, below in sources
-            for i, value in enumerate(made[below])
-        ]
-        z = [sp.Add(*(value * row[j] for value, row in pairs), biases[j]) for j in range(units)]
-        activated = _activate(spec, layer["activation"], z)
-        residual = made[sources[0][1]] if layer["residual"] else [sp.Integer(0)] * units
+        activated = []
+        for head, group in groups(layer):
+            units, sources = group["units"], taken(spec, number, head)
+            biases = named[f"b{number}{head}"] if layer["bias"] else [sp.Integer(0)] * units
+            pairs = [
+                (value, named[name][i * units : (i + 1) * units])
+                for name, below in sources
+                for i, value in enumerate(made[below])
+            ]
+            z = [sp.Add(*(value * row[j] for value, row in pairs), biases[j]) for j in range(units)]
+            activated += _activate(spec, group["activation"], z)
+        residual = made[sources[0][1]] if layer["residual"] else [sp.Integer(0)] * len(activated)
         made.append([value + before for value, before in zip(activated, residual, strict=True)])
     shifts, scales = (_of_columns(after.get(key, each), len(made[-1])) for key, each in _NONE)
     scaled = zip(made[-1], scales, shifts, strict=True)
@@ -207,6 +217,15 @@ def _activate(spec: Spec, name: str, z: Sequence[sp.Expr]) -> list[sp.Expr]:
 
 
 def _losses(spec: Spec, x: list[sp.Expr], y: list[sp.Expr], t: list[sp.Expr]) -> list[sp.Expr]:
+    """Of a sample; the sum of them is its loss."""
+    return [
+        _exact(weight) * each
+        for view, weight, some in judged(spec)
+        for each in _losses_of(view, x, y[some], t[some])
+    ]
+
+
+def _losses_of(spec: Spec, x: list[sp.Expr], y: list[sp.Expr], t: list[sp.Expr]) -> list[sp.Expr]:
     described = spec["loss"]
     if described.get("formula") is None:
         kind, constants = LOSSES[described["kind"]], described.get("constants", {})

@@ -5,9 +5,10 @@ layers as they were read  ──assemble──▶  Network
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from math import prod
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
@@ -55,17 +56,17 @@ class Network:
 
     @property
     def layers(self) -> list[Weights]:
-        """W and b of each layer, as views of theta."""
+        """W and b of each layer, as views of theta, but for heads: see `split`."""
         return split(self.spec, self.theta)
 
     def arrays(self) -> dict[str, Array]:
         """The weights by the names that they have in a module: W1, b1, …; views of theta."""
-        return {
-            f"{letter}{number}": array
-            for number, weights in enumerate(self.layers, start=1)
-            for letter, array in zip("Wb", weights, strict=True)
-            if array is not None
-        }
+        found: dict[str, Array] = {}
+        offset = 0
+        for name, shape in _shapes(self.spec):
+            found[name] = self.theta[offset : offset + prod(shape)].reshape(shape)
+            offset += prod(shape)
+        return found
 
     def classes(self, y: Any) -> Array:
         """The labels that outputs y of shape (samples, outputs) stand for, of shape (samples,).
@@ -98,6 +99,16 @@ def _checked_labels(spec: Spec, labels: tuple[Label, ...]) -> tuple[Label, ...]:
     return labels
 
 
+def _shapes(spec: Spec) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """The arrays that theta holds, in their order."""
+    for number, layer in enumerate(spec.layers, start=1):
+        for group in spec.groups(number):
+            for name, source in spec.sources(number, group.label):
+                yield name, (spec.widths[source], group.units)
+            if layer.bias:
+                yield f"b{number}{group.label}", (group.units,)
+
+
 def checked(spec: Spec, theta: Any) -> Array:
     """theta as an array that fits the spec; raises InteropError if it does not."""
     if is_masked(theta):
@@ -112,16 +123,26 @@ def checked(spec: Spec, theta: Any) -> Array:
 
 
 def split(spec: Spec, theta: Any) -> list[Weights]:
-    """W and b of each layer, views of theta where that is an array; b is None without a bias."""
+    """W and b of each layer, views of theta where that is an array, but for heads, whose columns
+    stand side by side; b is None without a bias."""
     theta = checked(spec, theta)
     layers: list[Weights] = []
     offset = 0
-    for width, layer in zip(spec.taken, spec.layers, strict=True):
-        end = offset + width * layer.units
-        weight = theta[offset:end].reshape(width, layer.units)
-        offset = end + layer.bias * layer.units
-        layers.append((weight, theta[end:offset] if layer.bias else None))
+    for number, (width, layer) in enumerate(zip(spec.taken, spec.layers, strict=True), start=1):
+        parts: list[Weights] = []
+        for group in spec.groups(number):
+            end = offset + width * group.units
+            weight = theta[offset:end].reshape(width, group.units)
+            offset = end + layer.bias * group.units
+            parts.append((weight, theta[end:offset] if layer.bias else None))
+        layers.append(parts[0] if len(parts) == 1 else _side_by_side(parts))
     return layers
+
+
+def _side_by_side(heads: Sequence[Weights]) -> Weights:
+    """W and b of all heads, as those of one layer."""
+    biases = [bias for _, bias in heads if bias is not None]
+    return np.hstack([weight for weight, _ in heads]), np.concatenate(biases) if biases else None
 
 
 def join(spec: Spec, layers: Sequence[Weights], names: Sequence[str] | None = None) -> Array:
@@ -140,13 +161,15 @@ def join(spec: Spec, layers: Sequence[Weights], names: Sequence[str] | None = No
     parts: list[Array] = []
     for number, (weight, bias) in enumerate(layers):
         width, layer, name = spec.taken[number], spec.layers[number], called[number]
-        parts.append(_fitting(weight, (width, layer.units), f"{name}: the weights", spec).ravel())
+        weight = _fitting(weight, (width, layer.units), f"{name}: the weights", spec)
         if bias is not None:
             bias = _fitting(bias, (layer.units,), f"{name}: the bias", spec)
-        if layer.bias:
-            parts.append(np.zeros(layer.units, spec.dtype) if bias is None else bias)
-        elif bias is not None and np.any(bias != 0):
+        if bias is not None and not layer.bias and np.any(bias != 0):
             raise InteropError(f"{name} has a bias, and layer {number + 1} of {spec.name} has none")
+        biases = np.zeros(layer.units, spec.dtype) if bias is None else bias
+        for group in spec.groups(number + 1):
+            parts.append(weight[:, group.columns].ravel())
+            parts += [biases[group.columns]] * layer.bias
     return np.concatenate(parts)
 
 

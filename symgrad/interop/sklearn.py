@@ -163,6 +163,8 @@ def _hidden_activation(network: Network) -> str:
     for number, layer in enumerate(spec.layers, start=1):
         if layer.residual:
             raise InteropError(f"layer {number} is residual, which scikit-learn's networks are not")
+        if layer.heads is not None:
+            raise InteropError(f"layer {number} has heads, which scikit-learn's networks have not")
         if layer.sources is not None:
             raise InteropError(f"layer {number} skips others, which scikit-learn's networks cannot")
         if number < len(spec.layers) and layer.activation not in _HERE:

@@ -123,6 +123,8 @@ def sequential(network: Network) -> Any:
     for number, (width, layer) in enumerate(zip(spec.widths, spec.layers, strict=False), start=1):
         if layer.residual:
             raise InteropError(f"layer {number} is residual, which no Sequential can be")
+        if layer.heads is not None:
+            raise InteropError(f"layer {number} has heads, which no Sequential can have")
         if layer.sources is not None:
             raise InteropError(f"layer {number} skips others, which no Sequential can do")
         if layer.activation not in _MAKERS:

@@ -26,14 +26,21 @@ WEIGHT = Symbol("k", integer=True)
 _LETTERS = "ijklmpqrs"
 
 
-def unit(layer: int) -> Symbol:
-    """The index over the units of a layer; layer 0 is the inputs."""
+def unit(layer: int | str) -> Symbol:
+    """The index over the units of a layer, or of one of its heads, 2h1; layer 0 is the inputs."""
     return Symbol(f"i{layer}", integer=True)
 
 
 def axis(index: Symbol) -> str:
-    """What an index counts: "n" for samples, "k" for weights, the layer's number for units."""
+    """What an index counts: "n" for samples, "k" for weights, the layer's number for units, or
+    which of its heads."""
     return index.name.lstrip(ascii_letters) or ("k" if index.name.startswith("k") else "n")
+
+
+def layer_of(axis: str) -> int | None:
+    """The number of the layer whose units are along an axis; None where they are no units."""
+    number, _, _ = axis.partition("h")
+    return int(number) if number.isdigit() else None
 
 
 def is_index(symbol: object) -> bool:

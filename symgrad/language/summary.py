@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 from math import prod
 
+from sympy import Expr, Integer
+
 from symgrad.language.count import operations, size
+from symgrad.language.indices import layer_of
 from symgrad.language.program import Program, prune
 
 _MOST_WIDTHS = 12
@@ -36,9 +39,11 @@ def counts(program: Program) -> Counts:
 
 def network(program: Program) -> str:
     """The widths of a network's layers, 64-64-32-10; nothing where it has none."""
-    layers = sorted((int(axis), str(extent)) for axis, extent in program.extents.items()
-                    if axis.isdigit())  # fmt: skip
-    widths = [extent for _, extent in layers]
+    layers: dict[int, Expr] = {}
+    for axis, extent in program.extents.items():
+        if (layer := layer_of(axis)) is not None:
+            layers[layer] = layers.get(layer, Integer(0)) + extent
+    widths = [str(layers[layer]) for layer in sorted(layers)]
     if len(widths) > _MOST_WIDTHS:
         return f"{'-'.join(widths[:3])}-…-{widths[-1]}, {len(widths) - 1} layers"
     return "-".join(widths)

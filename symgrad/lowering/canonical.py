@@ -25,7 +25,7 @@ from symgrad.language.indices import (
 from symgrad.language.notation import undistributed
 from symgrad.language.order import factors as factors_of
 from symgrad.language.order import terms as terms_of
-from symgrad.language.program import Definition, Program, array, name_of
+from symgrad.language.program import Definition, Program, array, name_of, reads
 from symgrad.passes.share import name_for
 
 # What the names of such a part begin with.
@@ -157,7 +157,9 @@ def matrices(
     """The pairs of matrices whose products the definition is the sum of, on top of a row or of what
     is there, if it is one and none is smaller than `least`."""
     sums, start = sums_and_start(definition)
-    if definition.name in program.scattered or len(definition.indices) < 2:
+    if len(definition.indices) < 2 or definition.name in program.scattered:
+        return None
+    if program.scattered and program.scattered & {*map(name_of, reads(definition.value))}:
         return None
     pairs = [_pair(definition, value) for value in sums]
     small = (multiplied(program, definition, value) < least for value in sums)

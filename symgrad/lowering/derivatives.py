@@ -9,6 +9,7 @@ from sympy import Expr
 
 from symgrad.language.notation import undistributed
 from symgrad.language.program import Definition, Program, array, indices_of, name_of, reads
+from symgrad.lowering import heads
 from symgrad.lowering.canonical import sums_over_samples
 from symgrad.lowering.cost_model import MOST_IN_TREE
 from symgrad.lowering.drivers import drivers
@@ -16,7 +17,7 @@ from symgrad.lowering.interface import KERNELS, MORE, PENALTIES
 from symgrad.lowering.kernels import Kernels, called_with, kernels
 from symgrad.lowering.lower import Layout
 from symgrad.lowering.program import Function
-from symgrad.lowering.results import MOMENTS, Packed, Results
+from symgrad.lowering.results import MOMENTS, Axis, Packed, Results
 from symgrad.lowering.schedule import Schedule, schedule
 from symgrad.lowering.specialize import ALWAYS, Network, numbers_of, specialize
 from symgrad.spec.derivatives import DERIVATIVES, Extent, Result
@@ -125,9 +126,13 @@ def own_names(name: str, handed: Mapping[str, Function]) -> dict[str, str]:
 
 def _apart(program: Program, packed: frozenset[str]) -> Program:
     """`program` with arrays of their own for what others read of the outputs that lie in one array
-    with others."""
-    read = {name_of(each) for d in program.definitions for each in reads(d.value)} & packed
-    definitions: list[Definition] = []
+    with others; and of ∂L/∂y, which is multiplied as a matrix."""
+    read = {name_of(each) for d in program.definitions for each in reads(d.value)}
+    slopes = [i for i in program.inputs if name_of(i) in packed and name_of(i).startswith("d_y")]
+    read &= packed & {*program.by_name, *map(name_of, slopes)}
+    definitions = [
+        Definition(array(f"{name_of(each)}_read", *indices_of(each)), each) for each in slopes
+    ]
     for definition in program.definitions:
         value = _of_their_own(definition.value, read)
         if definition.name in read:
@@ -166,6 +171,7 @@ def _results(name: str, spec: Spec, program: Program, layout: Layout) -> Results
     signature = DERIVATIVES[name]
     summed, each = signature.result(by_sample=False), signature.result(by_sample=True)
     known = {result.name: extents(result, spec) for result in signature.results}
+    known |= heads.extents(spec)
     packed: dict[str, Packed] = {}
     mark = ""
     made = None
@@ -177,10 +183,15 @@ def _results(name: str, spec: Spec, program: Program, layout: Layout) -> Results
         first = next(iter(layout))
         mark = next(o for o in program.outputs if o.endswith(f"_{first}")).removesuffix(first)
     if each is not None and each.extents[-1] == "weights":
-        kept = len(each.extents) - 1
-        for weight, (start, shape) in layout.items():
-            (output,) = (o for o in program.outputs if o.endswith(f"_d_{weight}"))
-            packed[output] = Packed(each.name, kept, start, _strides(shape))
+        for output in program.outputs:
+            (start, shape) = layout[output.rpartition("_d_")[2]]
+            axes = heads.axes(spec, program.by_name[output], len(each.extents) - 1)
+            packed[output] = Packed(each.name, (*axes, Axis(start, _strides(shape))))
+    elif each is not None and spec.has_heads and "outputs" in each.extents:
+        for output in program.outputs:
+            axes = heads.axes(spec, program.by_name[output], len(each.extents))
+            packed[output] = Packed(each.name, axes)
+    packed |= heads.given(spec)
     return Results(
         kernel=name,
         vector=MOMENTS if made is not None else None if summed is None else summed.name,
@@ -222,4 +233,5 @@ def _matrix(
         one, _, other = output.removeprefix("d_").partition("_d_v_")
         (start, shape), (column, width) = layout[one.split("_")[-1]], layout[other]
         rows = tuple(stride * size for stride in _strides(shape))
-        yield output, Packed(within, 0, start * size + column, (*rows, *_strides(width)))
+        place = Axis(start * size + column, (*rows, *_strides(width)))
+        yield output, Packed(within, (place,))

@@ -125,7 +125,7 @@ class _Kernels:
         dtype: Dtype = "float32" if single else "float64"
         self.body = lower(schedule, self.places, layout, results, dtype)
         # whether it computes leaves of samples, and sums these, and whether into a vector
-        self.sums = results != PREDICTION
+        self.sums = results.kernel != PREDICTION.kernel
         self.gathers = results.vector is not None
         self.in_blocks = bool(self.places.size)
         self.together = f" {self.places.rows} at a time, in scratch memory." * self.in_blocks
@@ -148,6 +148,7 @@ class _Kernels:
         """What a function takes that has a part in it: what the part reads and does not compute."""
         known = {*self.program.by_name} - {total.name for total in self.schedule.totals}
         reads = ({*part.reads, *_read(part.statements)} - known) | {*more}
+        reads |= {place.within for name, place in self.results.packed.items() if name in reads}
         if reads & {*self.layout}:
             reads.add("theta")
         if part.in_scratch and self.in_blocks:
@@ -193,8 +194,7 @@ class _Kernels:
             extents[rows] = self.results.extents.get(rows, ("samples", *shape))
         if vector is not None:
             extents[vector] = self.results.extents.get(vector, (self.size,))
-        if self.results.made is not None:
-            extents[self.results.made] = self.results.extents[self.results.made]
+        extents |= self.results.extents
         extents |= {f"{name}s": extents[name] for name in self.data}
         for name in names:
             if name in extents:
@@ -249,7 +249,8 @@ class _Kernels:
     @property
     def own(self) -> str:
         """What names of functions begin with that are not the gradient's."""
-        return "" if self.results in (PREDICTION, GRADIENT) else f"{self.name}_"
+        own = (PREDICTION.kernel, GRADIENT.kernel)
+        return "" if self.results.kernel in own else f"{self.name}_"
 
     def _says(self) -> str:
         known = "gradient" if self.results.optional else self.name
@@ -300,7 +301,7 @@ class _Kernels:
         of samples behind so many others."""
         names = {self.places.place(name) for name in (*part.reads, *part.writes)} - _flat_only(part)
         vectors = [("theta", ""), ("v", "v_")]
-        if self.results.vector is not None and not self.results.packed:
+        if self.results.vector is not None and self.results.made is None:
             vectors.append((self.results.vector, self.results.mark))
         for vector, mark in vectors:
             for name, (offset, shape) in self.layout.items():

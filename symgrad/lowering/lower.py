@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from math import inf, prod
 
 from sympy import Add, Expr, Indexed, Pow, Symbol
@@ -11,7 +12,7 @@ from sympy.core.function import Application
 
 from symgrad.language.dtypes import Dtype
 from symgrad.language.functions import Peak
-from symgrad.language.indices import SAMPLE, axis, bounds, product
+from symgrad.language.indices import SAMPLE, axis, bounds, layer_of, product
 from symgrad.language.notation import undistributed
 from symgrad.language.order import factors as factors_of
 from symgrad.language.order import terms as terms_of
@@ -55,7 +56,7 @@ from symgrad.lowering.program import (
     times,
     whole,
 )
-from symgrad.lowering.results import MOMENTS, Results
+from symgrad.lowering.results import KEPT, MOMENTS, Axis, Results
 from symgrad.lowering.schedule import Block, Nest, Product, Rows, Schedule, definitions_of, loops
 from symgrad.lowering.values import Lowering
 
@@ -188,17 +189,23 @@ class _Writer:
                     yield from self._product(block, PIECE)
                 case Rows(definitions):
                     begun = self.results.chained
-                    rest = tuple(d for d in definitions if begun or _summed_rows(d) is None)
-                    first = (*self._zeros(rest), *self._rows(rest))
-                    yield Branch(equal(PIECE[0], whole(0)), first)
+                    rest = tuple(d for d in definitions if begun or self._summed(d) is None)
+                    if rest:
+                        first = (*self._zeros(rest), *self._rows(rest))
+                        yield Branch(equal(PIECE[0], whole(0)), first)
                     if self.results.optional:
                         yield Branch(LEFT_OUT, (Return((Variable("E_sum", "double"),)),))
                     if rows := tuple(self._row_sums(d for d in definitions if d not in rest)):
                         yield Branch(equal(PIECE[0], whole(0)), rows)
 
+    def _summed(self, definition: Definition) -> str | None:
+        """The matrix whose rows a sum over samples adds up, if that is all that it does."""
+        array = _summed_rows(definition)
+        return None if array in self.results.packed else array
+
     def _row_sums(self, definitions: Iterable[Definition]) -> Iterable[Statement]:
         for definition in definitions:
-            if (array := _summed_rows(definition)) is not None:
+            if (array := self._summed(definition)) is not None:
                 yield self._comment(definition)
                 yield RowSum(array, definition.name)
 
@@ -250,6 +257,10 @@ class _Writer:
         target = self.program.given.get(name)
         if name in self.program.by_name:
             target = self.program.by_name[name].target
+        if name in self.results.extents:
+            extents = self.results.extents[name]
+            rows = (self.samples if each == "samples" else each for each in extents)
+            return Parameter(name, "real", tuple(rows))
         indices = () if target is None else self._stored(name, indices_of(target))
         return Parameter(name, "real", tuple(map(self._named_extent, indices)))
 
@@ -586,12 +597,9 @@ class _Writer:
         packed = self.results.packed.get(name)
         if packed is None:
             return Element(name, indices, "real")
-        inside = (
-            times(whole(stride), i) if stride != 1 else i
-            for stride, i in zip(packed.strides, indices[packed.kept :], strict=True)
-        )
-        start = [whole(packed.start)] if packed.start or not packed.strides else []
-        return Element(packed.within, (*indices[: packed.kept], plus(*start, *inside)), "real")
+        left = iter(indices)
+        places = tuple(_along(axis, tuple(islice(left, len(axis.strides)))) for axis in packed.axes)
+        return Element(packed.within, places, "real")
 
     def _add(self, definition: Definition) -> Iterable[Statement]:
         """A sample's part in a sum over samples."""
@@ -643,6 +651,18 @@ class _Writer:
         return Assign(Variable(definition.name, "real"), narrow)
 
 
+def _along(axis: Axis, indices: tuple[Value, ...]) -> Value:
+    """A place along an axis of an array that others lie in."""
+    if axis == KEPT:
+        return indices[0]
+    inside = (
+        times(whole(stride), i) if stride != 1 else i
+        for stride, i in zip(axis.strides, indices, strict=True)
+    )
+    start = [whole(axis.start)] if axis.start or not axis.strides else []
+    return plus(*start, *inside)
+
+
 def _place(at: Expr) -> Value:
     """An index, or the number that stands for one."""
     return whole(int(at)) if at.is_Integer else index(at.name)
@@ -679,7 +699,8 @@ def kept(name: str) -> str:
 def section(definition: Definition, for_loss: bool) -> str:
     """Where in the network a definition belongs: "layer 2, backward". What the loss needs is
     forward, be it a derivative by an input."""
-    layers = [int(axis(index)) for index in definition.indices if index != SAMPLE]
+    axes = (axis(index) for index in definition.indices if index != SAMPLE)
+    layers = [layer for each in axes if (layer := layer_of(each)) is not None]
     backward = definition.name.startswith("d_") or "_d_" in definition.name
     backward = backward and not for_loss
     place = f"layer {max(layers)}" if layers else "loss"

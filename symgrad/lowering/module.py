@@ -6,7 +6,7 @@ from functools import cached_property
 from types import MappingProxyType
 
 from symgrad.language.program import Program
-from symgrad.lowering import terms
+from symgrad.lowering import heads, terms
 from symgrad.lowering.across import PLAIN, TILE
 from symgrad.lowering.derivatives import LoweredDerivative, lower_derivative
 from symgrad.lowering.drivers import drivers
@@ -17,7 +17,6 @@ from symgrad.lowering.lower import Layout
 from symgrad.lowering.members import lanes, of_members
 from symgrad.lowering.members_checks import Shape
 from symgrad.lowering.program import Function, calls
-from symgrad.lowering.results import GRADIENT, PREDICTION
 from symgrad.lowering.schedule import Schedule
 from symgrad.lowering.specialize import Network, Numbers, numbers_of, specialize
 from symgrad.lowering.terms import lower_term
@@ -128,12 +127,13 @@ def lower_module(
     each by its name; `update` is a step of the optimizer, `derivatives` has what else is computed,
     by the names of functions."""
     single = spec.dtype == "float32"
-    prediction = kernels(PREDICTION, schedules["predict"], layout, single)
-    alone = None if spec.of_terms else kernels(GRADIENT, schedules["gradient"], layout, single)
+    of_outputs, of_loss = heads.prediction(spec), heads.gradient(spec)
+    prediction = kernels(of_outputs, schedules["predict"], layout, single)
+    alone = None if spec.of_terms else kernels(of_loss, schedules["gradient"], layout, single)
     step = None
     if update is not None and spec.training is not None:
         step = lower_update(update, spec, spec.training)
-    own = [(PREDICTION, prediction), *([] if alone is None else [(GRADIENT, alone)])]
+    own = [(of_outputs, prediction), *([] if alone is None else [(of_loss, alone)])]
     network = Network(
         numbers=_numbers(spec, prediction, alone, step),
         absent=_absent(spec),

@@ -2,8 +2,8 @@
 
 A vector of sums over samples has the layout of theta, `mark` and a weight's name for each array in
 it; a gradient may be left out. Results of each sample are arrays of their own, or parts of one that
-has all weights along an axis: `packed` says where. A matrix is made at the end, of sums over
-samples that have a vector of their own.
+has all weights along an axis, or the outputs of all heads: `packed` says where, also of what is
+given. A matrix is made at the end, of sums over samples that have a vector of their own.
 """
 
 from collections.abc import Mapping
@@ -11,15 +11,24 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
-class Packed:
-    """An array that lies in another: its element [i, j, …] is that one's element [*kept, place],
-    where `kept` are its first indices, so many, and place is `start` and each of the others times
-    its stride."""
+class Axis:
+    """A place along an axis: `start`, and each of as many indices times its stride."""
 
-    within: str
-    kept: int
     start: int
     strides: tuple[int, ...]
+
+
+# An index as it is.
+KEPT = Axis(0, (1,))
+
+
+@dataclass(frozen=True)
+class Packed:
+    """An array that lies in another, whose element is found by its own indices, in their order,
+    some for each axis of that one."""
+
+    within: str
+    axes: tuple[Axis, ...]
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ as for a loss by itself, and the functions that add up what comes of them."""
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from symgrad.lowering import heads
 from symgrad.lowering.derivatives import LoweredDerivative, handed_to_drivers, own_names
 from symgrad.lowering.drivers import descend, of_loss, stepping
 from symgrad.lowering.interface import (
@@ -102,7 +103,7 @@ class Term:
 def lower_term(name: str, spec: Spec, plan: Schedule, layout: Layout) -> LoweredDerivative:
     """`spec` has the term alone as its loss, `plan` computes it and its gradient."""
     called = f"{name}_gradient"
-    results = Results(called, vector="gradient", optional=True)
+    results = heads.gradient(spec, Results(called, vector="gradient", optional=True))
     own = kernels(results, plan, layout, spec.dtype == "float32")
     handed = handed_to_drivers(called, own)
     numbers = numbers_of(

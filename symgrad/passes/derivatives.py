@@ -33,7 +33,7 @@ from symgrad.language.program import (
 )
 from symgrad.passes.collapse import collapse, restrict
 from symgrad.passes.differentiate import Direction, differentiate
-from symgrad.passes.expand import loss_of_output
+from symgrad.passes.expand import loss_of_output, outputs_of
 from symgrad.passes.factor import ORDERS, Order, factor
 from symgrad.passes.guard import guard
 from symgrad.passes.joined import called, joined
@@ -58,7 +58,7 @@ class Network:
     @cached_property
     def forward(self) -> Program:
         """From x and the weights to y."""
-        program = prune(self.shared, ("y",))
+        program = prune(self.shared, outputs_of(self.spec))
         return replace(program, inputs=tuple(i for i in program.inputs if name_of(i) == "x"))
 
     @cached_property
@@ -70,6 +70,10 @@ class Network:
     def read(self) -> Read:
         """The same two, where the loss reads logarithms of y with these in place of y."""
         return read_by_loss(self.spec) or Read(self.forward, self.loss, ())
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        return outputs_of(self.spec)
 
     @cached_property
     def gradient(self) -> Program:
@@ -115,28 +119,36 @@ def _vector(target: Expr) -> Expr:
 
 def _jacobian(network: Network) -> Ways:
     for order in ORDERS:
-        graph = differentiate(network.forward, ("y",), ("x",))
-        yield (order,), _only(factor(graph, order), "d_y_d_x")
+        graph = differentiate(network.forward, network.outputs, ("x",))
+        yield (order,), _only(factor(graph, order), *_by_x(network, 1))
 
 
 def _second(network: Network) -> Ways:
     for (first,), jacobian in _jacobian(network):
         for order in ORDERS:
-            graph = differentiate(jacobian, ("d_y_d_x",), ("x",))
-            yield (first, order), _only(factor(graph, order), "d_y_d_x_d_x")
+            graph = differentiate(jacobian, _by_x(network, 1), ("x",))
+            yield (first, order), _only(factor(graph, order), *_by_x(network, 2))
+
+
+def _by_x(network: Network, order: int) -> tuple[str, ...]:
+    """What derivatives of the outputs by inputs are called."""
+    return tuple(f"d_{name}{'_d_x' * order}" for name in network.outputs)
 
 
 def _laplacian(network: Network) -> Ways:
     for orders, program in _second(network):
-        second = program.by_name["d_y_d_x_d_x"].target
-        n, unit, one, _ = second.indices
-        trace = sum_over(second.base[n, unit, one, one], one, program.extent(one))
-        program = _with(program, Definition(array("laplacian", n, unit), trace))
-        yield orders, _only(collapse(prune(program, ("laplacian",))), "laplacian")
+        traces = []
+        for name in network.outputs:
+            second = program.by_name[f"d_{name}_d_x_d_x"].target
+            n, unit, one, _ = second.indices
+            trace = sum_over(second.base[n, unit, one, one], one, program.extent(one))
+            traces.append(Definition(array(f"laplacian{name.removeprefix('y')}", n, unit), trace))
+        names = tuple(each.name for each in traces)
+        yield orders, _only(collapse(prune(_with(program, *traces), names)), *names)
 
 
 def _pullback(network: Network) -> Ways:
-    yield from _pulled(network.forward, ("y",), network.weights, ("x",))
+    yield from _pulled(network.forward, network.outputs, network.weights, ("x",))
 
 
 def _pulled(
@@ -159,7 +171,7 @@ def _pulled(
 
 def _pushforward(network: Network) -> Ways:
     forward = network.forward
-    yield from _pushed(forward, ("y",), (*forward.weights, *forward.inputs))
+    yield from _pushed(forward, network.outputs, (*forward.weights, *forward.inputs))
 
 
 def _pushed(
@@ -189,8 +201,9 @@ def _gradients(network: Network) -> Ways:
 
 def _jacobian_by_weights(network: Network) -> Ways:
     for order in ORDERS:
-        graph = differentiate(network.forward, ("y",))
-        yield (order,), _only(factor(graph, order), *(f"d_y_d_{w}" for w in network.weights))
+        graph = differentiate(network.forward, network.outputs)
+        names = (f"d_{y}_d_{w}" for y in network.outputs for w in network.weights)
+        yield (order,), _only(factor(graph, order), *names)
 
 
 def _hessian_vector(network: Network) -> Ways:

@@ -10,8 +10,11 @@ This is the network as a textbook writes it: softmax is exp/Σexp, cross-entropy
 is made stable, shared or differentiated here.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import operator
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
+from functools import reduce
+from itertools import starmap
 
 from sympy import Abs, Expr, I, Integer, Mul, Rational, Sum, cosh, exp, log, nan, oo, zoo
 
@@ -51,8 +54,9 @@ from symgrad.spec.formula import (
     axes_outside_sums,
     derivatives_of,
 )
+from symgrad.spec.parts import Objective
 from symgrad.spec.scaling import Numbers, Scaling
-from symgrad.spec.spec import Spec
+from symgrad.spec.spec import Group, Spec
 
 LOSSES: dict[str, Callable[..., Expr]] = {
     # one output's part in the loss of a sample, y the output and t the target; constants by name
@@ -70,12 +74,12 @@ LOSSES: dict[str, Callable[..., Expr]] = {
 @undistributed
 def expand(spec: Spec) -> Program:
     """The loss of `spec` as a program with the outputs y (samples, outputs) and E (a scalar)."""
-    widths = spec.widths
     last = len(spec.layers)
-    extents = {"n": SAMPLES, **{str(layer): Integer(width) for layer, width in enumerate(widths)}}
+    extents = {"n": SAMPLES, **_extents(spec)}
     definitions: list[Definition] = []
     weights: list[Expr] = []
     matrices: list[tuple[int, Expr]] = []  # the weights but for biases, and whose they are
+    fixed: set[str] = set()
     constants: list[Constant] = []
 
     def define(name: str, indices: tuple[Expr, ...], value: Expr) -> Expr:
@@ -94,35 +98,40 @@ def expand(spec: Spec) -> Program:
     if spec.scaling_of_inputs:
         made = [define("a0", (SAMPLE, unit(0)), _scaled_in(spec.scaling_of_inputs, made[0], known))]
     for number, layer in enumerate(spec.layers, start=1):
-        here, z = unit(number), Integer(0)
-        for name, source in spec.sources(number):
-            below = unit(source)
-            matrices.append((number, array(name, below, here)))
-            weights.append(matrices[-1][1])
-            z = z + Sum(made[source] * weights[-1], (below, 0, widths[source] - 1))
-        if layer.bias:
-            weights.append(array(f"b{number}", here))
-            z = z + weights[-1]
-        if layer.activation != "identity":
-            z = define(f"z{number}", (SAMPLE, here), z)
-        a = _activation(spec, layer.activation, z, widths[number])
-        if layer.residual:
-            ((_, source),) = spec.sources(number)
-            a = a + made[source].base[SAMPLE, here]
-        output = number == last and not spec.scaling_of_outputs
-        made.append(define("y" if output else f"a{number}", (SAMPLE, here), a))
+        begun = len(weights)
+        for head in spec.groups(number):
+            called = f"{number}{head.label}"
+            here, z = unit(called), Integer(0)
+            for name, source in spec.sources(number, head.label):
+                below = unit(source)
+                matrices.append((number, array(name, below, here)))
+                weights.append(matrices[-1][1])
+                z = z + Sum(made[source] * weights[-1], (below, 0, spec.widths[source] - 1))
+            if layer.bias:
+                weights.append(array(f"b{called}", here))
+                z = z + weights[-1]
+            if head.activation != "identity":
+                z = define(f"z{called}", (SAMPLE, here), z)
+            a = _activation(spec, head.activation, z, head.units)
+            if layer.residual:
+                ((_, source),) = spec.sources(number)
+                a = a + made[source].base[SAMPLE, here]
+            output = number == last and not spec.scaling_of_outputs
+            made.append(define(head.of("y") if output else f"a{number}", (SAMPLE, here), a))
+        if not layer.trainable:
+            fixed |= {name_of(weight) for weight in weights[begun:]}
     if spec.scaling_of_outputs:
         y = _scaled_out(spec.scaling_of_outputs, made[-1], known)
         made.append(define("y", (SAMPLE, unit(last)), y))
 
-    given, loss = _loss_of_samples(spec, made[-1], define)
+    given, loss = _loss_of_samples(spec, made[-len(spec.heads) :], define)
     extents |= _extent_of_targets(spec)
     inputs = [array("x", SAMPLE, unit(0)), *given, *(array(name) for name in spec.loss.arguments)]
     inputs += [target(each, spec) for each in inner_derivatives(spec)]
     for number, matrix in matrices:
         if spec.penalty(number, "l1") or spec.penalty(number, "l2"):
             name = str(matrix.base.label).removeprefix("W")
-            loss = loss + define(f"R{name}", (), _penalty(spec, number, matrix, widths))
+            loss = loss + define(f"R{name}", (), _penalty(spec, number, matrix, extents))
     define("E", (), loss)
     return Program(
         name=spec.name,
@@ -130,15 +139,25 @@ def expand(spec: Spec) -> Program:
         weights=tuple(weights),
         extents=extents,
         definitions=tuple(definitions),
-        outputs=("y", "E"),
-        fixed=frozenset(
-            name
-            for number, layer in enumerate(spec.layers, start=1)
-            if not layer.trainable
-            for name in (*(name for name, _ in spec.sources(number)), f"b{number}")
-        ),
+        outputs=(*outputs_of(spec), "E"),
+        fixed=frozenset(fixed),
         constants=tuple(constants),
     )
+
+
+def outputs_of(spec: Spec) -> tuple[str, ...]:
+    """The arrays that hold the outputs, y or those of the heads."""
+    return tuple(head.of("y") for head in spec.heads)
+
+
+def _extents(spec: Spec) -> dict[str, Expr]:
+    """How many inputs there are, and units of each layer, or of its heads."""
+    groups = {
+        f"{number}{group.label}": Integer(group.units)
+        for number in range(1, len(spec.layers) + 1)
+        for group in spec.groups(number)
+    }
+    return {"0": Integer(spec.inputs), **groups}
 
 
 # Numbers of columns under a name, with the index of these: an array of constants or a number.
@@ -180,7 +199,6 @@ def _clipped(scaling: Scaling, name: str, value: Expr, here: Expr, known: _Known
 @undistributed
 def loss_of_output(spec: Spec) -> Program:
     """The loss without penalties as a program of what the network gives, y, which is given here."""
-    last = len(spec.layers)
     definitions: list[Definition] = []
 
     def define(name: str, indices: tuple[Expr, ...], value: Expr) -> Expr:
@@ -188,35 +206,60 @@ def loss_of_output(spec: Spec) -> Program:
         definitions.append(Definition(target, value))
         return target
 
-    y = array("y", SAMPLE, unit(last))
+    y = [array(head.of("y"), SAMPLE, _index_of(spec, head)) for head in spec.heads]
     given, loss = _loss_of_samples(spec, y, define)
     define("E", (), loss)
-    extents = {"n": SAMPLES, str(last): Integer(spec.outputs)}
+    axes = ("0", *(axis_of(each.indices[-1]) for each in y))
+    extents = {"n": SAMPLES, **{axis: _extents(spec)[axis] for axis in axes}}
     x = array("x", SAMPLE, unit(0))
-    extents |= {"0": Integer(spec.inputs), **_extent_of_targets(spec)}
-    return Program(spec.name, (y, x, *given), (), extents, tuple(definitions), ("E",))
+    extents |= _extent_of_targets(spec)
+    return Program(spec.name, (*y, x, *given), (), extents, tuple(definitions), ("E",))
+
+
+def _index_of(spec: Spec, head: Group) -> Expr:
+    return unit(f"{len(spec.layers)}{head.label}")
 
 
 def _loss_of_samples(
-    spec: Spec, y: Expr, define: Callable[[str, tuple[Expr, ...], Expr], Expr]
+    spec: Spec,
+    outputs: Sequence[Expr],
+    define: Callable[[str, tuple[Expr, ...], Expr], Expr],
 ) -> tuple[list[Expr], Expr]:
-    """What it takes beside the output, and the mean of the losses of all samples."""
-    t, every_sample = array("t", SAMPLE, _index_of_targets(spec)), (SAMPLE, 0, SAMPLES - 1)
-    factor = exact(spec.loss.weight)
-    e = define("e", (SAMPLE,), _loss(spec, array("x", SAMPLE, unit(0)), y, t))
+    """What it takes beside the outputs, those of each head, and the mean of the losses of all
+    samples."""
+    y, every_sample = tuple(outputs), (SAMPLE, 0, SAMPLES - 1)
+    t, factor = _targets(spec, y), exact(spec.loss.weight)
+    if spec.loss.of_heads:
+        e = Integer(0)
+        for term in spec.loss.terms:
+            ((own_y, own_t),) = (
+                pair
+                for head, *pair in zip(spec.heads, y, t, strict=True)
+                if head == spec.head_of(term)
+            )
+            own = _loss(spec, term, (own_y,), (own_t,))
+            e = e + exact(term.weight) * define(f"e_{term.name}", (SAMPLE,), own)
+    else:
+        e = _loss(spec, spec.loss, y, t)
+    e = define("e", (SAMPLE,), e)
     if not spec.loss.sample_weights:
-        return [t], factor * (Sum(e, every_sample) / SAMPLES)
+        return [*t], factor * (Sum(e, every_sample) / SAMPLES)
     w = array("w", SAMPLE)
     total = define("w_total", (), Sum(w, every_sample))
-    return [t, w], factor * (Sum(w * e, every_sample) / total)
+    return [*t, w], factor * (Sum(w * e, every_sample) / total)
+
+
+def _targets(spec: Spec, outputs: Sequence[Expr]) -> tuple[Expr, ...]:
+    """The targets: those of each head, where there is one for each output."""
+    if spec.quantities.axis_of_targets == "outputs":
+        heads = zip(spec.heads, outputs, strict=True)
+        return tuple(array(head.of("t"), *y.indices) for head, y in heads)
+    return (array("t", SAMPLE, _index_of_targets(spec)),)
 
 
 def _index_of_targets(spec: Spec) -> Expr:
-    """That of outputs, or of inputs; one of their own for targets that are read by their numbers
-    alone."""
-    last = len(spec.layers)
-    places = {"outputs": last, "inputs": 0, None: last + 1}
-    return unit(places[spec.quantities.axis_of_targets])
+    """That of inputs, or one of their own for targets that are read by their numbers alone."""
+    return unit(0 if spec.quantities.axis_of_targets == "inputs" else len(spec.layers) + 1)
 
 
 def _extent_of_targets(spec: Spec) -> dict[str, Expr]:
@@ -237,43 +280,79 @@ def _activation(spec: Spec, name: str, z: Expr, width: int) -> Expr:
         return exp(z) / Sum(exp(z.base[SAMPLE, other]), (other, 0, width - 1))
     if name in ACTIVATIONS:
         return ACTIVATIONS[name](z)
-    at, widths = {"outputs": z.indices[-1]}, {"outputs": width}
+    at, ranges = {"outputs": z.indices[-1]}, {"outputs": [(z.indices[-1], width)]}
     value = lower(
-        spec.activations[name].tree, lambda _, at: z.base[SAMPLE, at["outputs"]], at, widths
+        spec.activations[name].tree, lambda _, at: z.base[SAMPLE, at["outputs"]], at, ranges
     )
     return _checked(value, (z,), spec.activations[name].formula, spec.dtype)
 
 
-def _loss(spec: Spec, x: Expr, y: Expr, t: Expr) -> Expr:
-    """The loss of a sample: summed over the outputs, unless the formula has done so itself."""
-    here, width = y.indices[-1], spec.outputs
-    if spec.loss.kind is not None:
-        numbers = {name: exact(value) for name, value in spec.loss.kind_constants.items()}
-        return sum_over(LOSSES[spec.loss.kind](y, t, **numbers), here, Integer(width))
-    tree = spec.loss_tree
+def _loss(spec: Spec, judged: Objective, y: Sequence[Expr], t: Sequence[Expr]) -> Expr:
+    """The loss of a sample by the outputs y of one head or more: summed over these, unless the
+    formula has done so itself."""
+    extents, indices = _extents(spec), [each.indices[-1] for each in y]
+    ranges: Ranges = {
+        "outputs": [(index, int(extents[axis_of(index)])) for index in indices],
+        "inputs": [(unit(0), spec.inputs)],
+    }
+    if judged.kind is not None:
+        numbers = {name: exact(value) for name, value in judged.kind_constants.items()}
+        each = (LOSSES[judged.kind](*pair, **numbers) for pair in zip(y, t, strict=True))
+        return _added(
+            sum_over(loss, here, Integer(width))
+            for loss, (here, width) in zip(each, ranges["outputs"], strict=True)
+        )
+    tree = judged.in_terms_of(spec.quantities_of(judged))
     assert tree is not None
-    at = {"outputs": here, "inputs": unit(0)}
-    widths = {"outputs": width, "inputs": spec.inputs}
-    axes = axes_outside_sums(tree)
+    known = {"y": y, "t": t, "x": (array("x", SAMPLE, unit(0)),)}
+    at = {axis: here for axis, ((here, _), *_) in ranges.items()}
 
     def read(leaf: Tree, at: Mapping[str, Expr]) -> Expr:
         match leaf:
             case Column(name, place):
-                return {"y": y, "t": t, "x": x}[name].base[SAMPLE, Integer(place)]
+                return _column(known[name], place, dict(ranges["outputs"]))
             case Variable(name, axis):
-                return {"y": y, "t": t, "x": x}[name].base[SAMPLE, at[axis]]
+                return _along(known[name], at[axis])
             case Derivative():
                 found = target(leaf, spec)
                 here = "inputs" if leaf.by == "each" else "outputs"
                 return found.base[SAMPLE, at[here]] if len(found.indices) > 1 else found
         raise AssertionError(leaf)
 
-    value = lower(tree, read, at, widths)
-    known = (y, *(target(each, spec) for each in derivatives_of(tree)))
-    each = _checked(value, known, str(spec.loss.formula), spec.dtype)
-    for axis in sorted(axes):
-        each = sum_over(each, at[axis], Integer(widths[axis]))
-    return each
+    axes = axes_outside_sums(tree)
+    checked = (*y, *(target(each, spec) for each in derivatives_of(tree)))
+
+    def summed(here: Expr, width: int) -> Expr:
+        """Over the outputs of one head, and over the inputs, if it is something of each of them."""
+        value = lower(tree, read, {**at, "outputs": here}, ranges)
+        each = _checked(value, checked, str(judged.formula), spec.dtype)
+        over = {**ranges, "outputs": [(here, width)]}
+        for axis in sorted(axes):
+            ((index, many),) = over[axis]
+            each = sum_over(each, index, Integer(many))
+        return each
+
+    return _added(starmap(summed, ranges["outputs"][: None if "outputs" in axes else 1]))
+
+
+def _added(values: Iterable[Expr]) -> Expr:
+    return reduce(operator.add, values)
+
+
+def _column(arrays: Sequence[Expr], place: int, widths: Mapping[Expr, int]) -> Expr:
+    """A column of arrays that stand side by side."""
+    *others, last = arrays
+    for each in others:
+        if place < widths[each.indices[-1]]:
+            return each.base[SAMPLE, Integer(place)]
+        place -= widths[each.indices[-1]]
+    return last.base[SAMPLE, Integer(place)]
+
+
+def _along(arrays: Sequence[Expr], here: Expr) -> Expr:
+    """What of several arrays has such an index, at it."""
+    (own,) = (each for each in arrays if axis_of(each.indices[-1]) == axis_of(here))
+    return own.base[SAMPLE, here]
 
 
 def inner_derivatives(spec: Spec) -> tuple[Derivative, ...]:
@@ -344,10 +423,10 @@ def _is_real(number: Expr) -> bool:
     return bool(number.is_Rational or number.evalf(20).is_real)
 
 
-def _penalty(spec: Spec, number: int, weight: Expr, widths: tuple[int, ...]) -> Expr:
+def _penalty(spec: Spec, number: int, weight: Expr, extents: Mapping[str, Expr]) -> Expr:
     """λ₂/2 Σ W² + λ₁ Σ |W| of one array of a layer's."""
     rows, columns = weight.indices
-    many = {index: widths[int(axis_of(index))] for index in weight.indices}
+    many = {index: extents[axis_of(index)] for index in weight.indices}
     penalty = Integer(0)
     for rate, each in ((_rate(spec, number, "l2") / 2, weight**2),
                        (_rate(spec, number, "l1"), IN_FORMULAS["abs"](weight))):  # fmt: skip
@@ -366,13 +445,17 @@ def _rate(spec: Spec, number: int, penalty: str) -> Expr:
 # units, or another in a sum over them.
 Read = Callable[[Tree, Mapping[str, Expr]], Expr]
 
+# What each axis goes through: indices, and how many values each takes; of outputs one for each
+# head.
+Ranges = Mapping[str, Sequence[tuple[Expr, int]]]
 
-def lower(tree: Tree, read: Read, at: Mapping[str, Expr], widths: Mapping[str, int]) -> Expr:
-    """A formula's tree as an expression; `at` has the index of each axis, `widths` how long it
-    is."""
+
+def lower(tree: Tree, read: Read, at: Mapping[str, Expr], ranges: Ranges) -> Expr:
+    """A formula's tree as an expression; `at` has the index of each axis, `ranges` all that it goes
+    through."""
 
     def inside(part: Tree) -> Expr:
-        return lower(part, read, at, widths)
+        return lower(part, read, at, ranges)
 
     match tree:
         case Number(value):
@@ -381,13 +464,14 @@ def lower(tree: Tree, read: Read, at: Mapping[str, Expr], widths: Mapping[str, i
             return read(tree, at)
         case Negate(operand):
             return -inside(operand)
-        case Binary(operator, left, right):
-            return _OPERATORS[operator](inside(left), inside(right))
+        case Binary(sign, left, right):
+            return _OPERATORS[sign](inside(left), inside(right))
         case Call("sum", (body,)):
             axis = next(iter(sorted(axes_outside_sums(body))), "outputs")
-            other = fresh(at[axis], [at[axis]])
-            within = lower(body, read, {**at, axis: other}, widths)
-            return sum_over(within, other, Integer(widths[axis]))
+            return _added(
+                sum_over(lower(body, read, {**at, axis: other}, ranges), other, Integer(width))
+                for other, width in ((fresh(i, [at[axis]]), width) for i, width in ranges[axis])
+            )
         case Call(function, arguments):
             values = list(map(inside, arguments))
             if function in _OF_EITHER_SIGN:

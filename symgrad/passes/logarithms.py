@@ -23,7 +23,7 @@ from symgrad.language.indices import SAMPLE, canonical, operands, rebuild, renam
 from symgrad.language.notation import undistributed
 from symgrad.language.program import Definition, Program, array, name_of, prune, reads
 from symgrad.passes.differentiate import partial
-from symgrad.passes.expand import expand, loss_of_output
+from symgrad.passes.expand import expand, loss_of_output, outputs_of
 from symgrad.passes.share import Key, key_of, share
 from symgrad.passes.stabilize import stabilize
 from symgrad.spec.spec import Spec
@@ -48,12 +48,13 @@ def read_by_loss(spec: Spec) -> Read | None:
     """None where the loss reads nothing but the outputs: where it has no logarithms of them that
     the network has without taking one of y."""
     loss = loss_of_output(spec)
-    found = _Found()
+    outputs = outputs_of(spec)
+    found = _Found(outputs)
     for definition in loss.definitions:
         found.search(definition.value)
     forward = _forward(spec, loss, tuple(found.logarithms.values()))
     for key, definition in list(found.logarithms.items()):
-        if "y" in prune(forward, (definition.name,)).by_name:
+        if {*outputs} & {*prune(forward, (definition.name,)).by_name}:
             del found.logarithms[key]
     names = tuple(definition.name for definition in found.logarithms.values())
     if not names:
@@ -63,31 +64,33 @@ def read_by_loss(spec: Spec) -> Read | None:
     given = (*loss.inputs, *(definition.target for definition in found.logarithms.values()))
     inputs = tuple(each for each in given if name_of(each) in needed)
     loss = share(stabilize(replace(loss, inputs=inputs, definitions=definitions)))
-    return Read(prune(forward, (*(("y",) if "y" in needed else ()), *names)), loss, names)
+    read = (name for name in outputs if name in needed)
+    return Read(prune(forward, (*read, *names)), loss, names)
 
 
 def _forward(spec: Spec, loss: Program, more: tuple[Definition, ...]) -> Program:
     """The network with logarithms of its outputs under names of their own."""
-    program = prune(expand(spec), ("y",))
+    program = prune(expand(spec), outputs_of(spec))
     needed = {name_of(read) for d in (*program.definitions, *more) for read in reads(d.value)}
     program = replace(
         program,
         inputs=tuple(each for each in program.inputs if name_of(each) in needed),
         definitions=(*program.definitions, *more),
-        outputs=("y", *(definition.name for definition in more)),
+        outputs=(*program.outputs, *(definition.name for definition in more)),
     )
     return share(stabilize(program))
 
 
 @dataclass
 class _Found:
-    """The logarithms in a loss, by what they are of but for the names of indices."""
+    """The logarithms of outputs in a loss, by what they are of but for the names of indices."""
 
+    outputs: tuple[str, ...]
     logarithms: dict[Key, Definition] = field(default_factory=dict)
 
     def search(self, value: Expr) -> None:
         for node in walk(value):
-            if (inside := _inside(node)) is not None:
+            if (inside := _inside(node, self.outputs)) is not None:
                 key, order = _key(inside)
                 own = canonical(order)
                 value = log(rename(inside, dict(zip(order, own, strict=True))))
@@ -98,7 +101,7 @@ class _Found:
         """A value that reads logarithms where it took them."""
         parts = operands(value)
         changed = [self.given(part) for part in parts]
-        if (inside := _inside(value)) is not None:
+        if (inside := _inside(value, self.outputs)) is not None:
             key, order = _key(inside)
             if key in self.logarithms:
                 logarithm = array(self.logarithms[key].name, *order)
@@ -112,12 +115,12 @@ def _key(value: Expr) -> tuple[Key, tuple[Symbol, ...]]:
     return key, tuple(sorted(order, key=lambda index: index != SAMPLE))
 
 
-def _inside(node: Expr) -> Expr | None:
-    """What a logarithm is of, where that is linear in y."""
+def _inside(node: Expr, of: tuple[str, ...]) -> Expr | None:
+    """What a logarithm is of, where that is linear in outputs."""
     if not isinstance(node, log | log1p | xlogy):
         return None
     inside = 1 + node.args[0] if isinstance(node, log1p) else node.args[-1]
-    outputs = [read for read in reads(inside) if name_of(read) == "y"]
+    outputs = [read for read in reads(inside) if name_of(read) in of]
     slopes = [partial(inside, read) for read in outputs]
-    linear = not any(name_of(read) == "y" for slope in slopes for read in reads(slope))
+    linear = not any(name_of(read) in of for slope in slopes for read in reads(slope))
     return inside if outputs and linear else None

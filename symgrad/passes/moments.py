@@ -28,6 +28,7 @@ from symgrad.language.indices import (
     fresh,
     is_index,
     kronecker,
+    layer_of,
     operands,
     product,
     rebuild,
@@ -177,7 +178,7 @@ class _Moments:
         if _is_array(group):
             return group[0]
         value = product(group)
-        units = sorted(_units(group), key=lambda index: (int(axis(index)), index.name))
+        units = sorted(_units(group), key=lambda index: (layer_of(axis(index)) or 0, index.name))
         indices = canonical((SAMPLE, *units))
         standard = rename(value, dict(zip(units, indices[1:], strict=True)))
         form = key_of(standard)[0]

@@ -24,6 +24,7 @@ from symgrad.language.indices import (
     bounds,
     canonical,
     is_index,
+    layer_of,
     operands,
     rebuild,
     rename,
@@ -264,7 +265,7 @@ class _Sharing:
         if isinstance(value, grouped):
             (value,) = value.args
         by_axis = sorted(
-            order, key=lambda i: (axis(i) != "n", int("0" + axis(i).strip("nk")), i.name)
+            order, key=lambda i: (axis(i) != "n", layer_of(axis(i)) or 0, i.name)
         )
         indices = canonical(by_axis)
         value = rename(value, dict(zip(by_axis, indices, strict=True)))

@@ -7,7 +7,7 @@ from typing import Any
 from symgrad.axes import by_powers
 from symgrad.language import latex, unicode
 from symgrad.language.program import prune
-from symgrad.passes.expand import expand
+from symgrad.passes.expand import expand, outputs_of
 from symgrad.report.judged import thinned
 from symgrad.showing.pages.blocks import (
     Block,
@@ -145,10 +145,11 @@ def equations(run: Run) -> Section:
     """The network as equations, in the units of training."""
     spec = Spec.recorded(run.trained.spec)
     # what is predicted is the same in all terms of a loss
-    program = prune(expand(next(iter(spec.of_terms.values()), spec)), ("y",))
+    program = prune(expand(next(iter(spec.of_terms.values()), spec)), outputs_of(spec))
+    outputs = ", ".join(f"`{name}`" for name in program.outputs)
     rows = tuple((unicode.equation(each), latex.equation(each)) for each in program.definitions)
     gives = (
-        "`y`, which the table of outputs brings back to the units of the data"
+        f"{outputs}, which the table of outputs brings back to the units of the data"
         if run.trained.columns.labels is None
         else "`y`, by which the class is chosen"
     )

@@ -35,8 +35,9 @@ def _described(spec, term):
 
 def terms_of(spec):
     """The names of a loss's terms, each of which has data of its own, x_NAME; none where the loss
-    is of one kind or formula."""
-    return [term["name"] for term in spec["loss"].get("terms", ())]
+    is of one kind or formula, or terms are of some outputs and have their samples in common."""
+    terms = spec["loss"].get("terms", ())
+    return [term["name"] for term in terms if "outputs" not in term]
 
 
 def columns_of(spec):

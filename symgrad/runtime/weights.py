@@ -25,12 +25,15 @@ class Weights:
             for number, layer in enumerate(layers, start=1):
                 several = layer.get("from", ())
                 sources = several if len(several) > 1 else [""]
-                names = [f"W{number}{source}" for source in sources]
-                below, units = sum(parameters[name][1][0] for name in names), layer["units"]
-                fan = below if layer["activation"] in RELU_LIKE else below + units
-                for name in names:
-                    drawn = random.uniform(-1.0, 1.0, parameters[name][1])
-                    weights[name] = drawn * math.sqrt(6 / fan)
+                heads = enumerate(layer.get("heads", ()), start=1)
+                groups = {f"{number}h{head}": group for head, group in heads}
+                for called, group in (groups or {str(number): layer}).items():
+                    names = [f"W{called}{source}" for source in sources]
+                    below, units = sum(parameters[name][1][0] for name in names), group["units"]
+                    fan = below if group["activation"] in RELU_LIKE else below + units
+                    for name in names:
+                        drawn = random.uniform(-1.0, 1.0, parameters[name][1])
+                        weights[name] = drawn * math.sqrt(6 / fan)
             return pack(weights)
 
         def pack(weights):

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Literal
 
+from symgrad.language.indices import layer_of
 from symgrad.showing.graph import Graph, Node
 
 LOSS = "E"
@@ -204,8 +205,9 @@ def _bands(lane: list[Node]) -> list[str]:
     found: list[str] = []
     layer, loss = 0, False
     for node in lane:
-        loss = loss or node.name in ("e", LOSS)
-        layer = max([layer, *(int(axis) for axis in node.axes if axis.isdigit())])
+        loss = loss or node.name in ("e", LOSS) or node.name.startswith("e_")
+        layers = (layer_of(axis) for axis in node.axes)
+        layer = max([layer, *(each for each in layers if each is not None)])
         if node.kind == "input":
             found.append("inputs")
         elif loss:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from functools import cached_property
+from itertools import chain
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeAlias, cast, get_args
 
 from pydantic import (
@@ -169,7 +170,8 @@ def _units_or_names(schema: dict[str, Any]) -> None:
     schema["required"].remove("units")
     if not schema["required"]:
         del schema["required"]
-    schema["anyOf"] = [{"required": ["units"]}, {"required": ["names"]}]
+    either = ("units", "names", *["heads"] * ("heads" in schema["properties"]))
+    schema["anyOf"] = [{"required": [name]} for name in either]
 
 
 def _names_in_schema(schema: dict[str, Any]) -> None:
@@ -184,6 +186,73 @@ def _sources(value: object) -> object:
     if not value:
         raise refusal("must have at least one source")
     return tuple(value)
+
+
+def _many_or_names(data: Any) -> Any:
+    """Where there are names, units are as many; what is no list of names is refused as such."""
+    if isinstance(data, dict) and "units" not in data and data.get("names") is not None:
+        names = data["names"]
+        return {**data, "units": len(names) if isinstance(names, list | tuple) and names else 1}
+    return data
+
+
+def _check_names_of_units(part: "Layer | Head") -> Iterator[Problem]:
+    if part.names is not None and len(part.names) != part.units:
+        given = f"{len(part.names)} name{'s' if len(part.names) > 1 else ''}"
+        yield ("names",), f"{given} for {part.units} units; leave one of the two out"
+
+
+class Head(Model):
+    """Some of the outputs, which have an activation of their own."""
+
+    model_config = ConfigDict(json_schema_extra=_units_or_names)
+
+    units: int = Field(
+        ge=1,
+        description="How many outputs the head has",
+        examples=[3],
+        json_schema_extra={"maximum": limits.UNITS.default},
+    )
+    activation: str = Field(
+        default="identity",
+        description="A built-in activation or one declared under [activations]",
+        examples=list(ACTIVATIONS),
+    )
+    names: Names | None = Field(
+        default=None,
+        description="The names of its outputs; units may then be left out",
+        examples=[["p", "q"]],
+        json_schema_extra=_names_in_schema,
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _count(cls, data: Any) -> Any:
+        return _many_or_names(data)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        refuse(list(_check_names_of_units(self)))
+        return self
+
+
+def _heads(value: object) -> object:
+    """As for names."""
+    if not isinstance(value, list | tuple):
+        raise refusal(f"must be a list of heads, each a table, not {shown(value)}")
+    if not value:
+        raise refusal("must have at least one head")
+    return tuple(value)
+
+
+def _units_of_heads(heads: object) -> int:
+    """How many outputs heads have, which may be wrong yet."""
+    many = 0
+    for head in heads if isinstance(heads, list | tuple) else ():
+        data = {"units": head.units} if isinstance(head, Head) else _many_or_names(head)
+        units = data.get("units") if isinstance(data, dict) else None
+        many += units if type(units) is int and units > 0 else 1
+    return max(many, 1)
 
 
 class Layer(Model):
@@ -238,20 +307,31 @@ class Layer(Model):
         json_schema_extra=_names_in_schema,
     )
 
+    heads: Annotated[tuple[Head, ...], BeforeValidator(_heads)] | None = Field(
+        default=None,
+        description="Groups of outputs with activations of their own, in the last layer, in place"
+        " of units, activation and names",
+        json_schema_extra=without_null,
+    )
+
     @model_validator(mode="before")
     @classmethod
     def _count(cls, data: Any) -> Any:
-        """Where there are names, units are as many; what is no list of names is refused as such."""
-        if isinstance(data, dict) and "units" not in data and data.get("names") is not None:
-            names = data["names"]
-            return {**data, "units": len(names) if isinstance(names, list | tuple) and names else 1}
-        return data
+        if isinstance(data, dict) and data.get("heads") is not None and "units" not in data:
+            return {**data, "units": _units_of_heads(data["heads"])}
+        return _many_or_names(data)
+
+    @property
+    def called(self) -> tuple[str, ...] | None:
+        """The names of its outputs, those of all heads one after the other; None without names."""
+        if self.heads is None:
+            return self.names
+        names = tuple(chain.from_iterable(head.names or () for head in self.heads))
+        return names or None
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if self.names is not None and len(self.names) != self.units:
-            given = f"{len(self.names)} name{'s' if len(self.names) > 1 else ''}"
-            refuse([(("names",), f"{given} for {self.units} units; leave one of the two out")])
+        refuse(list(_check_names_of_units(self) if self.heads is None else _check_heads(self)))
         return self
 
 
@@ -377,6 +457,21 @@ class Objective(Model):
 _EITHER: list[Any] = [{"required": ["kind"]}, {"required": ["formula"]}]
 
 
+def _head_of_term(value: object) -> object:
+    """Files hold lists of names; or it is which of the heads."""
+    if isinstance(value, str) and value:
+        return value
+    if not isinstance(value, list | tuple) or not value:
+        raise refusal(f"must be a list of names of outputs, or h1, h2, …, not {shown(value)}")
+    return tuple(value)
+
+
+def _head_in_schema(schema: dict[str, Any]) -> None:
+    """For editors: names, or which of the heads."""
+    without_null(schema)
+    schema["anyOf"] = [{"type": "string", "pattern": "^h[1-9][0-9]*$"}, schema_of_names()]
+
+
 class Term(Objective):
     """A term of the loss: what samples of its own are judged by, and its factor in the sum."""
 
@@ -387,6 +482,14 @@ class Term(Objective):
         examples=["equation"],
         json_schema_extra={"pattern": IDENTIFIER, "maxLength": limits.NAME_LENGTH},
     )
+    outputs: Annotated[str | tuple[str, ...], BeforeValidator(_head_of_term)] | None = Field(
+        default=None,
+        description="The head that the term judges: the names of its outputs, or h1 for the first;"
+        " terms that have it share their samples",
+        examples=[["p", "q"], "h1"],
+        json_schema_extra=_head_in_schema,
+    )
+
     @model_validator(mode="after")
     def _check(self) -> Self:
         refuse(self._wrong())
@@ -417,6 +520,11 @@ class Loss(Objective):
         default=0.0,
         description='λ in λ/2·ΣW², biases excluded; "argument" leaves it to be given at run time',
     )
+
+    @property
+    def of_heads(self) -> bool:
+        """Whether each of the terms judges some of the outputs, and all have the same samples."""
+        return any(term.outputs is not None for term in self.terms)
 
     @property
     def arguments(self) -> tuple[str, ...]:
@@ -461,9 +569,10 @@ def _check_constants(part: Activation | Objective) -> Iterator[Problem]:
 
 
 def _check_terms(loss: Loss) -> Iterator[Problem]:
-    """What stands in terms does not stand beside them."""
+    """What stands in terms does not stand beside them; where they share their samples, weights of
+    these stand there once."""
     for name, field in Objective.model_fields.items():
-        if getattr(loss, name) != field.default:
+        if getattr(loss, name) != field.default and not (loss.of_heads and name == _SHARED):
             called = field.alias or name
             yield (called,), f"a loss with terms has no {called} of its own; give it to a term"
     if over := limits.TERMS.refusal(len(loss.terms)):
@@ -479,6 +588,46 @@ def _check_terms(loss: Loss) -> Iterator[Problem]:
                 f"{quoted(term.name)} is there already{but}; names of terms must differ",
             )
         seen[term.name.lower()] = term.name
+        if loss.of_heads:
+            yield from (((("terms", place, *where), what) for where, what in _check_shared(term)))
+
+
+# What a loss says of the samples that its terms share.
+_SHARED = "sample_weights"
+
+
+def _check_shared(term: Term) -> Iterator[Problem]:
+    """What a term says beside others of the same samples."""
+    if term.outputs is None:
+        yield (), "terms have outputs all of them, and share their samples, or none has"
+    if term.sample_weights:
+        yield ("sample_weights",), "terms of outputs share their samples; give it to [loss]"
+    if term.given_targets is not None:
+        yield ("targets",), "a term of outputs has a target for each of them"
+
+
+def _check_heads(layer: Layer) -> Iterator[Problem]:
+    """What stands in heads does not stand beside them, but for what they come to."""
+    assert layer.heads is not None
+    for name in ("activation", "residual"):
+        if name in layer.model_fields_set and getattr(layer, name):
+            other = "give each head its own" if name == "activation" else "leave it out"
+            yield (name,), f"a layer with heads has no {name}; {other}"
+    seen: set[str] = set()
+    for number, head in enumerate(layer.heads):
+        if (head.names is None) != (layer.heads[0].names is None):
+            yield ("heads", number), "outputs have names in all heads, or in none"
+        for place, name in enumerate(head.names or ()):
+            if name in seen:
+                yield (
+                    ("heads", number, "names", place),
+                    f"{quoted(name)} is there already; names must differ",
+                )
+            seen.add(name)
+    if layer.units != (units := sum(head.units for head in layer.heads)):
+        yield ("units",), f"the heads have {units} units, not {layer.units}; leave units out"
+    elif layer.names is not None and layer.names != layer.called:
+        yield ("names",), "the heads' names are others; leave names out"
 
 
 def _check_choice(loss: Objective) -> Iterator[Problem]:

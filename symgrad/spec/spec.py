@@ -23,9 +23,10 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from itertools import chain
+from itertools import accumulate, chain
 from pathlib import Path
 from typing import Annotated, Any, Self, cast
 
@@ -66,6 +67,7 @@ from symgrad.spec.parts import (
     KIND_CONSTANTS,
     LOSSES,
     Activation,
+    Head,
     Layer,
     Loss,
     LossKind,
@@ -118,11 +120,33 @@ def _layers(value: object) -> object:
 def _with_activation(layer: object, same: Mapping[str, str]) -> object:
     """A layer whose activation has our name."""
     match layer:
-        case Layer(activation=name) if name in same:
+        case Layer(activation=name) | Head(activation=name) if name in same:
             return layer.model_copy(update={"activation": same[name]})
         case {"activation": str(name), **rest} if name in same:
             return {**rest, "activation": same[name]}
+        case {"heads": list() | tuple() as heads, **rest}:
+            return {**rest, "heads": [_with_activation(head, same) for head in heads]}
     return layer
+
+
+@dataclass(frozen=True)
+class Group:
+    """Units of a layer that have an activation and weights of their own: all of them, or those of
+    one of its heads, h1 or another, whose outputs are columns of y from `start` on."""
+
+    label: str
+    start: int
+    units: int
+    activation: str
+    names: tuple[str, ...] | None
+
+    @property
+    def columns(self) -> slice:
+        return slice(self.start, self.start + self.units)
+
+    def of(self, array: str) -> str:
+        """What y or t is called in it: y, or y_h1."""
+        return f"{array}_{self.label}" if self.label else array
 
 
 def _names(value: object) -> object:
@@ -270,7 +294,41 @@ class Spec(Model):
     @property
     def output_names(self) -> tuple[str, ...] | None:
         """The names of the outputs, in the order of y's columns; None where they have none."""
-        return self.layers[-1].names
+        return self.layers[-1].called
+
+    def groups(self, number: int) -> tuple[Group, ...]:
+        """The units of layer `number`, counted from 1, by what has an activation of its own: all
+        together, but for heads."""
+        layer = self.layers[number - 1]
+        if layer.heads is None:
+            return (Group("", 0, layer.units, layer.activation, layer.names),)
+        starts = accumulate((head.units for head in layer.heads), initial=0)
+        return tuple(
+            Group(f"h{place}", start, head.units, head.activation, head.names)
+            for place, (start, head) in enumerate(zip(starts, layer.heads, strict=False), start=1)
+        )
+
+    @property
+    def heads(self) -> tuple[Group, ...]:
+        """The outputs by what has an activation of its own, one group where there are no heads."""
+        return self.groups(len(self.layers))
+
+    @property
+    def has_heads(self) -> bool:
+        return self.layers[-1].heads is not None
+
+    def targets_by_head(self, t: Any) -> dict[str, Any]:
+        """Targets as programs have them: t, or the columns of each head, t_h1 and so on."""
+        if not self.has_heads or self.quantities.axis_of_targets != "outputs":
+            return {"t": t}
+        return {head.of("t"): t[:, head.columns] for head in self.heads}
+
+    def head_of(self, objective: Objective) -> Group | None:
+        """The head that a term judges; None where it is of all outputs, or of no head there is."""
+        given = objective.outputs if isinstance(objective, Term) else None
+        if given is None or not self.has_heads:
+            return None
+        return next((each for each in self.heads if given in (each.label, each.names)), None)
 
     @property
     def inputs(self) -> int:
@@ -283,16 +341,17 @@ class Spec(Model):
         """The inputs, then each layer's units."""
         return (self.inputs, *(layer.units for layer in self.layers))
 
-    def sources(self, number: int) -> tuple[tuple[str, int], ...]:
-        """What layer `number`, counted from 1, takes: the name of its weights, and of which layer
-        the output, 0 being the inputs. W3, or of several W3x and W3a1."""
-        given = self.layers[number - 1].sources
+    def sources(self, number: int, head: str = "") -> tuple[tuple[str, int], ...]:
+        """What layer `number`, counted from 1, takes: the name of its weights, those of a head
+        where it has some, and of which layer the output, 0 being the inputs. W3, or of several W3x
+        and W3a1."""
+        given, name = self.layers[number - 1].sources, f"W{number}{head}"
         if given is None:
-            return ((f"W{number}", number - 1),)
+            return ((name, number - 1),)
         places = [0 if source == "x" else int(source[1:]) for source in given]
         if len(given) == 1:
-            return ((f"W{number}", places[0]),)
-        return tuple((f"W{number}{s}", place) for s, place in zip(given, places, strict=True))
+            return ((name, places[0]),)
+        return tuple((f"{name}{s}", place) for s, place in zip(given, places, strict=True))
 
     @property
     def taken(self) -> tuple[int, ...]:
@@ -353,11 +412,12 @@ class Spec(Model):
 
     def quantities_of(self, objective: Objective) -> Quantities:
         """What the loss, or a term of it, can be a formula in."""
+        head = self.head_of(objective)
         return Quantities(
             self.inputs,
-            self.outputs,
+            self.outputs if head is None else head.units,
             self.input_names or (),
-            self.output_names or (),
+            (self.output_names if head is None else head.names) or (),
             objective.targets,
             objective.target_names or (),
         )
@@ -371,7 +431,7 @@ class Spec(Model):
     def of_terms(self) -> Mapping[str, Self]:
         """The terms of the loss by name, each as a spec whose loss is that term, the
         first with the penalties, which stand in the sum once; empty for a loss of one formula or
-        kind."""
+        kind, or of terms that share their samples."""
         alone = {
             term.name: self.model_copy(
                 update={
@@ -381,6 +441,7 @@ class Spec(Model):
                 }
             )
             for place, term in enumerate(self.loss.terms)
+            if not self.loss.of_heads
         }
         return {
             name: term if place == 0 else term.without_penalties()
@@ -422,20 +483,21 @@ class Spec(Model):
             "layers": [
                 {
                     "units": layer.units,
-                    "activation": layer.activation,
+                    **({} if layer.heads is not None else {"activation": layer.activation}),
                     "bias": layer.bias,
                     "residual": layer.residual,
                     **({} if layer.sources is None else {"from": list(layer.sources)}),
                     **({} if layer.trainable else {"trainable": False}),
                     **({} if layer.l1 is None else {"l1": layer.l1}),
                     **({} if layer.l2 is None else {"l2": layer.l2}),
-                    **({} if layer.names is None else {"names": list(layer.names)}),
+                    **({} if layer.called is None else {"names": list(layer.called)}),
+                    **({} if layer.heads is None else {"heads": [*map(_head_data, layer.heads)]}),
                 }
                 for layer in self.layers
             ],
             **({"outputs": after.normalised()} if (after := self.scaling_of_outputs) else {}),
             "loss": {
-                **_objective_data(loss),
+                **_objective_data(self),
                 "l1": loss.l1,
                 "l2": loss.l2,
                 "sample_weights": loss.sample_weights,
@@ -451,7 +513,8 @@ class Spec(Model):
     def unnamed(self) -> Self:
         """The same network with its inputs and outputs only counted."""
         data = self.normalised()
-        data["layers"][-1].pop("names", None)
+        for named in (data["layers"][-1], *data["layers"][-1].get("heads", ())):
+            named.pop("names", None)
         scaling = self.scaling_of_inputs.normalised()
         counted = {"count": self.inputs, **scaling} if scaling else self.inputs
         return self.recorded({**data, "inputs": counted})
@@ -485,6 +548,7 @@ class Spec(Model):
                 _check_names(self),
                 _check_columns(self),
                 _check_layers(self),
+                _check_heads(self),
                 _check_sources(self),
                 _check_sizes(self),
                 _check_scaling(self),
@@ -520,7 +584,13 @@ def _inputs_data(spec: Spec) -> Any:
     return {key: given, **spec.scaling_of_inputs.normalised()}
 
 
-def _objective_data(loss: Loss) -> dict[str, Any]:
+def _head_data(head: Head) -> dict[str, Any]:
+    names = {} if head.names is None else {"names": list(head.names)}
+    return {"units": head.units, "activation": head.activation, **names}
+
+
+def _objective_data(spec: Spec) -> dict[str, Any]:
+    loss = spec.loss
     if not loss.terms:
         weight = {} if loss.weight == 1 else {"weight": loss.weight}
         return _kind_or_formula(loss) | weight
@@ -529,7 +599,11 @@ def _objective_data(loss: Loss) -> dict[str, Any]:
             "name": term.name,
             **_kind_or_formula(term),
             "weight": term.weight,
-            "sample_weights": term.sample_weights,
+            **(
+                {"sample_weights": term.sample_weights}
+                if (head := spec.head_of(term)) is None
+                else {"outputs": head.label}
+            ),
         }
         for term in loss.terms
     )
@@ -588,7 +662,7 @@ def _check_derivatives(spec: Spec) -> Iterator[Problem]:
                 f"unknown derivative {quoted(name)}{suggestion(name, DERIVATIVES)};"
                 f" there are {listed(DERIVATIVES)}",
             )
-        elif DERIVATIVES[name].loss and spec.loss.terms:
+        elif DERIVATIVES[name].loss and spec.loss.terms and not spec.loss.of_heads:
             without = [each for each, signature in DERIVATIVES.items() if not signature.loss]
             yield (
                 ("derivatives", number),
@@ -627,12 +701,13 @@ def _check_columns(spec: Spec) -> Iterator[Problem]:
                 "names are for the last layer only, whose units are the outputs",
             )
     inputs, outputs = spec.input_names or (), spec.output_names or ()
-    for place, name in enumerate(outputs):
-        if name in inputs:
-            yield (
-                ("layers", last, "names", place),
-                f"{name!r} is the name of an input, too; choose another name",
-            )
+    for group, path in _with_places(spec, last):
+        for place, name in enumerate(group.names or ()):
+            if name in inputs:
+                yield (
+                    (*path, "names", place),
+                    f"{name!r} is the name of an input, too; choose another name",
+                )
     called = dict.fromkeys(outputs, "an output") | dict.fromkeys(inputs, "an input")
     for path, objective in _objectives(spec):
         for place, name in enumerate(objective.target_names or ()):
@@ -657,8 +732,9 @@ def _check_columns(spec: Spec) -> Iterator[Problem]:
 def _check_hidden(spec: Spec) -> Iterator[Problem]:
     """A name hides what formulas call by the same letters; a formula that may well mean that is
     refused."""
-    inputs, outputs = spec.input_names or (), spec.output_names or ()
+    inputs = spec.input_names or ()
     for path, objective in _objectives(spec):
+        outputs = spec.quantities_of(objective).output_names
         read = variables_of(objective.tree) if objective.tree is not None else ()
         if "y" in read and "y" in outputs and outputs != ("y",):
             yield (
@@ -685,14 +761,19 @@ def _formula_problems(spec: Spec, objective: Objective) -> Iterator[str]:
     for problem in formula_problem(objective, "float64", spec.quantities_of(objective)):
         yield problem
         return
-    tree = objective.in_terms_of(spec.quantities_of(objective))
+    quantities = spec.quantities_of(objective)
+    tree = objective.in_terms_of(quantities)
     if tree is None:
         return
+    if spec.has_heads and derivatives_of(tree):
+        yield "a formula has no derivatives of the outputs of a network with heads"
+        return
     if "y" not in arrays_of(tree):
-        named = f", as {listed(spec.output_names, 3)}" if spec.output_names else ""
+        names = quantities.output_names
+        named = f", as {listed(names, 3)}" if names else ""
         yield f"the formula must use y, the output{named}: {quoted(str(objective.formula))}"
     axes = axes_outside_sums(tree)
-    if len(axes) > 1 and spec.outputs > 1 and spec.inputs > 1:
+    if len(axes) > 1 and quantities.outputs > 1 and spec.inputs > 1:
         yield (
             "the formula has a term for each output and for each input; say which ones, as y[0]"
             " and x[1], or sum over one of them"
@@ -704,23 +785,8 @@ def _check_layers(spec: Spec) -> Iterator[Problem]:
         yield ("layers",), over
         return
     known = dict.fromkeys((*ACTIVATIONS, *spec.activations))
-    last = len(spec.layers) - 1
     for number, (layer, width) in enumerate(zip(spec.layers, spec.widths, strict=False)):
-        name = layer.activation
-        if name not in known:
-            said = answer(name, spec.outputs)
-            near = "" if said else suggestion(name, with_others(known))
-            all_others = f"{listed(known)}, and others can be declared as [activations.NAME]"
-            yield (
-                ("layers", number, "activation"),
-                f"unknown activation {quoted(name)}{near}; {said or f'there are {all_others}'}",
-            )
-        elif number < last and _mixes_units(spec, name):
-            reason = "" if name == "softmax" else ", since its formula has a sum"
-            yield (
-                ("layers", number, "activation"),
-                f"{name!r} is for the last layer only{reason}; use another activation here",
-            )
+        yield from _check_activations(spec, number, known)
         yield from _wrong_sources(number, layer)
         if layer.sources is not None:
             continue
@@ -731,6 +797,63 @@ def _check_layers(spec: Spec) -> Iterator[Problem]:
                 "a residual layer needs as many units as come in: it has"
                 f" {shown(layer.units)}, but {source} {shown(width)}",
             )
+
+
+def _check_activations(spec: Spec, number: int, known: Mapping[str, None]) -> Iterator[Problem]:
+    """Whether there is what a layer, counted from 0, or each of its heads calls its activation."""
+    for group, path in _with_places(spec, number):
+        name = group.activation
+        if name not in known:
+            said = answer(name, spec.outputs)
+            near = "" if said else suggestion(name, with_others(known))
+            all_others = f"{listed(known)}, and others can be declared as [activations.NAME]"
+            yield (
+                (*path, "activation"),
+                f"unknown activation {quoted(name)}{near}; {said or f'there are {all_others}'}",
+            )
+        elif number < len(spec.layers) - 1 and _mixes_units(spec, name):
+            reason = "" if name == "softmax" else ", since its formula has a sum"
+            yield (
+                (*path, "activation"),
+                f"{name!r} is for the last layer only{reason}; use another activation here",
+            )
+
+
+def _with_places(
+    spec: Spec, number: int
+) -> Iterator[tuple[Group, tuple[str | int, ...]]]:
+    """The groups of units of a layer, counted from 0, with the place of each in the spec."""
+    for place, group in enumerate(spec.groups(number + 1)):
+        inside = () if spec.layers[number].heads is None else ("heads", place)
+        yield group, ("layers", number, *inside)
+
+
+def _check_heads(spec: Spec) -> Iterator[Problem]:
+    """Where they may stand, and what goes by them."""
+    for number, layer in enumerate(spec.layers[:-1]):
+        if layer.heads is not None:
+            yield ("layers", number, "heads"), "heads are for the last layer only"
+    if spec.has_heads and spec.scaling_of_outputs:
+        yield ("outputs",), "outputs of heads are as they are; leave [outputs] out"
+    for place, term in enumerate(spec.loss.terms):
+        if term.outputs is None or spec.head_of(term) is not None:
+            continue
+        path = ("loss", "terms", place, "outputs")
+        if not spec.has_heads:
+            yield path, "there are no heads to judge; terms without outputs are of all of them"
+        else:
+            known = " | ".join(_called_head(head) for head in spec.heads)
+            given = term.outputs if isinstance(term.outputs, str) else listed(term.outputs)
+            yield path, f"{quoted(given)} is no head, all of one; there are {known}"
+    if spec.has_heads and spec.loss.of_heads:
+        judged = [*map(spec.head_of, spec.loss.terms)]
+        for head in spec.heads if None not in judged else ():
+            if head not in judged:
+                yield ("loss", "terms"), f"no term judges the head {_called_head(head)}"
+
+
+def _called_head(head: Group) -> str:
+    return listed(head.names, 3) if head.names else head.label
 
 
 def _wrong_sources(number: int, layer: Layer) -> Iterator[Problem]:
@@ -753,18 +876,19 @@ def _wrong_sources(number: int, layer: Layer) -> Iterator[Problem]:
 
 def _check_output(spec: Spec) -> Iterator[Problem]:
     """The sum over one unit is the unit itself: a share of it is 1, whatever the weights."""
-    layer, number, always = spec.layers[-1], len(spec.layers) - 1, None
-    match spec.activation_tree(layer.activation):
-        case Binary("/" | "-" as operator, left, Call("sum", (right,))) if left == right:
-            always = 1 if operator == "/" else 0
-        case None if layer.activation == "softmax":
-            always = 1
-    if layer.units == 1 and always is not None:
-        yield (
-            ("layers", number, "activation"),
-            f"{layer.activation!r} of one unit is always {always}; use 'sigmoid' for the"
-            " probability of one of two classes, or give the layer a unit for each class",
-        )
+    for group, path in _with_places(spec, len(spec.layers) - 1):
+        always = None
+        match spec.activation_tree(group.activation):
+            case Binary("/" | "-" as operator, left, Call("sum", (right,))) if left == right:
+                always = 1 if operator == "/" else 0
+            case None if group.activation == "softmax":
+                always = 1
+        if group.units == 1 and always is not None:
+            yield (
+                (*path, "activation"),
+                f"{group.activation!r} of one unit is always {always}; use 'sigmoid' for the"
+                " probability of one of two classes, or give the layer a unit for each class",
+            )
 
 
 def _mixes_units(spec: Spec, activation: str) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 from symgrad.errors import DataError
 from symgrad.spec.spec import Spec
 from symgrad.training.data import Samples, fit_scaling
-from symgrad.training.module import Array, outputs, reads_inputs
+from symgrad.training.module import Array, has_heads, outputs, reads_inputs
 from symgrad.training.terms import TermSamples, parts_of
 from symgrad.training.trained import Scaling
 
@@ -169,5 +169,5 @@ def _joined(arrays: list[Array]) -> Array:
 
 def _has_units(spec: Mapping[str, Any]) -> bool:
     """Whether targets in other units make the same problem of it."""
-    kind, activation = spec["loss"].get("kind"), spec["layers"][-1]["activation"]
-    return kind in _DISTANCES and activation == "identity"
+    kind, last = spec["loss"].get("kind"), spec["layers"][-1]
+    return kind in _DISTANCES and not has_heads(spec) and last["activation"] == "identity"

@@ -24,13 +24,13 @@ from symgrad.language.program import Program, prune
 from symgrad.language.unicode import listing
 from symgrad.lowering import cost_model
 from symgrad.lowering.derivatives import LoweredDerivative, lower_derivative
+from symgrad.lowering.heads import in_columns, prediction
 from symgrad.lowering.kernels import Kernels, kernels
 from symgrad.lowering.layout import parameters
 from symgrad.lowering.lower import Layout
-from symgrad.lowering.results import PREDICTION
 from symgrad.lowering.schedule import schedule
 from symgrad.passes.derivatives import Network, derivative
-from symgrad.passes.expand import expand
+from symgrad.passes.expand import expand, outputs_of
 from symgrad.passes.share import share
 from symgrad.passes.stabilize import stabilize
 from symgrad.pipeline import passes
@@ -47,6 +47,7 @@ from symgrad.targets.numba.emit import (
     render,
     runtime,
     table,
+    units_of_heads,
     with_constants,
 )
 from symgrad.targets.numba.plain import constants, plain, with_names
@@ -105,10 +106,12 @@ def source(
     name = module_name(trained, name)
     check_consistency(trained, spec)
     # what is predicted is the same in all terms of a loss
-    program = prune(share(stabilize(expand(next(iter(spec.of_terms.values()), spec)))), ("y",))
+    whole = share(stabilize(expand(next(iter(spec.of_terms.values()), spec))))
+    program = prune(whole, outputs_of(spec))
     layout = parameters(program)
     single = spec.dtype == "float32"
-    network = kernels(PREDICTION, schedule(program, ("y",)), layout, single)
+    plan = schedule(in_columns(program, spec, "y"), program.outputs)
+    network = kernels(prediction(spec), plan, layout, single)
     labels, categories = trained.columns.labels, bool(trained.columns.categories)
     probabilities = labels is not None and gives_probabilities(trained.spec)
     if jacobian and labels is not None:
@@ -175,6 +178,7 @@ def source(
         "rounded": any(function in ULP for function in functions),
         "below": runtime(below=True),
         "units": ", ".join(f"I{k}" for k in range(len(spec.layers) + 1)),
+        "heads": units_of_heads(spec),
         "parameters": in_lines(layout),
         "prediction": with_constants(network, "PREDICTION", single, layout),
         "stack": cost_model.STACK,
@@ -277,6 +281,8 @@ def _equations(trained: Trained, spec: Spec, program: Program) -> list[str]:
     for line in listing(program).splitlines():
         target, value = line.split(" = ", 1)
         rows += [(target.rstrip(), value)]
+    if spec.has_heads:
+        rows += [(f"y[n,{i}]", f"{', '.join(outputs_of(spec))}, side by side")]
     if _scales_outputs(trained):
         output = "output"
         rows += [(f"output[n,{i}]", f"y[n,{i}]·target_scale[{i}] + target_mean[{i}]")]

@@ -53,6 +53,17 @@ def has_own_targets(spec: Mapping[str, Any]) -> bool:
     return "targets" in spec["loss"]
 
 
+def has_heads(spec: Mapping[str, Any]) -> bool:
+    """Whether groups of outputs have activations of their own."""
+    return "heads" in spec["layers"][-1]
+
+
+def takes_classes(spec: Mapping[str, Any]) -> bool:
+    """Whether targets can be classes, an output for each: where there are heads, or targets are
+    others than the outputs, they are numbers, a column for each."""
+    return not has_own_targets(spec) and not has_heads(spec)
+
+
 def target_names(spec: Mapping[str, Any]) -> tuple[str, ...] | None:
     """What the spec calls the targets, if it does."""
     if not has_own_targets(spec):
@@ -81,12 +92,13 @@ def takes_weights(spec: Mapping[str, Any]) -> bool:
 def gives_probabilities(spec: Mapping[str, Any]) -> bool:
     """Whether the outputs are probabilities of classes: after softmax, or a sigmoid each."""
     last = spec["layers"][-1]
-    return last["activation"] in ("softmax", "sigmoid") and not last["residual"]
+    return last.get("activation") in ("softmax", "sigmoid") and not last["residual"]
 
 
 def reads_inputs(spec: Mapping[str, Any]) -> bool:
     """Whether the loss is a formula in the inputs, or in derivatives by them: it would be another
     one in other units."""
     known = Spec.recorded(spec)
-    trees = [term.loss_tree for term in known.of_terms.values()] or [known.loss_tree]
+    judged = known.loss.terms or (known.loss,)
+    trees = [each.in_terms_of(known.quantities_of(each)) for each in judged]
     return any("x" in arrays_of(tree) or derivatives_of(tree) for tree in trees if tree is not None)

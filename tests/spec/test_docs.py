@@ -8,7 +8,7 @@ import pytest
 from symgrad.errors import SpecError
 from symgrad.spec.derivatives import SHORT
 from symgrad.spec.formula import derivatives_of
-from symgrad.spec.parts import Layer, Loss, Term
+from symgrad.spec.parts import Head, Layer, Loss, Term
 from symgrad.spec.spec import Spec
 from symgrad.spec.words import SAME_ACTIVATIONS, SAME_KEYS, SAME_LOSSES
 from tests.paths import ROOT
@@ -79,14 +79,16 @@ def test_what_is_hidden_is_refused(
 
 
 def test_the_terms_of_the_page_are_some() -> None:
-    (terms,) = (block for block in blocks(BUILT) if "[[loss.terms]]" in block)
+    terms, heads = (block for block in blocks(BUILT) if "[[loss.terms]]" in block)
     network = {"name": "net", "inputs": ["x", "t"], "layers": [{"names": ["u"]}]}
     spec = Spec.parse(network | tomllib.loads(terms))
     assert [*spec.of_terms] == ["equation", "start"]
+    spec = Spec.parse({"name": "net", "inputs": 2} | tomllib.loads(heads))
+    assert [spec.head_of(term) for term in spec.loss.terms] == [*spec.heads]
 
 
-@pytest.mark.parametrize("model", [Spec, Layer, Loss, Term], ids=lambda model: model.__name__)
-def test_every_key_is_there(model: type[Spec | Layer | Loss | Term]) -> None:
+@pytest.mark.parametrize("model", [Spec, Layer, Head, Loss, Term], ids=lambda model: model.__name__)
+def test_every_key_is_there(model: type[Spec | Layer | Head | Loss | Term]) -> None:
     for name, field in model.model_fields.items():
         assert re.search(rf"`\[*{field.alias or name}\b", BUILT), name
 

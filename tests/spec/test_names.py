@@ -154,6 +154,8 @@ def test_the_json_schema_knows_names() -> None:
     assert number == {"type": "integer", "minimum": 1, "maximum": 65_536}
     assert (names["type"], names["uniqueItems"]) == ("array", True)
     layer = schema["$defs"]["Layer"]
-    assert layer["anyOf"] == [{"required": ["units"]}, {"required": ["names"]}]
+    assert layer["anyOf"] == [
+        {"required": [each]} for each in ("units", "names", "heads")
+    ]
     assert layer["properties"]["names"]["items"] == names["items"]
     assert "required" not in layer

@@ -293,7 +293,7 @@ def test_the_json_schema() -> None:
         ({"layers": {"units": 3}},
          "layers: must be a list (in TOML: [[layers]] with two brackets), not a table"),
         ({"layers": [3]}, "layers[0]: must be a table with the keys units, activation, bias,"
-         " residual, from, l1, l2, trainable, names, not 3; write { units = 3 }"),
+         " residual, from, l1, l2, trainable, names, heads, not 3; write { units = 3 }"),
         ({"layers": [{}]}, "layers[0]: 'units' is missing (how many outputs the layer has)"),
         ({"layers": [{"units": 1, "bias": 1}]}, "layers[0].bias: must be true or false, not 1"),
         ({"layers": [{"units": 1, "l2": "argument"}]}, "layers[0].l2: a layer's penalty is a"
@@ -332,7 +332,7 @@ def test_the_json_schema() -> None:
         ({"a\x1b[0m b": 1}, f"'a\\x1b[0m b': unknown key; the keys here are {KEYS}"),
         ({"layers": [{"units": 1, "biass": True}]}, "layers[0].biass: unknown key"
          " (did you mean 'bias'?); the keys here are units, activation, bias, residual, from,"
-         " l1, l2, trainable, names"),
+         " l1, l2, trainable, names, heads"),
         ({"activations": {"q": {"formula": "z", "z": 1}}},
          "activations.q.z: unknown key; the keys here are formula, constants"),
         # names
@@ -457,7 +457,8 @@ def test_refusals(changes: dict[str, Any], message: str) -> None:
     [
         (lambda: Layer(units=0), "units: must be at least 1, not 0"),
         (lambda: Layer(unit=1, units=1), "unit: unknown key (did you mean 'units'?);"
-         " the keys here are units, activation, bias, residual, from, l1, l2, trainable, names"),
+         " the keys here are units, activation, bias, residual, from, l1, l2,"
+         " trainable, names, heads"),
         (lambda: Loss(), "a loss has either a kind or a formula, or terms, but none is given"),
         (lambda: Activation(formula="z +"),
          "formula: the formula ends: a number, a name or '(' should follow\n    z +\n       ^"),

@@ -198,7 +198,9 @@ def test_a_near_word_may_be_one_of_others() -> None:
 
 # ---- Keys ----------------------------------------------------------------------------------------
 
-LAYERS = "the keys here are units, activation, bias, residual, from, l1, l2, trainable, names"
+LAYERS = (
+    "the keys here are units, activation, bias, residual, from, l1, l2, trainable, names, heads"
+)
 
 
 @pytest.mark.parametrize(
@@ -221,7 +223,7 @@ LAYERS = "the keys here are units, activation, bias, residual, from, l1, l2, tra
         ({"layers": [{"units": 1, "name": "hidden_1"}]},
          "layers[0].name: unknown key; layers and losses have no name; outputs have, by names"),
         ({"layers": [16, {"units": 1}]}, "layers[0]: must be a table with the keys units,"
-         " activation, bias, residual, from, l1, l2, trainable, names, not 16;"
+         " activation, bias, residual, from, l1, l2, trainable, names, heads, not 16;"
          " write { units = 16 }"),
         ({"loss": "absolute"}, "sample_weights, terms, l1, l2, not 'absolute'; write"
          " { kind = 'absolute' }"),

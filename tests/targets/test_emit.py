@@ -429,3 +429,10 @@ def test_every_template_is_a_part_of_what_is_emitted():
             tree = environment.parse((emit.templates() / name).read_text("utf-8"))
             waiting += meta.find_referenced_templates(tree)
     assert used == set(environment.list_templates())
+
+
+def test_sums_that_are_all_of_rows_leave_no_empty_loop() -> None:
+    layers = [{"units": 64, "activation": "relu"}, {"units": 29}]
+    spec = {"name": "net", "inputs": 3, "layers": layers, "derivatives": ["pullback"]}
+    source = symgrad.compile(spec).source
+    assert "sum_rows(d_y, d_b2)" in source and ast.parse(source)

@@ -106,6 +106,8 @@ def backprop(spec: Mapping[str, Any]) -> Program:
     """
     if any("from" in layer for layer in spec["layers"]):
         raise NoTextbook("layers skip others, and the equations by hand are for layers in a row")
+    if "heads" in spec["layers"][-1]:
+        raise NoTextbook("outputs have heads, and the equations by hand are for one activation")
     if isinstance(spec["inputs"], Mapping) or "outputs" in spec:
         raise NoTextbook("columns are scaled, and the equations by hand are for layers alone")
     if not is_plain(Spec.recorded(spec)):

@@ -10,6 +10,7 @@
 The program is the compiler's, in loss-first order, run by its interpreter.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -39,8 +40,8 @@ def sweep_of(program: Program) -> Sweep:
     weights = [name_of(weight) for weight in whole.weights]
     parts: list[tuple[Program, tuple[str, ...]]] = []
     known: tuple[Definition, ...] = ()
-    for number in sorted({int(name[1:]) for name in weights}, reverse=True):
-        own = tuple(name for name in weights if int(name[1:]) == number)
+    for number in sorted({_layer(name) for name in weights}, reverse=True):
+        own = tuple(name for name in weights if _layer(name) == number)
         wanted = [f"d_{name}" for name in own] + ([] if known else ["E"])
         new = tuple(d for d in prune(whole, wanted).definitions if d not in known)
         inputs = (*whole.inputs, *(d.target for d in known))
@@ -48,6 +49,11 @@ def sweep_of(program: Program) -> Sweep:
         parts.append((replace(whole, inputs=inputs, definitions=new, outputs=outputs), own))
         known += new
     return Sweep(whole, tuple(parts))
+
+
+def _layer(weight: str) -> int:
+    """Of W2, and of W2x and W2h1, which are of a source or a head alone."""
+    return int(re.sub(r"[a-z].*", "", weight[1:]))
 
 
 def at_once(sweep: Sweep, given: Values, weights: Values, rate: float) -> tuple[float, Values]:

@@ -81,7 +81,8 @@ def growth(spec: Spec, clock: Clock) -> Section:
     )
     blocks: list[Block] = []
     if not is_plain(spec):
-        blocks.append(Words(f"These networks have the squared error: yours is {REASON}."))
+        yours = "has heads" if spec.has_heads else f"is {REASON}"
+        blocks.append(Words(f"These networks have the squared error: yours {yours}."))
     data: dict[str, Any] = {}
     missing = ""
     for family in families:
@@ -135,7 +136,10 @@ def _in_a_row(layer: Mapping[str, Any], width: int) -> dict[str, Any]:
 def _plain(spec: Spec) -> dict[str, Any]:
     """The same network with a loss that any other shape can have, too."""
     described = spec.without_penalties().normalised()
-    described["layers"][-1].pop("names", None)
+    last = described["layers"][-1]
+    last.pop("names", None)
+    if last.pop("heads", None) is not None:
+        last["activation"] = "identity"
     return {**described, "loss": {"kind": "squared"}, "derivatives": []}
 
 

@@ -102,9 +102,12 @@ def _problem(program: Program, seed: int) -> tuple[Values, Values]:
         inputs["w"] = random.uniform(0.5, 1.5, inputs["w"].shape)
     teacher = weights()
     with np.errstate(all="ignore"):
-        y = evaluate(prune(program, ("y",)), inputs | teacher)["y"]
-    if inputs["t"].shape == y.shape:  # else targets are others than the outputs
-        inputs["t"] = np.asarray(y)
+        heads = {name: f"y{name[1:]}" for name in inputs if name == "t" or name.startswith("t_")}
+        of_outputs = prune(program, [name for name in heads.values() if name in program.by_name])
+        found = evaluate(of_outputs, inputs | teacher)
+    for t, y in heads.items():
+        if y in found and inputs[t].shape == found[y].shape:  # else targets are others
+            inputs[t] = np.asarray(found[y])
     return inputs, weights()
 
 

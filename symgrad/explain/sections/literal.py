@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from symgrad.explain.clock import Clock
-from symgrad.explain.plain import REASON, is_plain
+from symgrad.explain.plain import is_plain, why_not_plain
 from symgrad.explain.scalars.peers import (
     MEMORY,
     NOT_TRIED,
@@ -98,7 +98,7 @@ def literal(spec: Spec, clock: Clock, against: Sequence[str] = ()) -> Section:
             net.emitted = count(net.spec).emitted
     blocks = [*_introduction(limit)]
     if not is_plain(spec):
-        blocks.append(Words(f"Yours is not among them: its loss is {REASON}."))
+        blocks.append(Words(f"Yours is not among them: {why_not_plain(spec)}."))
     for tool in tools:
         blocks += [_table(tool, nets), *map(Words, findings(tool, nets, clock))]
     blocks.append(_lines(tools, nets))

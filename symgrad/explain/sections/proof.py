@@ -13,7 +13,7 @@ from symgrad.language.program import Definition, Program, array, name_of
 from symgrad.language.unicode import equation
 from symgrad.language.verify import verify
 from symgrad.passes.differentiate import DerivativeGraph, textbook
-from symgrad.passes.expand import inner_derivatives
+from symgrad.passes.expand import inner_derivatives, outputs_of
 from symgrad.pipeline import derivatives
 from symgrad.showing.pages.blocks import Block, Section, Table, Words
 
@@ -127,7 +127,7 @@ def _described(found: Match) -> Mapping[str, Any]:
 def _checks(compiled: Compiled) -> list[Check]:
     """Every pass's output against its input."""
     stages = compiled.stages
-    loss = {"E": "E", "y": "y"}
+    loss = {name: name for name in ("E", *outputs_of(compiled.spec))}
     emitted = stages.schedule["gradient"].program
     gradient = {"E": "E"} | {name: name for name in derivatives(stages.factor)}
     checks = [compare("stabilize", stages.expand, stages.stabilize, loss)]

@@ -10,7 +10,7 @@ The same network gives the same bytes.
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,7 @@ from symgrad.interop.onnx.names import INPUT, INPUTS, LABELS, OUTPUT, OUTPUTS, P
 from symgrad.interop.onnx.scaling import around, metadata
 from symgrad.spec.formula import has_sum
 from symgrad.spec.scaling import Numbers, Scaling
-from symgrad.spec.spec import Spec
+from symgrad.spec.spec import Group, Spec
 from symgrad.training.atomic import write as write_whole
 from symgrad.training.run import Run
 from symgrad.training.trained import Trained
@@ -114,7 +114,8 @@ def _layers(graph: Graph, network: Network, x: str, y: str) -> None:
         zip(spec.layers, network.layers, strict=True), start=1
     ):
         done = y if number == last and not after else f"a{number}"
-        bare = layer.activation == "identity" and not layer.residual
+        groups = spec.groups(number)
+        bare = {group.activation for group in groups} == {"identity"} and not layer.residual
         z = done if bare else f"z{number}"
         w = graph.tensor(f"W{number}", weight)
         taken = [made[source] for _, source in spec.sources(number)]
@@ -127,7 +128,7 @@ def _layers(graph: Graph, network: Network, x: str, y: str) -> None:
             graph.op("Gemm", below, w, graph.tensor(f"b{number}", bias), name=z)
         if not bare:
             graph.stem = done
-            a = _activation(graph, spec, layer.activation, z, layer.units)
+            a = _activations(graph, spec, groups, z)
             if layer.residual:
                 graph.op("Add", a, below, name=done)
             else:
@@ -166,6 +167,21 @@ def _clipped(graph: Graph, scaling: Scaling, name: str, value: str) -> str:
 def _columns(graph: Graph, name: str, numbers: Numbers) -> str:
     """A number for all columns, or one for each."""
     return graph.tensor(name, np.array(numbers, graph.dtype))
+
+
+def _activations(graph: Graph, spec: Spec, groups: Sequence[Group], z: str) -> str:
+    """The activation of a layer, or of each of its heads, whose columns stand side by side."""
+    if len(groups) == 1:
+        return _activation(graph, spec, groups[0].activation, z, groups[0].units)
+    made = []
+    for group in groups:
+        ends = [
+            graph.tensor(f"column_{place}", np.array([place], np.int64))
+            for place in (group.columns.start, group.columns.stop)
+        ]
+        own = graph.op("Slice", z, *ends, graph.axes(), name=f"{z}{group.label}")
+        made.append(_activation(graph, spec, group.activation, own, group.units))
+    return graph.op("Concat", *made, axis=1)
 
 
 def _activation(graph: Graph, spec: Spec, name: str, z: str, units: int) -> str:

@@ -156,6 +156,7 @@ def emit(
         "rounded": any(name in ULP for name in functions),
         "training": trained,
         "units": ", ".join(f"I{k}" for k in range(len(spec.layers) + 1)),
+        "heads": units_of_heads(spec),
         "prediction": with_constants(lowered.prediction, "PREDICTION", single, layout),
         "gradient": lowered.gradient
         and with_constants(lowered.gradient, "GRADIENT", single, layout),
@@ -319,6 +320,12 @@ def input_count(spec: Spec) -> str:
     if not spec.scaling_of_inputs:
         return 'SPEC["inputs"]' if spec.input_names is None else 'len(SPEC["inputs"])'
     return 'SPEC["inputs"]["count"]' if not spec.input_names else 'len(SPEC["inputs"]["names"])'
+
+
+def units_of_heads(spec: Spec) -> str:
+    """The names of how many outputs heads have; none where there are none."""
+    names = [f"I{len(spec.layers)}{head.label}" for head in spec.heads if head.label]
+    return ", ".join(names) + "," * (len(names) == 1)
 
 
 def public_names(names: Iterable[str]) -> list[str]:

@@ -15,7 +15,7 @@ from symgrad.errors import DataError
 from symgrad.training.data.from_csv import is_code
 from symgrad.training.data.table import Column, Factor, Kind, Table, counted, listed
 from symgrad.training.labels import problem
-from symgrad.training.module import Array, has_own_targets, output_names, outputs
+from symgrad.training.module import Array, output_names, outputs, takes_classes
 from symgrad.training.trained import Label
 
 Labels = tuple[Label, ...]
@@ -26,8 +26,8 @@ def raw_targets(columns: Sequence[Column], spec: Mapping[str, Any]) -> Array | F
     targets)."""
     if len(columns) == 1:
         column = columns[0]
-        numbers = has_own_targets(spec)
-        if (outputs(spec) > 1 and not numbers) or column.kind() is not Kind.NUMBERS:
+        several = outputs(spec) > 1 and takes_classes(spec)
+        if several or column.kind() is not Kind.NUMBERS:
             return column.factor()
     return np.column_stack([column.numbers() for column in columns])
 
@@ -66,7 +66,7 @@ def encoded(
     if isinstance(raw, Factor):
         return _classes(columns[0], raw, rows, spec)
     t = raw[rows]
-    if has_own_targets(spec):
+    if not takes_classes(spec):
         return t, None
     if t.shape[1] == 1 and _are_classes(t, spec):
         # Not the numbers: what the source has may be spelled otherwise, or be more exact. Two are

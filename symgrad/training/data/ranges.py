@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from symgrad.errors import DataError
+from symgrad.spec.spec import Spec
 from symgrad.training.data.table import Column
 from symgrad.training.module import Array
 
@@ -26,7 +27,14 @@ def refuse_outside(
 
     t, of shape (samples, targets), holds numbers, those of these rows and columns of a table.
     """
-    kind = spec["loss"].get("kind")
+    known = Spec.recorded(spec)
+    for judged in known.loss.terms or (known.loss,):
+        head = known.head_of(judged)
+        some = slice(None) if head is None else head.columns
+        _refuse_outside(columns[some], t[:, some], rows, judged.kind or "")
+
+
+def _refuse_outside(columns: Sequence[Column], t: Array, rows: Array, kind: str) -> None:
     if kind not in RANGES:
         return
     low, high, meaning = RANGES[kind]

@@ -11,7 +11,7 @@ from symgrad.training.data.contents import not_numbers
 from symgrad.training.data.from_arrays import is_counted
 from symgrad.training.data.selection import chosen
 from symgrad.training.data.table import Roles, Table, counted, listed
-from symgrad.training.module import has_own_targets, input_names, target_names
+from symgrad.training.module import input_names, takes_classes, target_names
 from symgrad.training.trained import Columns
 
 
@@ -120,7 +120,7 @@ def _by_place(
             f"{counted(len(target_columns), 'column')} of targets"
         )
     count = targets_of(spec)
-    classes = count > 1 and not has_own_targets(spec)
+    classes = count > 1 and takes_classes(spec)
     if len(target_columns) not in ((1, count) if classes else (count,)):
         or_class = ", or 1 with the class" * classes
         raise DataError(
@@ -172,7 +172,7 @@ def _of_arrays(
     if not roles.targets:
         raise DataError(f"{source}: no array 't'; training needs the targets")
     _check_inputs(table, roles, spec)
-    classes = count > 1 and not has_own_targets(spec)
+    classes = count > 1 and takes_classes(spec)
     if len(roles.targets) not in ((1, count) if classes else (count,)):
         or_label = f" or ({rows},) with the class" * classes
         raise DataError(

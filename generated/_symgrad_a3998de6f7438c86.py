@@ -115,7 +115,7 @@ class Compiler:
 
 def _named(function):
     """The same for a function that is compiled with whatever calls it: of what stands here."""
-    function.__module__, function.__qualname__ = "numba", f"{function.__name__}_e6e99fd1bbcc1936"
+    function.__module__, function.__qualname__ = "numba", f"{function.__name__}_64e670c9ca938d9d"
     return function
 
 
@@ -245,8 +245,9 @@ def _described(spec, term):
 
 def terms_of(spec):
     """The names of a loss's terms, each of which has data of its own, x_NAME; none where the loss
-    is of one kind or formula."""
-    return [term["name"] for term in spec["loss"].get("terms", ())]
+    is of one kind or formula, or terms are of some outputs and have their samples in common."""
+    terms = spec["loss"].get("terms", ())
+    return [term["name"] for term in terms if "outputs" not in term]
 
 
 def columns_of(spec):
@@ -447,12 +448,15 @@ class Weights:
             for number, layer in enumerate(layers, start=1):
                 several = layer.get("from", ())
                 sources = several if len(several) > 1 else [""]
-                names = [f"W{number}{source}" for source in sources]
-                below, units = sum(parameters[name][1][0] for name in names), layer["units"]
-                fan = below if layer["activation"] in RELU_LIKE else below + units
-                for name in names:
-                    drawn = random.uniform(-1.0, 1.0, parameters[name][1])
-                    weights[name] = drawn * math.sqrt(6 / fan)
+                heads = enumerate(layer.get("heads", ()), start=1)
+                groups = {f"{number}h{head}": group for head, group in heads}
+                for called, group in (groups or {str(number): layer}).items():
+                    names = [f"W{called}{source}" for source in sources]
+                    below, units = sum(parameters[name][1][0] for name in names), group["units"]
+                    fan = below if group["activation"] in RELU_LIKE else below + units
+                    for name in names:
+                        drawn = random.uniform(-1.0, 1.0, parameters[name][1])
+                        weights[name] = drawn * math.sqrt(6 / fan)
             return pack(weights)
 
         def pack(weights):
