@@ -84,13 +84,13 @@ import numpy as np
 
 try:
     if __package__:
-        from ._symgrad_764308e92756b32f import build, fma, fresh, local, matmul, matmul_onto, matmul_piece, matmul_piece_onto, noinline, opaque, sum_rows, view
+        from ._symgrad_a3998de6f7438c86 import build, fma, fresh, local, matmul, matmul_onto, matmul_piece, matmul_piece_onto, noinline, opaque, sum_rows, view
     else:
-        from _symgrad_764308e92756b32f import build, fma, fresh, local, matmul, matmul_onto, matmul_piece, matmul_piece_onto, noinline, opaque, sum_rows, view
+        from _symgrad_a3998de6f7438c86 import build, fma, fresh, local, matmul, matmul_onto, matmul_piece, matmul_piece_onto, noinline, opaque, sum_rows, view
 except ModuleNotFoundError as error:
-    if error.name not in ("_symgrad_764308e92756b32f", f"{__package__}._symgrad_764308e92756b32f"):
+    if error.name not in ("_symgrad_a3998de6f7438c86", f"{__package__}._symgrad_a3998de6f7438c86"):
         raise
-    raise ImportError("_symgrad_764308e92756b32f.py is missing: copy it along with this file, beside it") from None
+    raise ImportError("_symgrad_a3998de6f7438c86.py is missing: copy it along with this file, beside it") from None
 
 __all__ = [
     "PARAMETERS", "SIZE", "SPEC", "init", "loss", "loss_and_gradient", "loss_and_gradient_into",
@@ -982,7 +982,7 @@ def step(theta, x_equation, x_start, t_start, x_ends, rate):
 # All above is compiled when it is called, and `init`, `pack` and `unpack` are added.
 build(
     globals(),
-    emitted="22476ccf00106ec1",
+    emitted="0e65b4037d62721b",
     inlined=['tanh', '_equation_gradient_at_the_end', '_start_gradient_at_the_end',
  '_ends_gradient_at_the_end'],
     compiled=['_prediction_of_chunk', '_equation_gradient_samples_of_leaf',

@@ -45,13 +45,13 @@ import numpy as np
 
 try:
     if __package__:
-        from ._symgrad_764308e92756b32f import build, fma, local, matmul, matmul_piece, noinline, opaque, sum_rows, view
+        from ._symgrad_a3998de6f7438c86 import build, fma, local, matmul, matmul_piece, noinline, opaque, sum_rows, view
     else:
-        from _symgrad_764308e92756b32f import build, fma, local, matmul, matmul_piece, noinline, opaque, sum_rows, view
+        from _symgrad_a3998de6f7438c86 import build, fma, local, matmul, matmul_piece, noinline, opaque, sum_rows, view
 except ModuleNotFoundError as error:
-    if error.name not in ("_symgrad_764308e92756b32f", f"{__package__}._symgrad_764308e92756b32f"):
+    if error.name not in ("_symgrad_a3998de6f7438c86", f"{__package__}._symgrad_a3998de6f7438c86"):
         raise
-    raise ImportError("_symgrad_764308e92756b32f.py is missing: copy it along with this file, beside it") from None
+    raise ImportError("_symgrad_a3998de6f7438c86.py is missing: copy it along with this file, beside it") from None
 
 __all__ = [
     "PARAMETERS", "SETTINGS", "SIZE", "SPEC", "STATE", "complete_gradient", "gradient_of_leaves",
@@ -468,7 +468,7 @@ def train_steps(theta, x, t, order, starts, state, progress, settings):
 # All above is compiled when it is called, and `init`, `pack` and `unpack`, `train_settings` and `train_state` are added.
 build(
     globals(),
-    emitted="a86904c38ee390b9",
+    emitted="983702533e427c22",
     inlined=['exp_times', 'exp', 'heaviside', 'log', 'relu'],
     compiled=['_prediction_of_chunk', '_samples_of_leaf', '_sums_of_leaf', '_gradient_at_the_end', '_update'],
 )

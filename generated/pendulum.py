@@ -42,13 +42,13 @@ import numpy as np
 
 try:
     if __package__:
-        from ._symgrad_764308e92756b32f import build, flat, fma, matmul, matmul_onto, matmul_piece, matmul_piece_onto, noinline, opaque, sum_rows, view
+        from ._symgrad_a3998de6f7438c86 import build, flat, fma, matmul, matmul_onto, matmul_piece, matmul_piece_onto, noinline, opaque, sum_rows, view
     else:
-        from _symgrad_764308e92756b32f import build, flat, fma, matmul, matmul_onto, matmul_piece, matmul_piece_onto, noinline, opaque, sum_rows, view
+        from _symgrad_a3998de6f7438c86 import build, flat, fma, matmul, matmul_onto, matmul_piece, matmul_piece_onto, noinline, opaque, sum_rows, view
 except ModuleNotFoundError as error:
-    if error.name not in ("_symgrad_764308e92756b32f", f"{__package__}._symgrad_764308e92756b32f"):
+    if error.name not in ("_symgrad_a3998de6f7438c86", f"{__package__}._symgrad_a3998de6f7438c86"):
         raise
-    raise ImportError("_symgrad_764308e92756b32f.py is missing: copy it along with this file, beside it") from None
+    raise ImportError("_symgrad_a3998de6f7438c86.py is missing: copy it along with this file, beside it") from None
 
 __all__ = [
     "PARAMETERS", "SIZE", "SPEC", "complete_gradient", "gradient_of_leaves", "init", "jacobian",
@@ -461,7 +461,7 @@ def jacobian_into(theta, x, d_y_d_x):
 # All above is compiled when it is called, and `init`, `pack` and `unpack` are added.
 build(
     globals(),
-    emitted="833caa547d9c4268",
+    emitted="8630c7437a1aba35",
     inlined=['square', 'tanh', '_jacobian_at_the_end'],
     compiled=['_prediction_of_chunk', '_samples_of_leaf', '_sums_of_leaf', '_gradient_at_the_end',
  '_jacobian_of_leaf'],

@@ -30,13 +30,13 @@ import numpy as np
 
 try:
     if __package__:
-        from ._symgrad_764308e92756b32f import build, flat, fma, local, matmul, noinline, opaque, view
+        from ._symgrad_a3998de6f7438c86 import build, flat, fma, local, matmul, noinline, opaque, view
     else:
-        from _symgrad_764308e92756b32f import build, flat, fma, local, matmul, noinline, opaque, view
+        from _symgrad_a3998de6f7438c86 import build, flat, fma, local, matmul, noinline, opaque, view
 except ModuleNotFoundError as error:
-    if error.name not in ("_symgrad_764308e92756b32f", f"{__package__}._symgrad_764308e92756b32f"):
+    if error.name not in ("_symgrad_a3998de6f7438c86", f"{__package__}._symgrad_a3998de6f7438c86"):
         raise
-    raise ImportError("_symgrad_764308e92756b32f.py is missing: copy it along with this file, beside it") from None
+    raise ImportError("_symgrad_a3998de6f7438c86.py is missing: copy it along with this file, beside it") from None
 
 __all__ = [
     "PARAMETERS", "SIZE", "SPEC", "complete_gradient", "gradient_of_leaves", "init", "jacobian",
@@ -287,7 +287,7 @@ def jacobian_into(theta, x, d_y_d_x):
 # All above is compiled when it is called, and `init`, `pack` and `unpack` are added.
 build(
     globals(),
-    emitted="ade77ffc01128675",
+    emitted="16e36766c03a5c15",
     inlined=['square', 'tanh', '_gradient_at_the_end', '_jacobian_at_the_end'],
     compiled=['_prediction_of_chunk', '_gradient_of_leaf', '_jacobian_of_leaf'],
     derivatives={'jacobian': {'kernels': {'_gradient_of_leaf': '_jacobian_of_leaf',

@@ -27,13 +27,13 @@ import numpy as np
 
 try:
     if __package__:
-        from ._symgrad_764308e92756b32f import build, fma, local, noinline
+        from ._symgrad_a3998de6f7438c86 import build, fma, local, noinline
     else:
-        from _symgrad_764308e92756b32f import build, fma, local, noinline
+        from _symgrad_a3998de6f7438c86 import build, fma, local, noinline
 except ModuleNotFoundError as error:
-    if error.name not in ("_symgrad_764308e92756b32f", f"{__package__}._symgrad_764308e92756b32f"):
+    if error.name not in ("_symgrad_a3998de6f7438c86", f"{__package__}._symgrad_a3998de6f7438c86"):
         raise
-    raise ImportError("_symgrad_764308e92756b32f.py is missing: copy it along with this file, beside it") from None
+    raise ImportError("_symgrad_a3998de6f7438c86.py is missing: copy it along with this file, beside it") from None
 
 __all__ = [
     "PARAMETERS", "SIZE", "SPEC", "complete_gradient", "gradient_of_leaves", "init", "loss",
@@ -219,7 +219,7 @@ def complete_gradient(theta, total, loss, gradient):
 # All above is compiled when it is called, and `init`, `pack` and `unpack` are added.
 build(
     globals(),
-    emitted="ab42a44c3c523572",
+    emitted="066635741d34b2d4",
     inlined=['tanh', '_gradient_at_the_end'],
     compiled=['_prediction_of_chunk', '_gradient_of_leaf'],
 )

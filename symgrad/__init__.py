@@ -7,19 +7,26 @@ compiled.module.loss_and_gradient(…)        numbers, fast
 run = symgrad.train("specs/iris.toml", "data/iris.csv", epochs=200)
 run.figures["validation"].accuracy          how well it does on samples held out
 run.predict(frame).labels                   what it says of new ones
+
+members = symgrad.ensemble("specs/iris.toml", 1000)
+members.train(x, t, epochs=100)             a thousand networks at once, each as it would be alone
 """
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from symgrad.compiler import Compiled, compile
+    from symgrad.ensembles import Ensemble, ensemble
     from symgrad.spec.spec import Spec
     from symgrad.targets.numba.load import load
     from symgrad.training.run import Run
     from symgrad.training.train import cross_validate, resume, train
 
 __version__ = "0.1.0"
-__all__ = ["Compiled", "Run", "Spec", "compile", "cross_validate", "load", "resume", "train"]
+__all__ = [
+    "Compiled", "Ensemble", "Run", "Spec", "compile", "cross_validate", "ensemble", "load",
+    "resume", "train",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
@@ -42,6 +49,10 @@ def __getattr__(name: str) -> Any:
         from symgrad.training import train
 
         return getattr(train, name)
+    if name in ("Ensemble", "ensemble"):
+        from symgrad import ensembles
+
+        return getattr(ensembles, name)
     from symgrad import compiler
 
     return getattr(compiler, name)

@@ -133,9 +133,10 @@ class Interpreter:
                     change = change * value(factor)
                 after = {"+": before + change, "-": before - change, "*": before * change}
                 self._store(target, after[operator], names)
-            case Loop(index, end, inner, start, step, parallel):
+            case Loop(index, end, inner, start, step, parallel, lanes):
                 turns = range(value(start), value(end), step)
-                return self._loop(index, reversed(turns) if parallel else turns, inner, names)
+                backwards = parallel or lanes
+                return self._loop(index, reversed(turns) if backwards else turns, inner, names)
             case Each(name, vector, _, inner):
                 return self._loop(name, names[vector], inner, names)
             case Branch(condition, yes, no):
@@ -156,7 +157,9 @@ class Interpreter:
                 place, pieces = (0, 1) if piece is None else map(value, piece)
                 rows = range(place, len(array), pieces)  # which ones is for targets to say
                 start = array[rows] if onto else 0 if row is None else names[row]
-                array[rows] = one[rows] @ other + start
+                array[rows] = start + np.zeros_like(array[rows])
+                for term in range(len(other)):  # every number is a chain
+                    array[rows] += np.multiply.outer(one[rows, term], other[term])
             case RowSum(array, into):
                 names[into][...] = 0
                 for row in names[array]:
@@ -178,7 +181,7 @@ class Interpreter:
                     names[name] = None
                     return None
                 start += 0 if rows is None else value(rows) * int(np.prod(shape[1:]))
-                piece = names[vector][start : start + int(np.prod(shape))]
+                piece = names[vector].reshape(-1)[start : start + int(np.prod(shape))]
                 names[name] = piece.reshape(shape)
             case Table(name, numbers):
                 names[name] = np.array(numbers)
@@ -229,7 +232,7 @@ class Interpreter:
     def _made(self, buffer: Buffer, names: dict[str, Any]) -> np.ndarray:
         shape = [self.value(extent, names) for extent in buffer.extents]
         dtype = self.dtypes[buffer.kind]
-        nothing = np.nan if np.issubdtype(dtype, np.floating) else -(1 << 40)
+        nothing = {np.int64: -(1 << 40), np.uint64: 1 << 40}.get(dtype, np.nan)
         return np.full(shape, nothing, dtype)
 
     def value(self, written: Any, names: dict[str, Any]) -> Any:

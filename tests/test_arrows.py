@@ -29,6 +29,7 @@ WAY = {
 COMPILER = {*WAY} - {"inspect"}
 MAY = WAY | {
     "checking": set(),
+    "ensembles": {"compiler", "spec"},
     "showing": {"language"},
     "training": COMPILER | {"showing"},
     "distributed": COMPILER | {"training"},
@@ -59,7 +60,7 @@ def folders(place: Path) -> set[str]:
 
 
 def test_all_rooms_are_known():
-    assert folders(PACKAGE) | {"pipeline", "compiler", "inspect"} == set(MAY)
+    assert folders(PACKAGE) | {"pipeline", "compiler", "ensembles", "inspect"} == set(MAY)
 
 
 def test_tests_lie_in_a_folder_named_after_the_room_they_are_of():
@@ -69,7 +70,7 @@ def test_tests_lie_in_a_folder_named_after_the_room_they_are_of():
 
 def test_nothing_imports_the_face():
     """symgrad/__init__.py stands before all rooms: along the way none imports it."""
-    files = [PACKAGE / f"{room}.py" for room in ("pipeline", "compiler", "inspect")]
+    files = [PACKAGE / f"{room}.py" for room in ("pipeline", "compiler", "ensembles", "inspect")]
     for file in [*files, *(each for room in WAY for each in (PACKAGE / room).rglob("*.py"))]:
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []

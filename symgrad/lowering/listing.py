@@ -96,8 +96,8 @@ def _body(statements: Iterable[Statement], indent: str) -> Iterator[str]:
     inner = indent + _INDENT
     for statement in statements:
         match statement:
-            case Loop(index, end, body, start, step, parallel):
-                head = "for each" if parallel else "for"
+            case Loop(index, end, body, start, step, parallel, lanes):
+                head = "for each" if parallel else "at once for" if lanes else "for"
                 by = f" by {step}" if step != 1 else ""
                 yield f"{indent}{head} {index} in {shown(start)} … {shown(end)}{by}:"
                 yield from _body(body, inner)

@@ -2,16 +2,20 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from types import MappingProxyType
 
 from symgrad.language.program import Program
 from symgrad.lowering import heads, terms
+from symgrad.lowering.across import PLAIN, TILE
 from symgrad.lowering.derivatives import LoweredDerivative, lower_derivative
 from symgrad.lowering.drivers import drivers
 from symgrad.lowering.interface import KERNELS, MORE, PENALTIES
 from symgrad.lowering.kernels import Kernels, called_with, kernels
 from symgrad.lowering.leaves import SHARING
 from symgrad.lowering.lower import Layout
+from symgrad.lowering.members import lanes, of_members
+from symgrad.lowering.members_checks import Shape
 from symgrad.lowering.program import Function, calls
 from symgrad.lowering.schedule import Schedule
 from symgrad.lowering.specialize import Network, Numbers, numbers_of, specialize
@@ -39,6 +43,8 @@ class LoweredModule:
     derivatives: tuple[LoweredDerivative, ...] = ()
     terms: tuple[LoweredDerivative, ...] = ()
     summed: tuple[Function, ...] = ()  # the functions of the loss, where it is a sum of terms
+    ensemble: Shape | None = None  # where there are members
+    single: bool = False
 
     @property
     def kernels(self) -> tuple[Kernels, ...]:
@@ -62,7 +68,28 @@ class LoweredModule:
 
     @property
     def functions(self) -> Iterator[Function]:
-        """These, and those that call them, for this network."""
+        """These, and those that call them, for this network; and those of its members."""
+        yield from self.alone
+        yield from self.members
+
+    @cached_property
+    def members(self) -> tuple[Function, ...]:
+        """The functions of all members, where there are some."""
+        return self._members(TILE)
+
+    @cached_property
+    def plain_members(self) -> tuple[Function, ...]:
+        """The same, where they are to be read."""
+        return self._members(PLAIN)
+
+    def _members(self, tile: tuple[int, int]) -> tuple[Function, ...]:
+        if self.ensemble is None:
+            return ()
+        return of_members(self.alone, self.ensemble, lanes(self.single), tile)
+
+    @property
+    def alone(self) -> Iterator[Function]:
+        """The functions of one network."""
         yield from self.own
         if self.terms:
             functions = [f for f in drivers() if f.name in _OF_PREDICTION]
@@ -123,7 +150,25 @@ def lower_module(
         lower_term(name, term, schedules[name], layout) for name, term in spec.of_terms.items()
     )
     summed = _summed(spec, of_terms, step is not None)
-    return LoweredModule(prediction, alone, step, network, more, of_terms, summed)
+    ensemble = None if spec.members is None else _ensemble(spec, step)
+    return LoweredModule(prediction, alone, step, network, more, of_terms, summed, ensemble, single)
+
+
+def _ensemble(spec: Spec, step: Update | None) -> Shape:
+    """What an ensemble is given."""
+    settings = [] if step is None or spec.training is None else [*spec.training.settings()]
+    return Shape(
+        members=spec.members or 0,
+        size=spec.weights,
+        inputs=spec.inputs,
+        outputs=spec.outputs,
+        targets=spec.targets,
+        weighted=spec.loss.sample_weights,
+        penalties=spec.loss.arguments,
+        state=0 if step is None else len(step.remembered) * spec.weights,
+        settings=len(settings),
+        batch=settings.index("batch") if settings else 0,
+    )
 
 
 def _summed(

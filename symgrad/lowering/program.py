@@ -17,7 +17,7 @@
                  |  memory
     memory     ::=  Local name extent*                     of one call, small: on the stack
                  |  Allocate (name kind extent*)*          of one call
-                 |  View name vector start rows extent*    a piece of a vector, row by row
+                 |  View name array start rows extent*     a piece of an array, row by row
                  |  Windows (name array)* start end        these rows of each
                  |  Alias name array                       another name for the same memory
                  |  Pick name condition array array        one of two
@@ -350,7 +350,9 @@ class Accumulate:
 
 @dataclass(frozen=True)
 class Loop:
-    """The index takes the values from `start` on, before `end`; in any order if `parallel`."""
+    """The index takes the values from `start` on, before `end`; in any order if `parallel`. One
+    over `lanes` takes all of them at once: it computes and stores numbers, each turn at its own
+    places, and nothing else is done in it."""
 
     index: str
     end: Value
@@ -358,6 +360,7 @@ class Loop:
     start: Value = Number(0, "whole")
     step: int = 1
     parallel: bool = False
+    lanes: bool = False
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ that were given the same values.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from math import prod
 from typing import Any
 
 from symgrad.lowering.program import (
@@ -261,13 +262,9 @@ class _Checker:
         self, name: str, vector: str, start: int, extents: tuple[Value, ...], scope: _Scope
     ) -> None:
         held = self._array(vector, scope)
-        if len(held.extents) != 1:
-            raise self.fail(f"{vector} is no vector")
         known = tuple(self._known(extent, scope) for extent in extents)
-        size, (whole_size,) = 1, held.extents
-        for extent in known:
-            size *= int(extent.value) if isinstance(extent, Number) else 0
-        if isinstance(whole_size, Number) and size and start + size > int(whole_size.value):
+        size, whole_size = _size(known), _size(held.extents)
+        if whole_size and size and start + size > whole_size:
             raise self.fail(f"{name} ends behind {vector}")
         self._declare(name, _Held(held.kind, known), scope)
 
@@ -423,6 +420,11 @@ class _Checker:
             case Convert():
                 return value
         return value
+
+
+def _size(extents: tuple[Known, ...]) -> int:
+    """How many numbers there are; 0 where that is not known."""
+    return prod(int(each.value) if isinstance(each, Number) else 0 for each in extents)
 
 
 # What is no value of its own: arrays, and conditions.

@@ -35,7 +35,7 @@ Results = namedtuple("Results", "extents value")
 class Facts:
     """What is known of a network, and of its arguments by name."""
 
-    numbers = ("l1", "l2", "rate", "total", "first", "loss")
+    numbers: tuple = ("l1", "l2", "rate", "total", "first", "loss")
 
     def __init__(self, name, spec, size, state, settings, results=None):
         inputs, outputs, dtype = inputs_of(spec), outputs_of(spec), spec["dtype"]

@@ -52,3 +52,4 @@ UNITS = Limit("units in one layer", 65_536, "SYMGRAD_MAX_UNITS")
 LAYERS = Limit("layers", 1_024, "SYMGRAD_MAX_LAYERS")
 WEIGHTS = Limit("weights", 100_000_000, "SYMGRAD_MAX_WEIGHTS")
 TERMS = Limit("terms of a loss", 32, "SYMGRAD_MAX_TERMS")
+MEMBERS = 1_000_000  # of an ensemble

@@ -217,6 +217,15 @@ class Spec(Model):
         json_schema_extra={"items": {"enum": list(DERIVATIVES)}, "uniqueItems": True},
     )
 
+    members: int | None = Field(
+        default=None,
+        ge=1,
+        le=limits.MEMBERS,
+        description="How many networks of this spec the module computes at once, beside the one",
+        examples=[1000],
+        json_schema_extra=without_null,
+    )
+
     _file_name: str | None = PrivateAttr(default=None)
 
     @classmethod
@@ -498,6 +507,7 @@ class Spec(Model):
             },
             **({} if self.training is None else {"training": self.training.normalised()}),
             **({"derivatives": list(self.derivatives)} if self.derivatives else {}),
+            **({} if self.members is None else {"members": self.members}),
         }
 
     def unnamed(self) -> Self:
@@ -545,6 +555,7 @@ class Spec(Model):
                 _check_hidden(self),
                 _check_loss(self),
                 _check_derivatives(self),
+                _check_members(self),
                 _check_trained(self),
             )
         )
@@ -666,6 +677,13 @@ def _check_derivatives(spec: Spec) -> Iterator[Problem]:
             )
         elif name in spec.derivatives[:number]:
             yield ("derivatives", number), f"{quoted(name)} is named twice"
+
+
+def _check_members(spec: Spec) -> Iterator[Problem]:
+    if spec.members is not None and spec.loss.terms:
+        yield ("members",), "members are of a loss of one kind or formula, and this one has terms"
+    if spec.members is not None and spec.derivatives:
+        yield ("members",), "members have no derivatives beside the gradient: leave one of them out"
 
 
 def _check_trained(spec: Spec) -> Iterator[Problem]:

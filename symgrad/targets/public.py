@@ -72,6 +72,26 @@ _STEPS_OF_TERMS = (
     " as the term with most batches has; others begin anew."
 )
 
+# The functions of an ensemble.
+_PREDICT_MEMBERS = (
+    "The output of every member, of shape ({members}, samples, {outputs}). theta is of shape"
+    " ({members}, {size}); x of\n    shape (samples, {inputs}), the same for all, or ({members},"
+    " samples, {inputs})."
+)
+_MEMBERS_GRADIENTS = (
+    "The loss of every member, of shape ({members},), and its derivative by that member's weights,"
+    " an array like\n    theta, of shape ({members}, {size}). x and t have one axis more where"
+    " members have samples of their own."
+)
+_TRAIN_MEMBERS = """\
+Epochs of every member, as many as `losses`, of shape ({members}, epochs), has columns: each does
+    what `train_epoch` does, with its own row of theta, state, progress and settings.
+
+    theta, state and progress change in place; the loss of every epoch is written into `losses`.
+    `batch` is the same in all rows of settings.
+    """
+MEMBERS = ("predict_members", "losses_and_gradients", "train_members")
+
 PENALTIES = ("l1", "l2")
 
 # Characters in a line of a docstring.
@@ -239,4 +259,25 @@ def public(spec: Mapping[str, Any], size: int, trained: bool) -> tuple[Public, .
         ]
     for name in spec.get("derivatives", ()):
         functions += derivative(name, spec, given, shape)
+    if "members" in spec:
+        functions += _of_members(spec, given, trained, {**shape, "members": spec["members"]})
     return tuple(functions)
+
+
+def _of_members(
+    spec: Mapping[str, Any], given: tuple[str, ...], trained: bool, shape: Mapping[str, int]
+) -> list[Public]:
+    predict, gradients, train = MEMBERS
+    functions = [
+        Public(predict, ("theta", "x"), _PREDICT_MEMBERS.format(**shape)),
+        Public(gradients, given, _MEMBERS_GRADIENTS.format(**shape)),
+    ]
+    if trained:
+        arguments = (*given, *GOING_ON, "losses")
+        functions.append(Public(train, arguments, _TRAIN_MEMBERS.format(**shape)))
+    return functions
+
+
+def made_of_members(name: str) -> tuple[str, ...]:
+    """What a function of an ensemble writes that Python does not give it."""
+    return {MEMBERS[0]: ("y",), MEMBERS[1]: ("losses", "gradients")}.get(name, ())

@@ -64,7 +64,7 @@ DIGITS_DATA: dict[str, Any] = {
     },
 }
 
-KEYS = "name, dtype, inputs, outputs, layers, loss, activations, training, derivatives"
+KEYS = "name, dtype, inputs, outputs, layers, loss, activations, training, derivatives, members"
 KNOWN = ", ".join(ACTIVATIONS)
 ONE_UNIT = (
     "use 'sigmoid' for the probability of one of two classes, or give the layer a unit for each"

@@ -259,7 +259,7 @@ def test_a_slip_in_a_key_is_led_to_the_right_place(changes: dict[str, Any], said
 
 
 def test_what_is_no_spec_at_all_is_no_table() -> None:
-    with pytest.raises(SpecError, match=r"training, derivatives, not 'mse'$"):
+    with pytest.raises(SpecError, match=r"training, derivatives, members, not 'mse'$"):
         Spec.parse("mse")  # type: ignore[arg-type]
 
 

@@ -2,6 +2,8 @@
 
 from llvmlite import ir
 
+from symgrad.lowering.across import ACROSS
+from symgrad.lowering.kernels import SCRATCH
 from symgrad.runtime import products
 from symgrad.targets.llvm.entry import enter
 from symgrad.targets.llvm.functions import Functions, named
@@ -19,8 +21,12 @@ def compile_unit(name: str, program: Program) -> Unit:
         return Unit(object_code(module, AS_WRITTEN), ())
     functions = Functions(program, host(), root=name)
     if not name.startswith(ENTER):
-        functions.function(*named(name))
-        return Unit(object_code(functions.module, FULL), tuple(sorted(functions.needs)))
+        function, absent = named(name)
+        functions.function(function, absent)
+        known = functions.known[function].parameters
+        in_tiles = ACROSS in function and any(each.name == SCRATCH for each in known)
+        code = object_code(functions.module, FULL, unrolled=not in_tiles)
+        return Unit(code, tuple(sorted(functions.needs)))
     threads = name.endswith(ON_THREADS)
     entry = program.entries[name.removeprefix(ENTER).removesuffix(ON_THREADS)]
     enter(functions, name, entry, threads)

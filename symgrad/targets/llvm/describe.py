@@ -8,11 +8,8 @@ from symgrad.targets.elementary import OF_DOUBLES, with_callees
 from symgrad.targets.llvm.program import Description, Program, entries
 from symgrad.targets.numba.source import source
 
-# The lowered functions that say what is wrong with arguments, and how many batches there are.
-CHECKS = (
-    "_check", "_check_terms", "_check_leaves", "_check_sums", "_check_training", "_check_steps",
-    "_batches",
-)  # fmt: skip
+# How many batches there are is said by the lowered function beside those that check arguments.
+BATCHES = "_batches"
 
 
 def describe(spec: Spec, lowered: LoweredModule, layout: Layout) -> tuple[Description, Program]:
@@ -33,7 +30,9 @@ def describe(spec: Spec, lowered: LoweredModule, layout: Layout) -> tuple[Descri
         checks="\n\n".join(
             source(function, single, ())
             for function in functions
-            if function.name in CHECKS or function.name.endswith("_check")
+            if function.name == BATCHES
+            or function.name.startswith("_check")
+            or function.name.endswith("_check")
         ),
     )
     elementary = _elementary(lowered, single), rendered.functions(rendered.OF_STEPS, OF_DOUBLES)

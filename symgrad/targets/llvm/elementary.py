@@ -16,7 +16,9 @@ from llvmlite import ir
 from symgrad.runtime.fma import Processor, fused
 from symgrad.targets.llvm.arrays import DOUBLE, SINGLE, TRUTH, WHOLE
 from symgrad.targets.llvm.operations import (
+    alike,
     comparison,
+    element,
     floor_quotient,
     intrinsic,
     largest,
@@ -26,6 +28,7 @@ from symgrad.targets.llvm.operations import (
     suffix,
     unary,
 )
+from symgrad.targets.llvm.operations import known as known_number
 
 _SHORT = ir.IntType(32)
 _COMPARED = {
@@ -69,6 +72,17 @@ class Elementary:
         function = self.function(name, [argument.type for argument in arguments])
         return builder.call(function, arguments)
 
+    def goes_straight(self, name: str) -> bool:
+        """Whether a function does the same for all numbers, so that there is one of vectors."""
+        for node in ast.walk(self.texts[name]):
+            match node:
+                case ast.If() | ast.While() | ast.Subscript():
+                    return False
+                case ast.Call(ast.Name(called)):
+                    if called in self.texts and not self.goes_straight(called):
+                        return False
+        return True
+
     def function(self, name: str, types: list[ir.Type]) -> ir.Function:
         key = name, tuple(map(str, types))
         if key not in self.functions:
@@ -90,12 +104,14 @@ class Elementary:
 
 
 class _Writer:
-    """One function; it gives a real, or a whole number and a real."""
+    """One function; it gives a real, or a whole number and a real; of vectors, vectors."""
 
     def __init__(self, known: Elementary, text: ast.FunctionDef, types: list[ir.Type]) -> None:
         self.known = known
+        self.like = types[0]
         pair = any(isinstance(node, ast.Tuple) for node in _returned(text))
-        result = ir.LiteralStructType([WHOLE, known.real]) if pair else known.real
+        whole, real = self.of(WHOLE), self.of(known.real)
+        result = ir.LiteralStructType([whole, real]) if pair else real
         name = ".".join(["symgrad", text.name, known.mark, *map(str, types)])
         self.function = ir.Function(known.module, ir.FunctionType(result, types), name)
         self.function.linkage = "internal"
@@ -105,6 +121,10 @@ class _Writer:
         for parameter, value in zip(text.args.args, self.function.args, strict=True):
             self.store(parameter.arg, value)
         self.body(text.body)
+
+    def of(self, number: ir.Type) -> ir.Type:
+        """Numbers of a type, as many as the function is given."""
+        return alike(self.like, number)
 
     # Statements
 
@@ -169,8 +189,8 @@ class _Writer:
     def number(self, value: Written) -> ir.Value:
         """A value that a name stands for."""
         if isinstance(value, int):
-            return WHOLE(value)
-        return DOUBLE(value) if isinstance(value, float) else value
+            return known_number(value, self.of(WHOLE))
+        return known_number(value, self.of(DOUBLE)) if isinstance(value, float) else value
 
     def several(self, node: ast.expr) -> tuple[Written, ...]:
         value = self.value(node)
@@ -210,7 +230,7 @@ class _Writer:
                 begin = builder.gep(self.known.table(table), [WHOLE(0), index])
                 return builder.load(begin)
             case ast.Call(ast.Attribute(number, "view"), [kind]):
-                return builder.bitcast(self.value(number), _NUMBERS[self.named(kind)])
+                return builder.bitcast(self.value(number), self.of(_NUMBERS[self.named(kind)]))
             case ast.Call(function, arguments):
                 return self.called(ast.unparse(function), [self.value(each) for each in arguments])
         raise AssertionError(ast.unparse(node))
@@ -233,7 +253,7 @@ class _Writer:
 
     def alike(self, *values: Written) -> list[ir.Value]:
         """Numbers as those of the widest type among them."""
-        types = [value.type for value in values if isinstance(value, ir.Value)]
+        types = [element(value.type) for value in values if isinstance(value, ir.Value)]
         types += [DOUBLE for value in values if isinstance(value, float)]
         widest = max(types, key=_rank, default=WHOLE)
         return [self.converted(value, widest) for value in values]
@@ -243,24 +263,24 @@ class _Writer:
         builder = self.builder
         if not isinstance(value, ir.Value):
             assert not isinstance(value, tuple)
-            return kind(int(value) if isinstance(kind, ir.IntType) else rounded(value, kind))
-        come = value.type
+            number = int(value) if isinstance(kind, ir.IntType) else rounded(value, kind)
+            return known_number(number, self.of(kind))
+        come, all_of = element(value.type), self.of(kind)
         if come == kind:
             return value
         if isinstance(kind, ir.IntType):
             if not isinstance(come, ir.IntType):
-                return builder.fptosi(value, kind)
-            return (
-                builder.sext(value, kind) if kind.width > come.width else builder.trunc(value, kind)
-            )
+                return builder.fptosi(value, all_of)
+            widen = kind.width > come.width
+            return (builder.sext if widen else builder.trunc)(value, all_of)
         if isinstance(come, ir.IntType):
-            return builder.sitofp(value, kind)
-        return builder.fpext(value, kind) if kind == DOUBLE else builder.fptrunc(value, kind)
+            return builder.sitofp(value, all_of)
+        return (builder.fpext if kind == DOUBLE else builder.fptrunc)(value, all_of)
 
     def operated(self, operator: ast.operator, left: Written, right: Written) -> Written:
         builder = self.builder
         one, other = self.alike(left, right)
-        if isinstance(one.type, ir.IntType):
+        if isinstance(element(one.type), ir.IntType):
             whole = {
                 ast.Add: builder.add, ast.Sub: builder.sub, ast.Mult: builder.mul,
                 ast.LShift: builder.shl, ast.RShift: builder.ashr, ast.BitAnd: builder.and_,
@@ -279,7 +299,7 @@ class _Writer:
             return -value
         return (
             self.builder.neg(value)
-            if isinstance(value.type, ir.IntType)
+            if isinstance(element(value.type), ir.IntType)
             else self.builder.fneg(value)
         )
 
@@ -289,9 +309,9 @@ class _Writer:
 
     def truth(self, value: Written) -> ir.Value:
         assert isinstance(value, ir.Value)
-        if value.type == TRUTH:
+        if element(value.type) == TRUTH:
             return value
-        return self.builder.icmp_signed("!=", value, value.type(0))
+        return self.builder.icmp_signed("!=", value, known_number(0, value.type))
 
     def chosen(self, test: ir.Value, yes: Written, no: Written) -> Written:
         if isinstance(yes, tuple) and isinstance(no, tuple):

@@ -27,7 +27,7 @@ _KINDS: dict[str, Kind] = {
 }  # fmt: skip
 
 # Arrays of doubles whatever the network's own numbers are.
-_DOUBLES = ("settings", "losses")
+_DOUBLES = ("settings", "losses", "l1", "l2")
 
 # To which of Python's functions a call is handed over: for arguments that do not fit, or for which
 # the function fails, and for many samples.

@@ -10,6 +10,7 @@ from itertools import count
 
 from llvmlite import ir
 
+from symgrad.lowering.across import ACROSS, RESULT
 from symgrad.lowering.program import (
     Argument,
     Array,
@@ -245,6 +246,6 @@ def _results(function: Function) -> tuple[Kind, ...]:
 
 def _writes(function: Function) -> set[str]:
     """The arrays among the parameters of a kernel or of an optimizer's step that it writes to."""
-    return {"y", "ys", "gradient", "scratch"} | (
-        {"theta", "state"} if function.name == "_update" else set()
+    return {"y", "ys", "gradient", "scratch", RESULT} | (
+        {"theta", "state"} if function.name in ("_update", f"_update{ACROSS}") else set()
     )

@@ -24,12 +24,13 @@ from symgrad.runtime.calling import (
 )
 from symgrad.runtime.going_on import GoingOn
 from symgrad.runtime.kinds import NATIVE
+from symgrad.runtime.members import OfMembers
 from symgrad.runtime.named import terms_of
 from symgrad.runtime.weights import Weights
 from symgrad.targets.llvm.objects import Objects
 from symgrad.targets.llvm.program import Description, entries
 from symgrad.targets.llvm.work import EpochWork, Work
-from symgrad.targets.public import INTO, Public, names_of, public
+from symgrad.targets.public import INTO, MEMBERS, Public, names_of, public
 
 _CALLED = {"predict": Predict, "loss": Converting, "loss_and_gradient": LossAndGradient}
 
@@ -125,7 +126,7 @@ def _functions(
     for name in facts.results:
         if name not in made:  # pullback has but the form in place
             made[name] = made[f"{name}{INTO}"]
-    functions = {}
+    functions: dict[str, Any] = {}
     of_loss = "_check_terms" if terms_of(description.spec) else "_check"
     for each in public(description.spec, description.size, description.settings is not None):
         kind = (
@@ -134,6 +135,10 @@ def _functions(
             else _CALLED.get(each.name, Compiled)
         )
         check = checks[_CHECKED.get(each.name, of_loss)]
+        if each.name in MEMBERS:
+            check, members = checks[f"_check_{each.name}"], description.facts_of_members()
+            functions[each.name] = OfMembers(_body(each), made[each.name], check, members)
+            continue
         name = each.name.removesuffix(INTO)
         if name in facts.results:
             kind = Into if each.name in known else Derivative

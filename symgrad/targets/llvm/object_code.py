@@ -18,8 +18,9 @@ def host() -> Processor:
     return Processor(binding.get_process_triple(), frozenset(features().split(",")))
 
 
-def object_code(module: ir.Module, level: int = FULL) -> bytes:
-    """A module of LLVM IR as object code for this machine."""
+def object_code(module: ir.Module, level: int = FULL, unrolled: bool = True) -> bytes:
+    """A module of LLVM IR as object code for this machine; its loops may be `unrolled`, which
+    takes long and gains nothing where they are of vectors already."""
     maker = machine(max(level, 1))
     module.triple = maker.triple
     module.data_layout = str(maker.target_data)
@@ -28,7 +29,7 @@ def object_code(module: ir.Module, level: int = FULL) -> bytes:
         options = binding.create_pipeline_tuning_options(speed_level=level)
         options.loop_vectorization = True
         options.slp_vectorization = False
-        options.loop_unrolling = level == FULL
+        options.loop_unrolling = unrolled and level == FULL
         builder = binding.create_pass_builder(maker, options)
         builder.getModulePassManager().run(parsed, builder)
     return bytes(maker.emit_object(parsed))

@@ -10,9 +10,27 @@ from symgrad.runtime import fma
 from symgrad.targets.llvm.arrays import DOUBLE, SINGLE, TRUTH, WHOLE
 
 
+def element(kind: ir.Type) -> ir.Type:
+    """The type of a number, or of each of a vector."""
+    return kind.element if isinstance(kind, ir.VectorType) else kind
+
+
+def alike(kind: ir.Type, number: ir.Type) -> ir.Type:
+    """Numbers of a type, as many as another type has."""
+    return ir.VectorType(number, kind.count) if isinstance(kind, ir.VectorType) else number
+
+
+def known(value: float, kind: ir.Type) -> ir.Value:
+    """A number that is known, or a vector of it."""
+    if isinstance(kind, ir.VectorType):
+        return ir.Constant(kind, [kind.element(value)] * kind.count)
+    return kind(value)
+
+
 def suffix(kind: ir.Type) -> str:
-    """How LLVM's own functions are called for numbers of a type."""
-    return {SINGLE: "f32", DOUBLE: "f64"}[kind]
+    """How LLVM's own functions are called for numbers of a type, or vectors."""
+    lanes = f"v{kind.count}" if isinstance(kind, ir.VectorType) else ""
+    return lanes + {SINGLE: "f32", DOUBLE: "f64"}[element(kind)]
 
 
 def external(module: ir.Module, name: str, result: ir.Type, *arguments: ir.Type) -> ir.Function:
@@ -46,18 +64,18 @@ def rounded(value: float, kind: ir.Type) -> float:
 
 def table(module: ir.Module, name: str, kind: ir.Type, numbers: Sequence[float]) -> ir.Value:
     """The address of numbers that are known, which stand in a module once."""
-    if (known := module.globals.get(name)) is None:
+    if (found := module.globals.get(name)) is None:
         values = [kind(rounded(number, kind)) for number in numbers]
         type_of_all = ir.ArrayType(kind, len(values))
-        known = ir.GlobalVariable(module, type_of_all, name)
-        known.initializer = ir.Constant(type_of_all, values)
-        known.global_constant, known.linkage = True, "private"
-    return known.bitcast(kind.as_pointer())
+        found = ir.GlobalVariable(module, type_of_all, name)
+        found.initializer = ir.Constant(type_of_all, values)
+        found.global_constant, found.linkage = True, "private"
+    return found.bitcast(kind.as_pointer())
 
 
 def comparison(builder: ir.IRBuilder, operator: str, one: ir.Value, other: ir.Value) -> ir.Value:
     """Of NaN nothing is true but that it differs."""
-    if isinstance(one.type, ir.IntType):
+    if isinstance(element(one.type), ir.IntType):
         return builder.icmp_signed(operator, one, other)
     compare = builder.fcmp_unordered if operator == "!=" else builder.fcmp_ordered
     return compare(operator, one, other)
@@ -74,7 +92,7 @@ def largest(builder: ir.IRBuilder, one: ir.Value, other: ir.Value) -> ir.Value:
 
 
 def finite(builder: ir.IRBuilder, value: ir.Value) -> ir.Value:
-    infinite = value.type(float("inf"))
+    infinite = known(float("inf"), value.type)
     return builder.fcmp_ordered("<", unary(builder, "fabs", value), infinite)
 
 
@@ -95,7 +113,9 @@ def opaque(builder: ir.IRBuilder, number: ir.Value) -> ir.Value:
 
 def constant(value: Any) -> int | None:
     """A whole number that is known when code is made."""
-    return value.constant if isinstance(value, ir.Constant) else None
+    if isinstance(value, ir.Constant) and not isinstance(value.type, ir.VectorType):
+        return value.constant
+    return None
 
 
 TRUE, FALSE = TRUTH(1), TRUTH(0)

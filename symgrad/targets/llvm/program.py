@@ -9,16 +9,20 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from symgrad.runtime.kinds import Facts, Kind
+from symgrad.runtime.members import FactsOfMembers
 from symgrad.runtime.named import inputs_of, outputs_of, terms_of
 from symgrad.spec.derivatives import DERIVATIVES
 from symgrad.targets.public import (
     GOING_ON,
+    MEMBERS,
     RANGE,
     completing,
     data,
     derivative,
     in_order,
+    made_of_members,
     names_of,
+    public,
     results_of,
 )
 
@@ -59,6 +63,10 @@ class Description:
     def memory(self) -> int:
         """How many numbers the optimizer remembers."""
         return len(self.remembered) * self.size
+
+    def facts_of_members(self) -> FactsOfMembers:
+        settings = len(self.settings or ())
+        return FactsOfMembers(self.spec["name"], self.spec, self.size, self.memory, settings)
 
     def facts(self) -> Facts:
         settings = len(self.settings or ())
@@ -139,6 +147,29 @@ def entries(description: Description) -> dict[str, Entry]:
             description.threaded[name],
             names=names_of(name),
         )
+    if "members" in description.spec:
+        found |= _of_members(description)
+    return found
+
+
+def _of_members(description: Description) -> dict[str, Entry]:
+    """The functions of an ensemble: threads pay where there are two blocks."""
+    from symgrad.lowering.members import lanes
+
+    facts, spec = description.facts_of_members(), description.spec
+    functions = public(spec, description.size, description.settings is not None)
+    found = {}
+    for function in functions:
+        if function.name in MEMBERS:
+            made = made_of_members(function.name)
+            written = made or ("theta", "state", "progress", "losses")
+            found[function.name] = Entry(
+                facts.kinds((*function.arguments, *made), written),
+                f"_{function.name}_in_turn",
+                f"_{function.name}_on_threads",
+                lanes(spec["dtype"] == "float32") + 1,
+                x=("theta",),
+            )
     return found
 
 

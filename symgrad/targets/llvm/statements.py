@@ -48,6 +48,7 @@ from symgrad.lowering.program import (
 )
 from symgrad.runtime.fma import fused
 from symgrad.runtime.products import multiply, sum_of_rows
+from symgrad.targets.llvm import lanes
 from symgrad.targets.llvm.arrays import (
     BYTE,
     STATUS,
@@ -154,6 +155,8 @@ class Statements(Values):
                 self.accumulate(statement)
             case Loop(parallel=True):
                 self.functions.parallel(self, statement)
+            case Loop(lanes=True) if lanes.goes_straight(self.functions, statement):
+                lanes.write(self, statement)
             case Loop(index, end, body, start, step):
                 with self.counted(value(start), value(end), step) as count:
                     self.assign(Variable(index, "whole"), count, "whole")
@@ -287,7 +290,7 @@ class Statements(Values):
                 data = table(builder.module, name, self.type("real"), numbers)
                 arrays[name] = Memory("real", data, (WHOLE(len(numbers)),))
             case Local(buffer):
-                arrays[buffer.name] = self.made(buffer)
+                arrays[buffer.name] = self.on_stack(buffer)
             case Allocate(buffers):
                 for buffer in buffers:
                     arrays[buffer.name] = self.made(buffer)
@@ -343,6 +346,15 @@ class Statements(Values):
         )
         return Memory(one.kind, select(decided, one.data, other.data), extents)
 
+    def on_stack(self, buffer: Buffer) -> Memory:
+        """Memory of a known size, on the stack."""
+        kind, extents = self.type(buffer.kind), tuple(map(self.value, buffer.extents))
+        numbers = constant(product(self.builder, extents))
+        assert numbers is not None, buffer
+        memory = self.alloca(ir.ArrayType(kind, max(numbers, 1)))
+        memory.align = ALIGNED
+        return Memory(buffer.kind, self.builder.bitcast(memory, kind.as_pointer()), extents)
+
     def made(self, buffer: Buffer) -> Memory:
         """Memory for an array."""
         builder = self.builder
@@ -350,9 +362,7 @@ class Statements(Values):
         numbers = product(builder, extents)
         size, known = size_of(buffer.kind, self.single), constant(numbers)
         if known is not None and known * size <= ON_STACK:
-            memory = self.alloca(ir.ArrayType(kind, max(known, 1)))
-            memory.align = ALIGNED
-            return Memory(buffer.kind, builder.bitcast(memory, kind.as_pointer()), extents)
+            return self.on_stack(buffer)
         address = self.alloca(BYTE.as_pointer())
         with builder.goto_entry_block():
             builder.store(BYTE.as_pointer()(None), address)

@@ -70,6 +70,7 @@ from symgrad.targets.llvm.operations import (
     threads,
     unary,
 )
+from symgrad.targets.llvm.operations import known as known_number
 
 if TYPE_CHECKING:
     from symgrad.targets.llvm.functions import Functions
@@ -297,7 +298,7 @@ class Values:
                 known = constant(value)
                 if known is not None:
                     return TRUE if known else FALSE
-                return comparison(builder, "!=", value, value.type(0))
+                return comparison(builder, "!=", value, known_number(0, value.type))
             case Finite(number):
                 return finite(builder, self.value(number))
             case Overlap(one, other):

@@ -39,13 +39,21 @@ from symgrad.targets.elementary import OF_DOUBLES, ULP, numbers, with_callees
 from symgrad.targets.numba.plain import constants, plain, with_names
 from symgrad.targets.numba.source import generic, source, vocabulary
 from symgrad.targets.numba.templates import templates
-from symgrad.targets.public import INTO, Public, columns, data_of_terms, names_of
+from symgrad.targets.public import (
+    INTO,
+    MEMBERS,
+    Public,
+    columns,
+    data_of_terms,
+    made_of_members,
+    names_of,
+)
 from symgrad.targets.public import public as callable_functions
 
 # The files of symgrad/runtime whose text emitted modules have, those that others need first.
 SHARED = (
     "given", "named", "kinds", "memory", "weights", "going_on", "fma", "products", "python_c",
-    "arguments", "forks", "calling",
+    "arguments", "forks", "calling", "members",
 )  # fmt: skip
 
 _PUBLIC = (
@@ -86,7 +94,8 @@ def emit(
             "settings": plain(spec.training.settings()),
             "remembered": lowered.step.remembered,
         }
-    own = (*lowered.own, *map(_underlined, lowered.sums(named=True)))
+    ensemble = [each for each in lowered.plain_members if each.role != "threaded"]
+    own = (*lowered.own, *map(_underlined, lowered.sums(named=True)), *ensemble)
     called = callable_functions(spec.normalised(), spec.weights, trained is not None)
     public = sorted({*_PUBLIC, *(_TRAINING if trained else ()), *(each.name for each in called)})
     keys: dict[str, Any] = {
@@ -108,6 +117,7 @@ def emit(
             for each in lowered.terms
         ],
         "summed": [source(_underlined(f), single, [*layout]) for f in lowered.sums(named=True)],
+        "ensemble": [source(each, single, ()) for each in ensemble],
         "of_terms": plain(
             {
                 each.name: {"kernels": dict(each.own), "given": own_data(spec, each.name)}
@@ -200,6 +210,8 @@ def _underlined(function: Function) -> Function:
 def body(function: Public, spec: Spec) -> list[str]:
     """The lines of a function that others may call, which calls one that `build` adds."""
     name, given = function.name, ", ".join(function.arguments)
+    if name in MEMBERS:
+        return _body_of_members(function, spec)
     signature = DERIVATIVES.get(name.removesuffix(INTO))
     if signature is None:
         return [f"return _{name}({given})"]
@@ -222,6 +234,20 @@ def body(function: Public, spec: Spec) -> list[str]:
         lines.append(f"{result.name} = np.empty({shape}, np.{spec.dtype})")
     returned = ", ".join(("E", *written) if signature.value else written)
     return [*lines, f"E = {call}" if signature.value else call, f"return {returned}"]
+
+
+def _body_of_members(function: Public, spec: Spec) -> list[str]:
+    """The lines of a function of all members."""
+    made = made_of_members(function.name)
+    shapes = {
+        "y": f"(len(theta), x.shape[1], I{len(spec.layers)}), np.{spec.dtype}",
+        "losses": "len(theta), np.float64",
+        "gradients": f"(len(theta), SIZE), np.{spec.dtype}",
+    }
+    given = ", ".join((*function.arguments, *made))
+    lines = [f"{each} = np.empty({shapes[each]})" for each in made]
+    lines.append(f"_{function.name}_in_turn({given})")
+    return [*lines, f"return {', '.join(made)}"] if made else lines
 
 
 def orders(derivative: Derivative) -> str:

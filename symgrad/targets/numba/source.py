@@ -94,9 +94,8 @@ _INDENT = "    "
 
 # What a module's functions call of the runtime.
 VOCABULARY = (
-    "flat", "fma", "fresh", "local", "matmul", "matmul_onto", "matmul_piece", "matmul_piece_onto",
-    "matmul_upper_onto",
-    "noinline", "opaque", "sum_rows", "view",
+    "_overlap", "flat", "fma", "fresh", "local", "matmul", "matmul_onto", "matmul_piece",
+    "matmul_piece_onto", "matmul_upper_onto", "noinline", "opaque", "sum_rows", "view",
 )  # and build  # fmt: skip
 
 
@@ -300,13 +299,14 @@ class _Printer:
 
     def _start(self, view: View) -> str:
         """Where a view begins: in scratch memory as the module's constants have it."""
-        if view.vector == "scratch":
+        if view.vector == "scratch" and view.name in self.places:
             behind = map(self.value, (view.rows, *view.extents[1:])) if view.rows else ()
             return self.places[view.name] + (f" + {text}" if (text := " * ".join(behind)) else "")
-        if view.vector == MOMENTS:
+        if view.rows is not None:
+            return f"{view.start} + {' * '.join(map(self.value, (view.rows, *view.extents[1:])))}"
+        size, *more = view.extents
+        if view.vector == MOMENTS or more or not isinstance(size, Number):
             return str(view.start)
-        (size,) = view.extents
-        assert isinstance(size, Number)
         place = view.start // int(size.value)
         return "0" if place == 0 else (size.label if place == 1 else f"{place} * {size.label}")
 
@@ -319,10 +319,15 @@ class _Printer:
     def _local(self, buffer: Buffer) -> str:
         """A vector, and a view of it where there are more axes."""
         if len(buffer.extents) == 1:
-            return f"local({self.value(buffer.extents[0])}, {self.dtype})"
+            return f"local({self.value(buffer.extents[0])}, {self._number_type(buffer.kind)})"
         # a number: Numba takes a product of constants for none
         size = prod(int(e.value) for e in buffer.extents if isinstance(e, Number))
-        return f"view(local({size}, {self.dtype}), 0, {self._tuple(buffer.extents)})"
+        made = f"local({size}, {self._number_type(buffer.kind)})"
+        return f"view({made}, 0, {self._tuple(buffer.extents)})"
+
+    def _number_type(self, kind: Kind) -> str:
+        known = {"double": "np.float64", "whole": "np.int64", "word": "np.uint64"}
+        return known.get(kind, self.dtype)
 
     def _empty(self, buffer: Buffer) -> str:
         extents = buffer.extents

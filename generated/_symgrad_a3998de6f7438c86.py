@@ -115,7 +115,7 @@ class Compiler:
 
 def _named(function):
     """The same for a function that is compiled with whatever calls it: of what stands here."""
-    function.__module__, function.__qualname__ = "numba", f"{function.__name__}_759ff3bad49126e4"
+    function.__module__, function.__qualname__ = "numba", f"{function.__name__}_64e670c9ca938d9d"
     return function
 
 
@@ -291,7 +291,7 @@ Results = namedtuple("Results", "extents value")
 class Facts:
     """What is known of a network, and of its arguments by name."""
 
-    numbers = ("l1", "l2", "rate", "total", "first", "loss")
+    numbers: tuple = ("l1", "l2", "rate", "total", "first", "loss")
 
     def __init__(self, name, spec, size, state, settings, results=None):
         inputs, outputs, dtype = inputs_of(spec), outputs_of(spec), spec["dtype"]
@@ -1618,6 +1618,103 @@ def as_python(function):
     return getattr(function, "py_func", function)
 
 
+_DOUBLES = ("l1", "l2", "settings", "losses")
+
+# What stands for all members with an axis less.
+_SAME = ("x", "t", "w", "l1", "l2", "settings")
+
+
+class FactsOfMembers(Facts):
+    """What is known of the arguments of an ensemble's functions: of a network's, with the members
+    as their first axis."""
+
+    numbers: tuple = ()
+
+    def __init__(self, name, spec, size, state, settings):
+        super().__init__(name, spec, size, state, settings)
+        members = self.members = spec["members"]
+        inputs, targets, outputs = inputs_of(spec), targets_of(spec), outputs_of(spec)
+        self.extents = {
+            "theta": (members, size),
+            "x": (members, "samples", inputs),
+            "t": (members, "samples", targets),
+            "w": (members, "samples"),
+            "l1": (members,),
+            "l2": (members,),
+            "y": (members, "samples", outputs),
+            "gradients": (members, size),
+            "state": (members, state),
+            "progress": (members, 2),
+            "settings": (members, settings),
+            "losses": (members, "epochs"),
+        }
+        self.shapes = {each: _shape(extents) for each, extents in self.extents.items()}
+
+    def kinds(self, names, written):
+        """The kinds of arguments; losses have an axis of epochs where these are trained."""
+        epochs = "state" in names
+        return {name: self.kind(name, written, epochs) for name in names}
+
+    def kind(self, name, written=(), epochs=True):
+        number = "float64" if name in _DOUBLES else "uint64" if name == "progress" else self.dtype
+        axes = len(self.extents[name]) - (name == "losses" and not epochs)
+        return Kind(number, axes, name in written)
+
+    def with_members(self, name, value):
+        """An argument that is the same for all members, with an axis for them."""
+        array = np.asarray(value)
+        if name not in _SAME or array.ndim != len(self.extents[name]) - 1:
+            return value
+        if name in ("x", "t", "w"):
+            return array[np.newaxis]
+        return np.broadcast_to(array, (self.members, *array.shape))
+
+    def converted(self, name, value):
+        value = self.with_members(name, value)
+        if name not in _DOUBLES:
+            return super().converted(name, value)
+        array = np.require(value, np.float64, ["C", "A"])
+        if array.ndim != len(self.extents[name]):
+            raise ValueError(f"{name} must be of shape {self.shapes[name]}, came {array.shape}")
+        return array
+
+    def made(self, name, samples):
+        """Memory for a result."""
+        shape = {"losses": (self.members,)}.get(name, self.extents[name])
+        shape = tuple(samples if extent == "samples" else extent for extent in shape)
+        return np.empty(shape, NATIVE[self.kind(name).number])
+
+
+class OfMembers(Converting):
+    """A function of an ensemble. Its calls take long enough for Python to look at what it is
+    given."""
+
+    def first(self, /, *arguments, **named):
+        return self.otherwise(*arguments, **named)
+
+    def converted(self, given):
+        """What is written in place is not converted."""
+        fitting = []
+        for name, value in given.items():
+            kind = self.kinds[name]
+            if not kind.written:
+                fitting.append(self.facts.converted(name, value))
+            elif wrong := self.facts.mismatch(name, value, kind):
+                raise TypeError(wrong)
+            else:
+                fitting.append(self.facts.in_place(name, value, kind))
+        return fitting
+
+    def completed(self, arguments):
+        given = tuple(arguments)
+        made = [*self.work.kinds][len(given) :]
+        return *given, *(self.facts.made(name, given[1].shape[1]) for name in made)
+
+    def answer(self, result, complete):
+        made = complete[len(self.kinds) :]
+        return made[0] if len(made) == 1 else made or None
+
+
 def fma(a, b, c):
     """a·b + c, rounded once."""
     return a * b + c
@@ -1643,11 +1740,11 @@ def _processor(context):
 
 
 def view(vector, start, shape):
-    """The numbers of `vector` from `start` on as an array of this shape, row by row; no copy.
+    """The numbers of an array from `start` on as an array of this shape, row by row; no copy.
 
     None of None, as of a gradient that is not wanted.
     """
-    return None if vector is None else vector[start : start + int(np.prod(shape))].reshape(shape)
+    return None if vector is None else vector.reshape(-1)[start : start + int(np.prod(shape))].reshape(shape)
 
 
 def opaque(number):
@@ -2318,6 +2415,13 @@ class EpochImplementation(Implementation):
             return len(given[f"order{suffix}"]), max(len(given[f"starts{suffix}"]) - 1, 1)
         samples = len(given[f"x{suffix}"])
         return samples, self.batches(samples, given["settings"])
+
+
+class MembersImplementation(Implementation):
+    """The same for all members of an ensemble: on one thread."""
+
+    def __call__(self, *arguments):
+        return self.compile()(*arguments)
 
 
 # What drivers hand to a network's own functions, which take what they need of it.
@@ -3393,6 +3497,9 @@ def build(namespace, emitted, inlined, compiled, derivatives={}, terms={}):
             compiler, F, known, namespace["_update"], size, inputs, targets, state, len(settings), place
         )
         _make_trainable(namespace, compiler, facts, trained, terms)
+    if "members" in spec:
+        facts_of_members = FactsOfMembers(compiler.name, spec, size, state, len(settings))
+        _make_members(namespace, compiler, facts_of_members, trained if settings else {})
     weights = Weights(namespace["PARAMETERS"], size, F, spec["layers"])
     _add(namespace, weights.init, weights.pack, weights.unpack)
     namespace["__dir__"] = lambda: sorted(namespace["__all__"])
@@ -3586,6 +3693,18 @@ def _make_trainable(namespace, compiler, facts, known, terms):
         namespace[name] = Epoch(body, work, known[check], facts)
     going_on = GoingOn(namespace["SETTINGS"], len(namespace["STATE"]) * facts.size, facts.native)
     _add(namespace, going_on.train_settings, going_on.train_state)
+
+
+def _make_members(namespace, compiler, facts, trained):
+    """The functions of an ensemble; those that its training shares with that of one network are in `trained`."""
+    namespace |= {name: trained[name] for name in ("_batches", "_shuffled") if name in trained}
+    results = {"predict_members": ["y"], "losses_and_gradients": ["losses", "gradients"], "train_members": []}
+    for name in [name for name in results if name in namespace]:
+        body, made = namespace[name], results[name]
+        names = [*inspect.signature(body).parameters, *made]
+        kinds = facts.kinds(names, made or ["theta", "state", "progress", "losses"])
+        work = MembersImplementation(compiler, kinds, 0, namespace[f"_{name}_in_turn"], None)
+        namespace[name] = OfMembers(body, work, namespace[f"_check_{name}"], facts)
 
 
 def _add(namespace, *functions):
