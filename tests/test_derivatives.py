@@ -190,6 +190,7 @@ def test_threads_change_no_bit(name):
     assert all(np.array_equal(one, other) for one, other in pairs)
 
 
+@pytest.mark.slow
 def test_numba_s_code_gives_the_same_bits():
     case = Case(NETS["tanh"], 300, ["jacobian", "hessian_vector"])
     emitted = symgrad.compile(case.spec).emitted

@@ -81,6 +81,7 @@ def test_threads_change_no_bit(name, function):
     assert np.array_equal(found, wanted)
 
 
+@pytest.mark.slow
 def test_numba_s_code_gives_the_same_bits():
     case = Case(NETS["a chain"], 1300, ["gauss_newton"])
     emitted = symgrad.compile(case.spec).emitted

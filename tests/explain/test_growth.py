@@ -54,6 +54,7 @@ def test_any_spec_grows(name):
     assert set(section.data) == {"width", "depth"}
 
 
+@pytest.mark.slow
 def test_a_single_softmax_layer_grows_by_hidden_layers_of_tanh():
     section = growth(nets.net([3, 4], ["softmax"], kind="cross_entropy"), Clock(100))
     assert len(section.data["depth"]["networks"]) == 7

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.special
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import symgrad
@@ -80,6 +80,7 @@ def test_the_weights_lie_as_a_module_has_them():
     assert module.predict(net.theta, x) == pytest.approx(forward(net, x), rel=1e-12)
 
 
+@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.integers(1, 4), min_size=2, max_size=5), st.data())
 def test_split_and_join_are_inverse_to_the_bit(widths, data):
     count = len(widths) - 1

@@ -133,6 +133,7 @@ def test_a_deep_silu_network_is_refused_with_its_size():
     )
 
 
+@pytest.mark.slow
 def test_a_deep_residual_network_is_refused_at_once():
     compiled = symgrad.compile(nets.net([2] * 61, ["silu"] * 60, residual=range(1, 61)))
     with pytest.raises(TooLarge, match=r"E as one formula has [\d,]+ nodes"):

@@ -144,6 +144,7 @@ def test_what_the_derivatives_alone_need_is_computed_backward():
     assert backward_nodes(graph(program)) == {"part", "d_W1"}
 
 
+@pytest.mark.slow
 def test_other_orders_are_drawn_too(xor):
     for order in ("weights-first", "cheapest"):
         for path in OF_ONE_LOSS:

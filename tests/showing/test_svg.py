@@ -229,6 +229,7 @@ def test_nothing_in_a_name_is_markup():
     assert equation.startswith(f"{HOSTILE}2 = {HOSTILE}(") and f"{HOSTILE}0" in equation
 
 
+@pytest.mark.slow
 def test_the_same_program_gives_the_same_bytes_under_any_hash_seed():
     program = (
         "import symgrad, hashlib; from symgrad.showing import dot, svg\n"
@@ -245,6 +246,7 @@ def test_the_same_program_gives_the_same_bytes_under_any_hash_seed():
     assert len(found) == 1
 
 
+@pytest.mark.slow
 def test_pictures_of_deep_networks_are_long_and_no_more():
     def deep(layers):
         spec = nets.net(

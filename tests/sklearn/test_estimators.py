@@ -374,6 +374,7 @@ def test_an_interrupt_keeps_what_was_learnt(monkeypatch):
     assert ours.n_iter_ == 3 and len(ours.predict(X)) == len(X)
 
 
+@pytest.mark.slow
 def test_its_compiled_network_serves_ones_own_code():
     ours = pair("MLPClassifier")[1].fit(X, NAMES)
     assert ours.compiled_.spec.widths == (4, 5, 3)

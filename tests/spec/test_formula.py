@@ -278,7 +278,7 @@ TOKENS = [
 ]  # fmt: skip
 
 
-@settings(deadline=2_000, max_examples=300)
+@settings(deadline=2_000, max_examples=120)
 @given(
     st.one_of(st.text(max_size=300), st.lists(st.sampled_from(TOKENS), max_size=200).map("".join))
 )

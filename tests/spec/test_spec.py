@@ -715,7 +715,7 @@ PLAIN = st.recursive(
 )
 
 
-@settings(deadline=2_000, max_examples=400)
+@settings(deadline=2_000, max_examples=150)
 @given(st.dictionaries(st.sampled_from([*SOUP[:9], "dtype"]), PLAIN, max_size=7))
 def test_any_data_is_read_or_refused(data: dict[str, Any]) -> None:
     for mapping in (data, small() | data):

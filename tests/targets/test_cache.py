@@ -317,7 +317,10 @@ def test_entries_under_another_s_name_are_not_taken(compiled):
     assert run(folder, "pack.xor") == [[predicted, "0"]]
 
 
-@pytest.mark.parametrize("which", ["numba", "numpy", "llvmlite"])
+@pytest.mark.parametrize(
+    "which",
+    ["numba", *(pytest.param(each, marks=pytest.mark.slow) for each in ("numpy", "llvmlite"))],
+)
 def test_entries_of_another_version_are_not_taken(compiled, which):
     folder, predicted = compiled
     other = f"import numba, {which}; {which}.__version__ = '0.0.0'\n{USE}"
@@ -497,6 +500,7 @@ print(module.loss_and_gradient(theta, x, x[:, :1])[0])
 """
 
 
+@pytest.mark.slow
 def test_where_nothing_can_be_written_modules_are_made_in_memory(tmp_path):
     program = f"import sys\n{LIMIT}{NOWHERE}"
     places = {"XDG_CACHE_HOME": str(tmp_path / "user"), "TMPDIR": str(tmp_path)}

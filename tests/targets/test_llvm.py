@@ -70,7 +70,7 @@ def agree_for(native, emitted, given):
 NUMBERS = {"xor": (1, LEAF, 3 * LEAF + 1), "residual": (3 * LEAF + 1,)}
 
 
-@pytest.mark.parametrize("name", NUMBERS)
+@pytest.mark.parametrize("name", ["xor", pytest.param("residual", marks=pytest.mark.slow)])
 def test_the_same_bits_as_of_numba(name):
     """The two have all kinds of loops and products; softmax is in the hashes below, of digits."""
     agree(Spec.load(ROOT / "specs" / f"{name}.toml"), *NUMBERS[name])
@@ -83,7 +83,7 @@ def test_the_same_bits_as_of_numba_for_few_samples(name, samples):
     agree(Spec.load(ROOT / "specs" / f"{name}.toml"), samples)
 
 
-@pytest.mark.parametrize("name", ["xor", "digits"])
+@pytest.mark.parametrize("name", ["xor", pytest.param("digits", marks=pytest.mark.slow)])
 def test_the_same_hashes_after_100_steps(name):
     native, emitted = both(Spec.load(ROOT / "specs" / f"{name}.toml"))
     assert bits(native) == bits(emitted)
@@ -133,6 +133,7 @@ CLIPPED = {"optimizer": "sgd", "clip": 0.01}
 LINEAR = net([3, 2], ["identity"], dtype="float32", sample_weights=True)
 
 
+@pytest.mark.slow
 def test_clipped_gradients_have_the_same_bits():
     """By so much that every step is: the norm's last bits are in all that follows."""
     _train(LINEAR, **CLIPPED)
