@@ -292,3 +292,16 @@ def test_the_emitted_module_gives_the_same_bits(ensembles, which):
         module.train_members(weights, *given.values(), state, progress, settings, losses)
         trained.append((weights.tobytes(), state.tobytes(), progress.tolist(), losses.tolist()))
     assert trained[0] == trained[1]
+
+
+def test_symgrad_train_says_that_it_trains_one():
+    spec = {
+        "name": "one",
+        "inputs": 2,
+        "layers": [{"units": 1}],
+        "members": 4,
+        "training": {"optimizer": "adam", "epochs": 1},
+    }
+    x = np.random.default_rng(0).normal(size=(30, 2))
+    run = symgrad.train(spec, (x, x[:, :1]))
+    assert any("all members are by symgrad.ensemble" in note for note in run.notes)

@@ -75,6 +75,8 @@ def prepare_fit(experiment: Experiment, module: Any, fold: int | None = None) ->
             f"to end early, samples must be held out: a share of {training.validation:g} holds out "
             f"none of {len(samples)}"
         )
+    if "members" in module.SPEC:
+        notes = (*notes, "one network is trained; all members are by symgrad.ensemble, in Python")
     fill = experiment.options.missing == "mean"
     scaling = None
     if experiment.initial is not None and experiment.initial.trained is not None:
