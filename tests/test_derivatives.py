@@ -75,7 +75,13 @@ def slopes(function, at):
     return np.stack(columns, axis=-1)
 
 
-@pytest.fixture(scope="module", params=NETS)
+SLOW = ("residual",)  # to compile all of it
+
+
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in NETS],
+)
 def case(request):
     return Case(NETS[request.param])
 

@@ -108,7 +108,7 @@ NETWORKS = {
 PATIENT = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 
 
-@settings(max_examples=25, derandomize=True, **PATIENT)
+@settings(max_examples=12, derandomize=True, **PATIENT)
 @given(**NETWORKS)
 def test_random_networks(interpret, spec, order, samples, seed):
     judge(interpret, spec, order, samples, seed)

@@ -14,7 +14,7 @@ from symgrad.spec.spec import Spec
 from tests.paths import ROOT
 
 HERE = [
-    ("burgers", "equation", ["expression", "counts", "proof"]),
+    pytest.param("burgers", "equation", ["expression", "counts", "proof"], marks=pytest.mark.slow),
     ("prices", None, ["expression", "counts", "proof", "growth"]),
 ]
 

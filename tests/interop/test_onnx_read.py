@@ -492,7 +492,7 @@ def test_a_written_file_that_was_edited_is_read_as_it_is():
     model = model_of(network([3, 2], ["tanh"], more={"loss": {"kind": "huber"}}))
     assert read(model).spec.loss.kind == "huber"
     assert read(model, name="other", loss="absolute").spec.name == "other"
-    model.graph.node[1].op_type = "Sigmoid"
+    model.graph.node[-1].op_type = "Sigmoid"
     net = read(model)
     assert net.spec.layers[0].activation == "sigmoid" and net.spec.loss.kind != "huber"
 

@@ -249,7 +249,8 @@ print(*[sum(each.stats.cache_hits.values()) for each in (mine, frozen._outputs)]
 """
 
 
-@pytest.mark.parametrize("name", ["loops", pytest.param("products", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["loops", "products"])
 def test_a_frozen_package_can_be_renamed(tmp_path, name):
     """Also under a cached function of a user's that calls it."""
     spec, options = NETWORKS[name]

@@ -139,6 +139,7 @@ def test_a_module_loaded_from_its_file(written, tmp_path):
     assert found == f"xor {computed}(2, 1)\n"
 
 
+@pytest.mark.slow
 def test_a_module_in_a_zip_file(written, tmp_path):
     """At its top, or as a member of a package in it; from the cache the second time."""
     folder, computed = written

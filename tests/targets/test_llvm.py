@@ -70,7 +70,8 @@ def agree_for(native, emitted, given):
 NUMBERS = {"xor": (1, LEAF, 3 * LEAF + 1), "residual": (3 * LEAF + 1,)}
 
 
-@pytest.mark.parametrize("name", ["xor", pytest.param("residual", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NUMBERS)
 def test_the_same_bits_as_of_numba(name):
     """The two have all kinds of loops and products; softmax is in the hashes below, of digits."""
     agree(Spec.load(ROOT / "specs" / f"{name}.toml"), *NUMBERS[name])
@@ -139,6 +140,7 @@ def test_clipped_gradients_have_the_same_bits():
     _train(LINEAR, **CLIPPED)
 
 
+@pytest.mark.slow
 def test_steep_slopes_are_clipped():
     """In float32 the square of their norm would be infinite."""
     x = np.array([[1e12, 0, 0]], np.float32)
