@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from symgrad.interop.chain import Chain
 from symgrad.interop.errors import InteropError
-from symgrad.interop.network import Array, Network, join
+from symgrad.interop.network import Array, Network, Weights, join
 from symgrad.spec.scaling import Scaling
 from symgrad.spec.spec import Spec
 
@@ -26,7 +27,9 @@ def folded(network: Network) -> Network:
     for scaling, what in ((before, "inputs"), (after, "outputs")):
         if scaling.clip is not None:
             raise InteropError(f"the spec cuts its {what}, which weights cannot do")
-    layers = [(np.asarray(w, float), b) for w, b in network.layers]
+    layers: list[Weights] = [
+        (w.astype(float), None if b is None else b.astype(float)) for w, b in network.layers
+    ]
     if before:
         (_, *others), first = spec.layers, spec.layers[0]
         skips = any("x" in (layer.sources or ()) for layer in others)
@@ -34,19 +37,19 @@ def folded(network: Network) -> Network:
             raise InteropError(
                 "the spec scales its inputs, and more reads these than a first layer's weights"
             )
-        shift, scale = _of(before, "shift", 0.0), _of(before, "scale", 1.0)
-        weight, bias = layers[0]
-        weight = weight / np.broadcast_to(scale, spec.inputs)[:, None]
-        moved = np.broadcast_to(shift, spec.inputs) @ weight
-        layers[0] = weight, (0.0 if bias is None else np.asarray(bias, float)) - moved
+        scale = 1 / _of(before, "scale", 1.0)
+        chain = Chain()
+        chain.affine("the inputs", scale, -_of(before, "shift", 0.0) * scale)
+        chain.linear("layer 1", *layers[0])
+        layers[0] = chain.done[0].weight, chain.done[0].bias
     if after:
         last = spec.layers[-1]
         if last.activation != "identity" or last.residual:
             raise InteropError("the spec scales its outputs, behind an activation or a residual")
-        weight, bias = layers[-1]
-        scale, shift = _of(after, "scale", 1.0), _of(after, "shift", 0.0)
-        bias = (0.0 if bias is None else np.asarray(bias, float)) * scale + shift
-        layers[-1] = weight * scale, np.broadcast_to(bias, spec.outputs)
+        chain = Chain()
+        chain.linear("the last layer", *layers[-1])
+        chain.affine("the outputs", _of(after, "scale", 1.0), _of(after, "shift", 0.0))
+        layers[-1] = chain.done[0].weight, chain.done[0].bias
     plain = _without(spec)
     return Network(plain, join(plain, layers), network.labels)
 

@@ -94,14 +94,12 @@ def build_datasets(
         if part.w is not None and not part.w.any():
             raise DataError(f"{of}the sample weights of the training part are all 0")
     known = Spec.recorded(spec)
-    in_own_units, scaled_in = reads_inputs(spec), bool(known.scaling_of_inputs)
-    scale = standardize and not in_own_units and not scaled_in
+    in_own_units = reads_inputs(spec)
+    inputs_stay = in_own_units or bool(known.scaling_of_inputs)
+    targets_stay = in_own_units or bool(known.scaling_of_outputs)
+    scale = standardize and not inputs_stay
     scale_targets = (
-        standardize
-        and not in_own_units
-        and _has_units(spec)
-        and not known.scaling_of_outputs
-        and samples.columns.labels is None
+        standardize and not targets_stay and _has_units(spec) and samples.columns.labels is None
     )
     fitted = training.together if isinstance(training, TermSamples) else training
     scaling, notes = fit_scaling(fitted, scale, scale_targets, fill)
@@ -110,10 +108,8 @@ def build_datasets(
     if given is not None:
         scaling = replace(given, fill=scaling.fill)
         notes = (*notes, "numbers are scaled as in the run that training begins with")
-        inputs_as_they_are = in_own_units or scaled_in
-        targets_as_they_are = in_own_units or bool(known.scaling_of_outputs)
-        if (inputs_as_they_are and _moves(given.mean, given.scale)) or (
-            targets_as_they_are and _moves(given.target_mean, given.target_scale)
+        if (inputs_stay and _moves(given.mean, given.scale)) or (
+            targets_stay and _moves(given.target_mean, given.target_scale)
         ):
             raise DataError(
                 "the run that training begins with has numbers standardized that this spec does"
@@ -121,7 +117,7 @@ def build_datasets(
             )
     elif standardize and in_own_units:
         notes = (*notes, "inputs are not standardized: the loss is a formula in them")
-    elif standardize and scaled_in:
+    elif standardize and inputs_stay:
         notes = (*notes, "inputs are not standardized: the spec has a scaling of its own for them")
     held_out_set = build_dataset(validation, scaling, spec) if len(validation) else None
     return Datasets(build_dataset(training, scaling, spec), held_out_set, scaling, tuple(notes))
