@@ -31,7 +31,6 @@ from symgrad.lowering.program import (
     values,
     walk,
 )
-from symgrad.runtime.fma import fused
 from symgrad.targets.llvm.arrays import DOUBLE, SINGLE, WHOLE, place
 from symgrad.targets.llvm.operations import alike, element
 from symgrad.targets.llvm.values import Values
@@ -96,20 +95,7 @@ class _Lanes(Values):
                     for target, value, come in zip(targets, found, assigned, strict=True):
                         self.store(target, value, come.kind)
                 case Accumulate():
-                    self.accumulate(statement)
-
-    def accumulate(self, statement: Accumulate) -> None:
-        target, kind = statement.target, statement.target.kind
-        before, added = self.value(target), self.as_kind(statement.value, kind)
-        if statement.times is not None:
-            times = self.as_kind(statement.times, kind)
-            result = fused(self.builder, self.functions.processor, added, times, before)
-        elif statement.operator == "*":
-            multiply = self.builder.mul if kind in ("whole", "word") else self.builder.fmul
-            result = multiply(before, added)
-        else:
-            result = self.added(statement.operator, before, added, kind)
-        self.store(target, result, kind)
+                    self.store(statement.target, self.accumulated(statement), statement.target.kind)
 
     def store(self, target: Variable | Element, value: ir.Value, come: Kind) -> None:
         assert isinstance(target, Element)

@@ -46,7 +46,6 @@ from symgrad.lowering.program import (
     While,
     Windows,
 )
-from symgrad.runtime.fma import fused
 from symgrad.runtime.products import multiply, sum_of_rows
 from symgrad.targets.llvm import lanes
 from symgrad.targets.llvm.arrays import (
@@ -152,7 +151,7 @@ class Statements(Values):
                 for target, each, come in zip(targets, values, assigned, strict=True):
                     self.assign(target, each, come.kind)
             case Accumulate():
-                self.accumulate(statement)
+                self.assign(statement.target, self.accumulated(statement), statement.target.kind)
             case Loop(parallel=True):
                 self.functions.parallel(self, statement)
             case Loop(lanes=True) if lanes.goes_straight(self.functions, statement):
@@ -187,21 +186,6 @@ class Statements(Values):
                 builder.branch(self.continues[-1])
             case _:
                 self.declare(statement)
-
-    def accumulate(self, statement: Accumulate) -> None:
-        """With the precision of the target."""
-        target, operand, factor = statement.target, statement.value, statement.times
-        kind = target.kind
-        before, added = self.value(target), self.as_kind(operand, kind)
-        if factor is not None:
-            times = self.as_kind(factor, kind)
-            result = fused(self.builder, self.functions.processor, added, times, before)
-        elif statement.operator == "*":
-            multiply = self.builder.mul if kind in ("whole", "word") else self.builder.fmul
-            result = multiply(before, added)
-        else:
-            result = self.added(statement.operator, before, added, kind)
-        self.assign(target, result, kind)
 
     @contextmanager
     def counted(self, start: ir.Value, end: ir.Value, step: int = 1) -> Iterator[ir.Value]:

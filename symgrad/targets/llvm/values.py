@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from llvmlite import ir
 
 from symgrad.lowering.program import (
+    Accumulate,
     Argument,
     Array,
     Bits,
@@ -43,6 +44,7 @@ from symgrad.lowering.program import (
     joined,
     walk,
 )
+from symgrad.runtime.fma import fused
 from symgrad.targets.llvm.arrays import (
     DOUBLE,
     SINGLE,
@@ -189,6 +191,18 @@ class Values:
                 return WHOLE(known[0] + known[1] if sign == "+" else known[0] - known[1])
             return (builder.add if sign == "+" else builder.sub)(one, other, flags=flags)
         return (builder.fadd if sign == "+" else builder.fsub)(one, other)
+
+    def accumulated(self, statement: Accumulate) -> ir.Value:
+        """What the target becomes, with its precision."""
+        target, kind = statement.target, statement.target.kind
+        before, added = self.value(target), self.as_kind(statement.value, kind)
+        if statement.times is not None:
+            times = self.as_kind(statement.times, kind)
+            return fused(self.builder, self.functions.processor, added, times, before)
+        if statement.operator == "*":
+            multiply = self.builder.mul if kind in ("whole", "word") else self.builder.fmul
+            return multiply(before, added)
+        return self.added(statement.operator, before, added, kind)
 
     def product(self, factors: Sequence[Value], divisors: Sequence[Value], kind: Kind) -> ir.Value:
         builder = self.builder
