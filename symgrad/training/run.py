@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from symgrad.spec.spec import Spec
-from symgrad.training.caller import resuming
+from symgrad.training.caller import as_path, resuming
 from symgrad.training.checkpoint import Epoch
 from symgrad.training.consistency import load_weights
 from symgrad.training.dataset import VALIDATION
@@ -104,7 +104,7 @@ class Run:
     @classmethod
     def load(cls, folder: str | PathLike[str]) -> "Run":
         """Reads a run that has ended from its folder; raises RunError if it has not."""
-        path = Path(folder)
+        path = as_path("folder", folder)
         return _loaded(path, read_record(path))
 
 

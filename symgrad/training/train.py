@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from inspect import signature
 from os import PathLike
-from pathlib import Path
 from typing import Any, Literal
 
 from symgrad.errors import SymgradError
@@ -16,6 +15,7 @@ from symgrad.spec.training import Training
 from symgrad.spec.words import MEANT, SAME_KEYS, answer
 from symgrad.training import plot as pictures
 from symgrad.training.callback import Callback
+from symgrad.training.caller import as_path
 from symgrad.training.cross_validation import run_folds
 from symgrad.training.data.selection import Missing, names
 from symgrad.training.experiment import (
@@ -89,7 +89,7 @@ def train(
     """
     options = _monitor_options(checkpoint, plot, callback)
     if into is not None:
-        refuse_taken(Path(into))
+        refuse_taken(as_path("into", into))
     _refuse_unknown(train, training)
     selection = Options(
         names(targets), weight, missing, names(inputs), names(ignore),
@@ -132,7 +132,7 @@ def cross_validate(
     """
     options = _monitor_options(checkpoint, plot, callback)
     if into is not None:
-        refuse_taken(Path(into))
+        refuse_taken(as_path("into", into))
     _refuse_unknown(cross_validate, training)
     if "validation" in training:
         raise TrainingError("each fold is held out: a share for validation means nothing here")
@@ -168,7 +168,7 @@ def resume(
     on the number of epochs is then another one.)
     """
     options = _monitor_options(checkpoint, plot, callback)
-    with Folder.open(Path(run)) as folder:
+    with Folder.open(as_path("run", run)) as folder:
         record = folder.record()
         assert record is not None
         if is_over(record) and not is_continued(record, epochs):
@@ -213,7 +213,10 @@ def _made(
     if into is None and runs is None:
         yield None
         return
-    place = Folder.new(Path(into)) if into else Folder.next(Path(runs or "."), experiment.spec.name)
+    if into:
+        place = Folder.new(as_path("into", into))
+    else:
+        place = Folder.next(as_path("runs", runs or "."), experiment.spec.name)
     with place as folder:
         yield folder
 
@@ -223,9 +226,7 @@ def _monitor_options(
 ) -> MonitorOptions:
     if not 0 <= seconds < float("inf"):
         raise TrainingError(f"checkpoints are a number of seconds apart, not {seconds}")
-    if plot is not None and not isinstance(plot, str | PathLike):
-        raise TrainingError(f"plot is the path of a picture, .png, .svg or .pdf, not {plot!r}")
-    path = None if plot is None else Path(plot)
+    path = None if plot is None else as_path("plot", plot)
     if path is not None:
         pictures.check(path)
     if callback is None:

@@ -187,7 +187,12 @@ def test_refusals_before_there_is_a_folder(tmp_path):
     cases = [
         (lambda into: symgrad.train(poisson, (x, -t), into), "suit the loss poisson"),
         (lambda into: symgrad.train(PLANE, (x, t), into, checkpoint=-1), "seconds apart"),
-        (lambda into: symgrad.train(PLANE, (x, t), into, plot=False), "plot is the path of a pic"),
+        (lambda into: symgrad.train(PLANE, (x, t), into, plot=False), "plot must be a path"),
+        (lambda into: symgrad.train(PLANE, (x, t), into=5), "into must be a path, not 5"),
+        (lambda into: symgrad.train(PLANE, (x, t), runs=5), "runs must be a path, not 5"),
+        (lambda into: symgrad.cross_validate(PLANE, (x, t), into=5), "into must be a path"),
+        (lambda into: symgrad.resume(5), "run must be a path, not 5"),
+        (lambda into: symgrad.Run.load(None), "folder must be a path, not None"),
         (lambda into: symgrad.train(PLANE, (x[:2], t[:2]), into, patience=2), "holds out none"),
         (lambda into: symgrad.cross_validate(PLANE, (x, t), 61, into), "61 folds"),
         (lambda into: symgrad.cross_validate(PLANE, (x, t), 3, into, validation=0.1), "each fold"),
